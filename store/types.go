@@ -1,0 +1,127 @@
+// Package store is the truth on this node: every item, in partitions, off the
+// Go heap, with its version, its place in the change list and the tombstones
+// that the peer has not acknowledged yet.
+//
+// The package knows no socket and no clock: whoever calls passes the time
+// (nowMillis, Unix milliseconds of the node's steady clock).
+package store
+
+// Sizes that both nodes of a pair must agree on, or that a client can see.
+const (
+	Partitions  = 256 // top 8 bits of the key's hash; fixed by the wire protocol
+	MaxKeyBytes = 250 // memcached's doc/protocol.txt, "Keys"
+)
+
+// Expired is an expiry that has passed whatever the clock says; a Request that
+// carries it stores nothing and removes what was there.
+const Expired int64 = -1
+
+// ID is a random 128-bit name: of a node, or of one start of its process (an
+// incarnation). The zero ID means "none".
+type ID [16]byte
+
+// Op is what a client wants done to one key.
+type Op uint8
+
+// The mutations of all protocols. Reads are Get and GetAndTouch.
+const (
+	OpSet Op = iota + 1
+	OpAdd
+	OpReplace
+	OpAppend
+	OpPrepend
+	OpCAS // a set that needs Request.CAS to match; NotFound where there is no item
+	OpDelete
+	OpDrop // a delete the client did not ask for (its set was too large); counted as nothing
+	OpIncr
+	OpDecr
+	OpTouch
+)
+
+// Request is one complete, checked mutation. Key and Value are borrowed for the
+// length of the call.
+type Request struct {
+	Op      Op
+	Key     []byte // 1..MaxKeyBytes
+	Value   []byte
+	Flags   uint32
+	Expires int64  // absolute Unix ms; 0 never; Expired: already
+	CAS     uint64 // OpCAS: the version that must be current; other ops: 0 = do not compare
+	Delta   uint64 // OpIncr, OpDecr
+}
+
+// Status is the outcome of a Request.
+type Status uint8
+
+// Outcomes. Which op can have which is said beside each.
+const (
+	Stored     Status = iota + 1 // set family, incr and decr
+	NotStored                    // add on a hit; replace, append, prepend on a miss
+	Exists                       // the CAS did not match
+	NotFound                     // cas, delete, incr, decr, touch on a miss
+	Deleted                      // delete on a hit
+	Touched                      // touch on a hit
+	NonNumeric                   // incr or decr of a value that is not a decimal uint64
+	TooLarge                     // the item would be over Config.MaxItemBytes (append, prepend, set)
+	NoMemory                     // memory is full and eviction is off, or nothing could be evicted
+)
+
+// Result is the answer to a Request. Version is the item's new version (the CAS
+// unique) where the status is Stored, else 0. Number is the value after incr or
+// decr.
+type Result struct {
+	Status  Status
+	Version uint64
+	Number  uint64
+}
+
+// View is one item as a reader sees it. Key and Value point into the store's
+// memory and are valid only inside the Render function that got them.
+type View struct {
+	Key     []byte
+	Value   []byte
+	Flags   uint32
+	Version uint64 // the CAS unique
+	Expires int64  // absolute Unix ms; 0 never
+}
+
+// Render appends a reply for v to dst and returns it. It runs under a partition
+// lock: it must not block, keep v, or call the store. Pass package-level
+// functions, not closures: those cost no allocation.
+type Render func(dst []byte, v *View) []byte
+
+// RecordOp says what a Record carries. The numbers travel: append only.
+type RecordOp uint8
+
+// The states of a key as they travel between the nodes.
+const (
+	RecordValue     RecordOp = 0
+	RecordTombstone RecordOp = 1
+	RecordTouch     RecordOp = 2 // a new expiry for a value the receiver has
+	// 3 is reserved for counters.
+)
+
+// Record is one state of one key on its way between nodes. Key and Value belong
+// to whoever filled them in.
+type Record struct {
+	Key     []byte
+	Op      RecordOp
+	Version uint64 // orders writes
+	Expiry  uint64 // version of the last change of Expires ("ever"); equal to Version until the item is touched
+	Expires int64  // absolute Unix ms; 0 never
+	Flags   uint32
+	Value   []byte
+}
+
+// Cursor says what a receiver holds of one partition of a source: every change
+// with a sequence in [0,A] or (T,B]. The gap (A,T] is bulk still owed.
+type Cursor struct{ A, T, B uint64 }
+
+// Lane is one of the two ways a change travels.
+type Lane uint8
+
+// The lanes of a session. The numbers travel.
+const (
+	Live Lane = 0
+	Bulk Lane = 1
+)

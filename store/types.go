@@ -107,7 +107,7 @@ type Record struct {
 	Key     []byte
 	Op      RecordOp
 	Version uint64 // orders writes
-	Expiry  uint64 // version of the last change of Expires ("ever"); equal to Version until the item is touched
+	Ever    uint64 // expiry version: of the last change of Expires; equal to Version until the item is touched
 	Expires int64  // absolute Unix ms; 0 never
 	Flags   uint32
 	Value   []byte

@@ -37,7 +37,7 @@ const (
 	MaxByeTextBytes   = 512       // Bye.Text: one line of log
 	MaxSlot           = 63        // a slot is the low 6 bits of every version
 	MaxVersion        = 1<<63 - 1 // bit 63 of a version is always 0
-	MaxExpiresMillis  = 1<<53 - 1 // far future; leaves room to add a clock offset without overflow
+	MaxMillis         = 1<<53 - 1 // of any time that travels: far future, and sums of some such never overflow
 )
 
 // frameSlackBytes is what a frame with one largest item needs besides the item:

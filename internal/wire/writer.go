@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -110,7 +111,7 @@ func (w *Writer) State(s *State) {
 	w.uint(s.Flush)
 	_ = w.enc.EncodeArrayLen(2)
 	w.uint(s.Pending.Version)
-	w.int(s.Pending.AtMillis)
+	w.int(clampMillis(s.Pending.AtMillis))
 	w.uint(uint64(s.NodeState))
 	w.uint(s.Items)
 	w.bytes(s.LastPeer[:])
@@ -158,7 +159,7 @@ func (w *Writer) FlushAt(f FlushAt) {
 	w.begin(TFlushAt, 3)
 	w.uint(f.N)
 	w.uint(f.Pending.Version)
-	w.int(f.Pending.AtMillis)
+	w.int(clampMillis(f.Pending.AtMillis))
 	w.end()
 }
 
@@ -196,11 +197,12 @@ func (w *Writer) Barrier(f Barrier) {
 	w.end()
 }
 
-// Bye appends a BYE. A text above MaxByeTextBytes is cut.
+// Bye appends a BYE. A text above MaxByeTextBytes is cut, control characters
+// become blanks.
 func (w *Writer) Bye(f Bye) {
 	w.begin(TBye, 2)
 	w.uint(uint64(f.Code))
-	w.string(cutText(f.Text, MaxByeTextBytes))
+	w.string(cutText(cleanText(f.Text), MaxByeTextBytes))
 	w.end()
 }
 
@@ -214,6 +216,19 @@ func (w *Writer) Grave(f Grave) {
 	_ = w.enc.EncodeBool(f.Saturated)
 	w.bytes(f.Filter)
 	w.end()
+}
+
+// cleanText is s with a blank for each character that printable refuses.
+func cleanText(s string) string {
+	if printable(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if printable(string(r)) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // cutText is s without what is over limit bytes, and without the half of a

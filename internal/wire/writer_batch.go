@@ -48,7 +48,7 @@ func (w *Writer) Record(r *store.Record) {
 	w.uint(uint64(r.Op))
 	w.uint(r.Version)
 	w.uint(r.Ever)
-	w.int(clampExpires(r.Expires))
+	w.int(clampMillis(r.Expires))
 	w.uint(uint64(r.Flags))
 	if r.Op == store.RecordValue {
 		w.bytes(r.Value)
@@ -78,12 +78,12 @@ func (w *Writer) AbortBatch() {
 	}
 }
 
-// clampExpires keeps an expiry inside 0..MaxExpiresMillis. Were a client's absurd
-// expiry sent as it is, the peer would refuse the batch, again after every
+// clampMillis keeps a time that a client chose inside 0..MaxMillis. Were an absurd
+// expiry sent as it is, the peer would refuse the batch, and again after every
 // reconnect.
-func clampExpires(millis int64) int64 {
+func clampMillis(millis int64) int64 {
 	if millis < 0 {
 		return 1 // 1970: has passed, whatever the clock says; 0 would mean never
 	}
-	return min(millis, MaxExpiresMillis)
+	return min(millis, MaxMillis)
 }

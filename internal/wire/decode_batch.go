@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"math"
+
+	"twincached/store"
+)
+
+// Elements of a record, and the fewest bytes that one with a key of one byte
+// takes: a head, three bytes of key, one byte for each of the rest.
+const (
+	recordFields   = 7
+	recordMinBytes = 1 + 3 + (recordFields - 1)
+)
+
+func (d *Decoder) batch(b *Batch) int {
+	b.N = d.any64("n")
+	b.Part = d.part()
+	b.Lane = store.Lane(d.uint("kind", uint64(store.Bulk)))
+	b.To = d.any64("to")
+	b.Records = b.Records[:0]
+
+	n := d.array("items", 0)
+	if n > MaxBatchRecords || n > d.src.left()/recordMinBytes {
+		d.fail("items", "more than fit")
+		return 5
+	}
+	for range n {
+		b.Records = append(b.Records, store.Record{})
+		d.record(&b.Records[len(b.Records)-1])
+		if d.err != nil {
+			break
+		}
+	}
+	return 5
+}
+
+// record reads one state of a key into r, which is zero.
+func (d *Decoder) record(r *store.Record) {
+	extra := d.array("item", recordFields) - recordFields
+	r.Key = d.bytes("key", 1, store.MaxKeyBytes)
+	r.Op = store.RecordOp(d.uint("op", uint64(store.RecordTouch)))
+	r.Version = d.version("ver")
+	r.Ever = d.version("ever")
+	r.Expires = d.millis("exp")
+	r.Flags = uint32(d.uint("flags", math.MaxUint32))
+	if r.Op == store.RecordValue {
+		r.Value = d.bytes("value", 0, math.MaxInt)
+	} else {
+		d.none("value")
+	}
+	if extra > 0 {
+		d.skip(extra)
+	}
+}

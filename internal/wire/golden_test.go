@@ -74,7 +74,7 @@ func TestGolden_FramesAreByteForByte(t *testing.T) {
 			s.want(&want)
 			want.Type = s.typ
 			if !reflect.DeepEqual(got, want) {
-				t.Fatalf("decoded\n%+v\nwant\n%+v", got, want)
+				t.Fatalf("decoded\n%+v\nwant\n%+v", field(&got), field(&want))
 			}
 		})
 	}

@@ -75,7 +75,7 @@ func writeBatch(w *Writer, b *Batch) {
 // samples is every frame there is.
 func samples() []sample {
 	live := Batch{N: 41, Part: 200, Lane: store.Live, To: 70_004, Records: sampleRecords()}
-	bulk := Batch{N: 42, Part: 1, Lane: store.Bulk, To: 300, Records: []store.Record{}}
+	bulk := Batch{N: 42, Part: 1, Lane: store.Bulk, To: 300}
 	filter := bytes.Repeat([]byte{0x81, 0}, 8)
 	return []sample{
 		{"hello", THello, func(w *Writer) { w.Hello(sampleHello()) }, func(b *Body) { b.Hello = *sampleHello() }},
@@ -136,4 +136,13 @@ func wantErr(t testing.TB, err, is error, parts ...string) {
 			t.Fatalf("error is %q, want it to say %q", err, p)
 		}
 	}
+}
+
+// field is the field of b that its type says.
+func field(b *Body) any {
+	return map[Type]any{
+		THello: &b.Hello, TAuth: &b.Auth, TState: &b.State, TBatch: &b.Batch, TBulk: &b.Bulk, TDone: &b.Done,
+		TFlush: &b.Flush, TFlushAt: &b.FlushAt, TAck: &b.Ack, TPing: &b.Ping, TPong: &b.Pong,
+		TBarrier: &b.Barrier, TBye: &b.Bye, TGrave: &b.Grave,
+	}[b.Type]
 }

@@ -1,0 +1,251 @@
+package serve
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a loop is told to do. It only ever goes up.
+const (
+	modeServe int32 = iota
+	modeDrain
+	modeStop
+)
+
+// loop serves its share of the conns from one goroutine. Everything without a lock belongs to that goroutine.
+type loop struct {
+	s   *Server
+	id  int
+	pol poller
+
+	events    []unix.EpollEvent
+	in        []byte  // one read of whichever conn is served
+	out       []byte  // the replies of whichever conn is served
+	bufs      buffers // for what is left over in a conn
+	ready     []*conn // conns with work left that no event will announce
+	turn      []*conn // ready of the turn before, reused
+	nowMillis int64
+	freed     []int32 // free places in slots
+	read      uint64  // not yet added to the server's counters
+	written   uint64
+
+	mode     atomic.Int32
+	deadline atomic.Int64 // Unix nanoseconds at which a drain gives up
+	draining bool
+	linger   time.Time // end of the wait for the clients' FIN; zero before the last reply is out
+	cut      int       // conns closed with something owed, while draining
+
+	mu       sync.Mutex
+	incoming []int32 // accepted, not yet adopted
+	slots    []*conn // by token; written by the loop under mu, read by it without
+	open     int
+	closed   bool // takes no more conns
+
+	done chan struct{}
+}
+
+// lockThread ties each loop to a thread.
+var lockThread = os.Getenv("SERVE_LOCK") != "0"
+
+const eventsPerWait = 256
+
+func newLoop(s *Server, id int) (*loop, error) {
+	pol, err := newPoller()
+	if err != nil {
+		return nil, os.NewSyscallError("epoll", err)
+	}
+	return &loop{
+		s: s, id: id, pol: pol,
+		events: make([]unix.EpollEvent, eventsPerWait),
+		in:     make([]byte, readBytes),
+		out:    make([]byte, 0, readBytes),
+		done:   make(chan struct{}),
+	}, nil
+}
+
+// run serves until it is told to stop, or to drain and every conn is gone.
+func (l *loop) run() {
+	defer close(l.done)
+	if lockThread {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
+	for l.mode.Load() != modeStop {
+		n := l.wait()
+		l.nowMillis = l.s.cfg.Now()
+		for i := range l.events[:n] {
+			ev := &l.events[i]
+			if ev.Fd == wakeToken {
+				l.adopt()
+				continue
+			}
+			if c := l.slots[ev.Fd]; c.fd >= 0 && c.generation == ev.Pad {
+				c.happened(ev.Events)
+				l.serve(c)
+			}
+		}
+		l.takeTurns()
+		l.publish()
+		if l.mode.Load() == modeDrain && l.drained() {
+			break
+		}
+	}
+	l.end()
+}
+
+// wait collects events. It asks without blocking first: under load there nearly always are some, and blocking would hand the
+// thread's processor back to the Go scheduler only to fetch it again.
+func (l *loop) wait() int {
+	n := pollNow(l.pol.epfd, l.events)
+	if n > 0 || len(l.ready) > 0 {
+		return n
+	}
+	timeout := -1
+	if l.draining {
+		timeout = l.drainWaitMillis()
+	}
+	return l.pol.wait(l.events, timeout)
+}
+
+// takeTurns gives each conn on the ready list one turn.
+func (l *loop) takeTurns() {
+	if len(l.ready) == 0 {
+		return
+	}
+	l.ready, l.turn = l.turn[:0], l.ready
+	for i, c := range l.turn {
+		l.turn[i] = nil
+		c.queued = false
+		if c.fd >= 0 {
+			l.serve(c)
+		}
+	}
+}
+
+// again puts c on the ready list.
+func (l *loop) again(c *conn) {
+	if !c.queued {
+		c.queued = true
+		l.ready = append(l.ready, c)
+	}
+}
+
+// publish adds what this turn counted to the server's counters.
+func (l *loop) publish() {
+	if l.read != 0 {
+		l.s.count.read.Add(l.read)
+		l.read = 0
+	}
+	if l.written != 0 {
+		l.s.count.written.Add(l.written)
+		l.written = 0
+	}
+}
+
+// hand gives the loop a new conn, from the acceptor. false: the loop takes no more.
+func (l *loop) hand(fd int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.incoming = append(l.incoming, int32(fd))
+	l.pol.wake()
+	return true
+}
+
+// adopt starts to serve what hand brought.
+func (l *loop) adopt() {
+	l.mu.Lock()
+	incoming := l.incoming
+	l.incoming = nil
+	fresh := make([]*conn, 0, len(incoming))
+	for _, fd := range incoming {
+		c := &conn{fd: fd, h: l.s.cfg.NewConn()}
+		c.seen.Store(l.nowMillis / 1000)
+		if n := len(l.freed); n > 0 {
+			c.slot = l.freed[n-1]
+			l.freed = l.freed[:n-1]
+			c.generation = l.slots[c.slot].generation + 1
+			l.slots[c.slot] = c
+		} else {
+			c.slot = int32(len(l.slots))
+			l.slots = append(l.slots, c)
+		}
+		l.open++
+		fresh = append(fresh, c)
+	}
+	l.mu.Unlock()
+	for _, c := range fresh {
+		// Edge-triggered and never changed again: a conn costs no epoll_ctl in its life but this one.
+		err := l.pol.add(int(c.fd), c.slot, c.generation, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+		if err != nil {
+			l.s.cfg.Log.Error("serve: conn not watched", "err", err)
+			l.close(c)
+		}
+	}
+}
+
+// close ends c at once. The slot keeps a gravestone, so that events already collected for it find nobody.
+func (l *loop) close(c *conn) {
+	if c.fd < 0 {
+		return
+	}
+	l.mu.Lock()
+	_ = unix.Close(int(c.fd))
+	c.fd = -1
+	l.freed = append(l.freed, c.slot)
+	l.open--
+	l.mu.Unlock()
+	l.bufs.put(c.in)
+	l.bufs.put(c.out)
+	c.in, c.out, c.h = nil, nil, nil
+	l.s.connGone()
+}
+
+// end closes every conn and refuses new ones.
+func (l *loop) end() {
+	l.mu.Lock()
+	l.closed = true
+	incoming := l.incoming
+	l.incoming = nil
+	l.mu.Unlock()
+	for _, fd := range incoming {
+		_ = unix.Close(int(fd))
+		l.s.connGone()
+	}
+	for _, c := range l.slots {
+		if c.fd >= 0 {
+			if l.draining && c.owes() {
+				l.cut++
+			}
+			l.close(c)
+		}
+	}
+	l.publish()
+}
+
+// conns appends a line for each open conn.
+func (l *loop) conns(infos []ConnInfo, nowMillis int64) []ConnInfo {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.slots {
+		if c.fd < 0 {
+			continue
+		}
+		info := ConnInfo{FD: int(c.fd), State: stateNames[c.state.Load()], IdleSeconds: max(0, nowMillis/1000-c.seen.Load())}
+		if sa, err := unix.Getpeername(int(c.fd)); err == nil {
+			info.Addr = "tcp:" + addrPort(sa).String()
+		}
+		if sa, err := unix.Getsockname(int(c.fd)); err == nil {
+			info.ListenAddr = "tcp:" + addrPort(sa).String()
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}

@@ -1,0 +1,213 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// portable is the engine with a goroutine for each conn: for systems without epoll, and for net.Conns that are no plain socket.
+type portable struct {
+	s         *Server
+	listeners []net.Listener
+	accepting sync.WaitGroup
+	serving   sync.WaitGroup
+	stop      chan struct{} // closed when accepting shall end
+	room      chan struct{} // a conn has closed
+
+	mu       sync.Mutex
+	open     map[*goConn]struct{}
+	draining bool
+	deadline time.Time // of the drain
+	shut     bool      // Close was called
+
+	cut atomic.Int64
+}
+
+// newPortable opens the port and starts serving. It consumes socks.
+func newPortable(s *Server, socks []boundSocket) (engine, error) {
+	p := &portable{s: s, stop: make(chan struct{}), room: make(chan struct{}, 1), open: map[*goConn]struct{}{}}
+	for i, sock := range socks {
+		l, err := sock.listener(s.cfg.Backlog)
+		if err != nil {
+			for _, l := range p.listeners {
+				l.Close()
+			}
+			for _, sock := range socks[i+1:] {
+				sock.close()
+			}
+			return nil, bindError(s.addrs[i], err)
+		}
+		p.listeners = append(p.listeners, l)
+	}
+	s.count.accepting.Store(true)
+	s.eng = p // before the first conn: its handler may ask for Stats
+	for _, l := range p.listeners {
+		p.accepting.Go(func() { p.accept(l) })
+	}
+	return p, nil
+}
+
+func (p *portable) accept(l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			p.admit(nc)
+		case errors.Is(err, net.ErrClosed) || p.stopping():
+			return
+		default: // out of descriptors most likely: do not spin
+			p.s.count.listenDisabled.Add(1)
+			p.s.cfg.Log.Warn("serve: accepting suspended", "err", err, "conns", p.s.count.curr.Load())
+			p.waitForRoom()
+		}
+	}
+}
+
+func (p *portable) stopping() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// waitForRoom returns when a conn closed, after acceptPause, or at the end.
+func (p *portable) waitForRoom() {
+	t := time.NewTimer(acceptPause)
+	defer t.Stop()
+	p.s.count.accepting.Store(false)
+	select {
+	case <-p.room:
+	case <-p.stop:
+	case <-t.C:
+	}
+	p.s.count.accepting.Store(!p.stopping())
+}
+
+// admit serves nc, rejects it, or holds it back until there is room.
+func (p *portable) admit(nc net.Conn) {
+	for waited := false; ; waited = true {
+		if p.start(nc) {
+			return
+		}
+		if p.s.cfg.DropAtLimit {
+			p.s.count.rejected.Add(1)
+			_, _ = nc.Write([]byte(tooManyConns))
+			nc.Close()
+			return
+		}
+		if p.stopping() {
+			nc.Close()
+			return
+		}
+		if !waited {
+			p.s.count.listenDisabled.Add(1)
+		}
+		p.waitForRoom()
+	}
+}
+
+// start serves nc unless MaxConns are open.
+func (p *portable) start(nc net.Conn) bool {
+	c := &goConn{p: p, nc: nc}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open) >= p.s.cfg.MaxConns {
+		return false
+	}
+	p.s.count.curr.Add(1)
+	p.s.count.total.Add(1)
+	p.open[c] = struct{}{}
+	c.h = p.s.cfg.NewConn()
+	c.seen.Store(p.s.cfg.Now() / 1000)
+	if p.shut {
+		nc.Close()
+	}
+	p.serving.Go(c.run)
+	return true
+}
+
+// gone forgets c.
+func (p *portable) gone(c *goConn) {
+	c.nc.Close()
+	p.mu.Lock()
+	delete(p.open, c)
+	p.mu.Unlock()
+	p.s.connGone()
+}
+
+func (p *portable) connGone() {
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+}
+
+func (p *portable) drain(deadline time.Time) int {
+	close(p.stop)
+	for _, l := range p.listeners {
+		if t, ok := l.(*net.TCPListener); ok { // conns whose handshake is done may hold requests already
+			_ = t.SetDeadline(time.Now().Add(10 * time.Millisecond))
+			continue
+		}
+		l.Close()
+	}
+	p.accepting.Wait()
+	p.s.count.accepting.Store(false)
+	for _, l := range p.listeners {
+		l.Close()
+	}
+	p.mu.Lock()
+	p.draining, p.deadline = true, deadline
+	reading := time.Now().Add(portableDrainRead)
+	if deadline.Before(reading) {
+		reading = deadline
+	}
+	for c := range p.open {
+		_ = c.nc.SetWriteDeadline(deadline)
+		_ = c.nc.SetReadDeadline(reading)
+	}
+	p.mu.Unlock()
+	p.serving.Wait()
+	return int(p.cut.Load())
+}
+
+func (p *portable) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shut = true
+	for c := range p.open {
+		c.nc.Close()
+	}
+}
+
+// ending tells whether a drain has begun, and its deadline.
+func (p *portable) ending() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deadline, p.draining && !p.shut
+}
+
+func (p *portable) threads() int { return 0 }
+
+func (p *portable) conns() (infos []ConnInfo) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.s.cfg.Now() / 1000
+	for c := range p.open {
+		infos = append(infos, ConnInfo{
+			FD:          descriptor(c.nc),
+			Addr:        "tcp:" + c.nc.RemoteAddr().String(),
+			ListenAddr:  "tcp:" + c.nc.LocalAddr().String(),
+			State:       stateNames[c.state.Load()],
+			IdleSeconds: max(0, now-c.seen.Load()),
+		})
+	}
+	slices.SortFunc(infos, func(a, b ConnInfo) int { return a.FD - b.FD })
+	return infos
+}

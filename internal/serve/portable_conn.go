@@ -1,0 +1,147 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// goConn is a client conn with a goroutine of its own.
+type goConn struct {
+	p    *portable
+	nc   net.Conn
+	h    Handler
+	in   []byte // unprocessed input
+	need int    // bytes of input the handler waits for; 0: any
+
+	state atomic.Uint32 // for "stats conns"
+	seen  atomic.Int64  // Unix seconds of the last input
+}
+
+const (
+	idleReadBytes = 2 << 10  // what an idle conn costs
+	busyReadBytes = 16 << 10 // read buffer once a read filled the idle one
+)
+
+// outBuffers are shared by all conns: one is held only while replies are made and written.
+var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, busyReadBytes); return &b }}
+
+func (c *goConn) run() {
+	defer c.p.gone(c)
+	for {
+		if len(c.in) == 0 && cap(c.in) > idleReadBytes || c.in == nil {
+			c.in = make([]byte, 0, idleReadBytes)
+		}
+		for {
+			if err := c.read(); err != nil {
+				if deadline, ok := c.p.ending(); ok && errors.Is(err, os.ErrDeadlineExceeded) {
+					c.part(deadline)
+				}
+				return
+			}
+			if len(c.in) >= c.need {
+				break
+			}
+		}
+		if !c.process() {
+			return
+		}
+	}
+}
+
+// read appends what one read brings to in, which grows with what really arrives.
+func (c *goConn) read() error {
+	if room := cap(c.in) - len(c.in); room < cap(c.in)/4 {
+		c.in = append(make([]byte, 0, max(2*cap(c.in), busyReadBytes)), c.in...)
+	}
+	n, err := c.nc.Read(c.in[len(c.in):cap(c.in)])
+	c.in = c.in[:len(c.in)+n]
+	if n > 0 {
+		c.p.s.count.read.Add(uint64(n))
+		c.seen.Store(c.p.s.cfg.Now() / 1000)
+		return nil // an error comes again with the next read
+	}
+	return err
+}
+
+// process runs the handler over in and writes the replies. false: the conn is at its end.
+func (c *goConn) process() bool {
+	pooled := outBuffers.Get().(*[]byte)
+	out, in, open := (*pooled)[:0], c.in, true
+	for more := true; more && open; {
+		res := c.h.Process(c.p.s.cfg.Now(), in, out)
+		progress := res.N > 0 || len(res.Out) > 0
+		in, out, more = in[res.N:], res.Out, res.More
+		c.need = res.Need
+		switch {
+		case res.Close:
+			open = false
+		case more && !progress:
+			c.p.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
+			open = false
+		case !more && len(in) >= maxLineBytes && c.need <= len(in):
+			c.p.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
+			open = false
+		}
+		if len(out) > 0 && !c.write(out) {
+			open = false
+		}
+		out = out[:0]
+	}
+	if cap(out) <= keepOutBytes {
+		*pooled = out
+		outBuffers.Put(pooled)
+	}
+	c.in = c.in[:copy(c.in, in)]
+	state := stateRead
+	if c.need > 0 {
+		state = stateNread
+	}
+	c.state.Store(state)
+	return open
+}
+
+// write sends all of b; it is here that a client that does not read stops us from reading.
+func (c *goConn) write(b []byte) bool {
+	c.state.Store(stateMwrite)
+	n, err := c.nc.Write(b)
+	c.p.s.count.written.Add(uint64(n))
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.p.cut.Add(1)
+	}
+	return err == nil
+}
+
+// part says goodbye: FIN, then input is thrown away until the client's own FIN, lingerTime or deadline.
+func (c *goConn) part(deadline time.Time) {
+	c.state.Store(stateClosing)
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	end := time.Now().Add(lingerTime)
+	if deadline.Before(end) {
+		end = deadline
+	}
+	_ = c.nc.SetReadDeadline(end)
+	for {
+		if _, err := c.nc.Read(c.in[:cap(c.in)]); err != nil {
+			return
+		}
+	}
+}
+
+// descriptor is nc's file descriptor, -1 if it has none.
+func descriptor(nc net.Conn) int {
+	fd := -1
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			_ = raw.Control(func(f uintptr) { fd = int(f) })
+		}
+	}
+	return fd
+}

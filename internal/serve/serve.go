@@ -1,0 +1,194 @@
+// Package serve is the shell between client sockets and the protocol engine: it accepts conns, moves bytes, and calls a
+// Handler. It knows no command and no item.
+//
+// On Linux a few event loops share the conns (loop_linux.go); elsewhere, and where Config.Portable asks for it, each conn has a
+// goroutine of its own (portable.go). Both keep the same promises and run under the same tests:
+//
+//   - Between Bind and Listen the port is held but a client is refused. Listen is the moment the client port opens.
+//   - An idle conn owns no buffer (with a goroutine for each conn: a small one).
+//   - A client that sends and never reads is not read from any further; it costs what one round of replies costs.
+//   - A request is executed when all its bytes are there, or never.
+//   - Drain answers every whole request that had arrived, then says goodbye with FIN.
+package serve
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler is the protocol engine of one conn, as *memproto.Conn has it. The conn's owner calls it from one goroutine at a time.
+//
+// Process consumes whole requests from the front of in and appends their replies to out. It must not keep in or out: both are
+// shared between the conns of a loop.
+type Handler interface {
+	Process(nowMillis int64, in, out []byte) Result
+}
+
+// Config says where and how to listen. It is copied; nothing in it may change after Bind.
+type Config struct {
+	Addresses        []string       // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose
+	Threads          int            // event loops; 0 = 4, as memcached. More than there are cores gains nothing
+	MaxConns         int            // client conns at a time (-c); 0 = 1024
+	Backlog          int            // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
+	RequestsPerEvent int            // rounds of at most 64 KiB of replies a conn may have before the others have their turn (-R); 0 = 20
+	DropAtLimit      bool           // at MaxConns: true answers an error and closes (memcached's default), false lets newcomers wait in the backlog
+	Portable         bool           // a goroutine for each conn on Linux too
+	Now              func() int64   // Unix milliseconds handed to Process; required
+	NewConn          func() Handler // called once for each accepted conn, from any goroutine; required
+	Log              *slog.Logger   // nil = slog.Default()
+}
+
+// Stats is a snapshot. CurrConns <= MaxConns; TotalConns counts the accepted ones, without RejectedConns.
+type Stats struct {
+	CurrConns      int64  // open client conns
+	TotalConns     uint64 // conns accepted since Listen
+	RejectedConns  uint64 // answered "Too many open connections" and closed
+	ListenDisabled uint64 // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
+	Accepting      bool   // false while accepting is suspended, and after Drain or Close
+	BytesRead      uint64 // from clients
+	BytesWritten   uint64 // to clients
+	Threads        int    // event loops; 0 with a goroutine for each conn
+	Yields         uint64 // times a conn used up RequestsPerEvent and had to wait for its next turn
+}
+
+// ConnInfo is one line of "stats conns".
+type ConnInfo struct {
+	FD          int    // file descriptor; -1 where there is none to be had
+	Addr        string // the client's, as "tcp:HOST:PORT"
+	ListenAddr  string // ours, as "tcp:HOST:PORT"
+	State       string // conn_read (idle), conn_nread (in the middle of a value), conn_mwrite (client does not read), conn_closing
+	IdleSeconds int64  // since the last byte arrived
+}
+
+// engine is what stands behind a Server: event loops, or a goroutine for each conn.
+type engine interface {
+	drain(deadline time.Time) (cut int)
+	close()
+	conns() []ConnInfo
+	threads() int
+	connGone()
+}
+
+// Server is the open client port. Its methods may be called from any goroutine.
+type Server struct {
+	cfg   Config
+	addrs []net.Addr
+	count counters
+	eng   engine
+	once  sync.Once // the first Drain or Close
+	ended chan struct{}
+}
+
+// counters are shared by acceptor, loops and Stats.
+type counters struct {
+	curr           atomic.Int64
+	total          atomic.Uint64
+	rejected       atomic.Uint64
+	listenDisabled atomic.Uint64
+	yields         atomic.Uint64
+	read           atomic.Uint64
+	written        atomic.Uint64
+	accepting      atomic.Bool
+}
+
+// Listen binds, listens and serves in one step.
+func Listen(cfg Config) (*Server, error) {
+	l, err := Bind(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return l.Listen()
+}
+
+// Probe reports whether cfg's addresses can be bound, and lets go of them. Bind is better: it holds them.
+func Probe(cfg *Config) error {
+	l, err := Bind(*cfg)
+	if err != nil {
+		return err
+	}
+	l.Close()
+	return nil
+}
+
+// Addrs are the addresses listened on, in the order of Config.Addresses, with the port the kernel chose where it was 0.
+func (s *Server) Addrs() []net.Addr { return s.addrs }
+
+// Stats is a snapshot of the counters.
+func (s *Server) Stats() Stats {
+	return Stats{
+		CurrConns:      s.count.curr.Load(),
+		TotalConns:     s.count.total.Load(),
+		RejectedConns:  s.count.rejected.Load(),
+		ListenDisabled: s.count.listenDisabled.Load(),
+		Accepting:      s.count.accepting.Load(),
+		BytesRead:      s.count.read.Load(),
+		BytesWritten:   s.count.written.Load(),
+		Threads:        s.eng.threads(),
+		Yields:         s.count.yields.Load(),
+	}
+}
+
+// Conns lists the open client conns in no particular order. A Handler may call it.
+func (s *Server) Conns() []ConnInfo { return s.eng.conns() }
+
+// Drain stops accepting, answers the whole requests that have arrived, sends FIN, waits a moment for the clients' own FIN and
+// closes; at timeout it closes whatever is left. A request that is incomplete or arrives later is neither executed nor
+// answered. cut is the number of conns closed with a reply unsent or a request unanswered. A second call waits for the first.
+// Close may cut a Drain short.
+func (s *Server) Drain(timeout time.Duration) (cut int) {
+	s.once.Do(func() {
+		cut = s.eng.drain(time.Now().Add(timeout))
+		close(s.ended)
+	})
+	<-s.ended
+	return cut
+}
+
+// Close closes listeners and conns at once. Requests already answered stay executed.
+func (s *Server) Close() {
+	s.eng.close()
+	s.once.Do(func() {
+		s.eng.drain(time.Now())
+		close(s.ended)
+	})
+	<-s.ended
+}
+
+// connGone counts a conn that is closed.
+func (s *Server) connGone() {
+	s.count.curr.Add(-1)
+	s.eng.connGone()
+}
+
+// withDefaults fills in what zero stands for.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Addresses) == 0 {
+		return c, errors.New("serve: no address to listen on")
+	}
+	if c.Now == nil || c.NewConn == nil {
+		return c, errors.New("serve: Now and NewConn are required")
+	}
+	if c.Threads < 0 || c.MaxConns < 0 || c.Backlog < 0 || c.RequestsPerEvent < 0 {
+		return c, errors.New("serve: threads, connections, backlog and requests per event cannot be negative")
+	}
+	if c.Threads == 0 {
+		c.Threads = defaultThreads
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = defaultMaxConns
+	}
+	if c.Backlog == 0 {
+		c.Backlog = defaultBacklog
+	}
+	if c.RequestsPerEvent == 0 {
+		c.RequestsPerEvent = defaultRounds
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c, nil
+}

@@ -1,0 +1,51 @@
+// Package house holds the rules of the house that a compiler does not: who may
+// import whom, and that what is exported is explained. It has tests only.
+package house
+
+// module is this module's name in import paths.
+const module = "twincached"
+
+// Modules outside that the program uses. Each has few users, so that it can be
+// replaced by reading few files.
+const (
+	msgpack    = "github.com/vmihailenco/msgpack/v5"
+	xxhash     = "github.com/cespare/xxhash/v2"
+	cli        = "github.com/urfave/cli/v2"
+	gomemcache = "github.com/bradfitz/gomemcache"
+	xsys       = "golang.org/x/sys"
+	xterm      = "golang.org/x/term"
+)
+
+// row is what the non-test files of one package may import besides the standard
+// library: packages of this module, and modules outside.
+type row struct {
+	inside  []string
+	outside []string
+}
+
+// table is who may import whom. Imports point down: what is above in a data flow
+// knows what is below, never the other way round. A package that is not here may
+// not exist.
+var table = map[string]row{
+	"store":           {outside: []string{xxhash, xsys}},
+	"internal/wire":   {inside: []string{"store"}, outside: []string{msgpack}},
+	"memproto":        {inside: []string{"store"}}, // does not know that a peer exists
+	"snapshot":        {inside: []string{"store", "internal/wire"}},
+	"replicator":      {inside: []string{"store", "internal/wire", "snapshot"}, outside: []string{xsys}},
+	"internal/serve":  {inside: []string{"memproto"}, outside: []string{xsys}},
+	"internal/status": {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
+	"internal/sim":    {inside: []string{"store", "internal/wire", "snapshot", "replicator"}},
+	"internal/node": {
+		inside:  []string{"store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
+		outside: []string{xsys},
+	},
+	".": {inside: []string{"internal/node"}, outside: []string{cli, gomemcache, xsys, xterm}},
+}
+
+// onlyIn names the packages whose files, tests too, may import a module at all.
+// gomemcache is a client: tests of any package and the client-side subcommands
+// of the program use it, and the table keeps it out of every other package.
+var onlyIn = map[string][]string{
+	msgpack: {"internal/wire"},
+	cli:     {"."},
+}

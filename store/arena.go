@@ -1,0 +1,401 @@
+package store
+
+import (
+	"math/bits"
+	"sync"
+	"unsafe"
+)
+
+// arena is the memory of the node: one reservation of address space, touched as
+// needed, that all partitions share. Small items are appended to segments of one
+// size; a segment is freed as a whole, after the cleaner has moved or evicted
+// what still lives in it, so memory freed by one size serves every other. Large
+// items get runs of pages of their own.
+//
+// Segments and large runs stand in one first-in first-out order, in which the
+// eviction hand walks.
+//
+// arena.mu is a leaf lock: it is taken under partition locks, and nothing is
+// taken under it.
+type arena struct {
+	base  unsafe.Pointer
+	mem   []byte
+	shift uint // log2 of the unit, the grain of handles and of item sizes
+
+	segBytes int   // a power of two
+	maxSmall int   // larger items get a run
+	limit    int64 // bytes that may be committed
+
+	mu        sync.Mutex
+	committed int64     // bytes in segments, runs and index tables that count against limit
+	dead      int64     // bytes of unlinked items in segments in use
+	segs      []segment // 0 is unused; then the small segments; then the large runs in use or reusable
+	free      []int32   // committed, empty
+	cold      []int32   // not committed
+	open      int32     // takes the items of clients and of the peer
+	evac      int32     // takes what the cleaner moves
+	oldest    int32     // ends of the first-in first-out order
+	newest    int32
+	smallSegs int32
+	runIDs    []int32 // segment entries of freed runs
+	runs      runMap
+}
+
+type segState uint8
+
+const (
+	segFree     segState = iota // on free or cold
+	segOpen                     // open or evac
+	segClosed                   // in the order
+	segCleaning                 // the cleaner is emptying it
+	segRun                      // a large item's own, in the order
+)
+
+type segment struct {
+	off        int64 // of a run; a small segment's is its number times segBytes
+	size       int32 // pages of a run
+	used, dead int32 // bytes
+	prev, next int32
+	state      segState
+}
+
+const (
+	pageBytes    = 4096
+	minSegBytes  = 64 << 10
+	maxSegBytes  = 1 << 20
+	segsPerLimit = 128     // segments that a full store has at least: one being filled is under 1 % of the limit
+	maxSmallPart = 16      // an item of up to 1/16 of a segment is small: what its tail wastes stays under 1/16
+	maxDeadPart  = 20      // at the limit, dead bytes above 1/20 of it are cleaned rather than items evicted
+	reserveSegs  = 1       // free segments that only the cleaner may take: it always has somewhere to move to
+	maxLimit     = 1 << 40 // 1 TiB
+)
+
+func newArena(limit int64) (*arena, error) {
+	a := &arena{limit: limit, shift: 3}
+	a.segBytes = minSegBytes
+	for a.segBytes < maxSegBytes && int64(a.segBytes)*2*segsPerLimit <= limit {
+		a.segBytes *= 2
+	}
+	a.maxSmall = a.segBytes / maxSmallPart
+	a.smallSegs = int32(limit / int64(a.segBytes))
+	small := int64(a.smallSegs+1) * int64(a.segBytes)
+	// Runs come and go in any size: twice the limit of address space for them
+	// keeps a free stretch findable while the bytes in use stay under the limit.
+	large := (2*limit + 1<<20) &^ (pageBytes - 1)
+	for (small+large)>>a.shift >= 1<<32 {
+		a.shift++
+	}
+	var err error
+	if a.mem, err = reserve(small + large); err != nil {
+		return nil, err
+	}
+	a.base = unsafe.Pointer(unsafe.SliceData(a.mem))
+	if limit >= 256<<20 {
+		adviseHuge(a.mem[:small])
+	}
+	a.segs = make([]segment, a.smallSegs+1)
+	a.cold = make([]int32, 0, a.smallSegs)
+	for i := a.smallSegs; i > 0; i-- {
+		a.cold = append(a.cold, i)
+	}
+	a.runs = newRunMap(small, large)
+	return a, nil
+}
+
+func (a *arena) close() {
+	unreserve(a.mem)
+	a.base, a.mem = nil, nil
+}
+
+// at returns the header of a handle.
+func (a *arena) at(h handle) *header {
+	return (*header)(unsafe.Add(a.base, uintptr(h)<<a.shift))
+}
+
+// round returns what an item of n bytes costs.
+func (a *arena) round(n int) int {
+	unit := 1<<a.shift - 1
+	return (n + unit) &^ unit
+}
+
+func (a *arena) handleAt(off int64) handle { return handle(off >> a.shift) }
+
+func (a *arena) isRun(h handle) bool { return int64(h)<<a.shift >= a.runs.base }
+
+// availableLocked returns the bytes that may still be taken, the cleaner's
+// reserve left alone.
+func (a *arena) availableLocked() int64 {
+	return a.limit - a.committed + int64(len(a.free)-reserveSegs)*int64(a.segBytes)
+}
+
+// alloc takes memory for an item of n bytes of partition part, or returns 0 when
+// the store has to be reclaimed first. The cleaner may use the reserve.
+func (a *arena) alloc(n int, part uint8, cleaner bool) handle {
+	n = a.round(n)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n > a.maxSmall {
+		return a.allocRunLocked(n, part)
+	}
+	cur := &a.open
+	if cleaner {
+		cur = &a.evac
+	}
+	if *cur == 0 || int(a.segs[*cur].used)+n > a.segBytes {
+		if !a.turnLocked(cur, cleaner) {
+			return 0
+		}
+	}
+	s := &a.segs[*cur]
+	h := a.handleAt(int64(*cur)*int64(a.segBytes) + int64(s.used))
+	s.used += int32(n)
+	a.at(h).part = part
+	return h
+}
+
+// turnLocked closes the segment in *cur and opens an empty one.
+func (a *arena) turnLocked(cur *int32, cleaner bool) bool {
+	if !cleaner && (a.availableLocked() < int64(a.segBytes) || a.wastefulLocked()) {
+		return false
+	}
+	var id int32
+	switch {
+	case len(a.free) > 0:
+		id = a.free[len(a.free)-1]
+		a.free = a.free[:len(a.free)-1]
+	case len(a.cold) > 0 && a.committed+int64(a.segBytes) <= a.limit:
+		id = a.cold[len(a.cold)-1]
+		a.cold = a.cold[:len(a.cold)-1]
+		a.committed += int64(a.segBytes)
+	default:
+		return false
+	}
+	a.closeLocked(cur)
+	a.segs[id] = segment{state: segOpen}
+	*cur = id
+	return true
+}
+
+// wastefulLocked reports whether dead items occupy so much that cleaning comes
+// before taking more memory, although the limit is not reached.
+func (a *arena) wastefulLocked() bool {
+	return a.dead > 8*int64(a.segBytes) && a.dead > a.committed/4
+}
+
+// closeLocked puts the segment in *cur into the order, or frees it when all in it is dead.
+func (a *arena) closeLocked(cur *int32) {
+	id := *cur
+	if id == 0 {
+		return
+	}
+	*cur = 0
+	s := &a.segs[id]
+	if s.dead == s.used {
+		a.freeLocked(id)
+		return
+	}
+	s.state = segClosed
+	a.pushLocked(id)
+}
+
+func (a *arena) pushLocked(id int32) {
+	s := &a.segs[id]
+	s.prev, s.next = a.newest, 0
+	if a.newest != 0 {
+		a.segs[a.newest].next = id
+	} else {
+		a.oldest = id
+	}
+	a.newest = id
+}
+
+func (a *arena) unlinkLocked(id int32) {
+	s := &a.segs[id]
+	if s.prev != 0 {
+		a.segs[s.prev].next = s.next
+	} else {
+		a.oldest = s.next
+	}
+	if s.next != 0 {
+		a.segs[s.next].prev = s.prev
+	} else {
+		a.newest = s.prev
+	}
+	s.prev, s.next = 0, 0
+}
+
+// freeLocked makes an empty small segment takable. Of many free segments most go
+// back to the system, so that resident memory follows the data.
+func (a *arena) freeLocked(id int32) {
+	s := &a.segs[id]
+	a.dead -= int64(s.dead)
+	*s = segment{}
+	if len(a.free) > max(8, int(a.smallSegs)/32) {
+		a.chillLocked(id)
+		return
+	}
+	a.free = append(a.free, id)
+}
+
+func (a *arena) chillLocked(id int32) {
+	off := int64(id) * int64(a.segBytes)
+	giveBack(a.mem[off : off+int64(a.segBytes)])
+	a.cold = append(a.cold, id)
+	a.committed -= int64(a.segBytes)
+}
+
+// commitLocked counts n bytes against the limit, giving free segments back for
+// them where it must.
+func (a *arena) commitLocked(n int64) bool {
+	if a.availableLocked() < n {
+		return false
+	}
+	for a.committed+n > a.limit {
+		last := len(a.free) - 1
+		id := a.free[last]
+		a.free = a.free[:last]
+		a.chillLocked(id)
+	}
+	a.committed += n
+	return true
+}
+
+// commit counts memory that the arena does not hold itself (index tables).
+func (a *arena) commit(n int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.commitLocked(n)
+}
+
+func (a *arena) uncommit(n int64) {
+	a.mu.Lock()
+	a.committed -= n
+	a.mu.Unlock()
+}
+
+// release gives the n bytes of an unlinked item back. Its header must be marked
+// dead and keep its lengths: the cleaner steps over it.
+func (a *arena) release(h handle, n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.isRun(h) {
+		a.freeRunLocked(h)
+		return
+	}
+	n = a.round(n)
+	id := int32((int64(h) << a.shift) / int64(a.segBytes))
+	s := &a.segs[id]
+	s.dead += int32(n)
+	a.dead += int64(n)
+	if s.state == segClosed && s.dead == s.used {
+		a.unlinkLocked(id)
+		a.freeLocked(id)
+	}
+}
+
+// Large items: a run of whole pages, the segment entry's number in its first
+// unit, the item behind it.
+
+func (a *arena) runPages(n int) int { return (n + 1<<a.shift + pageBytes - 1) / pageBytes }
+
+func (a *arena) allocRunLocked(n int, part uint8) handle {
+	pages := a.runPages(n)
+	if !a.commitLocked(int64(pages) * pageBytes) {
+		return 0
+	}
+	off := a.runs.take(pages)
+	if off < 0 {
+		a.committed -= int64(pages) * pageBytes
+		return 0
+	}
+	var id int32
+	if l := len(a.runIDs); l > 0 {
+		id, a.runIDs = a.runIDs[l-1], a.runIDs[:l-1]
+	} else {
+		id = int32(len(a.segs))
+		a.segs = append(a.segs, segment{})
+	}
+	a.segs[id] = segment{off: off, size: int32(pages), state: segRun}
+	a.pushLocked(id)
+	*(*int32)(unsafe.Add(a.base, off)) = id
+	h := a.handleAt(off + 1<<a.shift)
+	a.at(h).part = part
+	return h
+}
+
+func (a *arena) freeRunLocked(h handle) {
+	off := int64(h)<<a.shift - 1<<a.shift
+	id := *(*int32)(unsafe.Add(a.base, off))
+	s := &a.segs[id]
+	if s.state == segRun {
+		a.unlinkLocked(id)
+	}
+	pages := int(s.size)
+	*s = segment{}
+	a.runIDs = append(a.runIDs, id)
+	a.runs.give(off, pages)
+	giveBack(a.mem[off : off+int64(pages)*pageBytes])
+	a.committed -= int64(pages) * pageBytes
+}
+
+// runMap finds stretches of free pages: one bit a page, next fit.
+type runMap struct {
+	base  int64 // first byte of the area
+	words []uint64
+	pages int
+	hand  int
+}
+
+func newRunMap(base, bytes int64) runMap {
+	pages := int(bytes / pageBytes)
+	return runMap{base: base, words: make([]uint64, (pages+63)/64), pages: pages}
+}
+
+// take marks n pages used and returns their offset in the arena, or -1.
+func (m *runMap) take(n int) int64 {
+	p := m.find(m.hand, m.pages, n)
+	if p < 0 {
+		p = m.find(0, min(m.hand+n, m.pages), n)
+	}
+	if p < 0 {
+		return -1
+	}
+	m.set(p, n, true)
+	m.hand = p + n
+	return m.base + int64(p)*pageBytes
+}
+
+func (m *runMap) give(off int64, n int) { m.set(int((off-m.base)/pageBytes), n, false) }
+
+func (m *runMap) find(from, to, n int) int {
+	for p := from; p+n <= to; {
+		used := m.seek(p, p+n, 0)
+		if used == p+n {
+			return p
+		}
+		p = m.seek(used, to, ^uint64(0))
+	}
+	return -1
+}
+
+// seek returns the first page in [from,to) whose bit, xor flip, is set, or to.
+func (m *runMap) seek(from, to int, flip uint64) int {
+	for p := from; p < to; {
+		w := (m.words[p/64] ^ flip) >> (p % 64)
+		if w != 0 {
+			return min(p+bits.TrailingZeros64(w), to)
+		}
+		p += 64 - p%64
+	}
+	return to
+}
+
+func (m *runMap) set(p, n int, used bool) {
+	for ; n > 0; p, n = p+1, n-1 {
+		if used {
+			m.words[p/64] |= 1 << (p % 64)
+		} else {
+			m.words[p/64] &^= 1 << (p % 64)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package store
+
+import "sync/atomic"
+
+// A version is a 64-bit hybrid logical clock: bit 63 is 0, then 44 bits of Unix
+// milliseconds, 13 logical bits and 6 bits of the node's slot. One number is the
+// order of writes, the name of a tombstone and the memcached cas unique.
+const (
+	slotBits    = 6
+	logicalBits = 13
+	slotMask    = 1<<slotBits - 1
+)
+
+// versionAt returns the lowest version of a millisecond.
+func versionAt(nowMillis int64) uint64 {
+	return uint64(nowMillis) << (logicalBits + slotBits)
+}
+
+// VersionMillis returns the Unix millisecond that a version was made in, as far
+// as its node's clock knew (a busy clock runs ahead of time by its logical bits).
+func VersionMillis(v uint64) int64 { return int64(v >> (logicalBits + slotBits)) }
+
+// clock makes versions. Safe for concurrent use.
+type clock struct {
+	hlc  atomic.Uint64 // highest version made or seen
+	slot uint64
+}
+
+// next returns a version above every one made or observed before. It is called
+// inside the partition lock, in the critical section of the write it names.
+func (c *clock) next(nowMillis int64) uint64 {
+	phys := uint64(nowMillis) << logicalBits
+	for {
+		old := c.hlc.Load()
+		v := max(phys, old>>slotBits+1)<<slotBits | c.slot
+		if c.hlc.CompareAndSwap(old, v) {
+			return v
+		}
+	}
+}
+
+// observe lifts the clock to v. Every version that comes from the peer passes
+// here before it is applied: else a later local write could get a lower version.
+func (c *clock) observe(v uint64) {
+	for {
+		old := c.hlc.Load()
+		if v <= old || c.hlc.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package store
+
+// Flush makes everything written until now dead, in one step: readers compare
+// versions with the watermark, and the memory is reclaimed behind them. It
+// replaces a pending flush.
+func (s *Store) Flush(nowMillis int64) {
+	s.cmdFlush.Add(1)
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.raiseFlushLocked(s.clock.next(nowMillis))
+}
+
+// FlushAt does what Flush does at atMillis. A later Flush or FlushAt replaces it.
+func (s *Store) FlushAt(nowMillis, atMillis int64) {
+	if atMillis <= nowMillis {
+		s.Flush(nowMillis)
+		return
+	}
+	s.cmdFlush.Add(1)
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.setPendingLocked(PendingFlush{Version: s.clock.next(nowMillis), AtMillis: atMillis})
+	s.signal()
+}
+
+// dueFlush carries out a pending flush whose time has come.
+func (s *Store) dueFlush(nowMillis int64) {
+	if at := s.pendingAt.Load(); at == 0 || nowMillis < at {
+		return
+	}
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	if s.pending.AtMillis != 0 && nowMillis >= s.pending.AtMillis {
+		s.raiseFlushLocked(s.clock.next(nowMillis))
+	}
+}
+
+// raiseFlushLocked lifts the watermark to f. Whatever flush was pending and is
+// older is thereby replaced, or carried out.
+func (s *Store) raiseFlushLocked(f uint64) {
+	if f <= s.flushedTo.Load() {
+		return
+	}
+	s.flushedTo.Store(f)
+	s.sweep.hurry.Store(true)
+	if s.pending.Version != 0 && s.pending.Version <= f {
+		s.cancelled = s.pending.Version
+		s.setPendingLocked(PendingFlush{})
+	}
+	s.signal()
+}
+
+func (s *Store) setPendingLocked(p PendingFlush) {
+	s.pending = p
+	s.pendingAt.Store(p.AtMillis)
+}
+
+// FlushState returns what the frames FLUSH and FLUSH_AT would say now: the
+// watermark, the version of the pending flush it replaced last (0: none), and the
+// pending flush.
+func (s *Store) FlushState() (f, cancelled uint64, p PendingFlush) {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	return s.flushedTo.Load(), s.cancelled, s.pending
+}
+
+// ApplyFlush merges the peer's watermark.
+func (s *Store) ApplyFlush(f, cancelled uint64) {
+	s.clock.observe(f)
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.raiseFlushLocked(f)
+	if s.pending.Version != 0 && s.pending.Version == cancelled {
+		s.cancelled = cancelled
+		s.setPendingLocked(PendingFlush{})
+	}
+}
+
+// ApplyFlushAt merges the peer's pending flush: the later of two wins, and one
+// that is older than the watermark has been replaced already.
+func (s *Store) ApplyFlushAt(p PendingFlush) {
+	if p.Version == 0 {
+		return
+	}
+	s.clock.observe(p.Version)
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	if p.Version > s.pending.Version && p.Version > s.flushedTo.Load() {
+		s.setPendingLocked(p)
+		s.signal()
+	}
+}

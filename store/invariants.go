@@ -1,0 +1,141 @@
+package store
+
+import "fmt"
+
+// CheckInvariants walks everything and returns the first contradiction it finds,
+// for tests and simulations. The store must be quiet meanwhile.
+func (s *Store) CheckInvariants() error {
+	var tombBytes, indexBytes int64
+	inSegment := map[int32]int64{}
+	runs := 0
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		err := p.check(inSegment, &runs)
+		for _, t := range p.tombs {
+			for h := t.head; h != 0; h = s.arena.at(h).links().next {
+				tombBytes += int64(s.arena.round(s.arena.at(h).bytes()))
+			}
+		}
+		indexBytes += tableBytes(len(p.idx.slots))
+		p.mu.Unlock()
+		if err != nil {
+			return fmt.Errorf("partition %d: %w", i, err)
+		}
+	}
+	if got := s.tombBytes.Load(); got != tombBytes {
+		return fmt.Errorf("tombstone bytes are counted as %d, but there are %d", got, tombBytes)
+	}
+	if tombBytes > s.tombBudget {
+		return fmt.Errorf("tombstones take %d bytes of a budget of %d", tombBytes, s.tombBudget)
+	}
+	return s.arena.check(inSegment, runs, indexBytes)
+}
+
+func (p *partition) check(inSegment map[int32]int64, runs *int) error {
+	a := p.s.arena
+	var seq, items, bytes uint64
+	var prev handle
+	n, tombs := 0, 0
+	for h := p.list.head; h != 0; h = a.at(h).next {
+		hd := a.at(h)
+		switch {
+		case hd.prev != prev:
+			return fmt.Errorf("the change list's links disagree at %d", h)
+		case hd.seq() <= seq || hd.seq() > p.list.seq:
+			return fmt.Errorf("sequence %d after %d, of %d", hd.seq(), seq, p.list.seq)
+		case hd.is(bitDead) || hd.part != p.id || PartitionOf(hd.key()) != int(p.id):
+			return fmt.Errorf("item %q does not belong here (bits %b, partition %d)", hd.key(), hd.bits, hd.part)
+		case p.find(p.s.tag(hd.key()), hd.key()) != h:
+			return fmt.Errorf("the index does not find %q", hd.key())
+		case hd.version > p.s.clock.hlc.Load() || hd.ever > p.s.clock.hlc.Load():
+			return fmt.Errorf("%q has a version above the clock", hd.key())
+		case hd.is(bitTomb) && hd.src != 0:
+			return fmt.Errorf("a tombstone of the peer is kept for %q", hd.key())
+		}
+		if a.isRun(h) {
+			*runs++
+		} else {
+			inSegment[int32(int64(h)<<a.shift/int64(a.segBytes))] += int64(a.round(hd.bytes()))
+		}
+		if hd.is(bitTomb) {
+			tombs++
+		} else {
+			items++
+			bytes += uint64(hd.bytes())
+		}
+		prev, seq = h, hd.seq()
+		n++
+	}
+	switch {
+	case p.list.tail != prev:
+		return fmt.Errorf("the change list's tail is %d, not %d", p.list.tail, prev)
+	case n != p.idx.count:
+		return fmt.Errorf("the index counts %d, the list %d", p.idx.count, n)
+	case tombs != p.tombN:
+		return fmt.Errorf("%d tombstones are counted as %d", tombs, p.tombN)
+	case items != p.stats.items || bytes != p.stats.bytes:
+		return fmt.Errorf("%d items of %d bytes are counted as %d of %d", items, bytes, p.stats.items, p.stats.bytes)
+	}
+	return p.checkTombs()
+}
+
+func (p *partition) checkTombs() error {
+	a, n := p.s.arena, 0
+	for list, t := range p.tombs {
+		prev := handle(0)
+		for h := t.head; h != 0; h = a.at(h).links().next {
+			hd := a.at(h)
+			if !hd.is(bitTomb) || hd.bits&bitFreq != uint8(list) || hd.links().prev != prev {
+				return fmt.Errorf("tombstone list %d is broken at %q", list, hd.key())
+			}
+			prev = h
+			n++
+		}
+		if t.tail != prev {
+			return fmt.Errorf("tombstone list %d ends at %d, not %d", list, t.tail, prev)
+		}
+	}
+	if n != p.tombN {
+		return fmt.Errorf("%d tombstones are in lists, %d exist", n, p.tombN)
+	}
+	return nil
+}
+
+func (a *arena) check(inSegment map[int32]int64, runs int, indexBytes int64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	committed, dead := indexBytes, int64(0)
+	for id := int32(1); id <= a.smallSegs; id++ {
+		s := &a.segs[id]
+		if s.state == segFree {
+			if inSegment[id] != 0 {
+				return fmt.Errorf("free segment %d holds items", id)
+			}
+			continue
+		}
+		committed += int64(a.segBytes)
+		dead += int64(s.dead)
+		if live := int64(s.used - s.dead); live != inSegment[id] {
+			return fmt.Errorf("segment %d counts %d live bytes and holds %d", id, live, inSegment[id])
+		}
+	}
+	committed += int64(len(a.free)) * int64(a.segBytes)
+	for _, s := range a.segs[a.smallSegs+1:] {
+		if s.state == segRun {
+			committed += int64(s.size) * pageBytes
+			runs--
+		}
+	}
+	switch {
+	case runs != 0:
+		return fmt.Errorf("%d large items more than runs", runs)
+	case committed != a.committed:
+		return fmt.Errorf("%d bytes are committed, counted as %d", committed, a.committed)
+	case dead != a.dead:
+		return fmt.Errorf("%d bytes are dead, counted as %d", dead, a.dead)
+	case a.committed > a.limit:
+		return fmt.Errorf("%d bytes are committed, over the limit of %d", a.committed, a.limit)
+	}
+	return nil
+}

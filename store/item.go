@@ -1,0 +1,89 @@
+package store
+
+import "unsafe"
+
+// handle names an item: its offset in the arena, in units. 0 is none. A handle
+// is good only while the lock of the item's partition is held, because items move.
+type handle uint32
+
+// header stands before the key and the value of every item. All fields but part
+// belong to the lock of the item's partition; part never changes while the memory
+// is in use, so that the cleaner can read which lock to take.
+type header struct {
+	version uint64
+	ever    uint64 // version of the last change of the expiry
+	seqLo   uint32 // place in the change list: 48 bits
+	seqHi   uint16
+	src     uint8 // 0 made here, else the small id of the peer incarnation it came from
+	keyLen  uint8
+	expLo   uint32 // Unix ms: 48 bits; 0 never
+	expHi   uint16
+	bits    uint8
+	part    uint8
+	prev    handle // neighbours in the change list
+	next    handle
+	flags   uint32 // the client's
+	valLen  uint32
+}
+
+const headerBytes = 48
+
+// header.bits
+const (
+	bitFreq    = 3 << 0 // times read since the hand last passed, 0..3; in a tombstone: which list it is in
+	bitTomb    = 1 << 2
+	bitTouch   = 1 << 3 // changed only by a touch since the peer acknowledged the value
+	bitLocal   = 1 << 4 // never replicated
+	bitDead    = 1 << 5 // unlinked: the memory waits for the cleaner
+	bitFetched = 1 << 6 // read at least once since it was stored
+)
+
+// tombLinks is what a tombstone keeps where an item keeps its value.
+type tombLinks struct{ prev, next handle }
+
+const tombLinkBytes = 8
+
+func (h *header) seq() uint64 { return uint64(h.seqHi)<<32 | uint64(h.seqLo) }
+
+func (h *header) setSeq(v uint64) { h.seqLo, h.seqHi = uint32(v), uint16(v>>32) }
+
+func (h *header) expires() int64 { return int64(h.expHi)<<32 | int64(h.expLo) }
+
+// setExpires keeps 48 bits: until the year 10889; later means that, not never.
+func (h *header) setExpires(ms int64) {
+	ms = min(ms, 1<<48-1)
+	h.expLo, h.expHi = uint32(ms), uint16(ms>>32)
+}
+
+func (h *header) is(bit uint8) bool { return h.bits&bit != 0 }
+
+func (h *header) key() []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), headerBytes)), int(h.keyLen))
+}
+
+func (h *header) value() []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), headerBytes+uintptr(h.keyLen))), int(h.valLen))
+}
+
+// links returns the tombstone's list links. They stand at the end of the
+// header's 8-byte grid behind the key, so that they are aligned.
+func (h *header) links() *tombLinks {
+	off := (headerBytes + uintptr(h.keyLen) + 7) &^ 7
+	return (*tombLinks)(unsafe.Add(unsafe.Pointer(h), off))
+}
+
+// bytes returns what the item occupies before rounding to units.
+func (h *header) bytes() int { return headerBytes + int(h.keyLen) + int(h.valLen) }
+
+// tombValueBytes is the valLen of a tombstone: links and the padding before them.
+func tombValueBytes(keyLen int) int { return tombLinkBytes + (-keyLen)&7 }
+
+func (h *header) countRead() {
+	if f := h.bits & bitFreq; f < 3 {
+		h.bits += 1
+	}
+	h.bits |= bitFetched
+}
+
+// itemBytes sees n bytes of an item, header and all.
+func itemBytes(h *header, n int) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(h)), n) }

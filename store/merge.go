@@ -1,0 +1,207 @@
+package store
+
+import "bytes"
+
+// ApplyBatch merges what the peer sent on a lane of a partition, and moves the
+// received cursor to to. A key of another partition is an error, and nothing of
+// the batch counts then.
+func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs []Record) error {
+	if err := checkPartition(part, recs); err != nil {
+		return err
+	}
+	for i := range recs {
+		s.clock.observe(max(recs[i].Version, recs[i].Ever))
+	}
+	s.dueFlush(nowMillis)
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range recs {
+		r := &recs[i]
+		for !p.merge(r, nowMillis) {
+			p.mu.Unlock()
+			ok := s.reclaim(nowMillis, ItemBytes(len(r.Key), len(r.Value)))
+			p.mu.Lock()
+			if !ok {
+				p.stats.ApplyNoMemory++
+				p.dropOlder(r)
+				break
+			}
+		}
+	}
+	c := &p.peer.recv
+	if lane == Live {
+		c.B = to
+	} else {
+		c.A = to
+	}
+	c.norm()
+	return nil
+}
+
+// merge is the join: the larger of two states of a key wins, whichever came
+// first. done is false, and nothing has changed, when memory has to be reclaimed.
+func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
+	p.stats.Received++
+	if p.s.isLocal(r.Key) {
+		p.stats.ApplyLocal++
+		return true // the peer replicates what this node keeps to itself
+	}
+	if r.Version <= p.s.flushedTo.Load() {
+		return true
+	}
+	tag := p.s.tag(r.Key)
+	h := p.find(tag, r.Key)
+	var hd *header
+	if h != 0 {
+		hd = p.s.arena.at(h)
+		if !hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load() {
+			p.unlink(h)
+			h, hd = 0, nil
+		}
+	}
+	if r.Op == RecordTouch {
+		return p.mergeTouch(h, hd, r)
+	}
+	tomb := r.Op == RecordTombstone || r.Expires != 0 && r.Expires <= nowMillis
+	if hd == nil {
+		if !tomb && p.buried(r.Version) {
+			p.stats.GraveRejects++
+			return true
+		}
+	} else {
+		order := compare(r, tomb, hd)
+		p.countConflict(order, hd, r)
+		if order == 0 && !tomb {
+			hd.src = p.s.peerSrc() // the peer has it too
+		}
+		if order <= 0 {
+			return true
+		}
+	}
+	if tomb {
+		// Receivers keep no tombstones: the sender remembers until this is acknowledged.
+		p.cleanMax = max(p.cleanMax, r.Version)
+		if h != 0 {
+			p.unlink(h)
+		}
+		return true
+	}
+	if ItemBytes(len(r.Key), len(r.Value)) > p.s.cfg.MaxItemBytes {
+		p.stats.ApplyTooLarge++
+		p.dropOlder(r)
+		return true
+	}
+	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
+		expires: r.Expires, flags: r.Flags, src: p.s.peerSrc()}) != 0
+}
+
+// compare orders a received state against the one held, by (version, tombstone,
+// ever, value): 1 the received one wins, 0 they are the same, -1 it loses.
+func compare(r *Record, tomb bool, hd *header) int {
+	switch {
+	case r.Version != hd.version:
+		return sign(r.Version > hd.version)
+	case tomb != hd.is(bitTomb):
+		return sign(tomb)
+	case tomb:
+		return 0
+	case r.Ever != hd.ever:
+		return sign(r.Ever > hd.ever)
+	}
+	return bytes.Compare(r.Value, hd.value())
+}
+
+func sign(greater bool) int {
+	if greater {
+		return 1
+	}
+	return -1
+}
+
+// mergeTouch merges a new expiry without the value. Where this node lacks the
+// touched version it drops what is older: the value will not come any more.
+func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
+	switch {
+	case hd == nil:
+		p.stats.TouchUnknown++
+	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
+	case hd.version == r.Version:
+		p.retouch(h, r.Ever, r.Expires, p.s.peerSrc(), 0)
+	default:
+		p.stats.TouchUnknown++
+		p.cleanMax = max(p.cleanMax, r.Version)
+		p.unlink(h)
+	}
+	return true
+}
+
+// dropOlder removes what this node holds of a key that the peer has a newer
+// state of, which cannot be stored here.
+func (p *partition) dropOlder(r *Record) {
+	h := p.find(p.s.tag(r.Key), r.Key)
+	if h == 0 || p.s.arena.at(h).version > r.Version {
+		return
+	}
+	p.cleanMax = max(p.cleanMax, r.Version)
+	p.unlink(h)
+}
+
+// countConflict counts writes of both nodes that neither had seen of the other.
+func (p *partition) countConflict(order int, hd *header, r *Record) {
+	if order == 0 || hd.version == r.Version || p.clean(hd) {
+		return
+	}
+	if order > 0 {
+		p.stats.ConflictsLost++
+	} else {
+		p.stats.ConflictsWon++
+	}
+}
+
+// BulkBegun takes the announcement that the peer copies a partition from the start.
+func (s *Store) BulkBegun(part int, t uint64) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peer.recv = Cursor{T: t, B: t}
+	p.peer.recv.norm()
+}
+
+// BulkDone takes the announcement that the copy of a partition is complete.
+func (s *Store) BulkDone(part int) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peer.recv.A = p.peer.recv.T
+	p.peer.recv.norm()
+}
+
+// ApplyGrave evicts what the peer may have deleted and forgotten: every value up
+// to the floor. As with any eviction, what the peer does not have leaves a marker.
+func (s *Store) ApplyGrave(part int, g Grave) {
+	s.clock.observe(g.Floor)
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := s.arena
+	end := p.list.seq
+	p.list.walk = p.list.head
+	for n := 1; p.list.walk != 0; n++ {
+		h := p.list.walk
+		hd := a.at(h)
+		if hd.seq() > end {
+			break
+		}
+		p.list.walk = hd.next
+		if !hd.is(bitTomb) && !hd.is(bitLocal) && hd.version <= g.Floor {
+			p.stats.GraveEvictions++
+			p.mustRemoveLocal(h, false)
+		}
+		if n%sweepChunk == 0 { // let the clients in
+			p.mu.Unlock()
+			p.mu.Lock()
+		}
+	}
+	p.list.walk = 0
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync"
+)
+
+// partition is 1/256 of the keys: the lock, the unit of streaming, and the owner
+// of an index, a change list and the tombstones of its keys. Methods of a
+// partition expect its lock to be held.
+type partition struct {
+	mu   sync.Mutex
+	s    *Store
+	id   uint8
+	idx  index
+	list changeList
+	peer peerState
+
+	tombs    [tombLists]tombList
+	tombN    int
+	grave    grave
+	cleanMax uint64 // highest version ever removed here without a local trace
+
+	view  View   // what Get hands to Render: here, so that it costs no allocation
+	rec   Record // what Collect hands to emit, likewise
+	stats partStats
+	_     [64]byte // the next partition's lock stands in another cache line
+}
+
+// change is a new state of a key, on its way into the partition.
+type change struct {
+	key     []byte
+	value   []byte
+	version uint64
+	ever    uint64
+	expires int64
+	flags   uint32
+	src     uint8 // 0: made here
+	tomb    bool
+	touch   bool // only the expiry differs from what the peer acknowledged
+	cleaner bool // made by the cleaner: takes its memory from the cleaner's segment
+	inPlace bool // a tombstone that may waste the memory it takes over
+}
+
+// find returns the item or tombstone of a key, or 0.
+func (p *partition) find(tag uint32, key []byte) handle {
+	x := &p.idx
+	for i := x.start(tag); ; i++ {
+		e := x.slots[i]
+		if e == 0 || uint32(e>>32) > tag {
+			return 0
+		}
+		if uint32(e>>32) == tag {
+			h := handle(e)
+			if bytes.Equal(p.s.arena.at(h).key(), key) {
+				return h
+			}
+		}
+	}
+}
+
+// put is the only writer of items: whatever changes a key, local or from the
+// peer, command, eviction or expiry, ends here. old is the key's present item or
+// tombstone (0: none). It returns 0, having changed nothing, when memory has to be
+// reclaimed first.
+func (p *partition) put(tag uint32, old handle, c *change) handle {
+	a := p.s.arena
+	valLen := len(c.value)
+	if c.tomb {
+		valLen = tombValueBytes(len(c.key))
+	}
+	h := old
+	if old != 0 && !c.cleaner && p.fits(old, valLen, c) {
+		p.reenter(old)
+		if c.tomb {
+			valLen = int(a.at(old).valLen)
+		}
+	} else {
+		if old == 0 && !p.idx.room() && !p.growIndex() {
+			return 0
+		}
+		h = a.alloc(headerBytes+len(c.key)+valLen, p.id, c.cleaner)
+		if h == 0 {
+			return 0
+		}
+	}
+	hd := a.at(h)
+	if h != old {
+		p.enter(tag, old, h, c.key)
+	}
+	hd.valLen = uint32(valLen)
+	hd.version, hd.ever, hd.flags, hd.src = c.version, c.ever, c.flags, c.src
+	hd.setExpires(c.expires)
+	if c.touch {
+		hd.bits |= bitTouch
+	}
+	if c.tomb {
+		hd.bits |= bitTomb
+	} else {
+		copy(hd.value(), c.value)
+	}
+	p.noteSize(hd, h)
+	p.bump(h, old == 0)
+	if c.tomb {
+		p.limitTombs()
+	}
+	return h
+}
+
+// retouch gives an item a new expiry, by a change of version ever that leaves the
+// value alone. With put, it is all that writes items.
+func (p *partition) retouch(h handle, ever uint64, expires int64, src, touchBit uint8) {
+	hd := p.s.arena.at(h)
+	hd.ever, hd.src = ever, src
+	hd.setExpires(expires)
+	hd.bits = hd.bits&^bitTouch | touchBit
+	p.bump(h, false)
+}
+
+// fits reports whether the new state may be written over the old one.
+func (p *partition) fits(old handle, valLen int, c *change) bool {
+	a := p.s.arena
+	hd := a.at(old)
+	if c.tomb {
+		return !a.isRun(old) && int(hd.valLen) >= valLen && (c.inPlace || int(hd.valLen) <= valLen+tombSpareBytes)
+	}
+	return a.round(headerBytes+int(hd.keyLen)+valLen) == a.round(hd.bytes())
+}
+
+// reenter prepares the memory of an item for being written over.
+func (p *partition) reenter(h handle) {
+	hd := p.s.arena.at(h)
+	p.forgetSize(hd, h)
+	freq := hd.bits & bitFreq
+	if hd.is(bitTomb) || freq == 0 {
+		freq = 1 // as young as an item just appended: the hand spares it once
+	}
+	hd.bits = hd.bits&bitLocal | freq
+}
+
+// enter puts the new memory h in the place of old: index, change list, and the
+// parts of the header that outlive a change. Without an old one, it adds the key.
+func (p *partition) enter(tag uint32, old, h handle, key []byte) {
+	a := p.s.arena
+	hd := a.at(h)
+	hd.keyLen, hd.bits = uint8(len(key)), 0
+	copy(hd.key(), key)
+	if old == 0 {
+		if p.s.isLocal(key) {
+			hd.bits = bitLocal
+		}
+		p.idx.insert(tag, h)
+		return
+	}
+	od := a.at(old)
+	p.forgetSize(od, old)
+	hd.setSeq(od.seq())
+	hd.prev, hd.next = od.prev, od.next
+	if !od.is(bitTomb) {
+		hd.bits = od.bits & bitFreq
+	}
+	hd.bits |= od.bits & bitLocal
+	p.swapLinks(old, h)
+	p.idx.replace(tag, old, h)
+	p.discard(old)
+}
+
+// unlink removes an item or tombstone without a trace. Who calls has seen to
+// cleanMax, or knows that something else covers the version.
+func (p *partition) unlink(h handle) {
+	hd := p.s.arena.at(h)
+	p.forgetSize(hd, h)
+	p.listRemove(h)
+	p.idx.remove(p.s.tag(hd.key()), h)
+	p.discard(h)
+	p.shrinkIndex()
+}
+
+// unlinkClean removes an item whose version the peer has: only cleanMax remembers.
+func (p *partition) unlinkClean(h handle) {
+	p.cleanMax = max(p.cleanMax, p.s.arena.at(h).version)
+	p.unlink(h)
+}
+
+func (p *partition) discard(h handle) {
+	hd := p.s.arena.at(h)
+	hd.bits |= bitDead
+	p.s.arena.release(h, hd.bytes())
+}
+
+// noteSize and forgetSize keep the counts. A tombstone's stand with its list.
+func (p *partition) noteSize(hd *header, h handle) {
+	if hd.is(bitTomb) {
+		p.tombAdd(h, tombUnsent)
+		return
+	}
+	p.stats.add(hd, 1)
+}
+
+func (p *partition) forgetSize(hd *header, h handle) {
+	if hd.is(bitTomb) {
+		p.tombRemove(h)
+		return
+	}
+	p.stats.add(hd, -1)
+}
+
+// removeLocal takes an item away for good (evicted, expired), so that nothing of
+// it can come back: silently where the peer has it or never will, else leaving a
+// marker tombstone. A marker kills strictly older copies only, as the peer may
+// have this one; if it was touched, the peer's copy may have an outdated expiry,
+// and the marker kills it too. It returns false, having done nothing, when there
+// is no memory for the marker.
+func (p *partition) removeLocal(h handle, cleaner bool) bool {
+	hd := p.s.arena.at(h)
+	if p.clean(hd) {
+		p.unlinkClean(h)
+		return true
+	}
+	v := hd.version
+	if hd.ever == hd.version {
+		v--
+	}
+	key := hd.key()
+	return p.put(p.s.tag(key), h, &change{key: key, version: v, ever: v, tomb: true, cleaner: cleaner}) != 0
+}
+
+// mustRemoveLocal is removeLocal that needs no memory: without room for a
+// marker the version is buried.
+func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
+	if !p.removeLocal(h, cleaner) {
+		hd := p.s.arena.at(h)
+		p.bury(hd.version)
+		p.unlink(h)
+	}
+}
+
+// clean reports whether the peer has this state of the key, or is never to have it.
+func (p *partition) clean(hd *header) bool {
+	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
+		hd.src != 0 && hd.src == p.s.peerSrc() || p.peer.acked.covers(hd.seq())
+}
+
+func (p *partition) growIndex() bool {
+	for n := p.idx.grown(); ; n += n / 4 {
+		t, ok := p.s.newTable(n)
+		if !ok {
+			return false
+		}
+		if x := newIndex(t); p.idx.moveTo(&x) {
+			p.s.freeTable(p.idx.slots)
+			p.idx = x
+			return true
+		}
+		p.s.freeTable(t)
+	}
+}
+
+func (p *partition) shrinkIndex() {
+	n := len(p.idx.slots)
+	if n < 8*indexMinSlots || p.idx.count > n/5 {
+		return
+	}
+	t, ok := p.s.newTable(n / 2)
+	if !ok {
+		return // it is only a saving
+	}
+	if x := newIndex(t); p.idx.moveTo(&x) {
+		p.s.freeTable(p.idx.slots)
+		p.idx = x
+		return
+	}
+	p.s.freeTable(t)
+}
+
+// tag is the part of a key's hash that the indexes use. It is seeded per
+// process, so that nobody can choose keys that collide.
+func (s *Store) tag(key []byte) uint32 { return uint32(maphash.Bytes(s.seed, key)) }

@@ -1,0 +1,206 @@
+package store
+
+// reclaim makes room for an item of n bytes: it cleans segments that are mostly
+// dead, or lets the hand pass over the oldest one and evicts there. It returns
+// false when nothing can be had. The caller holds no lock: the cleaner takes one
+// partition lock at a time and waits for it, which cannot deadlock.
+func (s *Store) reclaim(nowMillis int64, n int) bool {
+	s.reclaimMu.Lock()
+	defer s.reclaimMu.Unlock()
+	a := s.arena
+	need := int64(max(a.segBytes, a.runPages(a.round(n))*pageBytes)) + pageBytes
+	s.reclaimRuns.Add(1)
+	for tries := 0; ; tries++ {
+		v, compact := a.victim(need, s.cfg.NoEviction)
+		switch {
+		case v == victimNotNeeded:
+			return true
+		case v == victimNone || tries > 4*len(a.segs):
+			return false
+		}
+		s.clean(nowMillis, v, compact)
+	}
+}
+
+const (
+	victimNone      = -1
+	victimNotNeeded = 0
+)
+
+// victim takes the segment to be cleaned next out of the order. compact says that
+// what lives in it is to be kept.
+func (a *arena) victim(need int64, noEviction bool) (id int32, compact bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	enough := a.availableLocked() >= need
+	if enough && !a.wastefulLocked() {
+		return victimNotNeeded, false
+	}
+	if enough || noEviction || a.dead > a.limit/maxDeadPart {
+		if id = a.mostDeadLocked(); id != 0 {
+			compact = true
+		} else if enough {
+			return victimNotNeeded, false
+		} else if noEviction {
+			return victimNone, false
+		}
+	}
+	if id == 0 {
+		id = a.oldest
+	}
+	if id == 0 { // all is in the segment being filled
+		a.closeLocked(&a.open)
+		if id = a.oldest; id == 0 {
+			return victimNone, false
+		}
+	}
+	a.unlinkLocked(id)
+	a.segs[id].state = segCleaning
+	return id, compact
+}
+
+// mostDeadLocked returns the segment that gives most, if that is worth moving the
+// rest: at least a sixteenth.
+func (a *arena) mostDeadLocked() int32 {
+	best, most := int32(0), int32(a.segBytes/16)
+	for id := a.oldest; id != 0; id = a.segs[id].next {
+		if s := &a.segs[id]; s.state == segClosed && s.dead > most {
+			best, most = id, s.dead
+		}
+	}
+	return best
+}
+
+// clean empties one segment: what is dead, flushed or expired goes; the rest is
+// moved, if compact is set or it was read often enough, or evicted.
+func (s *Store) clean(nowMillis int64, id int32, compact bool) {
+	a := s.arena
+	if id > a.smallSegs {
+		s.cleanRun(nowMillis, id)
+		return
+	}
+	a.mu.Lock()
+	used := int(a.segs[id].used)
+	a.mu.Unlock()
+	start, kept := int64(id)*int64(a.segBytes), 0
+	for off := 0; off < used; {
+		h := a.handleAt(start + int64(off))
+		hd := a.at(h)
+		p := &s.parts[hd.part]
+		p.mu.Lock()
+		n := a.round(hd.bytes())
+		if !hd.is(bitDead) && p.cleanItem(h, nowMillis, compact, kept+n <= a.segBytes/8*7) {
+			kept += n
+		}
+		p.mu.Unlock()
+		off += n
+	}
+	if !compact {
+		s.steer(kept)
+	}
+	a.mu.Lock()
+	a.freeLocked(id)
+	a.mu.Unlock()
+}
+
+// steer sets how often an item must have been read to be spared, so that a pass
+// of the hand frees between a quarter and three quarters of a segment.
+func (s *Store) steer(kept int) {
+	switch {
+	case kept > s.arena.segBytes/4*3 && s.minFreq < 3:
+		s.minFreq++
+	case kept < s.arena.segBytes/4 && s.minFreq > 1:
+		s.minFreq--
+	}
+}
+
+// cleanItem decides about one live item in a segment being cleaned, and reports
+// whether it was moved.
+func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) bool {
+	hd := p.s.arena.at(h)
+	switch {
+	case hd.is(bitTomb):
+		if p.relocate(h) != 0 {
+			return true
+		}
+		p.bury(hd.version)
+		p.unlink(h)
+	case hd.version <= p.s.flushedTo.Load():
+		p.unlink(h)
+	case hd.expires() != 0 && hd.expires() <= nowMillis:
+		p.stats.Reclaimed++
+		p.mustRemoveLocal(h, true)
+	case compact || room && hd.bits&bitFreq >= p.s.minFreq:
+		moved := p.relocate(h)
+		if moved == 0 {
+			p.evict(h)
+			return false
+		}
+		if !compact { // a hand that passes often enough takes everything
+			p.s.arena.at(moved).bits--
+		}
+		return true
+	default:
+		p.evict(h)
+	}
+	return false
+}
+
+// relocate moves an item or tombstone to the cleaner's segment; 0: no room there.
+func (p *partition) relocate(old handle) handle {
+	a := p.s.arena
+	od := a.at(old)
+	n := od.bytes()
+	h := a.alloc(n, p.id, true)
+	if h == 0 {
+		return 0
+	}
+	hd := a.at(h)
+	copy(itemBytes(hd, n), itemBytes(od, n))
+	p.swapLinks(old, h)
+	if hd.is(bitTomb) {
+		p.tombSwap(old, h)
+	}
+	p.idx.replace(p.s.tag(hd.key()), old, h)
+	od.bits |= bitDead
+	return h
+}
+
+func (p *partition) evict(h handle) {
+	hd := p.s.arena.at(h)
+	p.stats.evict(hd)
+	p.mustRemoveLocal(h, true)
+}
+
+// cleanRun lets the hand pass over a large item.
+func (s *Store) cleanRun(nowMillis int64, id int32) {
+	a := s.arena
+	a.mu.Lock()
+	seg := &a.segs[id]
+	if seg.state != segCleaning {
+		a.mu.Unlock()
+		return // freed by its owner meanwhile
+	}
+	h := a.handleAt(seg.off + 1<<a.shift)
+	p := &s.parts[a.at(h).part]
+	a.mu.Unlock()
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a.mu.Lock()
+	seg = &a.segs[id]
+	gone := seg.state != segCleaning
+	spare := !gone && a.at(h).bits&bitFreq >= s.minFreq && a.at(h).version > s.flushedTo.Load()
+	if !gone {
+		seg.state = segRun // an item of the order again, at its young end
+		a.pushLocked(id)
+	}
+	a.mu.Unlock()
+	switch {
+	case gone:
+	case spare:
+		a.at(h).bits--
+	default:
+		p.evict(h)
+	}
+}

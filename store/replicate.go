@@ -1,0 +1,423 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// covers reports whether the holder of the cursor has the change with this sequence.
+func (c Cursor) covers(seq uint64) bool { return seq <= c.A || seq > c.T && seq <= c.B }
+
+// norm closes a gap that is empty.
+func (c *Cursor) norm() {
+	if c.A >= c.T {
+		c.A, c.T = c.B, c.B
+	}
+}
+
+// peerState is what one partition knows of the peer. It is guarded by the
+// partition's lock.
+type peerState struct {
+	attached bool   // a session is up
+	sentMax  uint64 // highest sequence ever sent on the live lane: an item above it keeps its place when it changes
+	sent     Cursor // how far this session has sent
+	acked    Cursor // what the peer's incarnation has acknowledged
+	recv     Cursor // what this node holds of the peer incarnation's changes
+}
+
+// linkState is what the store as a whole knows of the peer.
+type linkState struct {
+	mu     sync.Mutex
+	inc    ID            // incarnation last replicated with; guarded by mu
+	src    atomic.Uint32 // its small id, 1..255; 0: none yet
+	dirty  [Partitions / 64]atomic.Uint64
+	told   atomic.Bool // the sender was signalled since its last TakeDirty
+	notify atomic.Pointer[func()]
+}
+
+func (s *Store) peerSrc() uint8 { return uint8(s.link.src.Load()) }
+
+// SetNotify registers f, which is called from any goroutine and under a partition
+// lock when there is new work for the sender and it was not told since its last
+// TakeDirty. It must only signal. nil takes it away.
+func (s *Store) SetNotify(f func()) {
+	s.link.told.Store(false)
+	if f == nil {
+		s.link.notify.Store(nil)
+		return
+	}
+	s.link.notify.Store(&f)
+}
+
+func (s *Store) markDirty(part uint8) {
+	w, bit := &s.link.dirty[part/64], uint64(1)<<(part%64)
+	if w.Load()&bit == 0 {
+		w.Or(bit)
+		s.signal()
+	}
+}
+
+func (s *Store) signal() {
+	if f := s.link.notify.Load(); f != nil && s.link.told.CompareAndSwap(false, true) {
+		(*f)()
+	}
+}
+
+// TakeDirty returns the partitions that got changes or graves since the last
+// call (bit p%64 of word p/64), and clears the set.
+func (s *Store) TakeDirty() (set [Partitions / 64]uint64) {
+	s.link.told.Store(false)
+	for i := range set {
+		set[i] = s.link.dirty[i].Swap(0)
+	}
+	return set
+}
+
+// PendingFlush is a delayed flush that has not happened yet. The zero value is none.
+type PendingFlush struct {
+	Version  uint64
+	AtMillis int64 // Unix ms
+}
+
+// State is what a node tells its peer at the start of a session.
+type State struct {
+	Clock    uint64 // the highest version made or seen
+	Born     uint64 // the clock when this process started
+	Flush    uint64 // values with a version up to it are dead
+	Pending  PendingFlush
+	Items    uint64             // 0: empty; tombstones count
+	LastPeer ID                 // incarnation last replicated with; zero: never
+	Cursors  [Partitions]Cursor // what this node holds of LastPeer's changes
+}
+
+// State returns what this node holds.
+func (s *Store) State() *State {
+	st := &State{Clock: s.clock.hlc.Load(), Born: s.born}
+	st.Flush, _, st.Pending = s.FlushState()
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	st.LastPeer = s.link.inc
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		st.Cursors[i] = p.peer.recv
+		st.Items += uint64(p.idx.count)
+		p.mu.Unlock()
+	}
+	return st
+}
+
+// BulkStart says that the bulk lane of a partition begins: everything up to T
+// will be walked. It has to be announced before any batch of the partition.
+type BulkStart struct {
+	Part  int
+	T     uint64
+	Count uint64 // items and tombstones of the partition now
+}
+
+// Attach begins a session with the incarnation inc, whose STATE was st.
+// resumable says that st's cursors are of this very store. The result lists the
+// partitions whose copy starts anew; the others resume where the peer stands.
+func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
+	s.clock.observe(st.Clock)
+	s.ApplyFlush(st.Flush, 0)
+	s.ApplyFlushAt(st.Pending)
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	last := s.link.inc
+	foreign := last != ID{} && last != inc
+	if last != inc {
+		s.link.inc = inc
+		s.nextSrc()
+	}
+	var starts []BulkStart
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		if last != inc {
+			p.peer.recv = Cursor{}
+			p.peer.acked = Cursor{}
+		}
+		if foreign {
+			p.meetForeign(st)
+		}
+		p.grave.sent = 0
+		p.peer.attached = true
+		if c := st.Cursors[i]; resumable && !foreign && c.valid(p.list.seq) {
+			p.resume(c)
+		} else {
+			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}
+			if b, ok := p.startBulk(); ok {
+				starts = append(starts, b)
+			}
+		}
+		p.resortTombs()
+		p.mu.Unlock()
+	}
+	for i := range s.link.dirty {
+		s.link.dirty[i].Store(^uint64(0))
+	}
+	s.signal()
+	return starts
+}
+
+// valid reports whether a cursor can be of a list whose newest sequence is seq.
+func (c Cursor) valid(seq uint64) bool { return c.B <= seq && c.A <= c.T && c.T <= c.B }
+
+// nextSrc gives the new peer incarnation its small id. Every 255 incarnations the
+// ids begin again: then no item may still carry one.
+func (s *Store) nextSrc() {
+	n := s.link.src.Load()%255 + 1
+	if n == 1 {
+		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).src = 0 })
+	}
+	s.link.src.Store(n)
+}
+
+// meetForeign is for a peer that holds data and is not the last one: it may be an
+// older peer that returns. Where it began before a delete that was acknowledged by
+// the last one and forgotten here, only burying everything protects that delete.
+func (p *partition) meetForeign(st *State) {
+	p.grave.acked = 0
+	if st.Items > 0 && st.Born <= p.cleanMax {
+		p.bury(p.cleanMax)
+	}
+}
+
+func (p *partition) resume(c Cursor) {
+	p.peer.acked, p.peer.sent = c, c
+	p.list.live = p.firstAfter(c.B)
+	p.list.bulk = 0
+	if c.A < c.T {
+		p.list.bulk = p.firstAfter(c.A)
+	}
+}
+
+// startBulk begins the walk from the start; a partition that never held anything
+// has nothing to copy.
+func (p *partition) startBulk() (BulkStart, bool) {
+	t := p.list.seq
+	p.peer.sent = Cursor{T: t, B: t}
+	p.peer.sent.norm()
+	p.peer.sentMax = max(p.peer.sentMax, t)
+	p.list.live, p.list.bulk = 0, p.list.head
+	return BulkStart{Part: int(p.id), T: t, Count: uint64(p.idx.count)}, t > 0
+}
+
+// Detach ends the session: what was sent and not acknowledged will be sent again.
+func (s *Store) Detach() {
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		p.peer.attached = false
+		p.list.live, p.list.bulk = 0, 0
+		p.mu.Unlock()
+	}
+}
+
+// Sent is what one Collect did.
+type Sent struct {
+	Items  int    // records emitted
+	To     uint64 // the lane's new position
+	Moved  bool   // a batch has to be sent, be it empty
+	More   bool   // the lane has more right now
+	Done   bool   // bulk lane: the gap is empty now; DONE has to be sent
+	Cursor Cursor // what the peer holds once it has this batch: hand it to Acked then
+}
+
+// collectVisits bounds the items looked at under one lock hold, where many are
+// skipped because the peer has them.
+const collectVisits = 1024
+
+// Collect walks a lane of a partition under its lock, calls emit for at most
+// maxItems records of about maxBytes of keys and values (at least one), and moves
+// the session's cursor. emit must encode or copy: the record dies when it returns.
+// A lane that merely passes items the peer has moves without a batch.
+func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*Record)) (r Sent) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.peer.attached {
+		return r
+	}
+	c := &p.peer.sent
+	pos, end := &p.list.live, ^uint64(0)
+	r.To = c.B
+	if lane == Bulk {
+		if c.A >= c.T {
+			return r
+		}
+		pos, end = &p.list.bulk, c.T
+		r.To = c.A
+	}
+	a := s.arena
+	rec := &p.rec
+	for visits, bytes := 0, 0; *pos != 0 && visits < collectVisits && r.Items < maxItems && bytes < maxBytes; visits++ {
+		h := *pos
+		hd := a.at(h)
+		if hd.seq() > end {
+			break
+		}
+		*pos, r.To = hd.next, hd.seq()
+		if p.skips(hd) {
+			continue
+		}
+		p.fill(rec, hd, lane)
+		emit(rec)
+		r.Items++
+		bytes += len(rec.Key) + len(rec.Value)
+		if hd.is(bitTomb) {
+			p.tombMove(h, tombLive+uint8(lane))
+		}
+	}
+	r.More = *pos != 0 && (lane == Live || a.at(*pos).seq() <= end)
+	r.Moved = r.Items > 0
+	if lane == Live {
+		c.B = r.To
+		p.peer.sentMax = max(p.peer.sentMax, c.B)
+	} else {
+		c.A = r.To
+		if !r.More {
+			c.A, r.Done = c.T, true
+		}
+	}
+	c.norm()
+	r.Cursor = *c
+	return r
+}
+
+// skips reports whether the peer needs nothing of this item: it sent it itself,
+// it is local, or a flush made it dead.
+func (p *partition) skips(hd *header) bool {
+	return hd.is(bitLocal) || hd.src != 0 && hd.src == p.s.peerSrc() ||
+		!hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load()
+}
+
+// fill describes an item as it travels. A touch goes without the value only on
+// the live lane: the peer of a bulk walk may not have it.
+func (p *partition) fill(r *Record, hd *header, lane Lane) {
+	*r = Record{Key: hd.key(), Version: hd.version, Ever: hd.ever}
+	switch {
+	case hd.is(bitTomb):
+		r.Op = RecordTombstone
+	case hd.is(bitTouch) && lane == Live:
+		r.Op, r.Expires = RecordTouch, hd.expires()
+	default:
+		r.Op, r.Expires, r.Flags, r.Value = RecordValue, hd.expires(), hd.flags, hd.value()
+	}
+}
+
+// Tail returns the newest sequence of a partition.
+func (s *Store) Tail(part int) uint64 {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.list.seq
+}
+
+// SentCursor returns how far the session has sent a partition.
+func (s *Store) SentCursor(part int) Cursor {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.peer.sent
+}
+
+// Grave tells the peer that deletes up to Floor may have been forgotten here, of
+// any key of the partition.
+type Grave struct {
+	Gen, Floor uint64
+}
+
+// NextGrave returns the grave of a partition when it has to be announced: before
+// any batch of the partition that follows. The bulk walk begins again with it, so
+// that the peer gets back what it now evicts.
+func (s *Store) NextGrave(part int) (g Grave, b BulkStart, due bool) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.graveDue() {
+		return g, b, false
+	}
+	p.grave.sent = p.grave.gen
+	b, _ = p.startBulk()
+	return Grave{Gen: p.grave.gen, Floor: p.grave.floor}, b, true
+}
+
+func (p *partition) graveDue() bool {
+	g := &p.grave
+	return p.peer.attached && g.floor != 0 && g.sent != g.gen && g.acked != g.gen
+}
+
+// Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c.
+func (s *Store) Acked(part int, c Cursor) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peer.acked = c
+	p.purgeTombs()
+}
+
+// GraveAcked takes the peer's acknowledgement of a grave. Only that of the
+// newest one clears it.
+func (s *Store) GraveAcked(part int, gen uint64) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g := &p.grave; gen == g.gen {
+		p.cleanMax = max(p.cleanMax, g.floor)
+		g.floor, g.acked = 0, gen
+	}
+}
+
+// Observe lifts the clock above v, a version that the peer named.
+func (s *Store) Observe(v uint64) { s.clock.observe(v) }
+
+// Unacked counts the items and tombstones that the peer does not have for certain.
+func (s *Store) Unacked() (n uint64) {
+	s.walkAll(func(p *partition, h handle) {
+		hd := p.s.arena.at(h)
+		if !p.clean(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
+			n++
+		}
+	})
+	return n
+}
+
+// walkAll visits every item and tombstone, a partition at a time under its lock.
+func (s *Store) walkAll(f func(p *partition, h handle)) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		for h := p.list.head; h != 0; {
+			next := s.arena.at(h).next
+			f(p, h)
+			h = next
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Walk calls f for every state of a partition, oldest change first, under its
+// lock: for checks and tests. The record dies when f returns.
+func (s *Store) Walk(part int, f func(*Record)) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for h := p.list.head; h != 0; h = s.arena.at(h).next {
+		var r Record
+		p.fill(&r, s.arena.at(h), Bulk)
+		f(&r)
+	}
+}
+
+// checkPartition refuses a batch with a key of another partition.
+func checkPartition(part int, recs []Record) error {
+	for i := range recs {
+		if got := PartitionOf(recs[i].Key); got != part {
+			return fmt.Errorf("store: a batch for partition %d has a key of partition %d", part, got)
+		}
+	}
+	return nil
+}

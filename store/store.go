@@ -1,0 +1,164 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Config is what a store is made from.
+type Config struct {
+	MemoryBytes    int64    // everything the data may cost: items, index, tombstones, slack; at least MinMemoryBytes
+	MaxItemBytes   int      // largest item as ItemBytes counts it; 0: DefaultMaxItemBytes
+	NoEviction     bool     // answer NoMemory instead of evicting
+	LocalKeys      []string // globs (* and ?) of keys that never leave this node
+	Replicated     bool     // a peer is configured: keep tombstones for it
+	Slot           uint8    // 0..63, the low bits of every version made here
+	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
+}
+
+// Limits of Config.
+const (
+	MinMemoryBytes      = 2 << 20 // 32 segments: less leaves the cleaner no choice
+	DefaultMaxItemBytes = 1 << 20 // memcached's
+	MaxItemLimitBytes   = 1 << 30 // memcached's
+)
+
+// Store is one node's data. All methods may be called from any goroutine.
+type Store struct {
+	cfg   Config
+	local []localGlob
+	seed  maphash.Seed
+	clock clock
+	born  uint64
+	arena *arena
+	parts [Partitions]partition
+
+	flushedTo   atomic.Uint64 // F: values with a version up to it are dead
+	flushMu     sync.Mutex    // orders changes of the flush state
+	pending     PendingFlush  // guarded by flushMu
+	cancelled   uint64        // version of the pending flush that was last replaced or carried out; guarded by flushMu
+	pendingAt   atomic.Int64  // pending.AtMillis, 0: none; read on every command
+	tombBytes   atomic.Int64
+	tombBudget  int64
+	reclaimMu   sync.Mutex
+	minFreq     uint8 // reads an item needs for the hand to spare it; guarded by reclaimMu
+	sweep       sweeper
+	scratch     sync.Pool // *[]byte, for append and prepend
+	resetMu     sync.Mutex
+	statsBase   Counters // counters at the last reset; guarded by resetMu
+	cmdFlush    atomic.Uint64
+	reclaimRuns atomic.Uint64
+
+	link linkState
+}
+
+// New makes an empty store. nowMillis is the clock it starts at.
+func New(cfg Config, nowMillis int64) (*Store, error) {
+	if cfg.MaxItemBytes == 0 {
+		cfg.MaxItemBytes = DefaultMaxItemBytes
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	a, err := newArena(cfg.MemoryBytes)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, arena: a, seed: maphash.MakeSeed(), tombBudget: cfg.TombstoneBytes, minFreq: 1}
+	if s.tombBudget == 0 {
+		s.tombBudget = min(max(cfg.MemoryBytes/20, min(1<<20, cfg.MemoryBytes/8)), 256<<20)
+	}
+	for _, g := range cfg.LocalKeys {
+		s.local = append(s.local, newLocalGlob(g))
+	}
+	s.clock.slot = uint64(cfg.Slot)
+	s.born = versionAt(nowMillis)
+	s.clock.observe(s.born)
+	s.scratch.New = func() any { return new([]byte) }
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.s, p.id = s, uint8(i)
+		t, ok := s.newTable(indexMinSlots)
+		if !ok {
+			a.close()
+			return nil, errors.New("store: the memory limit is too small for the indexes")
+		}
+		p.idx = newIndex(t)
+	}
+	return s, nil
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.MemoryBytes < MinMemoryBytes:
+		return fmt.Errorf("store: a memory limit of %d bytes is too small to be useful: at least %d MiB", c.MemoryBytes, MinMemoryBytes>>20)
+	case c.MemoryBytes > maxLimit:
+		return fmt.Errorf("store: a memory limit of %d bytes is above the largest, %d GiB", c.MemoryBytes, int64(maxLimit)>>30)
+	case c.MaxItemBytes < 1<<10 || c.MaxItemBytes > MaxItemLimitBytes:
+		return fmt.Errorf("store: an item limit of %d bytes is not between 1 KiB and 1 GiB", c.MaxItemBytes)
+	case int64(c.MaxItemBytes) > c.MemoryBytes/2:
+		return fmt.Errorf("store: an item limit of %d bytes is above half of the memory limit of %d", c.MaxItemBytes, c.MemoryBytes)
+	case c.Slot > slotMask:
+		return fmt.Errorf("store: slot %d is not in 0..%d", c.Slot, slotMask)
+	}
+	return nil
+}
+
+// Close gives the memory back. Nothing may use the store during or after it.
+func (s *Store) Close() {
+	for i := range s.parts {
+		s.freeTable(s.parts[i].idx.slots)
+		s.parts[i].idx = index{}
+	}
+	s.arena.close()
+}
+
+// PartitionOf returns the partition of a key: the same on both nodes.
+func PartitionOf(key []byte) int { return int(xxhash.Sum64(key) >> 56) }
+
+// ItemBytes returns the size of an item as memcached counts it against its item
+// limit: its header, the cas, the key and the value with their terminators.
+func ItemBytes(keyBytes, valueBytes int) int { return 48 + 8 + keyBytes + 1 + valueBytes + 2 }
+
+func (s *Store) partition(key []byte) (*partition, uint32) {
+	return &s.parts[PartitionOf(key)], s.tag(key)
+}
+
+// Tables of indexes count against the limit. Small ones come from the Go heap,
+// which the collector does not scan, as they hold no pointers.
+
+const tablePage = 4096
+
+func tableBytes(slots int) int64 { return int64(slots) * 8 }
+
+// newTable returns at least n empty slots, or false when memory has to be
+// reclaimed first.
+func (s *Store) newTable(n int) ([]uint64, bool) {
+	if tableBytes(n) >= tablePage {
+		n = int((tableBytes(n)+tablePage-1)/tablePage) * tablePage / 8
+	}
+	if !s.arena.commit(tableBytes(n)) {
+		return nil, false
+	}
+	if tableBytes(n) < tablePage {
+		return make([]uint64, n), true
+	}
+	b, err := reserve(tableBytes(n))
+	if err != nil {
+		s.arena.uncommit(tableBytes(n))
+		return nil, false
+	}
+	return wordsOf(b), true
+}
+
+func (s *Store) freeTable(t []uint64) {
+	s.arena.uncommit(tableBytes(len(t)))
+	if tableBytes(len(t)) >= tablePage {
+		unreserve(bytesOf(t))
+	}
+}

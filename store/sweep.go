@@ -1,0 +1,69 @@
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// sweeper walks all partitions for items that expired or were flushed.
+type sweeper struct {
+	mu    sync.Mutex
+	part  int         // where the walk stands
+	left  int         // partitions until a hurried round is complete
+	hurry atomic.Bool // a flush left much to reclaim
+}
+
+const (
+	sweepItems      = 2048 // looked at in one Tick: a few ms a second of one core at ten Ticks a second
+	sweepHurryItems = 1 << 17
+	sweepChunk      = 256 // items under one lock hold
+)
+
+// Tick does what time demands: a due flush, and a slice of the sweep for expired
+// items. Call it about ten times a second.
+func (s *Store) Tick(nowMillis int64) {
+	s.dueFlush(nowMillis)
+	s.sweep.mu.Lock()
+	defer s.sweep.mu.Unlock()
+	if s.sweep.hurry.Swap(false) {
+		s.sweep.left = Partitions + 1
+	}
+	budget := sweepItems
+	if s.sweep.left > 0 {
+		budget = sweepHurryItems
+	}
+	for visited := 0; budget > 0 && visited < Partitions; {
+		n, end := s.parts[s.sweep.part].sweepSome(nowMillis)
+		budget -= max(n, 1)
+		if end {
+			s.sweep.part = (s.sweep.part + 1) % Partitions
+			s.sweep.left = max(0, s.sweep.left-1)
+			visited++
+		}
+	}
+}
+
+// sweepSome looks at the next items of the partition; end reports that it came to
+// the end of the list.
+func (p *partition) sweepSome(nowMillis int64) (n int, end bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a, l := p.s.arena, &p.list
+	if l.sweep == 0 {
+		l.sweep = l.head
+	}
+	flushed := p.s.flushedTo.Load()
+	for ; n < sweepChunk && l.sweep != 0; n++ {
+		h := l.sweep
+		hd := a.at(h)
+		l.sweep = hd.next
+		switch {
+		case hd.is(bitTomb):
+		case hd.version <= flushed:
+			p.unlink(h)
+		case hd.expires() != 0 && hd.expires() <= nowMillis:
+			p.expire(h, false)
+		}
+	}
+	return n, l.sweep == 0
+}

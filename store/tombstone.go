@@ -1,0 +1,151 @@
+package store
+
+import "unsafe"
+
+// A tombstone exists only where the delete was made, and only until the peer has
+// acknowledged it. It is an item whose value area holds the links of one of three
+// lists: by what is known of its way to the peer.
+const (
+	tombUnsent = 0
+	tombLive   = 1 // sent on the live lane, in the order of sending
+	tombBulk   = 2 // sent on the bulk lane, likewise
+	tombLists  = 3
+
+	// tombSpareBytes is how much larger than needed the memory of a value may be
+	// that a tombstone takes over.
+	tombSpareBytes = 24
+)
+
+type tombList struct{ head, tail handle }
+
+// grave is what is left of tombstones that had to be forgotten before the peer
+// acknowledged them: "I may have forgotten deletes up to floor, of any key of this
+// partition". Floor 0: nothing buried.
+type grave struct {
+	floor uint64
+	gen   uint64 // counts changes of the grave
+	sent  uint64 // generation announced in this session
+	acked uint64 // generation the peer acknowledged
+}
+
+func (p *partition) tombAdd(h handle, list uint8) {
+	a := p.s.arena
+	hd := a.at(h)
+	hd.bits = hd.bits&^bitFreq | list
+	t := &p.tombs[list]
+	*hd.links() = tombLinks{prev: t.tail}
+	if t.tail != 0 {
+		a.at(t.tail).links().next = h
+	} else {
+		t.head = h
+	}
+	t.tail = h
+	p.tombN++
+	p.s.tombBytes.Add(int64(a.round(hd.bytes())))
+}
+
+func (p *partition) tombRemove(h handle) {
+	a := p.s.arena
+	hd := a.at(h)
+	t := &p.tombs[hd.bits&bitFreq]
+	k := *hd.links()
+	if k.prev != 0 {
+		a.at(k.prev).links().next = k.next
+	} else {
+		t.head = k.next
+	}
+	if k.next != 0 {
+		a.at(k.next).links().prev = k.prev
+	} else {
+		t.tail = k.prev
+	}
+	p.tombN--
+	p.s.tombBytes.Add(-int64(a.round(hd.bytes())))
+}
+
+// tombMove puts a tombstone into another list: it was just sent.
+func (p *partition) tombMove(h handle, list uint8) {
+	p.tombRemove(h)
+	p.tombAdd(h, list)
+}
+
+// tombSwap makes the list pass through h, a copy of old, instead of old.
+func (p *partition) tombSwap(old, h handle) {
+	a := p.s.arena
+	hd := a.at(h)
+	t := &p.tombs[hd.bits&bitFreq]
+	k := hd.links()
+	if k.prev != 0 {
+		a.at(k.prev).links().next = h
+	} else {
+		t.head = h
+	}
+	if k.next != 0 {
+		a.at(k.next).links().prev = h
+	} else {
+		t.tail = h
+	}
+}
+
+// purgeTombs forgets the tombstones that the peer has acknowledged. The lists of
+// sent ones are in the order of sending, so the first that is not covered ends it.
+func (p *partition) purgeTombs() {
+	for _, list := range [...]uint8{tombLive, tombBulk} {
+		for h := p.tombs[list].head; h != 0; h = p.tombs[list].head {
+			if !p.peer.acked.covers(p.s.arena.at(h).seq()) {
+				break
+			}
+			p.unlinkClean(h)
+		}
+	}
+}
+
+// resortTombs is for a session that begins or ends: what was sent and not
+// acknowledged counts as unsent again, and what is acknowledged goes.
+func (p *partition) resortTombs() {
+	a := p.s.arena
+	for list := range p.tombs {
+		for h := p.tombs[list].head; h != 0; {
+			hd := a.at(h)
+			next := hd.links().next
+			if p.peer.acked.covers(hd.seq()) {
+				p.unlinkClean(h)
+			} else if list != tombUnsent {
+				p.tombMove(h, tombUnsent)
+			}
+			h = next
+		}
+	}
+}
+
+// limitTombs keeps the budget of the node: this partition buries its oldest
+// tombstones while the sum is over it.
+func (p *partition) limitTombs() {
+	a := p.s.arena
+	for p.tombN > 0 && p.s.tombBytes.Load() > p.s.tombBudget {
+		var oldest handle
+		for _, t := range p.tombs {
+			if t.head != 0 && (oldest == 0 || a.at(t.head).version < a.at(oldest).version) {
+				oldest = t.head
+			}
+		}
+		p.stats.Buried++
+		p.bury(a.at(oldest).version)
+		p.unlink(oldest)
+	}
+}
+
+// bury remembers that a delete of this version was forgotten.
+func (p *partition) bury(version uint64) {
+	p.grave.floor = max(p.grave.floor, version)
+	p.grave.gen++
+	if p.peer.attached {
+		p.s.markDirty(p.id)
+	}
+}
+
+// buried reports whether a value of this version may have been deleted here.
+func (p *partition) buried(version uint64) bool { return version <= p.grave.floor }
+
+var _ = [1]struct{}{}[unsafe.Sizeof(tombLinks{})-tombLinkBytes] // the constant is the size
+var _ = [1]struct{}{}[unsafe.Sizeof(header{})-headerBytes]

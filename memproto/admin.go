@@ -1,0 +1,56 @@
+package memproto
+
+import "math"
+
+// flushAll answers "flush_all [delay] [noreply]".
+func (c *Conn) flushAll(t *tokens) {
+	if t.n > 3 {
+		c.reply(replyError, false)
+		return
+	}
+	quiet := t.quiet()
+	if !c.srv.FlushEnabled {
+		c.reply(replyNoFlush, quiet)
+		return
+	}
+	var seconds int64
+	if plain := t.n == 1 || t.n == 2 && quiet; !plain {
+		var ok bool
+		if seconds, ok = parseInt(t.word[1]); !ok {
+			c.reply(replyBadExptime, quiet)
+			return
+		}
+	}
+	// A delay is an exptime: seconds up to 30 days, a Unix time above. One
+	// that is negative, zero or in the past means now.
+	if at := absoluteExpiry(c.now, seconds); at > c.now {
+		c.srv.Store.FlushAt(c.now, at)
+	} else {
+		c.srv.Store.Flush(c.now)
+	}
+	c.reply(replyOK, quiet)
+}
+
+func (c *Conn) version() {
+	c.out = append(c.out, "VERSION "...)
+	c.out = append(c.out, c.srv.Version...)
+	c.out = append(c.out, "\r\n"...)
+}
+
+// verbosity answers "verbosity <level> [noreply]".
+func (c *Conn) verbosity(t *tokens) {
+	if t.n != 2 && t.n != 3 {
+		c.reply(replyError, false)
+		return
+	}
+	quiet := t.quiet()
+	level, ok := parseUint(t.word[1])
+	if !ok {
+		c.reply(replyBadFormat, quiet)
+		return
+	}
+	if c.srv.Verbosity != nil {
+		c.srv.Verbosity(int(min(level, math.MaxInt32)))
+	}
+	c.reply(replyOK, quiet)
+}

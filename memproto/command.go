@@ -1,0 +1,93 @@
+package memproto
+
+import (
+	"bytes"
+
+	"twincached/store"
+)
+
+// command runs the command line rest[:end]; the line with its end is
+// rest[:lineBytes]. It returns what step returns: for storage commands the
+// bytes of the value are part of n, or need.
+func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
+	if end > 4 && rest[3] == ' ' {
+		switch string(rest[:3]) {
+		case "get":
+			return c.retrieve(rest, 4, end, lineBytes, getState{}), 0
+		case "set":
+			if n, need, ok := c.setFast(rest, end, lineBytes); ok {
+				return n, need
+			}
+		}
+	}
+	name, at := cutWord(rest[:end])
+	switch string(name) {
+	case "get":
+		return c.retrieve(rest, at, end, lineBytes, getState{}), 0
+	case "gets":
+		return c.retrieve(rest, at, end, lineBytes, getState{cas: true}), 0
+	case "gat":
+		return c.retrieveAndTouch(rest, at, end, lineBytes, false), 0
+	case "gats":
+		return c.retrieveAndTouch(rest, at, end, lineBytes, true), 0
+	}
+	var t tokens
+	t.split(rest[:end])
+	switch string(name) {
+	case "set":
+		return c.storage(store.OpSet, &t, rest, lineBytes)
+	case "add":
+		return c.storage(store.OpAdd, &t, rest, lineBytes)
+	case "replace":
+		return c.storage(store.OpReplace, &t, rest, lineBytes)
+	case "append":
+		return c.storage(store.OpAppend, &t, rest, lineBytes)
+	case "prepend":
+		return c.storage(store.OpPrepend, &t, rest, lineBytes)
+	case "cas":
+		return c.storage(store.OpCAS, &t, rest, lineBytes)
+	}
+	c.simple(string(name), &t, rest[:end])
+	return lineBytes, 0
+}
+
+// simple runs the commands that are one line and no retrieval.
+func (c *Conn) simple(name string, t *tokens, line []byte) {
+	switch name {
+	case "delete":
+		c.delete(t)
+	case "incr":
+		c.arithmetic(store.OpIncr, t)
+	case "decr":
+		c.arithmetic(store.OpDecr, t)
+	case "touch":
+		c.touch(t)
+	case "flush_all":
+		c.flushAll(t)
+	case "stats":
+		c.stats(t)
+	case "version":
+		c.version()
+	case "verbosity":
+		c.verbosity(t)
+	case "quit":
+		c.close(ReasonQuit, "")
+	case "watch":
+		c.reply(replyNoWatch, t.quiet())
+	case "shutdown":
+		c.reply(replyNoShutdown, false)
+	default:
+		if isHTTP(line) {
+			c.close(ReasonHTTP, "")
+			return
+		}
+		c.reply(replyError, false)
+	}
+}
+
+// isHTTP recognises a browser, or a page that makes one post commands to a
+// cache: answering line by line would run them.
+func isHTTP(line []byte) bool {
+	i := bytes.LastIndexByte(line, ' ')
+	return i > 0 && bytes.HasPrefix(line[i+1:], []byte("HTTP/"))
+}

@@ -1,0 +1,175 @@
+package memproto
+
+import (
+	"bytes"
+
+	"twincached/store"
+)
+
+// Conn is one client connection's protocol state. The zero Conn is not
+// usable; see NewConn. Not for concurrent use. Between calls it holds no part
+// of the caller's buffers.
+type Conn struct {
+	srv     *Server
+	maxItem int // srv.maxItemBytes, read once
+
+	started bool  // the first byte, which names the protocol, has been seen
+	scanned int   // bytes at the start of the input known to hold no line end
+	swallow int64 // bytes of a refused value that are still to be dropped
+	get     getState
+
+	// Set for the length of one Process call.
+	now    int64
+	out    []byte
+	closed string // why to close; "" = do not
+
+	req store.Request // a field and not a local, so that it costs no allocation
+}
+
+// Result is what one call of Process did.
+type Result struct {
+	// N bytes of the input are done with. The caller keeps the rest and puts
+	// new bytes behind it.
+	N int
+	// Out is the caller's out with the replies behind it.
+	Out []byte
+	// Need > 0: a value is on its way, and nothing can happen before the
+	// input (without the N bytes) is Need bytes long.
+	Need int
+	// More: Out is full. Write it out, then call again with the same rest,
+	// even if nothing has arrived.
+	More bool
+	// Close: write Out, then close the conn; Reason says why, for the log.
+	Close  bool
+	Reason string
+}
+
+// Reasons to close a conn, as Result.Reason gives them.
+const (
+	ReasonQuit        = "quit"
+	ReasonLineTooLong = "line too long"
+	ReasonBinary      = "binary protocol is not supported"
+	ReasonHTTP        = "http request"
+)
+
+// NewConn returns the state of a fresh connection.
+func NewConn(s *Server) *Conn {
+	return &Conn{srv: s, maxItem: s.maxItemBytes()}
+}
+
+// Process answers the complete requests at the start of in and appends the
+// replies to out. in is borrowed for the length of the call. nowMillis is the
+// node's steady clock.
+//
+// It is safe to call it again too early (before Need bytes are there): it does
+// nothing then.
+func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
+	c.now, c.out = nowMillis, out
+	for res.N < len(in) && c.closed == "" {
+		if len(c.out) > OutSoftLimitBytes {
+			res.More = true
+			break
+		}
+		n, need := c.step(in[res.N:])
+		if n == 0 {
+			res.Need = need
+			break
+		}
+		res.N += n
+	}
+	if c.closed != "" {
+		res.N, res.Need = len(in), 0
+		res.Close, res.Reason = true, c.closed
+	}
+	res.Out = c.out
+	c.out = nil
+	return res
+}
+
+// step does the next thing at the start of rest (never empty) and returns how
+// many bytes of it are done with. n == 0: more input is needed, need bytes in
+// all if that is known.
+func (c *Conn) step(rest []byte) (n, need int) {
+	switch {
+	case c.swallow > 0:
+		n = int(min(c.swallow, int64(len(rest))))
+		c.swallow -= int64(n)
+		return n, 0
+	case c.get.lineBytes > 0:
+		return c.resumeGet(rest)
+	case !c.started:
+		c.started = true
+		if rest[0] == binaryMagic {
+			c.close(ReasonBinary, replyBinary)
+			return 0, 0
+		}
+	}
+	return c.line(rest)
+}
+
+// binaryMagic starts every request of the binary protocol. As in memcached,
+// the first byte of a conn decides which protocol it speaks.
+const binaryMagic = 0x80
+
+// line finds one command line at the start of rest and runs it.
+func (c *Conn) line(rest []byte) (n, need int) {
+	i := bytes.IndexByte(rest[c.scanned:], '\n')
+	if i < 0 {
+		if len(rest) > MaxLineBytes && !lineMayBe(rest, len(rest)) {
+			c.close(ReasonLineTooLong, replyLineTooLong)
+		}
+		c.scanned = len(rest)
+		return 0, 0
+	}
+	i += c.scanned
+	c.scanned = 0
+	if i > MaxLineBytes && !lineMayBe(rest, i) {
+		c.close(ReasonLineTooLong, replyLineTooLong)
+		return 0, 0
+	}
+	end := i
+	if i > 1 && rest[i-1] == '\r' {
+		end--
+	}
+	return c.command(rest, end, i+1)
+}
+
+// lineMayBe tells whether a line that has lineBytes without an end may be that
+// long. As in memcached, a retrieval may, behind at most 100 spaces.
+func lineMayBe(line []byte, lineBytes int) bool {
+	if lineBytes > MaxGetLineBytes {
+		return false
+	}
+	line = line[:MaxLineBytes]
+	cmd := bytes.TrimLeft(line, " ")
+	if len(line)-len(cmd) > 100 {
+		return false
+	}
+	name, _, _ := bytes.Cut(cmd, []byte{' '})
+	switch string(name) {
+	case "get", "gets", "gat", "gats":
+		return true
+	}
+	return false
+}
+
+// close ends the conn once reply has been written.
+func (c *Conn) close(reason, reply string) {
+	c.out = append(c.out, reply...)
+	c.closed = reason
+}
+
+// do hands the finished request to the store. Nothing else in this package
+// changes an item, except gat's GetAndTouch.
+func (c *Conn) do() store.Result {
+	r := c.srv.Store.Do(c.now, &c.req)
+	c.req = store.Request{}
+	return r
+}
+
+// reply appends one reply line (with its line end) unless quiet.
+func (c *Conn) reply(line string, quiet bool) {
+	if !quiet {
+		c.out = append(c.out, line...)
+	}
+}

@@ -1,0 +1,59 @@
+// Package memproto is memcached's protocol as an engine without sockets:
+// bytes of requests in, bytes of replies out.
+//
+// A Server is what all conns of a node share; a Conn is the state of one
+// client connection. Whoever owns the socket keeps two buffers and calls
+// [Conn.Process] whenever bytes have arrived; the package starts no goroutine,
+// reads no clock and does no I/O. It knows the store, and nothing of a peer.
+//
+// # What it does
+//
+// The classic text protocol, as memcached's doc/protocol.txt tells it:
+//
+//	get gets gat gats            multiget of any length, resumable
+//	set add replace append prepend cas
+//	delete incr decr touch
+//	flush_all [delay]            refused with Server.FlushEnabled off (-F)
+//	stats [settings|items|slabs|sizes|conns|reset]
+//	version verbosity quit
+//
+// with noreply, pipelining, and bare \n as the end of a command line. Replies
+// do not depend on how the input was cut into reads.
+//
+// A request becomes a complete, checked store.Request before the store is
+// called, and [Conn.do] is the one place that hands it over. Another protocol
+// is another set of parsers in front of that place, in files of its own.
+//
+// Relative expiry times become absolute milliseconds here (absoluteExpiry) and
+// nowhere else. Commands are counted in the store; this package only prints.
+//
+// # Where it differs from memcached 1.6.18
+//
+//   - A command line of more than MaxLineBytes that is no retrieval gets
+//     "CLIENT_ERROR line too long" before the conn is closed; memcached only
+//     closes, and only if the line end had not arrived with the rest.
+//   - gat and gats lines may be as long as get lines.
+//   - NUL does not end a command line early: it is a byte like any other.
+//   - Numbers that do not fit (flags or lengths beyond 32 bits) are a
+//     CLIENT_ERROR; memcached 1.6.18 keeps their low 32 bits. Expiry times
+//     beyond 32 bits are taken as they are, so Unix times after 2038 work.
+//   - append and prepend that would grow an item over the size limit answer
+//     "SERVER_ERROR object too large for cache"; memcached says NOT_STORED.
+//   - incr and decr take decimal digits, and spaces behind them, for a number;
+//     memcached also takes a sign and spaces before them.
+//   - flush_all with a Unix time that has passed flushes at once; memcached
+//     answers OK and flushes nothing.
+//   - The reply to a value that is too large is sent before the value has been
+//     swallowed, not after.
+//   - Items expire at the millisecond, not at the next full second.
+//
+// # Not supported (yet)
+//
+//   - The meta commands (mn mg ms md ma me): ERROR.
+//   - The binary protocol: a conn whose first byte is 0x80 is told so and closed.
+//   - UDP and authentication.
+//   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
+//     cache_memlimit, extstore, stats detail, refresh_certs: ERROR. watch and
+//     stats cachedump answer as a memcached that was told to refuse them;
+//     shutdown answers as one that was not told to allow it.
+package memproto

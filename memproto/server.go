@@ -1,0 +1,52 @@
+package memproto
+
+import "twincached/store"
+
+// Limits of one conn.
+const (
+	// MaxLineBytes bounds a command line that is no retrieval, without its
+	// line feed: as much as memcached reads before it gives up.
+	MaxLineBytes = 2048
+	// MaxGetLineBytes bounds a get, gets, gat or gats line. memcached has no
+	// bound; this one is room for 8,000 of the longest keys and keeps the
+	// input buffer of a conn from growing for ever.
+	MaxGetLineBytes = 2 << 20
+	// OutSoftLimitBytes is how much reply Process collects before it asks
+	// for a write. One more value may come on top of it.
+	OutSoftLimitBytes = 64 << 10
+	// DefaultMaxItemBytes is memcached's -I default, used for
+	// Server.MaxItemBytes 0.
+	DefaultMaxItemBytes = 1 << 20
+	// MaxStatRows bounds the rows a Server hook may print ("stats conns" of
+	// a million conns would not fit a reply); those behind it are left out.
+	MaxStatRows = 16384
+)
+
+// Server is what all conns of one node share. It is read only once conns
+// exist; the functions are called from any goroutine. Nil functions count as
+// "no rows" or "nothing to do".
+type Server struct {
+	Store        *store.Store
+	Version      string // the answer to "version", e.g. "1.6.45"
+	MaxItemBytes int    // as store.Config.MaxItemBytes; 0 = DefaultMaxItemBytes
+	FlushEnabled bool   // off (-F): flush_all is refused
+
+	Settings func() []Stat // "stats settings"
+	// General gives the rows of "stats" that only the node knows: pid, uptime,
+	// time, version, curr_connections, threads, bytes_read, ... The store's
+	// rows follow behind them.
+	General   func() []Stat
+	Conns     func() []Stat   // "stats conns"
+	Reset     func()          // "stats reset", after the store's own counters
+	Verbosity func(level int) // "verbosity LEVEL"; level >= 0
+}
+
+// Stat is one row of a stats reply: "STAT Name Value".
+type Stat struct{ Name, Value string }
+
+func (s *Server) maxItemBytes() int {
+	if s.MaxItemBytes == 0 {
+		return DefaultMaxItemBytes
+	}
+	return s.MaxItemBytes
+}

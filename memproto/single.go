@@ -1,0 +1,99 @@
+package memproto
+
+import (
+	"strconv"
+
+	"twincached/store"
+)
+
+// delete answers "delete <key> [0] [noreply]". The 0 was once a delay; old PHP
+// clients still send it.
+func (c *Conn) delete(t *tokens) {
+	if t.n < 2 || t.n > 4 {
+		c.reply(replyError, false)
+		return
+	}
+	quiet := false
+	if t.n > 2 {
+		zero := string(t.word[2]) == "0"
+		quiet = t.quiet()
+		if valid := t.n == 3 && (zero || quiet) || t.n == 4 && zero && quiet; !valid {
+			c.reply(replyDeleteUsage, quiet)
+			return
+		}
+	}
+	if len(t.word[1]) > store.MaxKeyBytes {
+		c.reply(replyBadFormat, quiet)
+		return
+	}
+	c.req = store.Request{Op: store.OpDelete, Key: t.word[1]}
+	switch c.do().Status {
+	case store.Deleted:
+		c.reply(replyDeleted, quiet)
+	case store.NoMemory: // not even for the tombstone the peer needs
+		c.reply(replyNoMemory, quiet)
+	default:
+		c.reply(replyNotFound, quiet)
+	}
+}
+
+// touch answers "touch <key> <exptime> [noreply]".
+func (c *Conn) touch(t *tokens) {
+	if t.n != 3 && t.n != 4 {
+		c.reply(replyError, false)
+		return
+	}
+	quiet := t.quiet()
+	if len(t.word[1]) > store.MaxKeyBytes {
+		c.reply(replyBadFormat, quiet)
+		return
+	}
+	seconds, ok := parseInt(t.word[2])
+	if !ok {
+		c.reply(replyBadExptime, quiet)
+		return
+	}
+	c.req = store.Request{Op: store.OpTouch, Key: t.word[1], Expires: absoluteExpiry(c.now, seconds)}
+	switch c.do().Status {
+	case store.Touched:
+		c.reply(replyTouched, quiet)
+	case store.NoMemory:
+		c.reply(replyNoMemory, quiet)
+	default:
+		c.reply(replyNotFound, quiet)
+	}
+}
+
+// arithmetic answers "incr|decr <key> <delta> [noreply]".
+func (c *Conn) arithmetic(op store.Op, t *tokens) {
+	if t.n != 3 && t.n != 4 {
+		c.reply(replyError, false)
+		return
+	}
+	quiet := t.quiet()
+	if len(t.word[1]) > store.MaxKeyBytes {
+		c.reply(replyBadFormat, quiet)
+		return
+	}
+	delta, ok := parseUint(t.word[2])
+	if !ok {
+		c.reply(replyBadDelta, quiet)
+		return
+	}
+	c.req = store.Request{Op: op, Key: t.word[1], Delta: delta}
+	switch r := c.do(); r.Status {
+	case store.Stored:
+		if !quiet {
+			c.out = strconv.AppendUint(c.out, r.Number, 10)
+			c.out = append(c.out, "\r\n"...)
+		}
+	case store.NotFound:
+		c.reply(replyNotFound, quiet)
+	case store.NonNumeric:
+		c.reply(replyNonNumeric, quiet)
+	case store.TooLarge: // -I so small that a longer number does not fit
+		c.reply(replyTooLarge, quiet)
+	default:
+		c.reply(replyNoMemory, quiet)
+	}
+}

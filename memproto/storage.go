@@ -1,0 +1,152 @@
+package memproto
+
+import (
+	"math"
+
+	"twincached/store"
+)
+
+// storageLine is a checked storage command line, before its value.
+type storageLine struct {
+	op         store.Op
+	key        []byte
+	flags      uint32
+	exptime    int64 // seconds, as the client gave it
+	valueBytes int
+	cas        uint64
+	quiet      bool
+}
+
+// storage answers set, add, replace, append, prepend and cas.
+func (c *Conn) storage(op store.Op, t *tokens, rest []byte, lineBytes int) (n, need int) {
+	words := 5
+	if op == store.OpCAS {
+		words = 6
+	}
+	if t.n != words && t.n != words+1 {
+		c.reply(replyError, false)
+		return lineBytes, 0
+	}
+	l, ok := parseStorage(op, t)
+	if !ok {
+		// The length is not to be trusted, so what follows is read as the
+		// next command line, as in memcached.
+		c.reply(replyBadFormat, l.quiet)
+		return lineBytes, 0
+	}
+	return c.store(&l, rest, lineBytes)
+}
+
+func parseStorage(op store.Op, t *tokens) (l storageLine, ok bool) {
+	l = storageLine{op: op, key: t.word[1], quiet: t.quiet()}
+	if len(l.key) > store.MaxKeyBytes {
+		return l, false
+	}
+	flags, ok := parseUint(t.word[2])
+	if !ok || flags > math.MaxUint32 {
+		return l, false
+	}
+	l.flags = uint32(flags)
+	if l.exptime, ok = parseInt(t.word[3]); !ok {
+		return l, false
+	}
+	size, ok := parseInt(t.word[4])
+	if !ok || size < 0 || size > math.MaxInt32-2 {
+		return l, false
+	}
+	l.valueBytes = int(size)
+	if op == store.OpCAS {
+		l.cas, ok = parseUint(t.word[5])
+	}
+	return l, ok
+}
+
+// setFast is storage for the usual "set <key> <flags> <exptime> <bytes>": one
+// space between words, nothing but digits in the numbers, no noreply. ok is
+// false, and nothing has happened, if the line is not of that form.
+func (c *Conn) setFast(rest []byte, end, lineBytes int) (n, need int, ok bool) {
+	i := 4
+	for i < end && rest[i] != ' ' {
+		i++
+	}
+	l := storageLine{op: store.OpSet, key: rest[4:i]}
+	if len(l.key) == 0 || len(l.key) > store.MaxKeyBytes {
+		return 0, 0, false
+	}
+	var number [3]uint64
+	for f := range number {
+		if i >= end || rest[i] != ' ' {
+			return 0, 0, false
+		}
+		i++
+		start := i
+		var v uint64
+		for i < end {
+			d := uint64(rest[i] - '0')
+			if d > 9 {
+				break
+			}
+			v = v*10 + d
+			i++
+		}
+		if i == start || i-start > 10 { // at most 10 digits: v cannot overflow
+			return 0, 0, false
+		}
+		number[f] = v
+	}
+	if i != end || number[0] > math.MaxUint32 || number[2] > math.MaxInt32-2 {
+		return 0, 0, false
+	}
+	l.flags, l.exptime, l.valueBytes = uint32(number[0]), int64(number[1]), int(number[2])
+	n, need = c.store(&l, rest, lineBytes)
+	return n, need, true
+}
+
+// store takes the value that follows the line, if it is there, and stores it.
+func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
+	if store.ItemBytes(len(l.key), l.valueBytes) > c.maxItem {
+		c.reply(replyTooLarge, l.quiet)
+		if l.op == store.OpSet {
+			// The older value must not be read for the one that failed:
+			// a client that asked for noreply would never know. Only set
+			// promises that, as in memcached.
+			c.req = store.Request{Op: store.OpDrop, Key: l.key}
+			c.do()
+		}
+		c.swallow = int64(l.valueBytes) + 2
+		return lineBytes, 0
+	}
+	end := lineBytes + l.valueBytes
+	if len(rest) < end+2 {
+		return 0, end + 2
+	}
+	if rest[end] != '\r' || rest[end+1] != '\n' {
+		c.reply(replyBadChunk, l.quiet)
+		return end + 2, 0
+	}
+	c.req = store.Request{Op: l.op, Key: l.key, Value: rest[lineBytes:end]}
+	switch l.op {
+	case store.OpAppend, store.OpPrepend: // keep the item's flags and expiry
+	default:
+		c.req.Flags, c.req.CAS = l.flags, l.cas
+		c.req.Expires = absoluteExpiry(c.now, l.exptime)
+	}
+	c.reply(storageReply(c.do().Status), l.quiet)
+	return end + 2, 0
+}
+
+func storageReply(s store.Status) string {
+	switch s {
+	case store.Stored:
+		return replyStored
+	case store.NotStored:
+		return replyNotStored
+	case store.Exists:
+		return replyExists
+	case store.NotFound:
+		return replyNotFound
+	case store.TooLarge:
+		return replyTooLarge
+	}
+	return replyNoMemoryStore
+}

@@ -83,13 +83,17 @@ func (s *Store) clean(nowMillis int64, id int32, compact bool) {
 	used := int(a.segs[id].used)
 	a.mu.Unlock()
 	start, kept := int64(id)*int64(a.segBytes), 0
+	most := a.segBytes
+	if s.keptAvg > a.segBytes/8*7 {
+		most = a.segBytes / 8 * 7 // the hand makes no progress: nearly all is read all the time
+	}
 	for off := 0; off < used; {
 		h := a.handleAt(start + int64(off))
 		hd := a.at(h)
 		p := &s.parts[hd.part]
 		p.mu.Lock()
 		n := a.round(hd.bytes())
-		if !hd.is(bitDead) && p.cleanItem(h, nowMillis, compact, kept+n <= a.segBytes/8*7) {
+		if !hd.is(bitDead) && p.cleanItem(h, nowMillis, compact, kept+n <= most) {
 			kept += n
 		}
 		p.mu.Unlock()
@@ -103,13 +107,14 @@ func (s *Store) clean(nowMillis int64, id int32, compact bool) {
 	a.mu.Unlock()
 }
 
-// steer sets how often an item must have been read to be spared, so that a pass
-// of the hand frees between a quarter and three quarters of a segment.
+// steer sets how often an item must have been read to be spared, so that over
+// some segments the hand frees between a quarter and three quarters of what it passes.
 func (s *Store) steer(kept int) {
+	s.keptAvg += (kept - s.keptAvg) / 8
 	switch {
-	case kept > s.arena.segBytes/4*3 && s.minFreq < 3:
+	case s.keptAvg > s.arena.segBytes/4*3 && s.minFreq < 3:
 		s.minFreq++
-	case kept < s.arena.segBytes/4 && s.minFreq > 1:
+	case s.keptAvg < s.arena.segBytes/4 && s.minFreq > 1:
 		s.minFreq--
 	}
 }

@@ -47,6 +47,7 @@ type Store struct {
 	tombBudget  int64
 	reclaimMu   sync.Mutex
 	minFreq     uint8 // reads an item needs for the hand to spare it; guarded by reclaimMu
+	keptAvg     int   // bytes the hand spared of a segment, averaged; guarded by reclaimMu
 	sweep       sweeper
 	scratch     sync.Pool // *[]byte, for append and prepend
 	resetMu     sync.Mutex

@@ -1,0 +1,41 @@
+package replicator
+
+import (
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// contender is one authenticated connection in an election.
+type contender struct {
+	peer, inc   store.ID
+	dialled     bool   // by this node
+	decides     bool   // this node elects (it is the same on all connections of one peer)
+	began       uint64 // order of events on this node: when the connection was there
+	established uint64 // the same: when the peer's STATE arrived; 0 = not yet
+}
+
+// elect says whether c becomes the session in place of cur. If not, code and text
+// are the BYE for c.
+//
+// Only the node with the smaller id elects. The other follows: it meets elect
+// when the decider's STATE has arrived on c, and obeys. It has then closed its own
+// dials that are still in a handshake, and it does not dial while it has a
+// session. So when a connection that began after cur was established reaches the
+// decider, the peer must have lost cur: it is half-open, and the newest wins.
+func elect(cur *contender, c contender) (yes bool, code wire.ByeCode, text string) {
+	switch {
+	case cur == nil:
+		return true, 0, ""
+	case cur.peer != c.peer:
+		return false, wire.ByePeerTaken, "another node is the peer at present"
+	case cur.inc != c.inc, !c.decides:
+		return true, 0, ""
+	case cur.established != 0 && c.began > cur.established:
+		return true, 0, ""
+	case cur.established == 0 && c.dialled == cur.dialled:
+		return true, 0, "" // the same side dialled again: it has given up the older one
+	case cur.established == 0 && c.dialled:
+		return true, 0, "" // both dialled at once: keep what the smaller id dialled
+	}
+	return false, wire.ByeDuplicate, "another connection between the two nodes is kept"
+}

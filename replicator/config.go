@@ -1,0 +1,122 @@
+// Package replicator is the link to the peer: a pure state machine for what two
+// nodes say to each other (Session), thin shells around it that own sockets, and
+// the one owner of readiness (the gate).
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// Limits and times of a link. Being wrong about a dead peer costs one resume of
+// what changed since, so all of these are quick.
+const (
+	WindowBytes   = 2 << 20   // data under way without an ACK; what a slow peer can cost in memory
+	windowFrames  = 16 << 10  // the same in frames: the list of what is under way stays below 1 MiB
+	batchItems    = 128       // items a batch
+	batchBytes    = 48 << 10  // keys and values a batch, one item may be larger; leaves room for the heads
+	pumpBytes     = 64 << 10  // what one Pump writes at most, one batch may overshoot
+	pumpCollects  = 300       // partitions that one Pump looks at: all of them, and then some
+	writeBytes    = 256 << 10 // what goes out with one write, about
+	ackBytes      = 32 << 10
+	ackMillis     = 2
+	graveMillis   = 200  // a partition's grave is announced at most this often
+	pingMillis    = 200  // of send silence
+	probeMillis   = 1000 // a ping under steady traffic too: it measures the clocks
+	silenceMillis = 1000 // the peer is dead
+	helloMillis   = 3000 // a handshake takes no longer
+	tickMillis    = 50   // how often the shells look at the time
+
+	dialTimeout  = time.Second
+	backoffFirst = 50 * time.Millisecond
+	backoffMost  = time.Second
+
+	clockWarnMillis   = 500
+	clockRefuseMillis = 24 * 60 * 60 * 1000 // a poisoned clock
+
+	// maxStrangers bounds the connections that have not authenticated: 32 of
+	// about 20 KiB stay below 1 MiB. The oldest makes room for the newest, so
+	// that nobody can keep the peer out by holding on.
+	maxStrangers = 32
+)
+
+// Defaults of Config.
+const (
+	DefaultPeerWait = 10 * time.Second
+	defaultMaxItem  = 1 << 20
+)
+
+// Config is what a Link is made from. Zero values mean the default that is
+// written beside each field.
+type Config struct {
+	Peer    string // HOST:PORT to dial; "" = nobody
+	Listen  string // HOST:PORT of the replication port; "" = none
+	Cluster string // both nodes must name the same; "" is a name too
+	Secret  []byte // shared secret; empty = anybody may link
+
+	NodeID    store.ID // required: this node
+	Inc       store.ID // required: this start of the process
+	PinPeerID store.ID // the only node that may link; zero = any
+	Slot      uint8    // 0..63: low bits of every version made here
+
+	MaxItemBytes int           // largest item stored here; 0 = 1 MiB
+	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
+	BootWait     bool          // a joining node waits for ever
+	Software     string        // name and version, for people
+
+	Store *store.Store // required
+	Now   func() int64 // required: the node's steady clock, Unix ms
+	Log   *slog.Logger // nil = silent
+
+	// Hooks; nil = the real thing. Resolve turns a host name into addresses, Dial
+	// connects to one ADDRESS:PORT, Bind opens the replication port, Rand fills p
+	// with random bytes.
+	Resolve func(ctx context.Context, host string) ([]string, error)
+	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	Bind    func(address string) (net.Listener, error)
+	Rand    func(p []byte)
+}
+
+// check fills in defaults and says what is missing or contradictory.
+func (c *Config) check() error {
+	if c.Store == nil || c.Now == nil {
+		return errors.New("replicator: config lacks the store or the clock")
+	}
+	if c.Peer != "" {
+		if _, _, err := net.SplitHostPort(c.Peer); err != nil {
+			return fmt.Errorf("replicator: peer address: %w", err)
+		}
+	}
+	if c.MaxItemBytes == 0 {
+		c.MaxItemBytes = defaultMaxItem
+	}
+	if c.PeerWait == 0 {
+		c.PeerWait = DefaultPeerWait
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.hooks()
+	h := c.hello(c.Now(), [32]byte{})
+	if err := h.Validate(); err != nil {
+		return fmt.Errorf("replicator: config: %w", err)
+	}
+	return nil
+}
+
+// hello is what this node says first on a connection.
+func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
+	return wire.Hello{
+		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax,
+		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Slot,
+		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
+		SteadyMillis: now, Software: c.Software,
+	}
+}

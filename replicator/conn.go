@@ -1,0 +1,347 @@
+package replicator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"twincached/internal/wire"
+)
+
+const (
+	readBytes     = 128 << 10 // one read serves many frames
+	farewell      = 250 * time.Millisecond
+	farewellBytes = 4 << 20 // what is read and dropped so that a BYE is not cut off by a reset
+)
+
+// errGone means that this node closed the connection for another one.
+var errGone = errors.New("replicator: connection given up")
+
+// conn is one TCP connection and its session. One goroutine reads (and does the
+// handshake), a second one writes once the session is admitted. Neither holds the
+// session's lock while it waits for the network.
+type conn struct {
+	l       *Link
+	nc      net.Conn
+	dialled bool
+	began   uint64 // order of events on the link
+
+	mu sync.Mutex // the session
+	s  *Session
+
+	scratch *scratch
+	w       *wire.Writer
+	buf     []byte // read buffer; buf[from:to] is unread
+	from    int
+	to      int
+
+	seen uint8 // marks of the session that the link knows of; guarded by mu
+
+	wake chan struct{} // capacity 1: the writer has something to look at
+	stop chan struct{} // closed: the writer shall say its last and go
+	done chan struct{} // closed: both goroutines have gone, OnLoss has been seen
+
+	admitted    bool   // guarded by Link.mu, as is the rest
+	authed      bool   // no stranger any more
+	established uint64 // order of events on the link; 0 = not yet
+	brought     bool   // the peer sent data
+}
+
+// scratch is what a connection needs during its handshake. It is pooled, so that
+// strangers cost no garbage.
+type scratch struct {
+	body wire.Body
+	dec  wire.Decoder
+	w    *wire.Writer
+	buf  []byte
+}
+
+var scratches = sync.Pool{New: func() any {
+	return &scratch{w: wire.NewWriter(), buf: make([]byte, 1<<10)}
+}}
+
+func newConn(l *Link, nc net.Conn, dialled bool) *conn {
+	sc := scratches.Get().(*scratch)
+	c := &conn{
+		l: l, nc: nc, dialled: dialled, scratch: sc, w: sc.w, buf: sc.buf,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	c.s = newSession(&l.cfg, &l.meter, l.in, l.out, dialled, l.cfg.nonce(), &sc.body, &sc.dec)
+	return c
+}
+
+// run lives as long as the connection and returns why it ended.
+func (c *conn) run() error {
+	err := c.handshake()
+	if err == nil {
+		err = c.exchange()
+	}
+	c.sayBye(err)
+	_ = c.nc.Close()
+	c.mu.Lock()
+	c.s.OnLoss(c.l.cfg.Now())
+	c.mu.Unlock()
+	return err
+}
+
+// release gives the scratch space back. A connection that became a session keeps
+// its buffers to itself: they have grown.
+func (c *conn) release() {
+	if c.scratch != nil && cap(c.buf) <= wire.MaxHandshakeBytes+wire.HeadBytes {
+		c.w.Reset()
+		c.scratch.buf = c.buf
+		scratches.Put(c.scratch)
+	}
+	c.scratch = nil
+}
+
+// handshake runs until the session may be admitted, in one goroutine: the two
+// sides take turns.
+func (c *conn) handshake() error {
+	now := c.l.cfg.Now()
+	_ = c.nc.SetDeadline(time.Now().Add(helloMillis * time.Millisecond))
+	c.s.OnConnect(now)
+	for !c.s.WantsAdmission() {
+		if err := c.pumpOnce(); err != nil {
+			return err
+		}
+		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
+		switch {
+		case err != nil:
+			return c.s.fail(wire.ByeBadFrame, err.Error())
+		case n == 0:
+			if err := c.fill(); err != nil {
+				return err
+			}
+			continue
+		}
+		c.from += n
+		if err := c.s.OnFrame(c.l.cfg.Now(), body); err != nil {
+			return err
+		}
+		if c.s.Phase() >= PhaseAuthed {
+			c.l.known(c)
+		}
+	}
+	// The proof goes out before the wait for the earlier session.
+	if err := c.pumpOnce(); err != nil {
+		return err
+	}
+	if err := c.l.admit(c); err != nil {
+		return err
+	}
+	_ = c.nc.SetDeadline(time.Time{})
+	c.growTo(readBytes)
+	state := c.l.State()
+	c.mu.Lock()
+	err := c.s.Admit(c.l.cfg.Now(), state)
+	linked, copied := c.l.observe(c)
+	c.mu.Unlock()
+	c.announce(linked, copied)
+	return err
+}
+
+// announce logs what observe saw.
+func (c *conn) announce(linked, copied bool) {
+	if linked {
+		h := c.s.Peer()
+		c.l.cfg.Log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.nc.RemoteAddr().String(), "software", h.Software)
+	}
+	if copied {
+		c.l.cfg.Log.Info("copy complete", "state", Ready.String())
+	}
+}
+
+// pumpOnce writes what the session has to say now; for one goroutine only.
+func (c *conn) pumpOnce() error {
+	c.w.Reset()
+	now := c.l.cfg.Now()
+	c.mu.Lock()
+	c.s.Pump(now, c.w)
+	c.mu.Unlock()
+	if c.w.Len() == 0 {
+		return nil
+	}
+	_, err := c.nc.Write(c.w.Bytes())
+	return err
+}
+
+// exchange runs an admitted session: this goroutine reads, another one writes.
+func (c *conn) exchange() error {
+	c.l.active.Store(c)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		if c.write() != nil {
+			_ = c.nc.Close() // the reader learns it from that
+		}
+	}()
+	err := c.read()
+	c.l.active.CompareAndSwap(c, nil)
+	_ = c.nc.SetWriteDeadline(time.Now().Add(farewell))
+	close(c.stop)
+	<-written
+	return err
+}
+
+// read passes frames to the session until something ends it.
+func (c *conn) read() error {
+	for {
+		if err := c.frames(); err != nil {
+			return err
+		}
+		_ = c.nc.SetReadDeadline(time.Now().Add(tickMillis * time.Millisecond))
+		err := c.fill()
+		now := c.l.cfg.Now()
+		c.mu.Lock()
+		if err == nil {
+			c.s.OnRead(now)
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = c.s.Tick(now)
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// frames passes in every complete frame of the buffer.
+func (c *conn) frames() error {
+	any := false
+	for {
+		now := c.l.cfg.Now()
+		c.mu.Lock()
+		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
+		switch {
+		case err != nil:
+			err = c.s.fail(wire.ByeBadFrame, err.Error())
+		case n > 0:
+			err = c.s.OnFrame(now, body)
+			c.from += n
+			any = true
+		case any:
+			c.s.OnIdle()
+		}
+		linked, copied := c.l.observe(c)
+		wants := c.s.WantsWrite()
+		c.mu.Unlock()
+		c.announce(linked, copied)
+		if wants {
+			c.signal()
+		}
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// signal wakes the writer.
+func (c *conn) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write sends what the session has to say, whenever it has.
+func (c *conn) write() error {
+	tick := time.NewTicker(tickMillis * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ended, err := c.flush()
+		if ended || err != nil {
+			return err
+		}
+		select {
+		case <-c.wake:
+		case <-tick.C:
+		case <-c.stop:
+			_, err := c.flush()
+			return err
+		}
+	}
+}
+
+// flush pumps and writes until the session has nothing to say. Several frames go
+// out with one write.
+func (c *conn) flush() (ended bool, err error) {
+	for more := true; more; {
+		c.w.Reset()
+		for more && c.w.Len() < writeBytes {
+			now := c.l.cfg.Now()
+			c.mu.Lock()
+			more = c.s.Pump(now, c.w)
+			ended = c.s.Phase() == PhaseEnded
+			c.mu.Unlock()
+		}
+		if c.w.Len() > 0 {
+			if _, err := c.nc.Write(c.w.Bytes()); err != nil {
+				return true, err
+			}
+		}
+	}
+	if cap(c.w.Bytes()) > 4*writeBytes {
+		c.w = wire.NewWriter() // one huge item is no reason to keep its size
+	}
+	return ended, nil
+}
+
+// sayBye writes the BYE that a failed handshake owes (an exchange has written its
+// own), and reads on for a moment: closing a socket with unread bytes would reset
+// it, and the BYE with it.
+func (c *conn) sayBye(err error) {
+	var e *End
+	if !errors.As(err, &e) || e.Code == 0 || e.FromPeer {
+		return
+	}
+	_ = c.nc.SetDeadline(time.Now().Add(farewell))
+	if c.pumpOnce() != nil {
+		return
+	}
+	if t, ok := c.nc.(*net.TCPConn); ok {
+		_ = t.CloseWrite()
+		_, _ = io.CopyN(io.Discard, t, farewellBytes)
+	}
+}
+
+// fill reads once. The buffer grows as the bytes of a large frame arrive, never
+// because a frame claims to be large.
+func (c *conn) fill() error {
+	if c.from == c.to {
+		c.from, c.to = 0, 0
+		if cap(c.buf) > 4*readBytes {
+			c.buf = make([]byte, readBytes)
+		}
+	} else if c.from > 0 && (c.to == len(c.buf) || c.to-c.from < 4<<10) {
+		copy(c.buf, c.buf[c.from:c.to])
+		c.from, c.to = 0, c.to-c.from
+	}
+	if c.to == len(c.buf) {
+		c.growTo(min(2*len(c.buf), max(wire.FrameNeed(c.buf[c.from:c.to]), len(c.buf)+1)))
+	}
+	n, err := c.nc.Read(c.buf[c.to:])
+	c.to += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// growTo makes the read buffer at least size bytes large.
+func (c *conn) growTo(size int) {
+	if size <= len(c.buf) {
+		return
+	}
+	grown := make([]byte, size)
+	copy(grown, c.buf[c.from:c.to])
+	c.from, c.to = 0, c.to-c.from
+	c.buf = grown
+}

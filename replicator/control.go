@@ -1,0 +1,175 @@
+package replicator
+
+import (
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// pumpControl writes what goes before data: ACK, PONG, PING, flushes, bulk
+// announcements and graves.
+func (s *Session) pumpControl(now int64) {
+	tx := s.tx
+	start := tx.w.Len()
+	if s.rx.ackDue || s.rx.n > s.rx.acked && now-s.rx.since >= ackMillis {
+		tx.w.Ack(wire.Ack{N: s.rx.n})
+		s.rx.acked, s.rx.bytes, s.rx.ackDue = s.rx.n, 0, false
+		s.meter.framesOut.Add(1)
+	}
+	if s.rx.pongDue {
+		s.rx.pongDue = false
+		tx.w.Pong(wire.Pong{ID: s.rx.ping.ID, T0: s.rx.ping.T0, T1: s.rx.pingAt, T2: now})
+		s.meter.framesOut.Add(1)
+	}
+	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis {
+		tx.pings++
+		tx.pingID, tx.pingAt = tx.pings, now
+		tx.w.Ping(wire.Ping{ID: tx.pingID, T0: now, Backlog: s.Backlog(), BulkLeft: s.bulkLeft()})
+		s.meter.framesOut.Add(1)
+	}
+	s.meter.bytesOut[laneOther].Add(uint64(tx.w.Len() - start))
+	s.pumpFlush(now)
+	for _, b := range tx.starts {
+		s.sendBulkStart(b, now)
+	}
+	tx.starts = nil
+	s.pumpGraves(now)
+}
+
+// pumpFlush tells the peer about flushes it does not know yet.
+func (s *Session) pumpFlush(now int64) {
+	tx := s.tx
+	flush, cancelled, pending := s.cfg.Store.FlushState()
+	if flush > tx.peerFlush {
+		start := tx.w.Len()
+		tx.n++
+		tx.w.Flush(wire.Flush{N: tx.n, Flush: flush, Cancelled: cancelled})
+		s.fly(flight{}, start, laneOther, now)
+		tx.peerFlush = flush
+	}
+	if pending != tx.peerPending && pending.Version != 0 {
+		start := tx.w.Len()
+		tx.n++
+		tx.w.FlushAt(wire.FlushAt{N: tx.n, Pending: pending})
+		s.fly(flight{}, start, laneOther, now)
+		tx.peerPending = pending
+	}
+}
+
+func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
+	tx := s.tx
+	start := tx.w.Len()
+	tx.n++
+	tx.w.Bulk(wire.Bulk{N: tx.n, Part: b.Part, T: b.T, Count: b.Count})
+	s.fly(flight{}, start, laneOther, now)
+	s.out.Begin(b.Part, b.T, b.Count, now)
+	s.meter.bulkStarts.Add(1)
+	if c := s.cfg.Store.SentCursor(b.Part); c.A < c.T {
+		tx.bulk.add(b.Part)
+	} else {
+		tx.bulk.remove(b.Part)
+		s.out.Done(b.Part, now)
+	}
+}
+
+// pumpGraves announces what was forgotten, at most every 200 ms a partition.
+func (s *Session) pumpGraves(now int64) {
+	tx := s.tx
+	for part := tx.graves.next(0); part >= 0; {
+		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
+			tx.graves.remove(part)
+			if g, b, due := s.cfg.Store.NextGrave(part); due {
+				s.sendGrave(part, g, b, now)
+			}
+		}
+		next := tx.graves.next(part + 1)
+		if next <= part {
+			return
+		}
+		part = next
+	}
+}
+
+func (s *Session) sendGrave(part int, g store.Grave, b store.BulkStart, now int64) {
+	tx := s.tx
+	tx.graveAt[part] = now
+	start := tx.w.Len()
+	tx.n++
+	tx.w.Grave(wire.Grave{N: tx.n, Part: part, Gen: g.Gen, Floor: g.Floor, Saturated: true})
+	s.fly(flight{kind: flightGrave, part: uint8(part), gen: g.Gen}, start, laneOther, now)
+	s.meter.gravesOut.Add(1)
+	b.Part = part
+	s.sendBulkStart(b, now)
+}
+
+// pumpBarrier sends BARRIER, once: bulk and graves are done, and the live cursors
+// have passed the tails as they were at the first such moment.
+func (s *Session) pumpBarrier(now int64) {
+	tx := s.tx
+	if tx.barrier {
+		return
+	}
+	if !tx.bulk.empty() || !tx.graves.empty() {
+		tx.marked = false // a walk that began again has to end first
+		return
+	}
+	if !tx.marked {
+		tx.marked, tx.behind = true, partSet{}
+		for part := range store.Partitions {
+			tx.tails[part] = s.cfg.Store.Tail(part)
+			if s.cfg.Store.SentCursor(part).B < tx.tails[part] {
+				tx.behind.add(part)
+				tx.live.add(part)
+			}
+		}
+	}
+	if !tx.behind.empty() {
+		return
+	}
+	start := tx.w.Len()
+	tx.n++
+	tx.w.Barrier(wire.Barrier{N: tx.n})
+	s.fly(flight{}, start, laneOther, now)
+	tx.barrier = true
+	s.streamIfDone()
+}
+
+func (s *Session) streamIfDone() {
+	if s.barrier && s.tx.barrier && s.phase == PhaseCatchup {
+		s.phase = PhaseStream
+	}
+}
+
+// Backlog is about how many changes the peer has not been sent yet. It asks every
+// partition: not for hot paths.
+func (s *Session) Backlog() uint64 {
+	if !s.attached {
+		return 0
+	}
+	var sum uint64
+	for part := range store.Partitions {
+		tail, c := s.cfg.Store.Tail(part), s.cfg.Store.SentCursor(part)
+		sum += tail - min(c.B, tail)
+	}
+	return sum
+}
+
+// bulkLeft is about how many items of the copy to the peer are still to be sent.
+func (s *Session) bulkLeft() uint64 {
+	r := s.out.Report()
+	if r.PartitionsOwed == 0 {
+		return 0
+	}
+	return r.ItemsTotal - r.ItemsDone
+}
+
+// Quiet says that everything has been sent and acknowledged, as far as this
+// session knows. Only the store knows of changes that came in since the last Pump.
+func (s *Session) Quiet() bool {
+	if s.phase != PhaseCatchup && s.phase != PhaseStream || !s.tx.started {
+		return false
+	}
+	tx := s.tx
+	flush, _, pending := s.cfg.Store.FlushState()
+	return tx.fly.num == 0 && !tx.hasData() && tx.graves.empty() && tx.barrier &&
+		flush <= tx.peerFlush && (pending.Version == 0 || pending == tx.peerPending)
+}

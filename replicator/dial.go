@@ -1,0 +1,137 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+)
+
+// accept takes connections on the replication port until it is closed.
+func (l *Link) accept(ctx context.Context) {
+	for {
+		nc, err := l.ln.Accept()
+		switch {
+		case err == nil:
+			l.wg.Go(func() { _ = l.serve(nc, false) })
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return
+		default: // out of descriptors, most likely
+			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "ACCEPT", "accept", "cannot accept a connection", "error", err.Error())
+			rest(ctx, backoffFirst)
+		}
+	}
+}
+
+// dial calls the peer for ever, while there is no session.
+func (l *Link) dial(ctx context.Context) {
+	var b backoff
+	for l.waitUnlinked(ctx) {
+		if l.dialOnce(ctx) {
+			b.reset()
+		}
+		rest(ctx, b.next(l.cfg.chance()))
+	}
+}
+
+// waitUnlinked blocks while there is a session; false = the link is closing.
+func (l *Link) waitUnlinked(ctx context.Context) bool {
+	for {
+		l.mu.Lock()
+		linked, closing, changed := l.cur != nil, l.closing, l.changed
+		l.mu.Unlock()
+		switch {
+		case closing || ctx.Err() != nil:
+			return false
+		case !linked:
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// dialOnce resolves the peer's name, afresh each time because it may move, and
+// tries its addresses in turn. It returns when the connection has ended; true if
+// it was a session.
+func (l *Link) dialOnce(ctx context.Context) bool {
+	l.meter.dials.Add(1)
+	addresses, err := l.resolve(ctx)
+	if err != nil {
+		l.dialFailed(ctx, "RESOLVE", "cannot resolve the peer's name, will keep trying", err, false)
+		return false
+	}
+	refused := true
+	for _, address := range addresses {
+		nc, e := l.connect(ctx, address)
+		if e != nil {
+			err = e
+			refused = refused && errors.Is(e, syscall.ECONNREFUSED)
+			continue
+		}
+		l.mu.Lock()
+		l.gate.answered()
+		l.mu.Unlock()
+		before := l.meter.sessions.Load()
+		_ = l.serve(nc, true)
+		return l.meter.sessions.Load() != before
+	}
+	l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, refused)
+	return false
+}
+
+// resolve returns the peer's addresses, each with the port.
+func (l *Link) resolve(ctx context.Context) ([]string, error) {
+	host, port, err := net.SplitHostPort(l.cfg.Peer)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	hosts, err := l.cfg.Resolve(ctx, host)
+	if err == nil && len(hosts) == 0 {
+		err = fmt.Errorf("no address for %q", host)
+	}
+	for i := range hosts {
+		hosts[i] = net.JoinHostPort(hosts[i], port)
+	}
+	return hosts, err
+}
+
+func (l *Link) connect(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return l.cfg.Dial(ctx, address)
+}
+
+// dialFailed tells the gate and the log.
+func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refused bool) {
+	if ctx.Err() != nil {
+		return
+	}
+	now := l.cfg.Now()
+	l.meter.dialFails.Add(1)
+	l.mu.Lock()
+	if refused {
+		l.gate.dialRefused(now)
+	} else {
+		l.gate.answered()
+	}
+	l.mu.Unlock()
+	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, word, word, msg, "peer", l.cfg.Peer, "error", err.Error())
+}
+
+// rest waits for d or the end of ctx.
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

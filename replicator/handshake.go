@@ -1,0 +1,187 @@
+package replicator
+
+import (
+	"crypto/hmac"
+	"fmt"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// handshake is what a session needs until both STATEs are known.
+//
+//	dialler  HELLO ->            <- HELLO  acceptor
+//	         AUTH  ->            <- AUTH
+//	decider  STATE ->            <- STATE  follower
+//
+// The acceptor proves itself only to a dialler who did. The follower elects the
+// connection on which the decider's STATE arrives.
+type handshake struct {
+	sendHello, sendAuth, sendState bool
+	myHello, peerHello             []byte      // bodies as they travelled
+	own                            *wire.State // as sent
+	peerState                      *wire.State
+}
+
+func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
+	switch {
+	case s.phase == PhaseHello && b.Type == wire.THello:
+		s.hs.peerHello = append([]byte(nil), body...)
+		return s.onHello(now, &b.Hello)
+	case s.phase == PhaseAuth && b.Type == wire.TAuth:
+		return s.onAuth(&b.Auth)
+	case (s.phase == PhaseAuthed || s.phase == PhaseState) && b.Type == wire.TState:
+		st := b.State
+		s.hs.peerState = &st
+		if s.phase == PhaseAuthed { // the decider has elected this connection
+			s.phase = PhaseElected
+			return nil
+		}
+		return s.attach(now)
+	}
+	return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v is out of place in phase %v", b.Type, s.phase))
+}
+
+// onHello judges whether the two nodes fit together.
+func (s *Session) onHello(now int64, h *wire.Hello) error {
+	c := s.cfg
+	switch {
+	case h.ProtoMin > wire.ProtoMax || h.ProtoMax < wire.ProtoMin:
+		return s.fail(wire.ByeProto, fmt.Sprintf("protocol versions %d to %d here, %d to %d there: upgrade one node at a time",
+			wire.ProtoMin, wire.ProtoMax, h.ProtoMin, h.ProtoMax))
+	case h.Inc == c.Inc:
+		return s.fail(wire.ByeSelf, "the peer address leads back to this node")
+	case h.Cluster != c.Cluster:
+		return s.fail(wire.ByeCluster, fmt.Sprintf("cluster %q here, another there", c.Cluster))
+	case h.Partitions != store.Partitions:
+		return s.fail(wire.ByeProto, fmt.Sprintf("partition count %d here, %d there", store.Partitions, h.Partitions))
+	case h.SteadyMillis-now > clockRefuseMillis:
+		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's clock is %d s ahead", (h.SteadyMillis-now)/1000))
+	case c.PinPeerID != (store.ID{}) && h.NodeID != c.PinPeerID:
+		return s.fail(wire.ByePeerTaken, "this node is pinned to another peer id")
+	}
+	s.peer = *h
+	s.phase = PhaseAuth
+	if s.dialled {
+		s.hs.sendAuth = true
+	} else {
+		s.hs.sendHello = true
+	}
+	return nil
+}
+
+// onAuth checks the peer's proof. Only the acceptor still owes its own.
+func (s *Session) onAuth(a *wire.Auth) error {
+	if s.hs.myHello == nil {
+		return s.fail(wire.ByeBadFrame, "AUTH before HELLO was answered")
+	}
+	want := s.mac(!s.dialled)
+	if !hmac.Equal(want[:], a.MAC[:]) {
+		return s.fail(wire.ByeAuth, "wrong secret")
+	}
+	s.phase = PhaseAuthed
+	s.hs.sendAuth = s.hs.sendAuth || !s.dialled
+	if s.decides() {
+		s.phase = PhaseElected
+	}
+	return nil
+}
+
+// mac is the proof of the side that dialled, or of the other.
+func (s *Session) mac(dialler bool) [32]byte {
+	first, second := s.hs.myHello, s.hs.peerHello
+	if !s.dialled {
+		first, second = second, first
+	}
+	return wire.AuthMAC(s.cfg.Secret, dialler, first, second)
+}
+
+// Admit makes this connection the session to its peer. Every earlier session has
+// seen its OnLoss: STATE counts what was applied until now. nodeState is what this
+// node is, for the peer's stats.
+func (s *Session) Admit(now int64, nodeState NodeState) error {
+	if s.phase != PhaseElected {
+		return s.end
+	}
+	st := s.cfg.Store.State()
+	s.hs.own = &wire.State{State: *st, ForInc: st.LastPeer, NodeState: uint8(nodeState)}
+	s.hs.sendState = true
+	s.phase = PhaseState
+	s.silence, s.lastTick = 0, now
+	if s.hs.peerState != nil {
+		return s.attach(now)
+	}
+	return nil
+}
+
+// attach begins the exchange of data: both STATEs are known.
+func (s *Session) attach(now int64) error {
+	own, st := s.hs.own, s.hs.peerState
+	if twoHistories(own, st, s.cfg.Inc, s.peer.Inc) {
+		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty")
+	}
+	if ahead := store.VersionMillis(st.Clock) - max(now, store.VersionMillis(own.Clock)); ahead > clockRefuseMillis {
+		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's versions are %d s ahead", ahead/1000))
+	}
+	// A cursor counts the changes of one incarnation, as one incarnation received
+	// them: both must be the ones that met last.
+	resumable := st.ForInc == s.cfg.Inc && own.LastPeer == s.peer.Inc
+	if own.LastPeer != s.peer.Inc {
+		s.in.Reset()
+		s.out.Reset()
+	}
+	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
+	s.attached = true
+	s.phase = PhaseCatchup
+	s.tx = newSender(s, own, st, starts, now)
+	s.resumeCopy(now, own)
+	s.meter.sessions.Add(1)
+	if resumable {
+		s.meter.resumes.Add(1)
+	}
+	if s.peer.Slot == s.cfg.Slot {
+		s.meter.slotClashes.Add(1)
+	}
+	s.hs.peerHello, s.hs.myHello, s.hs.peerState = nil, nil, nil
+	return nil
+}
+
+// resumeCopy takes up what an earlier session left of the copy to this node.
+func (s *Session) resumeCopy(now int64, own *wire.State) {
+	if own.LastPeer != s.peer.Inc {
+		return
+	}
+	for part := range own.Cursors {
+		if c := &own.Cursors[part]; c.A < c.T {
+			s.in.Resume(part, c.T, now)
+		}
+	}
+}
+
+// twoHistories says that both sides hold data which grew with somebody else. To
+// merge such silently could bring back what was deleted years ago.
+func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
+	none := store.ID{}
+	return own.Items > 0 && peer.Items > 0 &&
+		own.LastPeer != none && peer.LastPeer != none &&
+		own.LastPeer != peerInc && peer.LastPeer != inc
+}
+
+// pumpHandshake writes what is due before data flows.
+func (s *Session) pumpHandshake(now int64, w *wire.Writer) {
+	if s.hs.sendHello {
+		s.hs.sendHello = false
+		h := s.cfg.hello(now, s.nonce)
+		start := w.Len()
+		w.Hello(&h)
+		s.hs.myHello = append([]byte(nil), w.Bytes()[start+wire.HeadBytes:]...)
+	}
+	if s.hs.sendAuth {
+		s.hs.sendAuth = false
+		w.Auth(&wire.Auth{MAC: s.mac(s.dialled)})
+	}
+	if s.hs.sendState {
+		s.hs.sendState = false
+		w.State(s.hs.own)
+	}
+}

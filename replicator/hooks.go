@@ -1,0 +1,47 @@
+package replicator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"net"
+	"time"
+)
+
+// hooks fills in the real thing where no hook is set.
+func (c *Config) hooks() {
+	if c.Resolve == nil {
+		c.Resolve = net.DefaultResolver.LookupHost
+	}
+	if c.Dial == nil {
+		d := net.Dialer{KeepAliveConfig: keepAlive}
+		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return d.DialContext(ctx, "tcp", address)
+		}
+	}
+	if c.Bind == nil {
+		lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+		c.Bind = func(address string) (net.Listener, error) {
+			return lc.Listen(context.Background(), "tcp", address)
+		}
+	}
+	if c.Rand == nil {
+		c.Rand = func(p []byte) { _, _ = rand.Read(p) } // never fails
+	}
+}
+
+// keepAlive finds a peer that vanished while nothing is under way, should PING
+// ever not.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3}
+
+func (c *Config) nonce() (n [32]byte) {
+	c.Rand(n[:])
+	return n
+}
+
+// chance returns a number in [0,1).
+func (c *Config) chance() float64 {
+	var b [8]byte
+	c.Rand(b[:])
+	return float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53)
+}

@@ -1,0 +1,344 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/snapshot"
+	"twincached/store"
+)
+
+// Link keeps a node and its peer together: it listens, dials for ever, elects one
+// connection, and owns the gate. Use: New, Listen, Run in a goroutine, wait for
+// Ready, and in the end Drain and cancel Run's context.
+type Link struct {
+	cfg      Config
+	meter    meter
+	refusals refusals
+	in, out  *snapshot.Progress   // lent to one session after the other
+	active   atomic.Pointer[conn] // whom changes of the store wake
+	ln       net.Listener
+	ready    chan struct{}
+
+	admitting sync.Mutex // one election at a time; held while the loser's goroutines end
+
+	mu        sync.Mutex // the rest; never held during I/O, nor when a session's lock is asked for
+	gate      *gate
+	gateOpen  bool // ready has been closed
+	cur       *conn
+	conns     map[*conn]struct{}
+	strangers []*conn // oldest first
+	changed   chan struct{}
+	order     uint64
+	closing   bool
+	lastPeer  store.ID // node id of the last peer
+	left      bool     // the peer left by plan and has not come back
+	copies    [2]snapshot.Report
+	wg        sync.WaitGroup
+}
+
+// New makes a link. The gate of a node without a peer is open at once.
+func New(cfg Config) (*Link, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	l := &Link{
+		cfg: cfg, in: &snapshot.Progress{}, out: &snapshot.Progress{},
+		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
+		gate: newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
+	}
+	l.cfg.Store.SetNotify(func() {
+		if c := l.active.Load(); c != nil {
+			c.signal()
+		}
+	})
+	if cfg.Peer == "" {
+		l.gate.start(cfg.Now(), false)
+		l.publishLocked()
+	}
+	return l, nil
+}
+
+// Listen opens the replication port, if one is configured. Errors name the port:
+// a busy one is found here, before any copy.
+func (l *Link) Listen() error {
+	if l.cfg.Listen == "" {
+		return nil
+	}
+	ln, err := l.cfg.Bind(l.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("replicator: open replication port: %w", err)
+	}
+	l.ln = ln
+	return nil
+}
+
+// Addr is where the replication port listens; nil without one.
+func (l *Link) Addr() net.Addr {
+	if l.ln == nil {
+		return nil
+	}
+	return l.ln.Addr()
+}
+
+// Ready is closed, once, when the client port may open.
+func (l *Link) Ready() <-chan struct{} { return l.ready }
+
+// State is what the node is doing.
+func (l *Link) State() NodeState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gate.state
+}
+
+// Run keeps the link up until ctx ends. It returns when every goroutine and every
+// connection of the link has gone.
+func (l *Link) Run(ctx context.Context) {
+	l.mu.Lock()
+	if l.gate.state == Starting {
+		l.gate.start(l.cfg.Now(), true)
+	}
+	l.mu.Unlock()
+	loops := []func(context.Context){l.watch}
+	if l.ln != nil {
+		loops = append(loops, l.accept)
+	}
+	if l.cfg.Peer != "" {
+		loops = append(loops, l.dial)
+	}
+	for _, loop := range loops {
+		l.wg.Go(func() { loop(ctx) })
+	}
+	<-ctx.Done()
+	l.shut()
+	l.wg.Wait()
+	l.mu.Lock()
+	l.gate.step(evStop)
+	l.mu.Unlock()
+}
+
+// shut refuses new connections and ends those there are.
+func (l *Link) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing = true
+	l.changeLocked()
+	if l.ln != nil {
+		_ = l.ln.Close()
+	}
+	for c := range l.conns {
+		_ = c.nc.Close()
+	}
+}
+
+// watch looks at the gate a few times a second.
+func (l *Link) watch(ctx context.Context) {
+	tick := time.NewTicker(tickMillis * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		establishing := l.cur != nil && l.cur.established == 0
+		for c := range l.conns {
+			establishing = establishing || c.authed && !c.admitted
+		}
+		before := l.gate.state
+		l.gate.tick(l.cfg.Now(), establishing)
+		gaveUp, as := l.gate.state != before, l.gate.qualifier()
+		l.publishLocked()
+		l.mu.Unlock()
+		if gaveUp {
+			l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
+		}
+	}
+}
+
+// publishLocked opens the gate, once.
+func (l *Link) publishLocked() {
+	if l.gate.state == Ready && !l.gateOpen {
+		l.gateOpen = true
+		close(l.ready)
+	}
+}
+
+// changeLocked wakes everybody who waits for the link to come or go.
+func (l *Link) changeLocked() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *Link) tickOrderLocked() uint64 {
+	l.order++
+	return l.order
+}
+
+// serve runs one connection from its first byte to its end.
+func (l *Link) serve(nc net.Conn, dialled bool) error {
+	tune(nc)
+	c := newConn(l, nc, dialled)
+	if !l.enter(c) {
+		_ = nc.Close()
+		c.release()
+		return errGone
+	}
+	err := c.run()
+	l.leave(c, err)
+	return err
+}
+
+// enter registers a connection. A dial that completes when a session is there has
+// been overtaken and must not say a word: see elect.
+func (l *Link) enter(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing || c.dialled && l.cur != nil {
+		return false
+	}
+	c.began = l.tickOrderLocked()
+	l.conns[c] = struct{}{}
+	if c.dialled {
+		return true
+	}
+	l.strangers = append(l.strangers, c)
+	if len(l.strangers) > maxStrangers {
+		_ = l.strangers[0].nc.Close()
+		l.strangers = l.strangers[1:]
+	}
+	return true
+}
+
+// known takes a connection off the list of strangers: its peer has proved itself.
+func (l *Link) known(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !c.authed {
+		c.authed = true
+		l.gate.answered()
+		l.dropStrangerLocked(c)
+	}
+}
+
+func (l *Link) dropStrangerLocked(c *conn) {
+	for i, o := range l.strangers {
+		if o == c {
+			l.strangers = append(l.strangers[:i], l.strangers[i+1:]...)
+			return
+		}
+	}
+}
+
+// admit elects c, ends the session before it and waits until its goroutines have
+// gone. An error is the verdict against c.
+func (l *Link) admit(c *conn) error {
+	l.admitting.Lock()
+	defer l.admitting.Unlock()
+	now := l.cfg.Now()
+	l.mu.Lock()
+	if l.closing {
+		l.mu.Unlock()
+		return errGone
+	}
+	old := l.cur
+	me := c.contender()
+	var other *contender
+	if old != nil {
+		o := old.contender()
+		other = &o
+	}
+	yes, code, text := elect(other, me)
+	if !yes {
+		l.mu.Unlock()
+		return c.s.fail(code, text)
+	}
+	c.admitted = true
+	l.cur = c
+	l.changeLocked()
+	for o := range l.conns { // overtaken dials: see elect
+		if o != c && o.dialled && !o.admitted {
+			_ = o.nc.Close()
+		}
+	}
+	replaced := l.lastPeer != (store.ID{}) && l.lastPeer != me.peer
+	l.lastPeer, l.left = me.peer, false
+	l.mu.Unlock()
+
+	if replaced {
+		l.meter.replaced.Add(1)
+		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", me.peer))
+	}
+	if old != nil {
+		_ = old.nc.Close()
+		<-old.done
+	}
+	return nil
+}
+
+// contender is what an election looks at; Link.mu is held.
+func (c *conn) contender() contender {
+	h := c.s.Peer()
+	return contender{peer: h.NodeID, inc: h.Inc, dialled: c.dialled, decides: c.s.decides(), began: c.began, established: c.established}
+}
+
+// observe passes on what the session reached; the session's lock is held. It
+// returns what to log once no lock is.
+func (l *Link) observe(c *conn) (linked, copied bool) {
+	marks := c.s.marks()
+	if marks == c.seen {
+		return false, false
+	}
+	c.seen = marks
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.established == 0 {
+		c.established = l.tickOrderLocked()
+		l.gate.linkUp()
+		l.changeLocked()
+		linked = true
+	}
+	c.brought = c.brought || marks&markData != 0
+	if marks&markBarrier != 0 {
+		before := l.gate.state
+		l.gate.barrier()
+		copied = before != l.gate.state
+		l.publishLocked()
+	}
+	return linked, copied
+}
+
+// leave forgets a connection that has ended.
+func (l *Link) leave(c *conn, err error) {
+	now := l.cfg.Now()
+	l.mu.Lock()
+	delete(l.conns, c)
+	l.dropStrangerLocked(c)
+	if l.cur == c {
+		l.cur = nil
+		l.changeLocked()
+	}
+	if c.established != 0 {
+		l.copies = [2]snapshot.Report{l.in.Report(), l.out.Report()}
+		l.gate.linkLost(now, c.brought)
+	}
+	var e *End
+	if errors.As(err, &e) && e.FromPeer && e.Code == wire.ByePlanned {
+		l.left = true
+	}
+	closing := l.closing
+	l.mu.Unlock()
+	c.release()
+	close(c.done)
+	if !closing {
+		l.say(c, err, now)
+	}
+}

@@ -1,0 +1,18 @@
+package replicator
+
+import "sync/atomic"
+
+// Which counter a frame goes to; the first two are store.Live and store.Bulk.
+const laneOther = 2
+
+// meter counts over all sessions of a link. Safe for concurrent use.
+type meter struct {
+	bytesOut, bytesIn     [3]atomic.Uint64 // live, bulk, other
+	itemsOut, itemsIn     [2]atomic.Uint64 // live, bulk
+	framesOut, framesIn   atomic.Uint64
+	sessions              atomic.Uint64
+	resumes, bulkStarts   atomic.Uint64
+	gravesOut             atomic.Uint64
+	slotClashes, replaced atomic.Uint64
+	dials, dialFails      atomic.Uint64
+}

@@ -1,0 +1,161 @@
+package replicator
+
+import (
+	"fmt"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// receiver is the receiving half of a session.
+type receiver struct {
+	n        uint64 // number of the last frame applied
+	acked    uint64 // number of the last ACK sent
+	bytes    int    // received since the last ACK
+	since    int64  // when the first of those arrived, Unix ms
+	ackDue   bool
+	pongDue  bool
+	ping     wire.Ping // to be answered
+	pingAt   int64     // when it arrived
+	backlog  uint64    // what the peer last said it has not sent yet
+	bulkLeft uint64
+}
+
+// onData takes a frame of an established session.
+func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
+	s.meter.framesIn.Add(1)
+	switch b.Type {
+	case wire.TAck:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		return s.onAck(&b.Ack)
+	case wire.TPing:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.rx.ping, s.rx.pingAt, s.rx.pongDue = b.Ping, now, true
+		s.rx.backlog, s.rx.bulkLeft = b.Ping.Backlog, b.Ping.BulkLeft
+		return nil
+	case wire.TPong:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.onPong(now, &b.Pong)
+		return nil
+	}
+	n := frameNumber(b)
+	if n != s.rx.n+1 {
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v has number %d after %d", b.Type, n, s.rx.n))
+	}
+	if err := s.apply(now, b, frameBytes); err != nil {
+		return err
+	}
+	if s.rx.n == s.rx.acked {
+		s.rx.since = now
+	}
+	s.rx.n = n
+	s.rx.bytes += frameBytes
+	if s.rx.bytes >= ackBytes || now-s.rx.since >= ackMillis {
+		s.rx.ackDue = true
+	}
+	return nil
+}
+
+// apply does what a numbered frame says.
+func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
+	st := s.cfg.Store
+	lane := laneOther
+	switch b.Type {
+	case wire.TBatch:
+		f := &b.Batch
+		if err := st.ApplyBatch(now, f.Part, f.Lane, f.To, f.Records); err != nil {
+			return s.fail(wire.ByeBadFrame, err.Error())
+		}
+		s.meter.itemsIn[f.Lane].Add(uint64(len(f.Records)))
+		lane = int(f.Lane)
+		if f.Lane == store.Bulk {
+			s.in.Moved(f.Part, len(f.Records), frameBytes, f.To, now)
+		}
+	case wire.TBulk:
+		st.BulkBegun(b.Bulk.Part, b.Bulk.T)
+		s.in.Begin(b.Bulk.Part, b.Bulk.T, b.Bulk.Count, now)
+	case wire.TDone:
+		st.BulkDone(b.Done.Part)
+		s.in.Done(b.Done.Part, now)
+	case wire.TFlush:
+		st.ApplyFlush(b.Flush.Flush, b.Flush.Cancelled)
+		s.tx.peerFlush = max(s.tx.peerFlush, b.Flush.Flush)
+	case wire.TFlushAt:
+		st.ApplyFlushAt(b.FlushAt.Pending)
+		s.tx.peerPending = b.FlushAt.Pending
+	case wire.TGrave:
+		st.ApplyGrave(b.Grave.Part, store.Grave{Gen: b.Grave.Gen, Floor: b.Grave.Floor})
+	case wire.TBarrier:
+		s.barrier = true
+		s.streamIfDone()
+	default:
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v is out of place in phase %v", b.Type, s.phase))
+	}
+	s.meter.bytesIn[lane].Add(uint64(frameBytes))
+	return nil
+}
+
+// frameNumber is the number of a frame that has one, else 0.
+func frameNumber(b *wire.Body) uint64 {
+	switch b.Type {
+	case wire.TBatch:
+		return b.Batch.N
+	case wire.TBulk:
+		return b.Bulk.N
+	case wire.TDone:
+		return b.Done.N
+	case wire.TFlush:
+		return b.Flush.N
+	case wire.TFlushAt:
+		return b.FlushAt.N
+	case wire.TBarrier:
+		return b.Barrier.N
+	case wire.TGrave:
+		return b.Grave.N
+	}
+	return 0
+}
+
+// OnIdle tells that every complete frame that arrived has been passed in: now is
+// the moment for an ACK.
+func (s *Session) OnIdle() {
+	if s.rx.n > s.rx.acked {
+		s.rx.ackDue = true
+	}
+}
+
+// WantsWrite says that Pump has something to say because of what was received.
+func (s *Session) WantsWrite() bool {
+	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
+		return s.bye || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
+	}
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full()
+}
+
+// onAck takes frames off the list of what is under way.
+func (s *Session) onAck(a *wire.Ack) error {
+	if a.N > s.tx.n {
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("ACK of frame %d, %d were sent", a.N, s.tx.n))
+	}
+	for {
+		f := s.tx.fly.oldest()
+		if f == nil || f.n > a.N {
+			return nil
+		}
+		switch f.kind {
+		case flightData:
+			s.cfg.Store.Acked(int(f.part), f.cursor)
+		case flightGrave:
+			s.cfg.Store.GraveAcked(int(f.part), f.gen)
+		}
+		s.tx.fly.pop()
+	}
+}
+
+// onPong measures the round trip and the peer's clock.
+func (s *Session) onPong(now int64, p *wire.Pong) {
+	if p.ID == 0 || p.ID != s.tx.pingID || p.T0 != s.tx.pingAt {
+		return
+	}
+	s.clock.sample(p.T0, p.T1, p.T2, now)
+}

@@ -1,0 +1,77 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"sync"
+)
+
+// sayEveryMillis is how often one cause of trouble gets a line in the log: a
+// stranger cannot fill the disk.
+const sayEveryMillis = 10_000
+
+// refusals counts connections that did not become a session, or ended, by cause,
+// and says each cause in the log now and then. Safe for concurrent use.
+type refusals struct {
+	mu     sync.Mutex
+	byWord map[string]uint64
+	said   map[string]said
+	last   string
+}
+
+type said struct {
+	at     int64
+	silent uint64 // times it was kept back since
+}
+
+// note counts one. key is what is rate limited: word and who caused it, from a
+// small set.
+func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
+	r.mu.Lock()
+	if r.byWord == nil {
+		r.byWord, r.said = map[string]uint64{}, map[string]said{}
+	}
+	r.byWord[word]++
+	r.last = msg
+	e, known := r.said[key]
+	if known && now-e.at < sayEveryMillis && now >= e.at {
+		e.silent++
+		r.said[key] = e
+		r.mu.Unlock()
+		return
+	}
+	r.said[key] = said{at: now}
+	r.mu.Unlock()
+	if e.silent > 0 {
+		args = append(args, "repeated", e.silent)
+	}
+	log.Log(context.Background(), level, msg, args...)
+}
+
+// counts returns a copy, and the last message.
+func (r *refusals) counts() (map[string]uint64, string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.byWord), r.last
+}
+
+// word is the cause of an end in one word, from a small set.
+func word(err error) string {
+	var e *End
+	switch {
+	case errors.As(err, &e) && e.Code != 0:
+		return e.Code.String()
+	case errors.As(err, &e):
+		return "SILENT"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "SILENT"
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+		return "CLOSED"
+	}
+	return "LOST"
+}

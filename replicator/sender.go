@@ -1,0 +1,202 @@
+package replicator
+
+import (
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// sender is the sending half of a session. There is no queue: what is to be said
+// stands in the store's change lists, and the sender holds cursors and sets of
+// partitions.
+type sender struct {
+	n       uint64 // number of the last numbered frame
+	fly     flights
+	starts  []store.BulkStart // to be announced before anything else
+	started bool              // the first Pump has been
+
+	live   partSet // may have changes to send
+	bulk   partSet // owe a bulk walk
+	graves partSet // may have a grave to announce
+	liveAt int     // where the next round of the live lane goes on
+	bulkAt int
+	credit int // bytes that the bulk lane may take before the live lane
+
+	graveAt [store.Partitions]int64 // when the grave was last announced, Unix ms
+
+	peerFlush   uint64 // the highest flush that the peer is known to have
+	peerPending store.PendingFlush
+
+	pingID, pings uint64
+	pingAt        int64
+
+	marked  bool    // the tails have been noted
+	behind  partSet // partitions whose live cursor has not passed its tail
+	tails   [store.Partitions]uint64
+	barrier bool // BARRIER has been sent
+
+	w    *wire.Writer // of the Pump in progress
+	emit func(*store.Record)
+}
+
+func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now int64) *sender {
+	tx := &sender{starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: peer.Pending}
+	if own.Pending.Version > peer.Pending.Version {
+		tx.peerPending = own.Pending
+	}
+	tx.live.fill()
+	tx.graves.fill()
+	for part := range store.Partitions {
+		if c := s.cfg.Store.SentCursor(part); c.A < c.T {
+			tx.bulk.add(part)
+			s.out.Resume(part, c.T, now)
+		}
+	}
+	tx.emit = func(r *store.Record) { tx.w.Record(r) }
+	return tx
+}
+
+// hasData says that a lane may have something to send.
+func (tx *sender) hasData() bool { return !tx.live.empty() || !tx.bulk.empty() }
+
+// Pump appends what is to be sent now to w: bounded work, about 64 KiB. more says
+// that another call would find more at once.
+func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
+	start := w.Len()
+	switch {
+	case s.phase == PhaseEnded:
+		if s.bye {
+			s.bye = false
+			w.Bye(wire.Bye{Code: s.end.Code, Text: s.end.Text})
+		}
+	case s.phase < PhaseCatchup:
+		s.pumpHandshake(now, w)
+	default:
+		s.pumpHandshake(now, w) // the follower's STATE goes in front
+		more = s.pumpData(now, w)
+	}
+	if w.Len() > start {
+		s.lastSend = now
+	}
+	return more
+}
+
+// pumpData writes control frames, then data while the window is open.
+func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
+	tx := s.tx
+	tx.w = w
+	tx.started = true
+	dirty := partSet(s.cfg.Store.TakeDirty())
+	tx.live.merge(&dirty)
+	tx.graves.merge(&dirty)
+	s.pumpControl(now)
+	s.pumpBarrier(now)
+	start := w.Len()
+	for work := 0; work < pumpCollects && w.Len()-start < pumpBytes; {
+		if tx.fly.full() {
+			return false
+		}
+		cost := s.pumpBatch(now)
+		if cost == 0 {
+			s.pumpBarrier(now)
+			return tx.hasData()
+		}
+		work += cost
+	}
+	return true
+}
+
+// pumpBatch looks at one partition of the lane whose turn it is. The bulk lane
+// gets a quarter of the bytes while it is owed, and everything while live is
+// quiet. It returns what that cost, in looks; 0 = neither lane has anything.
+func (s *Session) pumpBatch(now int64) (cost int) {
+	tx := s.tx
+	start := tx.w.Len()
+	if !tx.live.empty() && (tx.bulk.empty() || tx.credit <= 0) {
+		part := tx.live.next(tx.liveAt)
+		tx.liveAt = part + 1 // round robin
+		cost = s.sendLive(now, part)
+		tx.credit = min(tx.credit+(tx.w.Len()-start+2)/3, batchBytes)
+		return cost
+	}
+	part := tx.bulk.next(tx.bulkAt)
+	if part < 0 {
+		tx.credit = 0
+		return 0
+	}
+	tx.bulkAt = part // stays: one walk ends before the next one begins
+	cost = s.sendBulk(now, part)
+	if !tx.live.empty() {
+		tx.credit = max(tx.credit-(tx.w.Len()-start), -batchBytes)
+	}
+	return cost
+}
+
+// passedCost is what a Collect costs that walked over many items and found
+// nothing to send: the peer has sent them itself.
+const passedCost = 16
+
+func (s *Session) sendLive(now int64, part int) (cost int) {
+	tx := s.tx
+	sent := s.collect(now, part, store.Live)
+	if !sent.More {
+		tx.live.remove(part)
+	}
+	if !sent.More || sent.To >= tx.tails[part] {
+		tx.behind.remove(part)
+	}
+	if sent.More && !sent.Moved {
+		return passedCost
+	}
+	return 1
+}
+
+func (s *Session) sendBulk(now int64, part int) (cost int) {
+	tx := s.tx
+	start := tx.w.Len()
+	sent := s.collect(now, part, store.Bulk)
+	if sent.Moved {
+		s.out.Moved(part, sent.Items, tx.w.Len()-start, sent.To, now)
+	}
+	if sent.Done {
+		start := tx.w.Len()
+		tx.n++
+		tx.w.Done(wire.Done{N: tx.n, Part: part})
+		s.fly(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, laneOther, now)
+	}
+	if !sent.More {
+		tx.bulk.remove(part)
+		s.out.Done(part, now)
+	}
+	if sent.More && !sent.Moved {
+		return passedCost
+	}
+	return 1
+}
+
+// collect writes one batch of a lane of a partition, if it has something.
+func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
+	tx := s.tx
+	start := tx.w.Len()
+	tx.w.BeginBatch(tx.n+1, part, lane)
+	sent := s.cfg.Store.Collect(part, lane, batchItems, batchBytes, tx.emit)
+	if !sent.Moved {
+		tx.w.AbortBatch()
+		return sent
+	}
+	tx.w.EndBatch(sent.To)
+	tx.n++
+	s.fly(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, int(lane), now)
+	s.meter.itemsOut[lane].Add(uint64(sent.Items))
+	return sent
+}
+
+// fly notes that frame tx.n, written from start to the end of the buffer, is
+// under way.
+func (s *Session) fly(f flight, start, lane int, now int64) {
+	tx := s.tx
+	size := tx.w.Len() - start
+	f.n, f.sentAt, f.bytes = tx.n, now, int32(size)
+	tx.fly.push(f)
+	s.meter.framesOut.Add(1)
+	s.meter.bytesOut[lane].Add(uint64(size))
+}

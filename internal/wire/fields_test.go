@@ -57,7 +57,8 @@ func kind(c byte) string {
 func TestDecode_WrongKindsAreRefusedEverywhere(t *testing.T) {
 	aliens := [][]byte{
 		pack(nil), pack(true), pack(-1), pack(-1 << 40), pack(1.5), pack("x"), pack([]byte("x")), pack(list(1)), pack(1),
-		{0x80}, {0x81, 1, 1}, {0xd4, 1, 1}, {0xc1},
+		{msgpcode.Str8, 1, 'x'}, {msgpcode.Str16, 0, 1, 'x'}, {msgpcode.Str32, 0, 0, 0, 1, 'x'}, {msgpcode.Bin16, 0, 1, 'x'},
+		{msgpcode.Bin32, 0, 0, 0, 1, 'x'}, {msgpcode.Array16, 0, 1, 1}, {msgpcode.Array32, 0, 0, 0, 1, 1}, {0x80}, {0x81, 1, 1}, {0xd4, 1, 1}, {0xc1},
 	}
 	var d Decoder
 	var b Body
@@ -183,6 +184,7 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		"item key empty":           batch(with(item, 0, []byte{})),
 		"item key 251":             batch(with(item, 0, make([]byte, 251))),
 		"item op reserved":         batch(with(item, 1, 3)),
+		"item op reserved, nil":    batch(with(with(item, 1, 3), 6, nil)),
 		"item ver bit 63":          batch(with(item, 2, high)),
 		"item ever bit 63":         batch(with(item, 3, high)),
 		"item exp negative":        batch(with(item, 4, -1)),
@@ -217,5 +219,17 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		if err := d.Decode(pack(body), &Body{}); err != nil {
 			t.Errorf("a frame in range is refused: %v", err)
 		}
+	}
+}
+
+// An array that counts fewer elements than a frame has does not borrow them from
+// what follows it.
+func TestDecode_TooFewElementsCounted(t *testing.T) {
+	var d Decoder
+	var b Body
+	for _, s := range samples() {
+		body := bodyOf(s.write)
+		body[0]--
+		wantErr(t, d.Decode(body, &b), ErrMalformed, "too few")
 	}
 }

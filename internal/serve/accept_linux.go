@@ -12,9 +12,9 @@ import (
 type loops struct {
 	s      *Server
 	loops  []*loop
-	pol    poller // the acceptor's
-	fds    []int  // listeners
-	next   int    // loop that gets the next conn
+	pol    *poller // the acceptor's
+	fds    []int   // listeners
+	next   int     // loop that gets the next conn
 	paused bool
 	stop   atomic.Bool
 	done   chan struct{}
@@ -22,9 +22,9 @@ type loops struct {
 
 const listenerEvents = unix.EPOLLIN
 
-// newLoops opens the port and starts serving. It consumes socks.
-func newLoops(s *Server, socks []boundSocket) (eng engine, err error) {
-	ls := &loops{s: s, done: make(chan struct{}), pol: poller{-1, -1}}
+// startLoops opens the port and starts serving. It consumes socks.
+func startLoops(s *Server, socks []boundSocket) (err error) {
+	ls := &loops{s: s, done: make(chan struct{})}
 	for _, sock := range socks {
 		ls.fds = append(ls.fds, sock.fd)
 	}
@@ -35,33 +35,33 @@ func newLoops(s *Server, socks []boundSocket) (eng engine, err error) {
 	}()
 	pol, err := newPoller()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll", err)
+		return err
 	}
 	ls.pol = pol
 	for i := range s.cfg.Threads {
 		l, err := newLoop(s, i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		ls.loops = append(ls.loops, l)
 	}
 	for i, fd := range ls.fds {
 		if err := ls.pol.add(fd, int32(i), 0, listenerEvents); err != nil {
-			return nil, os.NewSyscallError("epoll_ctl", err)
+			return os.NewSyscallError("epoll_ctl", err)
 		}
 	}
 	for i, sock := range socks {
 		if err := sock.listen(s.cfg.Backlog); err != nil {
-			return nil, bindError(s.addrs[i], err)
+			return bindError(s.addrs[i], err)
 		}
 	}
 	s.count.accepting.Store(true)
-	s.eng = ls // before the first conn: its handler may ask for Stats
+	s.eng = ls
 	for _, l := range ls.loops {
 		go l.run()
 	}
 	go ls.accept()
-	return ls, nil
+	return nil
 }
 
 // release closes the descriptors of goroutines that have ended or never began.
@@ -73,7 +73,7 @@ func (ls *loops) release() {
 	for _, l := range ls.loops {
 		l.pol.close()
 	}
-	if ls.pol.epfd >= 0 {
+	if ls.pol != nil {
 		ls.pol.close()
 	}
 }
@@ -81,18 +81,13 @@ func (ls *loops) release() {
 // accept hands new conns to the loops in turn, so that each has the same number, until stop.
 func (ls *loops) accept() {
 	defer close(ls.done)
-	events := make([]unix.EpollEvent, 16)
 	for !ls.stop.Load() {
-		timeout := -1
 		if ls.paused {
-			timeout = int(acceptPause.Milliseconds())
-		}
-		n := ls.pol.wait(events, timeout)
-		if ls.paused {
+			ls.pol.waitUntil(time.Now().Add(acceptPause))
 			ls.resume()
 			continue
 		}
-		for _, ev := range events[:n] {
+		for _, ev := range ls.pol.wait() {
 			if ev.Fd != wakeToken {
 				ls.acceptFrom(ls.fds[ev.Fd])
 			}

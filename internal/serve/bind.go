@@ -56,7 +56,7 @@ func (l *Listeners) Listen() (s *Server, err error) {
 	err = errors.New("serve: listeners are closed")
 	l.once.Do(func() {
 		s = &Server{cfg: l.cfg, addrs: l.addrs, ended: make(chan struct{})}
-		s.eng, err = newEngine(s, l.socks)
+		err = startEngine(s, l.socks)
 	})
 	if err != nil {
 		return nil, err

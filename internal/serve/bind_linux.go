@@ -101,11 +101,12 @@ func (b boundSocket) listener(backlog int) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-func newEngine(s *Server, socks []boundSocket) (engine, error) {
+// startEngine sets s.eng, before the first conn: its handler may ask for Stats.
+func startEngine(s *Server, socks []boundSocket) error {
 	if s.cfg.Portable {
-		return newPortable(s, socks)
+		return startPortable(s, socks)
 	}
-	return newLoops(s, socks)
+	return startLoops(s, socks)
 }
 
 // addrPort is what sa says; the zero value if it is no TCP address.

@@ -28,4 +28,4 @@ func bindSocket(t target, _ bool) (boundSocket, net.Addr, error) {
 
 func (b boundSocket) listener(int) (net.Listener, error) { return net.Listen("tcp", b.addr) }
 
-func newEngine(s *Server, socks []boundSocket) (engine, error) { return newPortable(s, socks) }
+func startEngine(s *Server, socks []boundSocket) error { return startPortable(s, socks) }

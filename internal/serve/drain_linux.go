@@ -90,11 +90,11 @@ func (l *loop) discard(c *conn) {
 	l.again(c)
 }
 
-// drainWaitMillis is how long to wait for events before the drain's next step is due.
-func (l *loop) drainWaitMillis() int {
+// drainStep is when the drain's next step is due, whatever the clients do.
+func (l *loop) drainStep() time.Time {
 	end := time.Unix(0, l.deadline.Load())
 	if !l.linger.IsZero() && l.linger.Before(end) {
-		end = l.linger
+		return l.linger
 	}
-	return int(max(0, time.Until(end).Milliseconds()+1))
+	return end
 }

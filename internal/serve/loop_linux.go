@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -21,9 +20,8 @@ const (
 type loop struct {
 	s   *Server
 	id  int
-	pol poller
+	pol *poller
 
-	events    []unix.EpollEvent
 	in        []byte  // one read of whichever conn is served
 	out       []byte  // the replies of whichever conn is served
 	bufs      buffers // for what is left over in a conn
@@ -31,6 +29,7 @@ type loop struct {
 	turn      []*conn // ready of the turn before, reused
 	nowMillis int64
 	freed     []int32 // free places in slots
+	busy      int     // events since the last Gosched
 	read      uint64  // not yet added to the server's counters
 	written   uint64
 
@@ -49,37 +48,31 @@ type loop struct {
 	done chan struct{}
 }
 
-// lockThread ties each loop to a thread.
-var lockThread = os.Getenv("SERVE_LOCK") != "0"
-
-const eventsPerWait = 256
+// yieldEvents is how many events a loop that always finds more serves before the other goroutines of the process, the peer
+// link among them, have a turn: about half a millisecond. Without it they would wait for Go's own preemption, 10 ms.
+const yieldEvents = 64
 
 func newLoop(s *Server, id int) (*loop, error) {
 	pol, err := newPoller()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll", err)
+		return nil, err
 	}
 	return &loop{
 		s: s, id: id, pol: pol,
-		events: make([]unix.EpollEvent, eventsPerWait),
-		in:     make([]byte, readBytes),
-		out:    make([]byte, 0, readBytes),
-		done:   make(chan struct{}),
+		in:   make([]byte, readBytes),
+		out:  make([]byte, 0, readBytes),
+		done: make(chan struct{}),
 	}, nil
 }
 
 // run serves until it is told to stop, or to drain and every conn is gone.
 func (l *loop) run() {
 	defer close(l.done)
-	if lockThread {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-	}
 	for l.mode.Load() != modeStop {
-		n := l.wait()
+		events := l.wait()
 		l.nowMillis = l.s.cfg.Now()
-		for i := range l.events[:n] {
-			ev := &l.events[i]
+		for i := range events {
+			ev := &events[i]
 			if ev.Fd == wakeToken {
 				l.adopt()
 				continue
@@ -91,6 +84,10 @@ func (l *loop) run() {
 		}
 		l.takeTurns()
 		l.publish()
+		if l.busy += len(events) + 1; l.busy > yieldEvents {
+			l.busy = 0
+			runtime.Gosched()
+		}
 		if l.mode.Load() == modeDrain && l.drained() {
 			break
 		}
@@ -98,18 +95,15 @@ func (l *loop) run() {
 	l.end()
 }
 
-// wait collects events. It asks without blocking first: under load there nearly always are some, and blocking would hand the
-// thread's processor back to the Go scheduler only to fetch it again.
-func (l *loop) wait() int {
-	n := pollNow(l.pol.epfd, l.events)
-	if n > 0 || len(l.ready) > 0 {
-		return n
+// wait collects events, without waiting if there is work left.
+func (l *loop) wait() []unix.EpollEvent {
+	switch {
+	case len(l.ready) > 0:
+		return l.pol.now()
+	case l.draining:
+		return l.pol.waitUntil(l.drainStep())
 	}
-	timeout := -1
-	if l.draining {
-		timeout = l.drainWaitMillis()
-	}
-	return l.pol.wait(l.events, timeout)
+	return l.pol.wait()
 }
 
 // takeTurns gives each conn on the ready list one turn.

@@ -27,8 +27,8 @@ type portable struct {
 	cut atomic.Int64
 }
 
-// newPortable opens the port and starts serving. It consumes socks.
-func newPortable(s *Server, socks []boundSocket) (engine, error) {
+// startPortable opens the port and starts serving. It consumes socks.
+func startPortable(s *Server, socks []boundSocket) error {
 	p := &portable{s: s, stop: make(chan struct{}), room: make(chan struct{}, 1), open: map[*goConn]struct{}{}}
 	for i, sock := range socks {
 		l, err := sock.listener(s.cfg.Backlog)
@@ -39,16 +39,16 @@ func newPortable(s *Server, socks []boundSocket) (engine, error) {
 			for _, sock := range socks[i+1:] {
 				sock.close()
 			}
-			return nil, bindError(s.addrs[i], err)
+			return bindError(s.addrs[i], err)
 		}
 		p.listeners = append(p.listeners, l)
 	}
 	s.count.accepting.Store(true)
-	s.eng = p // before the first conn: its handler may ask for Stats
+	s.eng = p
 	for _, l := range p.listeners {
 		p.accepting.Go(func() { p.accept(l) })
 	}
-	return p, nil
+	return nil
 }
 
 func (p *portable) accept(l net.Listener) {

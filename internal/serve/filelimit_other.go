@@ -1,0 +1,6 @@
+//go:build !unix
+
+package serve
+
+// RaiseFileLimit has nothing to raise here: this system knows no limit of open files.
+func RaiseFileLimit(maxConns int) error { return nil }

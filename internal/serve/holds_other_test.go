@@ -1,0 +1,6 @@
+//go:build !linux
+
+package serve
+
+// holdsPort: Bind keeps the port from others until Listen.
+const holdsPort = false

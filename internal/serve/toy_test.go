@@ -1,0 +1,219 @@
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen; a healthy run never comes near it.
+const patience = 20 * time.Second
+
+// toy is a small protocol: "get", "count", "echo TEXT", "set BYTES" with a value block, "big BYTES", "quit", "boom".
+type toy struct {
+	counter *atomic.Int64
+	bigLeft int
+	need    int
+	early   *atomic.Int64 // calls before need bytes were there
+}
+
+const toyOutBytes = 64 << 10
+
+func (h *toy) Process(nowMillis int64, in, out []byte) (r Result) {
+	if len(in) < h.need {
+		h.early.Add(1)
+	}
+	h.need = 0
+	for {
+		if len(out) > toyOutBytes {
+			r.More = true
+			break
+		}
+		if h.bigLeft > 0 {
+			n := min(h.bigLeft, toyOutBytes/2)
+			h.bigLeft -= n
+			out = append(out, make([]byte, n)...)
+			continue
+		}
+		rest := in[r.N:]
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		name, arg, _ := strings.Cut(strings.TrimSuffix(string(rest[:i]), "\r"), " ")
+		n, err := strconv.Atoi(arg)
+		switch name {
+		case "get":
+			out = append(out, "END\r\n"...)
+		case "count":
+			out = fmt.Appendf(out, "%d\r\n", h.counter.Add(1))
+		case "echo":
+			out = append(append(out, arg...), "\r\n"...)
+		case "big":
+			h.bigLeft = n
+		case "set":
+			need := i + 1 + n + 2
+			if err != nil {
+				return Result{N: len(in), Out: append(out, "ERROR\r\n"...), Close: true}
+			}
+			if len(rest) < need {
+				h.need, r.Need, r.Out = need, need, out
+				return r
+			}
+			out = fmt.Appendf(out, "STORED %d %x\r\n", n, sum(rest[i+1:need-2]))
+			i = need - 1
+		case "quit":
+			return Result{N: len(in), Out: append(out, "BYE\r\n"...), Close: true}
+		case "now":
+			out = fmt.Appendf(out, "%d\r\n", nowMillis)
+		default:
+			out = append(out, "ERROR\r\n"...)
+		}
+		r.N += i + 1
+	}
+	r.Out = out
+	return r
+}
+
+func sum(b []byte) (s uint64) {
+	for _, x := range b {
+		s = s*31 + uint64(x)
+	}
+	return s
+}
+
+// world is a server with toy handlers.
+type world struct {
+	t       *testing.T
+	s       *Server
+	counter atomic.Int64
+	early   atomic.Int64
+}
+
+// engines runs f against both engines.
+func engines(t *testing.T, change func(*Config), f func(t *testing.T, w *world)) {
+	for _, portable := range []bool{false, true} {
+		name := "loops"
+		if portable {
+			name = "portable"
+		}
+		t.Run(name, func(t *testing.T) {
+			w := &world{t: t}
+			cfg := w.config()
+			cfg.Portable = portable
+			if change != nil {
+				change(&cfg)
+			}
+			s, err := Listen(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.s = s
+			defer s.Close()
+			f(t, w)
+			if n := w.early.Load(); n != 0 {
+				t.Errorf("Process was called %d times before its need was met", n)
+			}
+		})
+	}
+}
+
+func (w *world) config() Config {
+	return Config{
+		Addresses:   []string{"127.0.0.1:0"},
+		Threads:     2,
+		MaxConns:    4096,
+		DropAtLimit: true,
+		Now:         func() int64 { return 1_700_000_000_000 },
+		NewConn:     func() Handler { return &toy{counter: &w.counter, early: &w.early} },
+		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// client is a test's end of a conn.
+type client struct {
+	t *testing.T
+	*net.TCPConn
+	r *bufio.Reader
+}
+
+func (w *world) dial() *client { return dial(w.t, w.s.Addrs()[0]) }
+
+func dial(t *testing.T, addr net.Addr) *client {
+	t.Helper()
+	nc, err := net.DialTimeout("tcp", dialable(addr), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{t, nc.(*net.TCPConn), bufio.NewReader(nc)}
+}
+
+// dialable is addr with loopback for a wildcard.
+func dialable(addr net.Addr) string {
+	a := addr.(*net.TCPAddr)
+	if a.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
+	return a.String()
+}
+
+func (c *client) send(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) want(lines ...string) {
+	c.t.Helper()
+	for _, line := range lines {
+		got, err := c.r.ReadString('\n')
+		if err != nil || strings.TrimSuffix(got, "\r\n") != line {
+			c.t.Fatalf("got %.100q, %v; want %q", got, err, line)
+		}
+	}
+}
+
+// wantEnd expects FIN, not RST.
+func (c *client) wantEnd() {
+	c.t.Helper()
+	if b, err := c.r.ReadByte(); err != io.EOF {
+		c.t.Fatalf("got byte %q, %v; want the end of the stream", b, err)
+	}
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+// openFiles counts this process's descriptors, -1 where that cannot be told.
+func openFiles() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1
+	}
+	return len(entries)
+}

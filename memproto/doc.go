@@ -32,6 +32,8 @@
 //   - A command line of more than MaxLineBytes that is no retrieval gets
 //     "CLIENT_ERROR line too long" before the conn is closed; memcached only
 //     closes, and only if the line end had not arrived with the rest.
+//   - A key that is too long in a get line costs the reply to that line only;
+//     memcached 1.6.18 loses those of earlier pipelined commands as well.
 //   - gat and gats lines may be as long as get lines.
 //   - NUL does not end a command line early: it is a byte like any other.
 //   - Numbers that do not fit (flags or lengths beyond 32 bits) are a

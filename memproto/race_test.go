@@ -1,0 +1,5 @@
+//go:build race
+
+package memproto
+
+func init() { raceEnabled = true }

@@ -1,0 +1,540 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Two real stores, a network that cuts and an oracle that remembers what each
+// incarnation has learned, all from one seed on one thread.
+
+var (
+	pairSeeds = flag.Int("pair.seeds", 400, "seeds of each configuration in TestPair")
+	pairSeed  = flag.Uint64("pair.seed", 0, "run this seed only, with a trace")
+)
+
+type pairConfig struct {
+	name                              string
+	keys, parts, steps                int
+	tombs                             int // budget, in tombstones
+	crash, evict, flush, ttl, foreign bool
+	skew                              int64
+}
+
+var pairConfigs = []pairConfig{
+	{name: "plain", keys: 4, parts: 1, tombs: 1 << 20, steps: 120},
+	{name: "flush and skew", keys: 4, parts: 2, tombs: 1 << 20, steps: 200, flush: true, skew: 50},
+	{name: "tiny budget", keys: 4, parts: 1, tombs: 1, steps: 200, flush: true, skew: 50},
+	{name: "eviction", keys: 5, parts: 2, tombs: 2, steps: 250, evict: true, flush: true, skew: 200},
+	{name: "crash", keys: 5, parts: 2, tombs: 1, steps: 250, evict: true, crash: true, flush: true},
+	{name: "no budget", keys: 5, parts: 1, tombs: 0, steps: 250, evict: true, crash: true, flush: true, skew: 500},
+	{name: "expiry", keys: 4, parts: 2, tombs: 3, steps: 300, evict: true, crash: true, ttl: true},
+	{name: "long", keys: 12, parts: 3, tombs: 3, steps: 800, evict: true, crash: true, flush: true, ttl: true, skew: 100},
+	{name: "old peer returns", keys: 5, parts: 2, tombs: 2, steps: 300, crash: true, evict: true, flush: true, foreign: true},
+	{name: "old peer, large budget", keys: 4, parts: 1, tombs: 8, steps: 300, crash: true, flush: true, skew: 40, foreign: true},
+}
+
+type learned struct{ version, ever uint64 }
+
+const forGood = ^uint64(0) // as ever: no expiry of this version may be served
+
+func (l *learned) learn(version, ever uint64) {
+	if version > l.version || version == l.version && ever > l.ever {
+		*l = learned{version, ever}
+	}
+}
+
+func (l learned) contradicts(hd *header) bool {
+	return hd.version < l.version || hd.version == l.version && hd.ever < l.ever
+}
+
+// message is a frame between the stores.
+type message struct {
+	state  *State
+	from   ID
+	resume bool // the state's cursors are of the receiver's own incarnation
+	batch  []Record
+	part   int
+	lane   Lane
+	to     uint64
+	bulk   *BulkStart
+	done   bool
+	grave  *Grave
+	flush  uint64
+	ack    uint64
+	n      uint64
+	kind   byte
+}
+
+type inFlight struct {
+	n     uint64
+	part  int
+	c     Cursor
+	grave uint64
+}
+
+type testSession struct {
+	ready    bool
+	n        uint64
+	inFlight []inFlight
+	dirty    [Partitions]bool
+	bulk     []BulkStart
+	flushed  uint64
+}
+
+type testNode struct {
+	s     *Store
+	id    int
+	inc   ID
+	skew  int64
+	known []learned
+	sess  *testSession
+}
+
+type pair struct {
+	t      *testing.T
+	rng    *rand.Rand
+	cfg    pairConfig
+	now    int64
+	incs   byte
+	keys   [][]byte
+	nodes  [2]*testNode
+	parked *testNode
+	queue  [2][]message // towards node i
+	up     bool
+	trace  bool
+	buried bool // a tombstone was forgotten at some time
+}
+
+func (w *pair) logf(format string, args ...any) {
+	if w.trace {
+		w.t.Logf(format, args...)
+	}
+}
+
+func newPair(t *testing.T, seed uint64, cfg pairConfig) *pair {
+	w := &pair{t: t, rng: rand.New(rand.NewPCG(seed, 42)), cfg: cfg, now: testNow, trace: *pairSeed != 0}
+	parts := map[int]bool{}
+	for i := 0; len(w.keys) < cfg.keys; i++ {
+		k := fmt.Appendf(nil, "k%d", i)
+		if p := PartitionOf(k); parts[p] || len(parts) < cfg.parts {
+			parts[p] = true
+			w.keys = append(w.keys, k)
+		}
+	}
+	w.nodes[0], w.nodes[1] = w.newNode(0, 0), w.newNode(1, 0)
+	return w
+}
+
+func (w *pair) newNode(id int, clock uint64) *testNode {
+	w.incs++
+	n := &testNode{id: id, inc: ID{w.incs}, known: make([]learned, w.cfg.keys)}
+	if w.cfg.skew > 0 {
+		n.skew = w.rng.Int64N(2*w.cfg.skew+1) - w.cfg.skew
+	}
+	s, err := New(Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(id),
+		TombstoneBytes: int64(w.cfg.tombs*64 + 1)}, w.now+n.skew)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s.Observe(clock) // the bound kept over a restart
+	s.born = max(s.born, clock)
+	n.s = s
+	return n
+}
+
+func (n *testNode) now(w *pair) int64 { return w.now + n.skew }
+
+func (w *pair) close() {
+	for _, n := range w.nodes {
+		n.s.Close()
+	}
+	if w.parked != nil {
+		w.parked.s.Close()
+	}
+}
+
+func (w *pair) send(n *testNode, m message) { w.queue[1-n.id] = append(w.queue[1-n.id], m) }
+
+func (w *pair) connect() {
+	w.up = true
+	for _, n := range w.nodes {
+		n.sess = &testSession{}
+		st := n.s.State()
+		w.send(n, message{kind: 'S', state: st, from: n.inc, resume: st.LastPeer == w.nodes[1-n.id].inc})
+	}
+	w.logf("connect")
+}
+
+func (w *pair) disconnect() {
+	w.up = false
+	w.queue = [2][]message{}
+	for _, n := range w.nodes {
+		n.sess = nil
+		n.s.Detach()
+	}
+	w.logf("disconnect")
+}
+
+// learnFlush is for when the node's watermark may have moved.
+func (n *testNode) learnFlush() {
+	f := n.s.flushedTo.Load()
+	for i := range n.known {
+		n.known[i].learn(f, forGood)
+	}
+}
+
+func (w *pair) deliver(i int) bool {
+	n := w.nodes[i]
+	if len(w.queue[i]) == 0 || n.sess == nil {
+		return false
+	}
+	m := w.queue[i][0]
+	w.queue[i] = w.queue[i][1:]
+	s, now := n.s, n.now(w)
+	switch m.kind {
+	case 'S':
+		n.sess.bulk = s.Attach(m.from, m.state, m.resume)
+		n.sess.ready = true
+		for p := range n.sess.dirty {
+			n.sess.dirty[p] = true
+		}
+		n.learnFlush()
+	case 'R':
+		s.BulkBegun(m.part, m.bulk.T)
+	case 'B':
+		w.logf("n%d applies %v", i, m.batch)
+		for j := range m.batch { // one by one, so that the oracle sees each
+			if err := s.ApplyBatch(now, m.part, m.lane, 0, m.batch[j:j+1]); err != nil {
+				w.t.Fatal(err)
+			}
+			n.learnRecord(w, &m.batch[j], now)
+		}
+		if err := s.ApplyBatch(now, m.part, m.lane, m.to, nil); err != nil {
+			w.t.Fatal(err)
+		}
+		n.learnFlush()
+	case 'D':
+		s.BulkDone(m.part)
+	case 'G':
+		w.logf("n%d grave %+v", i, *m.grave)
+		s.ApplyGrave(m.part, *m.grave)
+	case 'F':
+		s.ApplyFlush(m.flush, 0)
+		n.learnFlush()
+	case 'A':
+		for len(n.sess.inFlight) > 0 && n.sess.inFlight[0].n <= m.ack {
+			f := n.sess.inFlight[0]
+			n.sess.inFlight = n.sess.inFlight[1:]
+			if f.grave != 0 {
+				s.GraveAcked(f.part, f.grave)
+			} else {
+				s.Acked(f.part, f.c)
+			}
+		}
+	}
+	if m.n != 0 {
+		w.send(n, message{kind: 'A', ack: m.n})
+	}
+	return true
+}
+
+// item returns what a node holds of a key, if a client could see it.
+func (n *testNode) item(w *pair, key []byte) *header {
+	p, tag := n.s.partition(key)
+	h := p.find(tag, key)
+	if h == 0 {
+		return nil
+	}
+	hd := n.s.arena.at(h)
+	if hd.is(bitTomb) || hd.version <= n.s.flushedTo.Load() || hd.expires() != 0 && hd.expires() <= n.now(w) {
+		return nil
+	}
+	return hd
+}
+
+func (n *testNode) learnRecord(w *pair, r *Record, now int64) {
+	k := slices.IndexFunc(w.keys, func(k []byte) bool { return string(k) == string(r.Key) })
+	if r.Version <= n.s.flushedTo.Load() {
+		return
+	}
+	p, tag := n.s.partition(r.Key)
+	h := p.find(tag, r.Key)
+	switch {
+	case r.Op == RecordTombstone:
+		n.known[k].learn(r.Version, forGood)
+	case r.Op == RecordValue && r.Expires != 0 && r.Expires <= now:
+		n.known[k].learn(r.Version, r.Ever) // a later touch may still have saved it
+	case h != 0 && n.s.arena.at(h).version == r.Version:
+		n.known[k].learn(r.Version, min(r.Ever, n.s.arena.at(h).ever))
+	}
+}
+
+func (w *pair) pump(n *testNode) bool {
+	x := n.sess
+	if x == nil || !x.ready {
+		return false
+	}
+	if f, _, _ := n.s.FlushState(); f > x.flushed {
+		x.flushed = f
+		w.send(n, message{kind: 'F', flush: f})
+		return true
+	}
+	for _, b := range x.bulk {
+		w.send(n, message{kind: 'R', part: b.Part, bulk: &b})
+	}
+	x.bulk = nil
+	for i, word := range n.s.TakeDirty() {
+		for b := range 64 {
+			if word>>b&1 == 1 {
+				x.dirty[i*64+b] = true
+			}
+		}
+	}
+	first := w.rng.IntN(Partitions)
+	for _, lane := range []Lane{Live, Bulk} {
+		for j := range Partitions {
+			if part := (first + j) % Partitions; x.dirty[part] && w.pumpPart(n, part, lane) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *pair) pumpPart(n *testNode, part int, lane Lane) bool {
+	x := n.sess
+	if g, b, due := n.s.NextGrave(part); due {
+		w.buried = true
+		x.n++
+		x.inFlight = append(x.inFlight, inFlight{n: x.n, part: part, grave: g.Gen})
+		w.send(n, message{kind: 'G', part: part, grave: &g, n: x.n})
+		w.send(n, message{kind: 'R', part: part, bulk: &b})
+		return true
+	}
+	m := message{kind: 'B', part: part, lane: lane}
+	sent := n.s.Collect(part, lane, 2, 1<<20, func(r *Record) {
+		c := *r
+		c.Key, c.Value = slices.Clone(r.Key), slices.Clone(r.Value)
+		m.batch = append(m.batch, c)
+	})
+	m.to = sent.To
+	if sent.Moved {
+		x.n++
+		m.n = x.n
+		x.inFlight = append(x.inFlight, inFlight{n: x.n, part: part, c: sent.Cursor})
+		w.logf("n%d sends %d %v", n.id, lane, m.batch)
+		w.send(n, m)
+	}
+	if sent.Done {
+		x.n++
+		x.inFlight = append(x.inFlight, inFlight{n: x.n, part: part, c: sent.Cursor})
+		w.send(n, message{kind: 'D', part: part, n: x.n})
+	}
+	return sent.Moved || sent.Done
+}
+
+func (w *pair) clientOp(n *testNode) {
+	s, now := n.s, n.now(w)
+	k := w.rng.IntN(len(w.keys))
+	key := w.keys[k]
+	r := &Request{Key: key}
+	if w.cfg.ttl && w.rng.IntN(3) == 0 {
+		r.Expires = now + w.rng.Int64N(120) - 5
+	}
+	switch x := w.rng.IntN(100); {
+	case x < 50:
+		r.Op, r.Value = OpSet, fmt.Appendf(nil, "%d", w.rng.Uint64N(1<<uint(1+w.rng.IntN(60))))
+		if s.Do(now, r); r.Expires != 0 && r.Expires <= now {
+			n.known[k].learn(s.clock.hlc.Load(), forGood)
+		} else {
+			n.known[k].learn(s.clock.hlc.Load(), s.clock.hlc.Load())
+		}
+	case x < 85:
+		r.Op = OpDelete
+		s.Do(now, r)
+		n.known[k].learn(s.clock.hlc.Load(), forGood)
+	case x < 97 || !w.cfg.flush:
+		hd := n.item(w, key)
+		r.Op = OpTouch
+		if s.Do(now, r).Status != Touched {
+			return
+		}
+		if r.Expires != 0 && r.Expires <= now {
+			n.known[k].learn(s.clock.hlc.Load(), forGood)
+		} else {
+			n.known[k].learn(hd.version, hd.ever)
+		}
+	case x < 99:
+		s.Flush(now)
+		n.learnFlush()
+	default:
+		s.FlushAt(now, now+w.rng.Int64N(20))
+		n.learnFlush()
+	}
+	w.logf("n%d op %d %s -> %d", n.id, r.Op, key, s.clock.hlc.Load())
+	n.learnFlush() // a delayed one may have been due
+}
+
+func (w *pair) evict(n *testNode) {
+	hd := n.item(w, w.keys[w.rng.IntN(len(w.keys))])
+	if hd == nil {
+		return
+	}
+	p, tag := n.s.partition(hd.key())
+	w.logf("n%d evicts %s@%d clean %v", n.id, hd.key(), hd.version, p.clean(hd))
+	p.mustRemoveLocal(p.find(tag, hd.key()), false)
+}
+
+func (w *pair) restart(n *testNode) {
+	w.logf("n%d crashes", n.id)
+	if w.up {
+		w.disconnect()
+	}
+	clock := n.s.clock.hlc.Load()
+	n.s.Close()
+	w.nodes[n.id] = w.newNode(n.id, clock)
+}
+
+// swap replaces node 1 by a new empty one, or brings the old one back with its data.
+func (w *pair) swap() {
+	if w.up {
+		w.disconnect()
+	}
+	w.logf("swap")
+	if w.parked == nil {
+		w.parked = w.nodes[1]
+		w.nodes[1] = w.newNode(1, w.parked.s.clock.hlc.Load())
+		return
+	}
+	w.nodes[1].s.Close()
+	w.nodes[1], w.parked = w.parked, nil
+}
+
+func (w *pair) check() string {
+	for _, n := range w.nodes {
+		for k, key := range w.keys {
+			if hd := n.item(w, key); hd != nil && n.known[k].contradicts(hd) {
+				return fmt.Sprintf("n%d serves %s@%d/%d but knows %d/%d", n.id, key, hd.version, hd.ever, n.known[k].version, n.known[k].ever)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *pair) checkFinal() string {
+	lossless := !w.cfg.evict && !w.cfg.crash && !w.cfg.ttl && !w.buried
+	for k, key := range w.keys {
+		know := w.nodes[0].known[k]
+		know.learn(w.nodes[1].known[k].version, w.nodes[1].known[k].ever)
+		a, b := w.nodes[0].item(w, key), w.nodes[1].item(w, key)
+		for i, hd := range []*header{a, b} {
+			if hd != nil && know.contradicts(hd) {
+				return fmt.Sprintf("after heal n%d serves %s@%d/%d but %d/%d is known", i, key, hd.version, hd.ever, know.version, know.ever)
+			}
+		}
+		if a != nil && b != nil && (a.version != b.version || a.ever != b.ever || string(a.value()) != string(b.value()) || a.expires() != b.expires()) {
+			return fmt.Sprintf("%s differs: %d %d %q, %d %d %q", key, a.version, a.ever, a.value(), b.version, b.ever, b.value())
+		}
+		if lossless && (a == nil) != (b == nil) {
+			return fmt.Sprintf("only one node has %s: %v %v", key, a != nil, b != nil)
+		}
+	}
+	for _, n := range w.nodes {
+		if u := n.s.Unacked(); u != 0 {
+			return fmt.Sprintf("n%d has %d items unacknowledged at rest", n.id, u)
+		}
+		if st := n.s.Stats(); st.Tombstones != 0 {
+			return fmt.Sprintf("n%d keeps %d tombstones at rest", n.id, st.Tombstones)
+		}
+		if err := n.s.CheckInvariants(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+func (w *pair) step() {
+	w.now += w.rng.Int64N(3)
+	switch x := w.rng.IntN(100); {
+	case x < 28:
+		w.clientOp(w.nodes[w.rng.IntN(2)])
+	case x < 55:
+		w.pump(w.nodes[w.rng.IntN(2)])
+	case x < 88:
+		w.deliver(w.rng.IntN(2))
+	case x < 92:
+		if n := w.nodes[w.rng.IntN(2)]; w.cfg.evict {
+			w.evict(n)
+		} else {
+			n.s.Tick(n.now(w))
+			n.learnFlush()
+		}
+	case x < 95:
+		if w.up {
+			w.disconnect()
+		} else {
+			w.connect()
+		}
+	case x < 98:
+		if !w.up {
+			w.connect()
+		}
+	case w.cfg.foreign && w.rng.IntN(2) == 0:
+		w.swap()
+	case w.cfg.crash:
+		w.restart(w.nodes[w.rng.IntN(2)])
+	}
+}
+
+func (w *pair) run() string {
+	for range w.cfg.steps {
+		w.step()
+		if f := w.check(); f != "" {
+			return f
+		}
+	}
+	if w.up {
+		w.disconnect()
+	}
+	w.now += 1000 // delayed flushes and short expiries come due
+	w.connect()
+	for range 100_000 {
+		busy := false
+		for i, n := range w.nodes {
+			n.s.Tick(n.now(w))
+			n.learnFlush()
+			busy = w.deliver(i) || busy
+			busy = w.pump(n) || busy
+		}
+		if f := w.check(); f != "" {
+			return f
+		}
+		if !busy {
+			return w.checkFinal()
+		}
+	}
+	return "the pair never came to rest"
+}
+
+func TestPair_NothingStaleNothingResurrectedEqualAtRest(t *testing.T) {
+	for _, cfg := range pairConfigs {
+		t.Run(cfg.name, func(t *testing.T) {
+			seeds, first := uint64(*pairSeeds), uint64(1)
+			if *pairSeed != 0 {
+				seeds, first = 1, *pairSeed
+			}
+			for seed := first; seed < first+seeds; seed++ {
+				w := newPair(t, seed, cfg)
+				f := w.run()
+				w.close()
+				if f != "" {
+					t.Fatalf("seed %d: %s (again: go test ./store -run 'TestPair/%s' -pair.seed %d -v)", seed, f, cfg.name, seed)
+				}
+			}
+		})
+	}
+}

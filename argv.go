@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// normalise rewrites a command line in getopt's notation (-m64, -vv, -dm64,
+// -u nobody) into long flags with "=", which leaves nothing to guess for the
+// flag package behind it. It stops at "--" and at the first word that is no
+// flag: rest is that word and all behind it.
+func normalise(args []string, flags []cli.Flag) (long, rest []string, err error) {
+	n := normaliser{flags: flags}
+	for len(args) > 0 && rest == nil {
+		arg := args[0]
+		switch {
+		case arg == "--":
+			rest, args = args[1:], nil
+			continue
+		case strings.HasPrefix(arg, "--"):
+			args, err = n.long(arg[2:], args[1:])
+		case len(arg) > 1 && arg[0] == '-':
+			args, err = n.letters(arg[1:], args[1:])
+		default:
+			rest = args
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if n.verbose > 0 {
+		n.out = append(n.out, "--verbose="+strconv.Itoa(n.verbose))
+	}
+	return n.out, rest, nil
+}
+
+type normaliser struct {
+	flags   []cli.Flag
+	out     []string
+	verbose int // how many v there were
+}
+
+// find returns the flag with a name or a letter.
+func (n *normaliser) find(name string) (f cli.Flag, takesValue bool) {
+	for _, f := range n.flags {
+		for _, other := range f.Names() {
+			if other == name {
+				v, ok := f.(cli.DocGenerationFlag)
+				return f, ok && v.TakesValue()
+			}
+		}
+	}
+	return nil, false
+}
+
+// long handles --name, --name=value and --name value.
+func (n *normaliser) long(arg string, args []string) ([]string, error) {
+	name, value, glued := strings.Cut(arg, "=")
+	f, takesValue := n.find(name)
+	if f == nil || len(name) < 2 {
+		return nil, n.unknown("--" + name)
+	}
+	switch {
+	case !takesValue && !glued:
+		return args, n.add(f, "true")
+	case !takesValue && name == "verbose":
+		v, err := strconv.Atoi(value)
+		n.verbose += v
+		if err != nil {
+			return nil, fmt.Errorf("-v, --verbose: %q is not a whole number", value)
+		}
+		return args, nil
+	case glued:
+		return args, n.add(f, value)
+	case len(args) == 0:
+		return nil, fmt.Errorf("--%s needs a value", name)
+	}
+	return args[1:], n.add(f, args[0])
+}
+
+// letters handles one word of letters, the last of which may take the rest of
+// the word, or the next word, as its value.
+func (n *normaliser) letters(word string, args []string) ([]string, error) {
+	if f, _ := n.find(word); f != nil && len(word) > 1 {
+		return nil, n.unknown("-" + word)
+	}
+	for i := range len(word) {
+		letter := word[i : i+1]
+		f, takesValue := n.find(letter)
+		if f == nil {
+			return nil, n.unknown("-" + letter)
+		}
+		if !takesValue {
+			if err := n.add(f, "true"); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if i+1 < len(word) {
+			return args, n.add(f, word[i+1:])
+		}
+		if len(args) == 0 {
+			return nil, fmt.Errorf("-%s, --%s needs a value", letter, f.Names()[0])
+		}
+		return args[1:], n.add(f, args[0])
+	}
+	return args, nil
+}
+
+func (n *normaliser) add(f cli.Flag, value string) error {
+	name := f.Names()[0]
+	if name == "verbose" {
+		n.verbose++
+		return nil
+	}
+	n.out = append(n.out, "--"+name+"="+value)
+	return nil
+}
+
+// unknown is the error for a flag that does not exist. A word with one dash
+// that is a long flag's name gets its second dash.
+func (n *normaliser) unknown(flag string) error {
+	bare := strings.TrimLeft(flag, "-")
+	if len(bare) == 1 {
+		return fmt.Errorf("unknown flag %s (-h lists them)", flag)
+	}
+	return fmt.Errorf("unknown flag %s; did you mean %s?", flag, cli.SuggestFlag(n.flags, bare, true))
+}

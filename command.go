@@ -1,0 +1,190 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"twincached/internal/node"
+)
+
+// Exit statuses, memcached's where it has one.
+const (
+	exitOK      = 0
+	exitFailed  = 1  // healthcheck: the node does not serve
+	exitLeft    = 3  // stopped, but the peer lacks some items
+	exitUsage   = 64 // EX_USAGE: the command line is wrong
+	exitNoUser  = 67 // EX_NOUSER: -u names nobody
+	exitOSError = 71 // EX_OSERR: a port, a file or a limit is in the way
+)
+
+// exitError carries the exit status for an error.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func exitWith(code int, err error) error { return &exitError{code, err} }
+
+// program is one call of twincached: its argument words and its terminal.
+type program struct {
+	args   []string // without the program's name
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+
+	serve func(settings) error // runs a node; a test looks at the settings instead
+}
+
+// plainFlag is a flag without a value on the command line.
+type plainFlag struct{ *cli.StringFlag }
+
+// TakesValue is false: the flag's presence is its value.
+func (plainFlag) TakesValue() bool { return false }
+
+func makeFlag(long, letter, value string) cli.Flag {
+	f := &cli.StringFlag{Name: long, EnvVars: []string{envName(long)}}
+	if letter != "" {
+		f.Aliases = []string{letter}
+	}
+	if value == "" {
+		return plainFlag{f}
+	}
+	return f
+}
+
+func helpFlag() cli.Flag { return plainFlag{&cli.StringFlag{Name: "help", Aliases: []string{"h"}}} }
+
+// flags makes the command line's flags from the tables.
+func flags() []cli.Flag {
+	out := []cli.Flag{plainFlag{&cli.StringFlag{Name: "version", Aliases: []string{"V"}}}, helpFlag()}
+	for _, o := range options {
+		out = append(out, makeFlag(o.long, o.letter, o.value))
+	}
+	for _, o := range ignored {
+		out = append(out, makeFlag(o.long, o.letter, o.value))
+	}
+	for _, o := range refused {
+		out = append(out, makeFlag(o.long, o.letter, o.value))
+	}
+	return out
+}
+
+// run does what the words say and returns the exit status.
+func (p *program) run() int {
+	app := &cli.App{
+		Name:            "twincached",
+		HideHelp:        true, // ours begins with the line scripts look for
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Flags:           flags(),
+		Action:          p.node,
+		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand()},
+		Reader:          p.stdin,
+		Writer:          p.stdout,
+		ErrWriter:       io.Discard, // errors are printed once, below
+		ExitErrHandler:  func(*cli.Context, error) {},
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return exitWith(exitUsage, err) },
+	}
+	err := p.dispatch(app)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(p.stderr, "twincached: %s\n", strings.TrimPrefix(err.Error(), "node: "))
+	if coded := (*exitError)(nil); errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitFailed
+}
+
+// dispatch finds the subcommand and hands each its flags in long form.
+func (p *program) dispatch(app *cli.App) error {
+	head, rest, err := normalise(p.args, app.Flags)
+	if err != nil {
+		return exitWith(exitUsage, err)
+	}
+	words := append([]string{app.Name}, head...)
+	if len(rest) > 0 {
+		sub := app.Command(rest[0])
+		if sub == nil {
+			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair and healthcheck", rest[0]))
+		}
+		if len(head) > 0 {
+			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
+		}
+		long, tail, err := normalise(rest[1:], sub.Flags)
+		if err != nil {
+			return exitWith(exitUsage, fmt.Errorf("%s: %w", sub.Name, err))
+		}
+		if slices.Contains(long, "--help=true") {
+			return p.help(sub.Name)
+		}
+		words = append(append(append(words, sub.Name), long...), tail...)
+	}
+	switch {
+	case slices.Contains(head, "--help=true"):
+		return p.help("")
+	case slices.Contains(head, "--version=true"):
+		_, err := io.WriteString(p.stdout, versionText())
+		return err
+	}
+	return app.Run(words)
+}
+
+func (p *program) help(command string) error {
+	text := helpText()
+	if command == "pair" {
+		text = pairHelp
+	}
+	_, err := io.WriteString(p.stdout, text)
+	return err
+}
+
+// node reads the flags of one node and runs it.
+func (p *program) node(c *cli.Context) error {
+	s, err := readSettings(c)
+	if err != nil {
+		return exitWith(exitUsage, err)
+	}
+	if err := s.Node.Validate(); err != nil {
+		return exitWith(exitUsage, err)
+	}
+	return p.serve(s)
+}
+
+// readSettings turns flags and environment into settings. A flag on the command
+// line wins over its environment variable.
+func readSettings(c *cli.Context) (settings, error) {
+	s := settings{Node: node.Default()}
+	for i := range options {
+		o := &options[i]
+		v := c.String(o.long)
+		if !c.IsSet(o.long) || v == "" && o.long != "local-keys" {
+			continue
+		}
+		if o.long == "port" && strings.HasPrefix(v, "tcp://") {
+			continue // Kubernetes sets TWINCACHED_PORT so for a service of this name
+		}
+		if err := o.apply(&s, v); err != nil {
+			return s, err
+		}
+	}
+	for _, o := range ignored {
+		if c.IsSet(o.long) {
+			s.Ignored = append(s.Ignored, "--"+o.long)
+		}
+	}
+	for _, o := range refused {
+		if c.IsSet(o.long) {
+			return s, fmt.Errorf("-%s, --%s: %s is not in this version", o.letter, o.long, o.what)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twincached/internal/node"
+)
+
+const healthTimeout = 3 * time.Second // a container engine's own limit is longer
+
+// healthCommand is "twincached healthcheck": it asks a node for its version.
+func (p *program) healthCommand() *cli.Command {
+	return &cli.Command{
+		Name:     "healthcheck",
+		HideHelp: true,
+		Flags:    []cli.Flag{helpFlag()},
+		Action: func(c *cli.Context) error {
+			if c.Args().Len() > 1 {
+				return exitWith(exitUsage, fmt.Errorf("healthcheck takes one HOST:PORT, not %d", c.Args().Len()))
+			}
+			target, err := healthTarget(c.Args().First())
+			if err != nil {
+				return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
+			}
+			version, err := askVersion(target, healthTimeout)
+			if err != nil {
+				return exitWith(exitFailed, fmt.Errorf("healthcheck: %s does not serve: %w", target, err))
+			}
+			_, err = fmt.Fprintf(p.stdout, "%s serves (%s)\n", target, version)
+			return err
+		},
+	}
+}
+
+// healthTarget is the address to ask. Without one it is this machine, at the
+// port that the environment gives the node in the same container.
+func healthTarget(arg string) (string, error) {
+	s := settings{Node: node.Default()}
+	if v := os.Getenv(envName("port")); v != "" && !strings.HasPrefix(v, "tcp://") {
+		if err := setInt(&s.Node.Port, v); err != nil {
+			return "", fmt.Errorf("%s: %w", envName("port"), err)
+		}
+	}
+	if arg == "" {
+		arg = "127.0.0.1"
+	}
+	return node.WithPort(arg, s.Node.Port)
+}
+
+// askVersion sends "version" and returns the answer's version.
+func askVersion(address string, timeout time.Duration) (string, error) {
+	conn, err := net.DialTimeout("tcp", address, timeout)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return "", err
+	}
+	if _, err := conn.Write([]byte("version\r\n")); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReaderSize(conn, 256).ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	version, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION ")
+	if !ok {
+		return "", fmt.Errorf("it answered %q", strings.TrimSpace(line))
+	}
+	return version, nil
+}

@@ -1,0 +1,135 @@
+// Package node assembles one twincached node: the store, the client protocol,
+// the client listeners and the link to the peer, and starts and stops them in
+// the order that keeps the promises of a pair.
+package node
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// What this program calls itself.
+const (
+	Version          = "0.1.0"  // of twincached
+	MemcachedVersion = "1.6.45" // of the memcached whose behaviour it follows; answered to "version"
+)
+
+// DefaultReplPort is repcached's replication port.
+const DefaultReplPort = 11212
+
+// BootMode says what a node does that finds no peer when it starts.
+type BootMode string
+
+// The boot modes.
+const (
+	BootServe BootMode = "serve" // serve alone after PeerWait
+	BootWait  BootMode = "wait"  // keep the client port shut until a peer was there
+)
+
+// Config is everything that makes one node differ from another. Start with
+// Default; the zero value does not validate. A Config is read once, by Start.
+type Config struct {
+	// Listen holds the addresses for clients: HOST or HOST:PORT, an IPv6 address
+	// with a port in brackets. Empty: all addresses of the machine.
+	Listen []string
+	// Port is used for each Listen entry without one of its own. -1: any free
+	// port, which the log names.
+	Port int
+	// MemoryMiB bounds all that the data costs: keys, values, index, tombstones
+	// and unused room between items. More keeps more; the process takes some MiB
+	// on top of it for connections.
+	MemoryMiB int
+	// MaxItemBytes is the largest item, its key and header included.
+	MaxItemBytes int
+	// MaxConns is how many clients may be connected at the same time.
+	MaxConns int
+	// Threads is the number of event loops that serve clients.
+	Threads int
+	// Backlog is the length of the kernel's queue of connections nobody accepted yet.
+	Backlog int
+	// RequestsPerEvent is how many requests of one client are answered before
+	// the next client's turn. Lower is fairer, higher is faster.
+	RequestsPerEvent int
+	// NoEviction answers an error when the memory is full instead of evicting.
+	NoEviction bool
+	// NoFlush switches flush_all off.
+	NoFlush bool
+	// Verbosity: 0 says what happens to the node, 1 more, 2 and 3 most.
+	Verbosity int
+	// LocalKeys are globs (path.Match) of keys that are never replicated. Empty: none.
+	LocalKeys []string
+
+	// Peer is the other node, HOST:PORT of its replication port. Empty: none.
+	Peer string
+	// ReplPort is where this node listens for its peer. 0: DefaultReplPort where
+	// Peer is set, else no replication port. -1: any free port.
+	ReplPort int
+	// ReplListen is the address for ReplPort. Empty: the first address of Listen
+	// that another machine can reach, else the first.
+	ReplListen string
+	// ReplInsecure allows a replication port beyond loopback without a secret.
+	ReplInsecure bool
+	// SecretFile names the file with the secret that both nodes share. Empty: none.
+	SecretFile string
+	// Cluster is a name that both nodes of a pair share; it keeps a wrong
+	// address from joining two pairs.
+	Cluster string
+	// PeerID pins the peer: the 32 hexadecimal digits of its node id. Empty: any.
+	PeerID string
+	// StateDir keeps the node id and the clock's bound over restarts. Empty: nothing is kept.
+	StateDir string
+	// PeerWait is how long a starting node looks for its peer before Boot decides.
+	PeerWait time.Duration
+	// Boot decides what a node does that found no peer.
+	Boot BootMode
+	// DrainTimeout bounds how long a stopping node waits for its peer to acknowledge.
+	DrainTimeout time.Duration
+
+	// DropPrivileges is called once, when nothing is left to do that needs them:
+	// the secret is read, the file limit raised, the ports are bound. nil: nothing to drop.
+	DropPrivileges func() error
+
+	// Log gets what happens to the node. nil: nothing is logged.
+	Log *slog.Logger
+	// LogLevel is moved by the client command "verbosity". nil: the command changes nothing.
+	LogLevel *slog.LevelVar
+}
+
+// Default returns what a node is without any flag: memcached's own defaults,
+// and no peer.
+func Default() Config {
+	return Config{
+		Port:             11211,
+		MemoryMiB:        64,
+		MaxItemBytes:     1 << 20,
+		MaxConns:         1024,
+		Threads:          min(4, runtime.NumCPU()),
+		Backlog:          1024,
+		RequestsPerEvent: 20,
+		LocalKeys:        []string{"*.lock"},
+		Cluster:          "default",
+		PeerWait:         10 * time.Second,
+		Boot:             BootServe,
+		DrainTimeout:     10 * time.Second,
+	}
+}
+
+// LevelFor is the log level that belongs to a verbosity.
+func LevelFor(verbosity int) slog.Level {
+	if verbosity > 0 {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// replicates says whether a peer can ever be linked.
+func (c *Config) replicates() bool { return c.Peer != "" || c.ReplPort != 0 }
+
+// replPort is the port to listen on for the peer; 0 none, -1 any.
+func (c *Config) replPort() int {
+	if c.ReplPort == 0 && c.Peer != "" {
+		return DefaultReplPort
+	}
+	return c.ReplPort
+}

@@ -1,0 +1,296 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"twincached/internal/serve"
+	"twincached/memproto"
+	"twincached/replicator"
+	"twincached/store"
+)
+
+const (
+	tickEvery  = 100 * time.Millisecond // the store's slice of work: expiry, delayed flush
+	checkEvery = 10                     // ticks between two looks at the wall clock and the state directory
+)
+
+// Node is one running node. Its methods may be called from any goroutine.
+type Node struct {
+	cfg     Config
+	log     *slog.Logger
+	clock   *clock
+	started time.Time
+	state   *stateDir
+	id      store.ID
+
+	store   *store.Store
+	link    *replicator.Link
+	bound   *serve.Listeners // the client addresses, held and shut until the gate opens
+	clients atomic.Pointer[serve.Server]
+
+	ready  chan struct{}
+	failed chan error
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // link, ticker, gate
+	gate   sync.Mutex     // held while the client port opens or shuts
+	shut   bool           // the client port will not open any more
+	end    sync.Once
+}
+
+// Start binds the ports, opens the store and starts the link. It returns before
+// the node serves: see Ready. Errors name the flag that is in the way; nothing
+// is left behind then.
+func Start(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Log, clock: newClock(), started: time.Now(),
+		ready: make(chan struct{}), failed: make(chan error, 1),
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if err := n.open(); err != nil {
+		n.release()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	n.wg.Go(func() { n.link.Run(ctx) })
+	n.wg.Go(func() { n.tick(ctx) })
+	n.wg.Go(func() { n.openGate(ctx) })
+	return n, nil
+}
+
+// open acquires what a node needs, in the order that finds a mistake before
+// anything has been copied.
+func (n *Node) open() (err error) {
+	var secret []byte
+	if n.cfg.SecretFile != "" {
+		if secret, err = readSecret(n.cfg.SecretFile); err != nil {
+			return err
+		}
+	}
+	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
+		return fmt.Errorf("node: -c, --conn-limit %d: %w", n.cfg.MaxConns, err)
+	}
+	if n.bound, err = serve.Bind(n.serveConfig()); err != nil {
+		return fmt.Errorf("node: clients: %w", err)
+	}
+	replication, err := n.listenForPeer()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && replication != nil {
+			replication.Close()
+		}
+	}()
+	if n.cfg.DropPrivileges != nil {
+		if err := n.cfg.DropPrivileges(); err != nil {
+			return fmt.Errorf("node: -u, --user: %w", err)
+		}
+	}
+	if n.state, n.id, err = openStateDir(n.cfg.StateDir); err != nil {
+		return err
+	}
+	if err := n.openStore(); err != nil {
+		return err
+	}
+	return n.openLink(secret, replication)
+}
+
+// listenForPeer opens the replication port, nil where there is none.
+func (n *Node) listenForPeer() (net.Listener, error) {
+	if n.cfg.replPort() == 0 {
+		return nil, nil
+	}
+	address := n.cfg.replAddress()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("node: cannot open the replication port on %s: %w; choose another with -X, --repl-port or --repl-listen", address, err)
+	}
+	return l, nil
+}
+
+func (n *Node) openStore() (err error) {
+	n.store, err = store.New(store.Config{
+		MemoryBytes:  int64(n.cfg.MemoryMiB) << 20,
+		MaxItemBytes: n.cfg.MaxItemBytes,
+		NoEviction:   n.cfg.NoEviction,
+		LocalKeys:    n.cfg.LocalKeys,
+		Replicated:   n.cfg.replicates(),
+		Slot:         slotOf(n.id),
+	}, n.clock.Now())
+	if err != nil {
+		return fmt.Errorf("node: -m, --memory-limit %d: %w", n.cfg.MemoryMiB, err)
+	}
+	if floor := n.state.floor(); floor > 0 {
+		n.store.Observe(floor)
+	}
+	return n.keepBound()
+}
+
+func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
+	cfg := replicator.Config{
+		Peer:         n.cfg.Peer,
+		Cluster:      n.cfg.Cluster,
+		Secret:       secret,
+		NodeID:       n.id,
+		Inc:          newID(),
+		Slot:         slotOf(n.id),
+		MaxItemBytes: n.cfg.MaxItemBytes,
+		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
+		BootWait:     n.cfg.Boot == BootWait,
+		Software:     "twincached " + Version,
+		Store:        n.store,
+		Now:          n.clock.Now,
+		Log:          n.log,
+	}
+	if n.cfg.PeerID != "" {
+		if err := parseID(n.cfg.PeerID, &cfg.PinPeerID); err != nil {
+			return fmt.Errorf("node: --peer-id: %w", err)
+		}
+	}
+	if replication != nil {
+		cfg.Listen = n.cfg.replAddress()
+		cfg.Bind = func(string) (net.Listener, error) { return replication, nil }
+	}
+	if n.link, err = replicator.New(cfg); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	if err := n.link.Listen(); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	if replication != nil {
+		n.log.Info("replication port open", "address", replication.Addr().String(), "secret", len(secret) > 0)
+	}
+	if n.cfg.Peer != "" {
+		n.log.Info("looking for the peer", "peer", n.cfg.Peer, "node_id", fmt.Sprintf("%x", n.id))
+	}
+	return nil
+}
+
+func (n *Node) serveConfig() serve.Config {
+	return serve.Config{
+		Addresses:        n.cfg.clientAddresses(),
+		Threads:          n.cfg.Threads,
+		MaxConns:         n.cfg.MaxConns,
+		Backlog:          n.cfg.Backlog,
+		RequestsPerEvent: n.cfg.RequestsPerEvent,
+		DropAtLimit:      true,
+		Now:              n.clock.Now,
+		NewConn:          n.newConn(),
+		Log:              n.log,
+	}
+}
+
+// handler lets a listener drive a protocol conn.
+type handler struct{ *memproto.Conn }
+
+func (h handler) Process(nowMillis int64, in, out []byte) serve.Result {
+	r := h.Conn.Process(nowMillis, in, out)
+	return serve.Result{N: r.N, Out: r.Out, Need: r.Need, More: r.More, Close: r.Close}
+}
+
+// newConn makes the maker of protocol conns. What they share is read when the
+// first client comes: by then the store is open.
+func (n *Node) newConn() func() serve.Handler {
+	shared := sync.OnceValue(func() *memproto.Server {
+		return &memproto.Server{
+			Store:        n.store,
+			Version:      MemcachedVersion,
+			MaxItemBytes: n.cfg.MaxItemBytes,
+			FlushEnabled: !n.cfg.NoFlush,
+			Settings:     n.settingsRows,
+			General:      n.generalRows,
+			Conns:        n.connRows,
+			Verbosity:    n.setVerbosity,
+		}
+	})
+	return func() serve.Handler { return handler{memproto.NewConn(shared())} }
+}
+
+// openGate opens the client port when the link says so.
+func (n *Node) openGate(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-n.link.Ready():
+	}
+	n.gate.Lock()
+	defer n.gate.Unlock()
+	if n.shut {
+		return
+	}
+	s, err := n.bound.Listen()
+	if err != nil {
+		n.failed <- fmt.Errorf("node: the client port cannot open: %w", err)
+		return
+	}
+	n.clients.Store(s)
+	st := n.link.Stats()
+	n.log.Info("ready", "clients", addressList(s.Addrs()), "as", readyAs(&st),
+		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds())
+	close(n.ready)
+}
+
+// tick gives the store its slices of work, and keeps clock and state directory.
+func (n *Node) tick(ctx context.Context) {
+	t := time.NewTicker(tickEvery)
+	defer t.Stop()
+	for i := 1; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		n.store.Tick(n.clock.Now())
+		if i%checkEvery != 0 {
+			continue
+		}
+		if jump := n.clock.check(); jump > 0 {
+			n.log.Warn("the clock was behind and jumped forward", "by_ms", jump.Milliseconds())
+		}
+		if err := n.keepBound(); err != nil {
+			n.log.Error("cannot keep the clock's bound", "error", err.Error())
+		}
+	}
+}
+
+// keepBound writes the clock's bound ahead, where a state directory is kept.
+func (n *Node) keepBound() error {
+	if n.state == nil {
+		return nil
+	}
+	return n.state.keep(n.clock.Now(), n.store.State().Clock)
+}
+
+// setVerbosity is the client command of that name.
+func (n *Node) setVerbosity(level int) {
+	if n.cfg.LogLevel != nil {
+		n.cfg.LogLevel.Set(LevelFor(level))
+	}
+}
+
+// Ready is closed when the client port is open.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Failed delivers the one error that ends a node which had started.
+func (n *Node) Failed() <-chan error { return n.failed }
+
+// ClientAddrs are the addresses for clients; they refuse until Ready.
+func (n *Node) ClientAddrs() []net.Addr { return n.bound.Addrs() }
+
+// ReplAddr is the address of the replication port, nil without one.
+func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
+
+// Stats is what the link says of itself and the node.
+func (n *Node) Stats() replicator.Stats { return n.link.Stats() }

@@ -1,0 +1,75 @@
+package node
+
+import (
+	"context"
+	"time"
+)
+
+// Drain stops the node as planned: the client port closes, requests that have
+// arrived are answered, the peer gets and acknowledges everything, both links
+// end. It returns how many items the peer does not have for certain, 0 for a
+// node that replicates nothing. It takes Config.DrainTimeout at most, about.
+func (n *Node) Drain() (left uint64) {
+	n.end.Do(func() {
+		deadline := time.Now().Add(n.cfg.DrainTimeout)
+		// A client that does not take its replies may not use up the peer's time.
+		n.shutClients(n.cfg.DrainTimeout / 2)
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		left = n.link.Drain(ctx)
+		cancel()
+		n.finish()
+	})
+	return left
+}
+
+// Close stops the node at once. What the peer does not have is lost with it.
+// After Drain it does nothing.
+func (n *Node) Close() {
+	n.end.Do(func() {
+		n.shutClients(0)
+		n.finish()
+	})
+}
+
+// shutClients closes the client port for good; grace 0 cuts the clients off.
+func (n *Node) shutClients(grace time.Duration) {
+	n.gate.Lock()
+	defer n.gate.Unlock()
+	n.shut = true
+	n.bound.Close()
+	s := n.clients.Load()
+	if s == nil {
+		return
+	}
+	if grace <= 0 {
+		s.Close()
+		return
+	}
+	if cut := s.Drain(grace); cut > 0 {
+		n.log.Warn("clients were cut off while draining", "conns", cut)
+	}
+}
+
+// finish ends the goroutines, keeps the clock and gives the memory back.
+func (n *Node) finish() {
+	n.cancel()
+	n.wg.Wait()
+	if n.state != nil {
+		// Nothing is written any more: the highest version is the bound.
+		last := int64(n.store.State().Clock>>versionShift) + 1
+		if err := n.state.keepExactly(max(last, n.clock.Now())); err != nil {
+			n.log.Error("cannot keep the clock's bound", "error", err.Error())
+		}
+	}
+	n.store.Close()
+}
+
+// release undoes a start that failed half way.
+func (n *Node) release() {
+	if n.bound != nil {
+		n.bound.Close()
+	}
+	if n.store != nil {
+		n.store.Close()
+	}
+}

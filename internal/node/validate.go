@@ -1,0 +1,231 @@
+package node
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"strings"
+	"time"
+
+	"twincached/store"
+)
+
+// The bounds of the flags, each with its reason.
+const (
+	minMemoryMiB    = store.MinMemoryBytes >> 20
+	maxMemoryMiB    = 1 << 20        // 1 TiB, the most a store addresses
+	minItemBytes    = 1 << 10        // memcached's own
+	maxItemBytes    = 1 << 30        // memcached's own
+	maxConns        = 16 << 20       // four times the most open files Linux allows a process by default (nr_open) and some
+	maxThreads      = 256            // far beyond the point where more threads make it slower
+	maxBacklog      = 1 << 16        // the kernel cuts it to net.core.somaxconn anyway
+	maxReqsPerEvent = 1 << 20        // a client may not keep a thread for itself
+	maxVerbosity    = 3              // -vvv
+	maxClusterBytes = 250            // it stands in the link's first frame
+	maxLocalKeys    = 64             // each is tried for each write
+	maxWait         = 24 * time.Hour // a longer one is a mistake
+	maxDrain        = 1 * time.Hour  // a service manager has killed the process long before
+	peerIDDigits    = 2 * len16      // hexadecimal digits of an id
+	len16           = 16             // bytes of an id
+)
+
+// Validate says what is wrong with a Config, naming the flag; nil means that
+// Start can fail only for reasons outside of it (a busy port, a secret file).
+func (c *Config) Validate() error {
+	for _, check := range []func(*Config) error{
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkLink, checkSecret,
+	} {
+		if err := check(c); err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
+	}
+	return nil
+}
+
+func within(flag string, v, low, high int, unit string) error {
+	if v < low || v > high {
+		return fmt.Errorf("%s %d is out of range: %d to %d%s", flag, v, low, high, unit)
+	}
+	return nil
+}
+
+func checkSizes(c *Config) error {
+	if c.MemoryMiB < minMemoryMiB {
+		return fmt.Errorf("-m, --memory-limit %d is too small to be useful: %d MiB at least", c.MemoryMiB, minMemoryMiB)
+	}
+	if err := within("-m, --memory-limit", c.MemoryMiB, minMemoryMiB, maxMemoryMiB, " MiB"); err != nil {
+		return err
+	}
+	if err := within("-I, --max-item-size", c.MaxItemBytes, minItemBytes, maxItemBytes, " bytes (1k to 1024m)"); err != nil {
+		return err
+	}
+	if int64(c.MaxItemBytes) > int64(c.MemoryMiB)<<20/2 {
+		return fmt.Errorf("-I, --max-item-size %d bytes is more than half of -m, --memory-limit %d MiB: lower -I or raise -m",
+			c.MaxItemBytes, c.MemoryMiB)
+	}
+	return nil
+}
+
+func checkServing(c *Config) error {
+	return errors.Join(
+		within("-c, --conn-limit", c.MaxConns, 1, maxConns, " connections"),
+		within("-t, --threads", c.Threads, 1, maxThreads, ""),
+		within("-b, --listen-backlog", c.Backlog, 1, maxBacklog, ""),
+		within("-R, --max-reqs-per-event", c.RequestsPerEvent, 1, maxReqsPerEvent, ""),
+		within("-v, --verbose", c.Verbosity, 0, maxVerbosity, ""),
+	)
+}
+
+func checkAddresses(c *Config) error {
+	if c.Port == 0 {
+		return errors.New("-p, --port 0 leaves no port for clients (-1 takes any free one)")
+	}
+	if err := within("-p, --port", c.Port, -1, 65535, ""); err != nil {
+		return err
+	}
+	if err := within("-X, --repl-port", c.ReplPort, -1, 65535, ""); err != nil {
+		return err
+	}
+	for _, a := range c.Listen {
+		if _, err := c.clientAddress(a); err != nil {
+			return err
+		}
+	}
+	return checkPortClash(c)
+}
+
+// checkPortClash finds a client and a replication listener on one port of one address.
+func checkPortClash(c *Config) error {
+	if c.replPort() <= 0 {
+		return nil
+	}
+	replHost, _, err := net.SplitHostPort(c.replAddress())
+	if err != nil {
+		return err
+	}
+	for _, a := range c.clientAddresses() {
+		host, port, err := net.SplitHostPort(a)
+		if err != nil {
+			return fmt.Errorf("-l, --listen %s: %w", a, err)
+		}
+		same := host == replHost || isAny(host) || isAny(replHost)
+		if same && port == fmt.Sprint(c.replPort()) {
+			return fmt.Errorf("-p, --port and -X, --repl-port are both %s: clients and the peer need a port each", port)
+		}
+	}
+	return nil
+}
+
+func checkLocalKeys(c *Config) error {
+	if len(c.LocalKeys) > maxLocalKeys {
+		return fmt.Errorf("--local-keys names %d patterns: %d at most", len(c.LocalKeys), maxLocalKeys)
+	}
+	for _, glob := range c.LocalKeys {
+		if glob == "" {
+			return errors.New("--local-keys has an empty pattern among others")
+		}
+		if _, err := path.Match(glob, ""); err != nil {
+			return fmt.Errorf("--local-keys %q is not a pattern (* ? [a-z])", glob)
+		}
+	}
+	return nil
+}
+
+func checkLink(c *Config) error {
+	if c.Boot != BootServe && c.Boot != BootWait {
+		return fmt.Errorf("--boot %q: it is serve or wait", c.Boot)
+	}
+	if c.PeerWait < 0 || c.PeerWait > maxWait {
+		return fmt.Errorf("--peer-wait %v is out of range: 0s to %v", c.PeerWait, maxWait)
+	}
+	if c.DrainTimeout < 0 || c.DrainTimeout > maxDrain {
+		return fmt.Errorf("--drain-timeout %v is out of range: 0s to %v", c.DrainTimeout, maxDrain)
+	}
+	if c.Cluster == "" || len(c.Cluster) > maxClusterBytes {
+		return fmt.Errorf("--cluster needs a name of 1 to %d bytes", maxClusterBytes)
+	}
+	if c.PeerID != "" {
+		if b, err := hex.DecodeString(c.PeerID); err != nil || len(b) != len16 {
+			return fmt.Errorf("--peer-id %q is not the %d hexadecimal digits of a node id", c.PeerID, peerIDDigits)
+		}
+	}
+	if c.Peer != "" {
+		if err := checkPeer(c.Peer); err != nil {
+			return err
+		}
+	}
+	return checkNeedsPeer(c)
+}
+
+func checkPeer(peer string) error {
+	host, port, err := net.SplitHostPort(peer)
+	if err != nil {
+		return fmt.Errorf("-x, --peer %s: HOST or HOST:PORT, an IPv6 address with a port in brackets", peer)
+	}
+	if host == "" || strings.ContainsAny(host, "/ \t") {
+		return fmt.Errorf("-x, --peer %s has no host name", peer)
+	}
+	if isAny(host) {
+		return fmt.Errorf("-x, --peer %s is every address of this machine, not the peer's", peer)
+	}
+	if n, err := parsePort(port); err != nil || n == 0 {
+		return fmt.Errorf("-x, --peer %s: port %q is not a number from 1 to 65535", peer, port)
+	}
+	return nil
+}
+
+// checkNeedsPeer refuses flags that only mean something with a peer.
+func checkNeedsPeer(c *Config) error {
+	if c.Peer == "" && c.Boot == BootWait {
+		return errors.New("--boot wait contradicts a missing -x, --peer: there is nobody to wait for")
+	}
+	if c.replicates() {
+		return nil
+	}
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{
+		{"--secret-file", c.SecretFile != ""},
+		{"--peer-id", c.PeerID != ""},
+		{"--repl-listen", c.ReplListen != ""},
+		{"--repl-insecure", c.ReplInsecure},
+	} {
+		if f.set {
+			return fmt.Errorf("%s has no use without -x, --peer (or -X, --repl-port): this node replicates nothing", f.flag)
+		}
+	}
+	return nil
+}
+
+func checkSecret(c *Config) error {
+	if !c.replicates() {
+		return nil
+	}
+	if c.SecretFile != "" && c.ReplInsecure {
+		return errors.New("--secret-file and --repl-insecure contradict each other: keep one")
+	}
+	if c.SecretFile != "" || c.ReplInsecure {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(c.replAddress())
+	if err != nil {
+		return err
+	}
+	if isLoopback(host) {
+		return nil
+	}
+	where := "all addresses of this machine"
+	if !isAny(host) {
+		where = host
+	}
+	return fmt.Errorf(`the replication port %s would be open on %s with no secret:
+whoever reaches it could read and change all data. Choose one:
+  a secret, the same file on both nodes:
+      head -c 32 /dev/urandom | base64 > twincached.secret; chmod 600 twincached.secret
+      twincached ... --secret-file twincached.secret
+  this machine only:            -l 127.0.0.1
+  a network that you trust:     --repl-insecure`, port, where)
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"twincached/internal/node"
+)
+
+// settings is what a command line says: one node, and what its process does.
+type settings struct {
+	Node    node.Config
+	User    string   // -u: whom to become when started as root
+	Daemon  bool     // -d
+	PidFile string   // -P
+	Ignored []string // flags that were given and mean nothing here, for one line in the log
+}
+
+// option is one flag. The command line, the environment and the help are all
+// made from the table of them.
+type option struct {
+	long   string
+	letter string // "" = none
+	value  string // what the value is called in the help; "" = the flag takes none
+	group  string
+	usage  string
+	deflt  string // shown in the help
+	set    func(s *settings, v string) error
+}
+
+const (
+	groupClients = "Clients (memcached's flags)"
+	groupProcess = "Process (memcached's flags)"
+	groupPeer    = "Peer (repcached's flags and ours)"
+)
+
+// options is every flag that does something.
+var options = append(append(clientOptions, processOptions...), peerOptions...)
+
+var clientOptions = []option{
+	{"port", "p", "PORT", groupClients, "port for clients; -1 takes any free one", "11211",
+		func(s *settings, v string) error { return setInt(&s.Node.Port, v) }},
+	{"listen", "l", "ADDRESS", groupClients, "address for clients, HOST or HOST:PORT, several with commas", "all",
+		func(s *settings, v string) error { return setList(&s.Node.Listen, v) }},
+	{"memory-limit", "m", "MIB", groupClients, "memory for the data, everything included, in MiB", "64",
+		func(s *settings, v string) error { return setInt(&s.Node.MemoryMiB, v) }},
+	{"disable-evictions", "M", "", groupClients, "answer an error when the memory is full instead of evicting", "",
+		func(s *settings, v string) error { return setBool(&s.Node.NoEviction, v) }},
+	{"max-item-size", "I", "SIZE", groupClients, "largest item, 1k to 1024m", "1m",
+		func(s *settings, v string) error { return setSize(&s.Node.MaxItemBytes, v) }},
+	{"conn-limit", "c", "N", groupClients, "clients connected at the same time", "1024",
+		func(s *settings, v string) error { return setInt(&s.Node.MaxConns, v) }},
+	{"threads", "t", "N", groupClients, "threads that serve clients", "4, or the number of CPUs if smaller",
+		func(s *settings, v string) error { return setInt(&s.Node.Threads, v) }},
+	{"listen-backlog", "b", "N", groupClients, "connections that wait to be accepted", "1024",
+		func(s *settings, v string) error { return setInt(&s.Node.Backlog, v) }},
+	{"max-reqs-per-event", "R", "N", groupClients, "requests of one client before the next client's turn", "20",
+		func(s *settings, v string) error { return setInt(&s.Node.RequestsPerEvent, v) }},
+	{"disable-flush-all", "F", "", groupClients, "refuse flush_all", "",
+		func(s *settings, v string) error { return setBool(&s.Node.NoFlush, v) }},
+	{"protocol", "B", "NAME", groupClients, "auto or ascii: the text protocol is the one this version speaks", "auto", setProtocol},
+	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
+}
+
+var processOptions = []option{
+	{"user", "u", "NAME", groupProcess, "become this user when started as root (-u root: stay root)", "",
+		func(s *settings, v string) error { s.User = v; return nil }},
+	{"daemon", "d", "", groupProcess, "run in the background", "",
+		func(s *settings, v string) error { return setBool(&s.Daemon, v) }},
+	{"pidfile", "P", "FILE", groupProcess, "write the process id here, remove it at exit", "",
+		func(s *settings, v string) error { s.PidFile = v; return nil }},
+	{"verbose", "v", "", groupProcess, "say more in the log (-vv, -vvv: most)", "",
+		func(s *settings, v string) error { return setInt(&s.Node.Verbosity, v) }},
+}
+
+var peerOptions = []option{
+	{"peer", "x", "HOST[:PORT]", groupPeer, "the other node; its replication port is 11212 unless said", "none", setPeer},
+	{"repl-port", "X", "PORT", groupPeer, "replication port of this node; without -x: open it and wait for a peer to dial", "11212 with -x, else none", setReplPort},
+	{"repl-listen", "", "ADDRESS", groupPeer, "address of the replication port", "the first of -l that other machines reach",
+		func(s *settings, v string) error { s.Node.ReplListen = v; return nil }},
+	{"secret-file", "", "FILE", groupPeer, "file with the secret both nodes share, readable by its owner only", "",
+		func(s *settings, v string) error { s.Node.SecretFile = v; return nil }},
+	{"repl-insecure", "", "", groupPeer, "allow a replication port beyond this machine without a secret", "",
+		func(s *settings, v string) error { return setBool(&s.Node.ReplInsecure, v) }},
+	{"cluster", "", "NAME", groupPeer, "name of the pair, the same on both nodes", "default",
+		func(s *settings, v string) error { s.Node.Cluster = v; return nil }},
+	{"peer-id", "", "ID", groupPeer, "link only with the node of this id, 32 hexadecimal digits", "any",
+		func(s *settings, v string) error { s.Node.PeerID = strings.ToLower(v); return nil }},
+	{"state-dir", "", "DIR", groupPeer, "keep the node's id and clock here", "nothing is kept",
+		func(s *settings, v string) error { s.Node.StateDir = v; return nil }},
+	{"local-keys", "", "PATTERNS", groupPeer, "keys that stay on this node, patterns with commas; '' for none", "*.lock",
+		func(s *settings, v string) error { return setList(&s.Node.LocalKeys, v) }},
+	{"peer-wait", "", "TIME", groupPeer, "how long a starting node looks for its peer", "10s",
+		func(s *settings, v string) error { return setDuration(&s.Node.PeerWait, v) }},
+	{"boot", "", "MODE", groupPeer, "serve: serve alone after --peer-wait; wait: only with a copy from the peer", "serve",
+		func(s *settings, v string) error { s.Node.Boot = node.BootMode(v); return nil }},
+	{"drain-timeout", "", "TIME", groupPeer, "how long a stopping node waits for the peer to have everything", "10s",
+		func(s *settings, v string) error { return setDuration(&s.Node.DrainTimeout, v) }},
+}
+
+// ignored are flags that tune memcached's or repcached's own machinery. They
+// are accepted, so that a command line can move over unchanged.
+var ignored = []struct{ long, letter, value string }{
+	{"slab-growth-factor", "f", "NUM"},
+	{"slab-min-size", "n", "BYTES"},
+	{"enable-largepages", "L", ""},
+	{"lock-memory", "k", ""},
+	{"enable-coredumps", "r", ""},
+	{"prefix-delimiter", "D", "CHAR"},
+	{"extended", "o", "OPTIONS"},
+	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
+	{"queue-length", "q", "N"},
+	{"disable-watch", "W", ""},
+	{"disable-dumping", "", ""},
+	{"enable-shutdown", "A", ""},
+	{"memory-file", "e", "FILE"},
+	{"napi-ids", "N", "N"},
+	{"engine", "E", "NAME"},
+}
+
+// refused are memcached's flags that change who may connect or how; to ignore
+// them would open a node that was meant to be closed.
+var refused = []struct{ long, letter, value, what string }{
+	{"unix-socket", "s", "FILE", "a unix socket"},
+	{"unix-mask", "a", "MASK", "a unix socket"},
+	{"enable-sasl", "S", "", "SASL authentication"},
+	{"auth-file", "Y", "FILE", "authentication of clients"},
+	{"enable-ssl", "Z", "", "TLS"},
+}
+
+// apply sets one flag's value.
+func (o *option) apply(s *settings, v string) error {
+	if err := o.set(s, v); err != nil {
+		return fmt.Errorf("%s: %w", o.name(), err)
+	}
+	return nil
+}
+
+// name is how messages call the flag: "-p, --port".
+func (o *option) name() string {
+	if o.letter == "" {
+		return "--" + o.long
+	}
+	return "-" + o.letter + ", --" + o.long
+}
+
+// env is the flag's environment variable.
+func (o *option) env() string { return envName(o.long) }
+
+func envName(long string) string {
+	return "TWINCACHED_" + strings.ToUpper(strings.ReplaceAll(long, "-", "_"))
+}
+
+func setInt(dst *int, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number", v)
+	}
+	*dst = n
+	return nil
+}
+
+func setBool(dst *bool, v string) error {
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return fmt.Errorf("%q is neither true nor false", v)
+	}
+	*dst = b
+	return nil
+}
+
+func setDuration(dst *time.Duration, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 10s or 500ms", v)
+	}
+	*dst = d
+	return nil
+}
+
+// setList replaces a list by the comma separated one in v; empty is none.
+func setList(dst *[]string, v string) error {
+	*dst = nil
+	if v == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(v, ",") {
+		*dst = append(*dst, strings.TrimSpace(part))
+	}
+	return nil
+}
+
+// setSize reads bytes with an optional suffix k or m.
+func setSize(dst *int, v string) error {
+	unit, digits := 1, v
+	if v != "" {
+		switch v[len(v)-1] {
+		case 'k', 'K':
+			unit, digits = 1<<10, v[:len(v)-1]
+		case 'm', 'M':
+			unit, digits = 1<<20, v[:len(v)-1]
+		case 'g', 'G':
+			unit, digits = 1<<30, v[:len(v)-1]
+		}
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n > math.MaxInt/unit || n < math.MinInt/unit {
+		return fmt.Errorf("%q is not a size such as 512k or 2m", v)
+	}
+	*dst = n * unit
+	return nil
+}
+
+func setPeer(s *settings, v string) error {
+	peer, err := node.WithPort(v, node.DefaultReplPort)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v, err)
+	}
+	s.Node.Peer = peer
+	return nil
+}
+
+func setReplPort(s *settings, v string) error {
+	if err := setInt(&s.Node.ReplPort, v); err != nil {
+		return err
+	}
+	if s.Node.ReplPort == 0 {
+		return fmt.Errorf("0 is no port (-1 takes any free one); without -x and -X no replication port opens")
+	}
+	return nil
+}
+
+func setProtocol(_ *settings, v string) error {
+	switch v {
+	case "auto", "auto-negotiate", "ascii":
+		return nil
+	case "binary":
+		return fmt.Errorf("binary is not in this version")
+	}
+	return fmt.Errorf("%q is neither auto nor ascii", v)
+}
+
+func setUDP(_ *settings, v string) error {
+	if v == "0" {
+		return nil
+	}
+	return fmt.Errorf("%s: there is no UDP here, only 0 is accepted: a memcached that answers UDP amplifies attacks on others", v)
+}

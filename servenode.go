@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"twincached/internal/node"
+)
+
+// serveNode runs one node until a signal ends it.
+func (p *program) serveNode(s settings) error {
+	if os.Geteuid() == 0 && s.User == "" {
+		return exitWith(exitUsage, errors.New("can't run as root without the -u switch: -u nobody becomes that user, -u root stays root"))
+	}
+	who, err := lookupUser(s.User)
+	if err != nil {
+		return exitWith(exitNoUser, err)
+	}
+	if s.Daemon && !inBackground() {
+		return startInBackground(s.Node.Verbosity > 0)
+	}
+	tell := launcher()
+	err = p.serveAs(s, who, tell)
+	tell.failed(err)
+	return err
+}
+
+// serveAs starts the node, tells the launcher, and waits for the end.
+func (p *program) serveAs(s settings, who *identity, tell *launch) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+
+	level := new(slog.LevelVar)
+	level.Set(node.LevelFor(s.Node.Verbosity))
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	s.Node.Log, s.Node.LogLevel = log, level
+	s.Node.DropPrivileges = who.become
+	logStart(log, &s)
+
+	n, err := node.Start(s.Node)
+	if err != nil {
+		return exitWith(exitOSError, err)
+	}
+	defer n.Close()
+	if s.PidFile != "" {
+		if err := os.WriteFile(s.PidFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+			return exitWith(exitOSError, fmt.Errorf("-P, --pidfile: %w", err))
+		}
+		defer os.Remove(s.PidFile)
+	}
+	tell.started()
+	select {
+	case err := <-n.Failed():
+		return exitWith(exitOSError, err)
+	case sig := <-signals:
+		return drain(n, log, sig, signals)
+	}
+}
+
+// drain stops the node as planned; a second signal stops it now.
+func drain(n *node.Node, log *slog.Logger, sig os.Signal, signals <-chan os.Signal) error {
+	log.Info("draining", "signal", sig.String())
+	left := make(chan uint64, 1)
+	go func() { left <- n.Drain() }()
+	select {
+	case items := <-left:
+		if items > 0 {
+			return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on the peer", items))
+		}
+		log.Info("stopped")
+		return nil
+	case sig := <-signals:
+		return exitWith(exitLeft, fmt.Errorf("stopped by a second signal (%v) while draining; items may not be on the peer", sig))
+	}
+}
+
+func logStart(log *slog.Logger, s *settings) {
+	keys := strings.Join(s.Node.LocalKeys, ",")
+	if keys == "" {
+		keys = "none"
+	}
+	log.Info("starting", "version", node.Version, "memcached", node.MemcachedVersion,
+		"pid", os.Getpid(), "memory_mib", s.Node.MemoryMiB, "local_keys", keys)
+	if len(s.Ignored) > 0 {
+		log.Info("flags without meaning here are ignored", "flags", strings.Join(s.Ignored, " "))
+	}
+}

@@ -1,0 +1,78 @@
+// Package e2e runs the real program: processes, sockets, signals and faults, on
+// addresses of 127.0.0.0/8 that each test has to itself.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// binary is the program under test, built once; with the race detector where the
+// tests have it.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "twincached-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "twincached")
+	args := []string{"build", "-o", binary}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "twincached")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: building the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// netCount numbers the small networks that tests take their addresses from.
+var netCount atomic.Uint32
+
+// newNet returns the first three bytes of addresses that nobody else uses:
+// by process and by test.
+func newNet() string {
+	return fmt.Sprintf("127.%d.%d", 64+os.Getpid()%128, netCount.Add(1))
+}
+
+const patience = 60 * time.Second // for what must happen; nothing is measured by it
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// needTool skips a test that needs a program this machine lacks. Where
+// TWINCACHED_REQUIRE_TOOLS is set, a missing one is a failure.
+func needTool(t testing.TB, name string, why string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("TWINCACHED_REQUIRE_TOOLS") != "" {
+		t.Fatalf("%s is missing: %s", name, why)
+	}
+	t.Skipf("skipped, %s is not installed: %s", name, why)
+	return ""
+}

@@ -1,0 +1,221 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+)
+
+const (
+	clientPort = ":11211"
+	replPort   = ":11212"
+)
+
+// node is one process of the program, or its place while it is stopped.
+type node struct {
+	t    testing.TB
+	name string
+	host string
+	args []string
+
+	cmd  *exec.Cmd
+	log  *logBuffer
+	done chan struct{} // closed when the process has ended
+	code int           // its exit status; -1: by a signal
+}
+
+// newNode describes a node that listens on host; peer is its -x ("" none).
+func newNode(t testing.TB, name, host, peer string, extra ...string) *node {
+	args := []string{"-u", "root", "-l", host, "-m", "256"}
+	if peer != "" {
+		args = append(args, "-x", peer)
+	}
+	n := &node{t: t, name: name, host: host, args: append(args, extra...)}
+	t.Cleanup(func() {
+		if n.running() {
+			n.kill()
+		}
+		if t.Failed() && n.log != nil {
+			t.Logf("--- last log of node %s\n%s", n.name, n.log.tail(6000))
+		}
+	})
+	return n
+}
+
+// newPair describes two nodes that know each other directly.
+func newPair(t testing.TB, extra ...string) (a, b *node) {
+	net := newNet()
+	return newNode(t, "a", net+".1", net+".2", extra...), newNode(t, "b", net+".2", net+".1", extra...)
+}
+
+// newRelayedPair describes two nodes whose links pass through relays: ab is
+// dialled by a and leads to b, ba the other way.
+func newRelayedPair(t testing.TB, extra ...string) (a, b *node, link *link) {
+	net := newNet()
+	link = newLink(t, net)
+	a = newNode(t, "a", net+".1", net+".12", extra...)
+	b = newNode(t, "b", net+".2", net+".11", extra...)
+	return a, b, link
+}
+
+// start runs the process; it does not wait for anything.
+func (n *node) start() {
+	n.t.Helper()
+	n.log = &logBuffer{}
+	n.cmd = exec.Command(binary, n.args...)
+	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := n.cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	done, cmd := make(chan struct{}), n.cmd
+	n.done = done
+	go func() {
+		_ = cmd.Wait() // its status is read below
+		n.code = cmd.ProcessState.ExitCode()
+		close(done)
+	}()
+}
+
+func (n *node) running() bool {
+	if n.cmd == nil {
+		return false
+	}
+	select {
+	case <-n.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (n *node) signal(s os.Signal) {
+	n.t.Helper()
+	if err := n.cmd.Process.Signal(s); err != nil {
+		n.t.Fatalf("%v to node %s: %v", s, n.name, err)
+	}
+}
+
+func (n *node) wait() int {
+	n.t.Helper()
+	select {
+	case <-n.done:
+	case <-time.After(patience):
+		n.t.Fatalf("node %s does not end", n.name)
+	}
+	return n.code
+}
+
+// kill ends the process as a power cut would.
+func (n *node) kill() {
+	n.signal(syscall.SIGKILL)
+	n.wait()
+}
+
+// stop ends it as planned and returns its exit status.
+func (n *node) stop() int {
+	n.signal(syscall.SIGTERM)
+	return n.wait()
+}
+
+// serving reports whether the client port accepts connections now.
+func (n *node) serving() bool {
+	c, err := net.DialTimeout("tcp", n.host+clientPort, time.Second)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+func (n *node) waitServing() {
+	n.t.Helper()
+	eventually(n.t, "node "+n.name+" serves", func() bool {
+		if !n.running() {
+			n.t.Fatalf("node %s ended with status %d:\n%s", n.name, n.code, n.log.tail(3000))
+		}
+		return n.serving()
+	})
+}
+
+// startAll starts nodes at once and waits until all serve.
+func startAll(nodes ...*node) {
+	for _, n := range nodes {
+		n.t.Helper()
+		n.start()
+	}
+	for _, n := range nodes {
+		n.waitServing()
+	}
+}
+
+// client returns a gomemcache client of this node alone.
+func (n *node) client() *memcache.Client {
+	c := memcache.New(n.host + clientPort)
+	c.Timeout = patience
+	n.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// get returns the value of a key, and whether there is one.
+func (n *node) get(c *memcache.Client, key string) (string, bool) {
+	n.t.Helper()
+	it, err := c.Get(key)
+	if errors.Is(err, memcache.ErrCacheMiss) {
+		return "", false
+	}
+	if err != nil {
+		n.t.Fatalf("get %s on %s: %v", key, n.name, err)
+	}
+	return string(it.Value), true
+}
+
+// stat returns one row of "stats"; "" where there is none.
+func (n *node) stat(name string) string {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	c.send("stats\r\n")
+	value := ""
+	for {
+		line := c.line()
+		if line == "END" {
+			return value
+		}
+		if f := strings.SplitN(line, " ", 3); len(f) == 3 && f[0] == "STAT" && f[1] == name {
+			value = f[2]
+		}
+	}
+}
+
+// logBuffer keeps what a process prints.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *logBuffer) tail(n int) string {
+	s := l.String()
+	return s[max(0, len(s)-n):]
+}

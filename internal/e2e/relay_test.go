@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// link is the network between two relayed nodes: whoever dials whom, it is cut,
+// healed, delayed and counted as one.
+type link struct {
+	mu     sync.Mutex
+	isCut  bool
+	delay  time.Duration
+	paused chan struct{} // not nil: nothing passes until it is closed
+	cutAt  int64         // cut by itself once so many bytes have passed; 0 never
+	conns  map[net.Conn]bool
+
+	bytes [2]atomic.Int64 // passed: towards a, towards b
+}
+
+const (
+	toA = 0
+	toB = 1
+)
+
+// newLink listens on NET.12 for connections of a to b (NET.2), and on NET.11 for
+// those of b to a (NET.1).
+func newLink(t testing.TB, network string) *link {
+	l := &link{conns: map[net.Conn]bool{}}
+	l.listen(t, network+".12"+replPort, network+".2"+replPort, toB)
+	l.listen(t, network+".11"+replPort, network+".1"+replPort, toA)
+	t.Cleanup(l.cut)
+	return l
+}
+
+func (l *link) listen(t testing.TB, at, target string, forward int) {
+	ln, err := net.Listen("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go l.connect(c, target, forward)
+		}
+	}()
+}
+
+func (l *link) connect(c net.Conn, target string, forward int) {
+	defer c.Close()
+	if !l.add(c) {
+		return
+	}
+	defer l.remove(c)
+	d, err := net.DialTimeout("tcp", target, time.Second)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	if !l.add(d) {
+		return
+	}
+	defer l.remove(d)
+	var both sync.WaitGroup
+	both.Go(func() { l.pass(d, c, forward) })
+	both.Go(func() { l.pass(c, d, 1-forward) })
+	both.Wait()
+}
+
+func (l *link) add(c net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isCut {
+		return false
+	}
+	l.conns[c] = true
+	return true
+}
+
+func (l *link) remove(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, c)
+}
+
+type chunk struct {
+	data []byte
+	due  time.Time
+}
+
+// pass copies one direction; when it ends, so does the whole connection.
+func (l *link) pass(dst, src net.Conn, direction int) {
+	chunks := make(chan chunk, 1<<14) // what a long wire holds
+	go func() {
+		defer close(chunks)
+		for {
+			buf := make([]byte, 64<<10)
+			n, err := src.Read(buf)
+			if n > 0 {
+				l.mu.Lock()
+				due := time.Now().Add(l.delay)
+				l.mu.Unlock()
+				chunks <- chunk{buf[:n], due}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for c := range chunks {
+		l.hold()
+		if d := time.Until(c.due); d > 0 {
+			<-time.After(d) // this is the wire's length, not a test that waits
+		}
+		if _, err := dst.Write(c.data); err != nil {
+			break
+		}
+		l.count(direction, len(c.data))
+	}
+	dst.Close()
+	src.Close()
+	for range chunks { // let the reader end
+	}
+}
+
+func (l *link) hold() {
+	l.mu.Lock()
+	p := l.paused
+	l.mu.Unlock()
+	if p != nil {
+		<-p
+	}
+}
+
+func (l *link) count(direction, n int) {
+	l.bytes[direction].Add(int64(n))
+	l.mu.Lock()
+	over := l.cutAt != 0 && l.bytes[toA].Load()+l.bytes[toB].Load() >= l.cutAt
+	if over {
+		l.cutAt = 0
+	}
+	l.mu.Unlock()
+	if over {
+		l.cut()
+	}
+}
+
+// cut ends every connection and lets none in.
+func (l *link) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.isCut = true
+	for c := range l.conns {
+		c.Close()
+	}
+	l.releaseLocked()
+}
+
+// heal ends a cut.
+func (l *link) heal() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.isCut = false
+}
+
+// cutAfter cuts once n more bytes have passed in both directions together.
+func (l *link) cutAfter(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cutAt = l.total() + n
+}
+
+func (l *link) wasCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isCut
+}
+
+// total returns the bytes that have passed.
+func (l *link) total() int64 { return l.bytes[toA].Load() + l.bytes[toB].Load() }
+
+// setDelay makes every byte take that long.
+func (l *link) setDelay(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = d
+}
+
+// pause lets nothing pass, without closing anything: a blackhole.
+func (l *link) pause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.paused == nil {
+		l.paused = make(chan struct{})
+	}
+}
+
+func (l *link) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.releaseLocked()
+}
+
+func (l *link) releaseLocked() {
+	if l.paused != nil {
+		close(l.paused)
+		l.paused = nil
+	}
+}

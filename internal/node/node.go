@@ -192,14 +192,6 @@ func (n *Node) serveConfig() serve.Config {
 	}
 }
 
-// handler lets a listener drive a protocol conn.
-type handler struct{ *memproto.Conn }
-
-func (h handler) Process(nowMillis int64, in, out []byte) serve.Result {
-	r := h.Conn.Process(nowMillis, in, out)
-	return serve.Result{N: r.N, Out: r.Out, Need: r.Need, More: r.More, Close: r.Close}
-}
-
 // newConn makes the maker of protocol conns. What they share is read when the
 // first client comes: by then the store is open.
 func (n *Node) newConn() func() serve.Handler {
@@ -215,7 +207,7 @@ func (n *Node) newConn() func() serve.Handler {
 			Verbosity:    n.setVerbosity,
 		}
 	})
-	return func() serve.Handler { return handler{memproto.NewConn(shared())} }
+	return func() serve.Handler { return memproto.NewConn(shared()) }
 }
 
 // openGate opens the client port when the link says so.

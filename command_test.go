@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"twincached/internal/node"
+)
+
+// asProgram makes the test binary behave as twincached, so that tests can start
+// real processes without building one.
+const asProgram = "RUN_AS_TWINCACHED"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	for _, v := range os.Environ() { // a setting of the person who tests
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "TWINCACHED_") && name != requireTools {
+			os.Unsetenv(name)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// parse runs a command line up to the point where a node would start.
+func parse(args ...string) (s settings, code int, out, errs string) {
+	var stdout, stderr bytes.Buffer
+	p := program{args: args, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}
+	p.serve = func(got settings) error { s = got; return nil }
+	code = p.run()
+	return s, code, stdout.String(), stderr.String()
+}
+
+func mustParse(t *testing.T, line string) settings {
+	t.Helper()
+	s, code, _, stderr := parse(strings.Fields(line)...)
+	if code != exitOK {
+		t.Fatalf("%q: exit %d: %s", line, code, stderr)
+	}
+	return s
+}
+
+func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
+	if got, want := mustParse(t, ""), (settings{Node: node.Default()}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestCommandLine_SetsEachFlag(t *testing.T) {
+	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B auto -U0"+
+		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
+		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
+		" --drain-timeout 2s -C -q 8192 -o modern")
+	want := settings{
+		Node: node.Config{
+			Port: 1, Listen: []string{"127.0.0.1", "::1"}, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
+			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Verbosity: 2,
+			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
+			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
+			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
+		},
+		User: "nobody", Daemon: true, PidFile: "/tmp/pid",
+		Ignored: []string{"--extended", "--disable-cas", "--queue-length"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestCommandLine_FlagWinsOverEnvironmentOverDefault(t *testing.T) {
+	t.Setenv("TWINCACHED_MEMORY_LIMIT", "100")
+	t.Setenv("TWINCACHED_CONN_LIMIT", "7")
+	t.Setenv("TWINCACHED_VERBOSE", "2")
+	t.Setenv("TWINCACHED_DISABLE_EVICTIONS", "1")
+	t.Setenv("TWINCACHED_LOCAL_KEYS", "")
+	t.Setenv("TWINCACHED_PEER", "") // as compose files leave it when it is not set
+	t.Setenv("TWINCACHED_PORT", "tcp://10.0.0.1:11211")
+	s := mustParse(t, "-m 200")
+	n := s.Node
+	if n.MemoryMiB != 200 || n.MaxConns != 7 || n.Verbosity != 2 || !n.NoEviction || len(n.LocalKeys) != 0 || n.Peer != "" || n.Port != 11211 {
+		t.Fatalf("got %+v", n)
+	}
+}
+
+func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
+	for i := range options {
+		o := &options[i]
+		t.Run(o.long, func(t *testing.T) {
+			t.Setenv(o.env(), "bad value")
+			switch o.value {
+			case "", "N", "PORT", "MIB", "TIME", "SIZE": // those that "bad value" cannot be
+				if _, code, _, stderr := parse(); code != exitUsage || !strings.Contains(stderr, "--"+o.long) {
+					t.Fatalf("%s is not read: exit %d, %s", o.env(), code, stderr)
+				}
+			}
+		})
+	}
+}
+
+func isNumber(o *option) bool {
+	return o.value == "N" || o.value == "PORT" || o.value == "MIB" || o.value == "TIME"
+}
+
+func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"--pear x", "twincached: unknown flag --pear; did you mean --peer?"},
+		{"-z", "unknown flag -z"},
+		{"stats", `unexpected word "stats"`},
+		{"-m pair", `-m, --memory-limit: "pair" is not a whole number`},
+		{"-m 1", "-m, --memory-limit 1 is too small to be useful: 2 MiB at least"},
+		{"-m -64", "-m, --memory-limit -64 is too small"},
+		{"-m 99999999", "-m, --memory-limit 99999999 is out of range"},
+		{"-m 99999999999999999999", "is not a whole number"},
+		{"-m 64 -I 33m", "-I, --max-item-size 34603008 bytes is more than half of -m, --memory-limit 64 MiB"},
+		{"-I 512", "-I, --max-item-size 512 is out of range"},
+		{"-I 2g -m 9999", "-I, --max-item-size 2147483648 is out of range"},
+		{"-I 9999999999999g", "is not a size"},
+		{"-I much", `-I, --max-item-size: "much" is not a size`},
+		{"-c 0", "-c, --conn-limit 0 is out of range"},
+		{"-c -1", "-c, --conn-limit -1 is out of range"},
+		{"-c 1000000000", "-c, --conn-limit 1000000000 is out of range"},
+		{"-t 0", "-t, --threads 0 is out of range"},
+		{"-t 1000", "-t, --threads 1000 is out of range"},
+		{"-b 0", "-b, --listen-backlog 0"},
+		{"-R 0", "-R, --max-reqs-per-event 0"},
+		{"-vvvv", "-v, --verbose 4 is out of range"},
+		{"-p 0", "-p, --port 0 leaves no port"},
+		{"-p 65536", "-p, --port 65536 is out of range"},
+		{"-l 1.2.3.4:99999", "-l, --listen 1.2.3.4:99999"},
+		{"-l 1:2:3", "-l, --listen 1:2:3"},
+		{"-l notls:127.0.0.1", "not in this version"},
+		{"-U 11211", "UDP amplifies attacks"},
+		{"-B binary", "-B, --protocol: binary is not in this version"},
+		{"-B smoke", `"smoke" is neither`},
+		{"-s /tmp/sock", "-s, --unix-socket: a unix socket is not in this version"},
+		{"-S", "-S, --enable-sasl: SASL authentication is not in this version"},
+		{"-Y f", "-Y, --auth-file"},
+		{"-Z", "-Z, --enable-ssl: TLS is not in this version"},
+		{"--boot wait", "--boot wait contradicts a missing -x, --peer"},
+		{"--boot later", `--boot "later": it is serve or wait`},
+		{"--secret-file f", "--secret-file has no use without -x, --peer"},
+		{"--peer-id 00", "--peer-id"},
+		{"--repl-insecure", "--repl-insecure has no use without -x, --peer"},
+		{"-x o --secret-file f --repl-insecure", "--secret-file and --repl-insecure contradict each other"},
+		{"-x o -l 127.0.0.1 -p 11212", "-p, --port and -X, --repl-port are both 11212"},
+		{"-x o -l 127.0.0.1:7 -X 7", "-p, --port and -X, --repl-port are both 7"},
+		{"-X 0", "-X, --repl-port: 0 is no port"},
+		{"-x :11212 -l 127.0.0.1", "-x, --peer :11212 has no host name"},
+		{"-x o:0 -l 127.0.0.1", `-x, --peer o:0: port "0"`},
+		{"-x o:x -l 127.0.0.1", `-x, --peer: o:x`},
+		{"-x 0.0.0.0 -l 127.0.0.1", "-x, --peer 0.0.0.0:11212 is every address of this machine"},
+		{"--peer-wait 10", `--peer-wait: "10" is not a time such as 10s`},
+		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
+		{"--drain-timeout 100h", "--drain-timeout 100h0m0s is out of range"},
+		{"--local-keys [", `--local-keys "[" is not a pattern`},
+		{"--local-keys a,,b", "--local-keys has an empty pattern"},
+		{"--cluster " + strings.Repeat("x", 251), "--cluster needs a name of 1 to 250 bytes"},
+		{"-m 64 pair", "flags of pair go behind the word pair"},
+		{"pair --port-c 1", "pair: unknown flag --port-c; did you mean --port-"},
+		{"pair --port-a 0", `pair: --port-a "0" is not a port`},
+		{"pair --port-a 7 --port-b 7", "pair: --port-a and --port-b are both 7"},
+		{"pair more", `pair: unexpected word "more"`},
+		{"healthcheck a b", "healthcheck takes one HOST:PORT"},
+		{"healthcheck a:b", "healthcheck: port"},
+	} {
+		_, code, out, stderr := parse(strings.Fields(c.line)...)
+		if code != exitUsage || !strings.HasPrefix(stderr, "twincached: ") || !strings.Contains(stderr, c.want) || out != "" {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q; want exit %d and %q", c.line, code, out, stderr, exitUsage, c.want)
+		}
+	}
+}
+
+func TestCommandLine_OpenReplicationPortNeedsASecret(t *testing.T) {
+	for line, refused := range map[string]bool{
+		"-x other":                       true,
+		"-X 11212":                       true,
+		"-x other -l 127.0.0.1,10.0.0.1": true,
+		"-x other -l 127.0.0.1 --repl-listen 0.0.0.0":  true,
+		"-x other -l example.com":                      true,
+		"-x other -l 127.0.0.1":                        false,
+		"-x other -l ::1":                              false,
+		"-x other -l localhost:3":                      false,
+		"-x other -l 10.0.0.1 --repl-listen localhost": false,
+		"-x other --repl-insecure":                     false,
+		"-x other --secret-file f":                     false,
+		"-l 0.0.0.0":                                   false, // replicates nothing
+	} {
+		_, code, _, stderr := parse(strings.Fields(line)...)
+		if refused != (code == exitUsage) {
+			t.Errorf("%q: exit %d: %s", line, code, stderr)
+		}
+		if refused && !(strings.Contains(stderr, "head -c 32 /dev/urandom | base64") && strings.Contains(stderr, "--repl-insecure")) {
+			t.Errorf("%q: the message names no way out: %s", line, stderr)
+		}
+	}
+}
+
+func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
+	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "healthcheck -h"} {
+		_, code, out, stderr := parse(strings.Fields(line)...)
+		if code != exitOK || stderr != "" || !strings.HasPrefix(out, "memcached "+node.MemcachedVersion+"\ntwincached "+node.Version+"\n") {
+			t.Errorf("%q: exit %d, %q, %q", line, code, out, stderr)
+		}
+	}
+	if _, code, out, _ := parse("pair", "--help"); code != exitOK || !strings.Contains(out, "--repl-port-b") {
+		t.Errorf("pair --help: exit %d, %q", code, out)
+	}
+}
+
+func TestHelp_NamesEachFlagOnce(t *testing.T) {
+	for _, f := range flags() {
+		long := f.Names()[0]
+		if long == "help" || long == "version" {
+			continue
+		}
+		n := 0
+		for word := range strings.FieldsFuncSeq(helpText(), func(r rune) bool { return strings.ContainsRune(" ,=\n", r) }) {
+			if word == "--"+long {
+				n++
+			}
+		}
+		if n == 0 || n > 3 {
+			t.Errorf("--%s stands %d times in the help", long, n)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"twincached/store"
+)
+
+func TestStateDir_KeepsTheNodesID(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "state")
+	_, first, err := openStateDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := openStateDir(dir)
+	if err != nil || first != second || first == (store.ID{}) {
+		t.Fatalf("%x, then %x, %v", first, second, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Fatalf("mode %v, %v; want 0700", info.Mode().Perm(), err)
+	}
+}
+
+func TestStateDir_WithoutOneEachStartIsAnotherNode(t *testing.T) {
+	d, first, err := openStateDir("")
+	_, second, _ := openStateDir("")
+	if d != nil || err != nil || first == second {
+		t.Fatalf("%v, %x, %x, %v", d, first, second, err)
+	}
+	if d.floor() != 0 || d.keep(1, 1) != nil {
+		t.Fatal("no directory is not nothing")
+	}
+}
+
+// Whatever was written before a crash, the next start begins above all versions
+// that can have been made until then.
+func TestStateDir_BoundStaysAheadOfEveryVersion(t *testing.T) {
+	dir := t.TempDir()
+	d, _, err := openStateDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := int64(1_700_000_000_000)
+	writes := 0
+	for range 100 {
+		now += 500
+		before := d.bound
+		version := uint64(now) << versionShift
+		if err := d.keep(now, version); err != nil {
+			t.Fatal(err)
+		}
+		if d.bound != before {
+			writes++
+		}
+		if d.floor() < version+(2000<<versionShift) {
+			t.Fatalf("at %d the bound is %d", now, d.bound)
+		}
+	}
+	if writes > 25 {
+		t.Errorf("%d writes for 50 s", writes)
+	}
+	again, _, err := openStateDir(dir)
+	if err != nil || again.floor() != d.floor() {
+		t.Fatalf("got %d, %v; want %d", again.floor(), err, d.floor())
+	}
+}
+
+func TestStateDir_SaysWhatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	badID, badClock := t.TempDir(), t.TempDir()
+	os.WriteFile(filepath.Join(badID, idFile), []byte("hello"), 0o600)
+	os.WriteFile(filepath.Join(badClock, boundFile), []byte("noon"), 0o600)
+	for dir, want := range map[string]string{
+		filepath.Join(file, "d"): "not a directory",
+		badID:                    `"hello" is not the 32 hexadecimal digits`,
+		badClock:                 `holds "noon", not a time`,
+	} {
+		if _, _, err := openStateDir(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "node: --state-dir") {
+			t.Errorf("got %v; want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
+	cfgA, cfgB := pairConfigs(t)
+	a, b := start(t, cfgA), start(t, cfgB)
+	waitReady(t, a, b)
+	waitFor(t, "the link", func() bool { return a.Stats().Link == "stream" })
+	rows := ask(t, a, "stats")
+	for name, want := range map[string]string{
+		"pid": fmt.Sprint(os.Getpid()), "uptime": `[1-9]\d*`, "time": `\d{10}`, "version": regexp.QuoteMeta(MemcachedVersion),
+		"twincached_version": regexp.QuoteMeta(Version), "pointer_size": "64|32", "rusage_user": `\d+\.\d{6}`, "rusage_system": `\d+\.\d{6}`,
+		"max_connections": "64", "curr_connections": "[1-9]", "total_connections": "[1-9]", "rejected_connections": "0",
+		"connection_structures": "[1-9]", "bytes_read": `\d+`, "bytes_written": `\d+`, "limit_maxbytes": "8388608", "accepting_conns": "1",
+		"listen_disabled_num": "0", "threads": "2", "conn_yields": `\d+`, "curr_items": "0", "total_items": "0", "bytes": "0", "evictions": "0",
+		"cmd_get": "0", "cmd_set": "0", "get_hits": "0", "get_misses": "0",
+		"repl_state": "ready", "repl_qualifier": "none", "repl_link": "stream", "repl_peer": cfgA.Peer, "repl_peer_id": fmt.Sprintf("%x", b.id),
+		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_peer_version": "twincached/.*", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
+	} {
+		if !regexp.MustCompile("^(" + want + ")$").MatchString(rows[name]) {
+			t.Errorf("%s is %q, want %s", name, rows[name], want)
+		}
+	}
+}
+
+func TestStats_OfANodeAloneHaveTheSameRows(t *testing.T) {
+	n := start(t, testConfig(t.Output()))
+	waitReady(t, n)
+	rows := ask(t, n, "stats")
+	for name, want := range map[string]string{"repl_state": "ready", "repl_qualifier": "alone", "repl_link": "down", "repl_peer": "none", "repl_peer_id": "none"} {
+		if rows[name] != want {
+			t.Errorf("%s is %q, want %q", name, rows[name], want)
+		}
+	}
+}
+
+func TestStats_SettingsSayWhatTheFlagsSaid(t *testing.T) {
+	cfg, _ := pairConfigs(t)
+	cfg.PeerWait, cfg.NoEviction, cfg.NoFlush, cfg.Cluster = 0, true, true, "shop"
+	n := start(t, cfg)
+	waitReady(t, n)
+	rows := ask(t, n, "stats settings")
+	_, port, _ := strings.Cut(n.ClientAddrs()[0].String(), ":")
+	for name, want := range map[string]string{
+		"maxbytes": "8388608", "maxconns": "64", "tcpport": port, "udpport": "0", "inter": "127.0.0.1", "evictions": "off",
+		"num_threads": "2", "item_size_max": "1048576", "flush_enabled": "no", "cas_enabled": "yes", "cluster": "shop",
+		"local_keys": "*.lock", "peer": cfg.Peer, "repl_secret": "no",
+	} {
+		if rows[name] != want {
+			t.Errorf("%s is %q, want %q", name, rows[name], want)
+		}
+	}
+}
+
+func TestStats_ConnsListThisOne(t *testing.T) {
+	n := start(t, testConfig(t.Output()))
+	waitReady(t, n)
+	rows := ask(t, n, "stats conns")
+	found := false
+	for name, value := range rows {
+		found = found || strings.HasSuffix(name, ":listen_addr") && strings.HasSuffix(value, n.ClientAddrs()[0].String())
+	}
+	if !found {
+		t.Errorf("got %v", rows)
+	}
+}
+
+func TestVerbosity_MovesTheLogLevel(t *testing.T) {
+	cfg := testConfig(t.Output())
+	n := start(t, cfg)
+	waitReady(t, n)
+	ask(t, n, "verbosity 2")
+	if got := cfg.LogLevel.Level(); got != slog.LevelDebug {
+		t.Errorf("got %v", got)
+	}
+	ask(t, n, "verbosity 0")
+	if got := cfg.LogLevel.Level(); got != slog.LevelInfo {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestPrintable_KeepsRowsWhole(t *testing.T) {
+	if got := printable("a\r\nSTAT b\x7f ü"); got != "a??STAT b? ü" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -4,6 +4,7 @@
 package replicator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,6 +83,17 @@ type Config struct {
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
 	Bind    func(address string) (net.Listener, error)
 	Rand    func(p []byte)
+
+	limits limits // tests make them small; zero values mean the constants
+}
+
+// limits bound what a session does at once.
+type limits struct{ batchItems, pumpBytes, windowBytes int }
+
+func (l *limits) fill() {
+	l.batchItems = cmp.Or(l.batchItems, batchItems)
+	l.pumpBytes = cmp.Or(l.pumpBytes, pumpBytes)
+	l.windowBytes = cmp.Or(l.windowBytes, WindowBytes)
 }
 
 // check fills in defaults and says what is missing or contradictory.
@@ -97,6 +109,7 @@ func (c *Config) check() error {
 	if c.MaxItemBytes == 0 {
 		c.MaxItemBytes = defaultMaxItem
 	}
+	c.limits.fill()
 	if c.PeerWait == 0 {
 		c.PeerWait = DefaultPeerWait
 	}

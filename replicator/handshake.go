@@ -154,6 +154,8 @@ func (s *Session) resumeCopy(now int64, own *wire.State) {
 	for part := range own.Cursors {
 		if c := &own.Cursors[part]; c.A < c.T {
 			s.in.Resume(part, c.T, now)
+		} else {
+			s.in.Done(part, now)
 		}
 	}
 }

@@ -58,4 +58,4 @@ func (f *flights) pop() {
 }
 
 // full says that no more data may be sent before an ACK.
-func (f *flights) full() bool { return f.bytes >= WindowBytes || f.num >= windowFrames }
+func (f *flights) full(window int) bool { return f.bytes >= window || f.num >= windowFrames }

@@ -9,15 +9,9 @@ import (
 // partSet is a set of partitions.
 type partSet [store.Partitions / 64]uint64
 
-func (p *partSet) add(part int)      { p[part>>6] |= 1 << (part & 63) }
-func (p *partSet) remove(part int)   { p[part>>6] &^= 1 << (part & 63) }
-func (p *partSet) empty() bool       { return *p == partSet{} }
-
-func (p *partSet) fill() {
-	for i := range p {
-		p[i] = ^uint64(0)
-	}
-}
+func (p *partSet) add(part int)    { p[part>>6] |= 1 << (part & 63) }
+func (p *partSet) remove(part int) { p[part>>6] &^= 1 << (part & 63) }
+func (p *partSet) empty() bool     { return *p == partSet{} }
 
 func (p *partSet) merge(o *partSet) {
 	for i := range p {

@@ -43,12 +43,12 @@ func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now 
 	if own.Pending.Version > peer.Pending.Version {
 		tx.peerPending = own.Pending
 	}
-	tx.live.fill()
-	tx.graves.fill()
 	for part := range store.Partitions {
 		if c := s.cfg.Store.SentCursor(part); c.A < c.T {
 			tx.bulk.add(part)
 			s.out.Resume(part, c.T, now)
+		} else {
+			s.out.Done(part, now) // the peer had it all, only its ACK was lost
 		}
 	}
 	tx.emit = func(r *store.Record) { tx.w.Record(r) }
@@ -91,8 +91,8 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	s.pumpControl(now)
 	s.pumpBarrier(now)
 	start := w.Len()
-	for work := 0; work < pumpCollects && w.Len()-start < pumpBytes; {
-		if tx.fly.full() {
+	for work := 0; work < pumpCollects && w.Len()-start < s.cfg.limits.pumpBytes; {
+		if tx.fly.full(s.cfg.limits.windowBytes) {
 			return false
 		}
 		cost := s.pumpBatch(now)
@@ -178,7 +178,7 @@ func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
 	tx := s.tx
 	start := tx.w.Len()
 	tx.w.BeginBatch(tx.n+1, part, lane)
-	sent := s.cfg.Store.Collect(part, lane, batchItems, batchBytes, tx.emit)
+	sent := s.cfg.Store.Collect(part, lane, s.cfg.limits.batchItems, batchBytes, tx.emit)
 	if !sent.Moved {
 		tx.w.AbortBatch()
 		return sent

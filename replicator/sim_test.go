@@ -1,0 +1,480 @@
+package replicator
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"twincached/internal/wire"
+	"twincached/snapshot"
+	"twincached/store"
+)
+
+var simSeeds = flag.Uint64("seeds", 300, "random schedules of each plan")
+
+const simStart = int64(1_750_000_000_000)
+
+// fact is the state of a key that somebody was told of.
+type fact struct {
+	version, ever uint64
+	tomb          bool
+}
+
+func (f fact) less(o fact) bool {
+	switch {
+	case f.version != o.version:
+		return f.version < o.version
+	case f.tomb != o.tomb:
+		return o.tomb
+	}
+	return f.ever < o.ever
+}
+
+// simNode is a node without sockets: a real store and one session after the other.
+type simNode struct {
+	cfg     Config
+	st      *store.Store
+	s       *Session
+	meter   meter
+	in, out snapshot.Progress
+	w       *wire.Writer
+	buf     []byte // read, not yet passed in
+	known   map[int]fact
+	marked  bool
+	promise map[int]fact // what the BARRIER of this session will stand for
+}
+
+// sim is two nodes and the network between them, on one thread, from a seed.
+type sim struct {
+	t      testing.TB
+	r      *rand.Rand
+	plan   simPlan
+	now    int64
+	id     byte
+	n      [2]*simNode
+	net    [2][]byte // travelling to node i
+	closed [2]bool   // node i will see the end of the connection behind those bytes
+	up     bool
+	best   map[int]fact
+	bytes  int // delivered
+	writes int
+}
+
+// simPlan says what may happen in a run.
+type simPlan struct {
+	keys, steps int
+	flush, cut  bool
+	restart     bool
+	tombBytes   int64
+	preload     int // keys that node 0 has from the start
+}
+
+func newSim(t testing.TB, seed uint64, plan simPlan) *sim {
+	m := &sim{t: t, r: rand.New(rand.NewPCG(seed, 7)), plan: plan, now: simStart, best: map[int]fact{}}
+	for i := range m.n {
+		m.n[i] = m.newNode(i)
+	}
+	return m
+}
+
+func (m *sim) newNode(i int) *simNode {
+	m.id++
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1), TombstoneBytes: m.plan.tombBytes}, m.now)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
+	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.now }}
+	n.cfg.limits = limits{batchItems: 2, pumpBytes: 64 << m.r.IntN(8), windowBytes: 256 << m.r.IntN(10)}
+	if err := n.cfg.check(); err != nil {
+		m.t.Fatal(err)
+	}
+	return n
+}
+
+func (m *sim) close() {
+	for _, n := range m.n {
+		if err := n.st.CheckInvariants(); err != nil {
+			m.t.Errorf("store invariants: %v", err)
+		}
+		n.st.Close()
+	}
+}
+
+func (m *sim) connect() {
+	m.lose(0)
+	m.lose(1)
+	m.up = true
+	m.closed = [2]bool{}
+	dialler := m.r.IntN(2)
+	for i, n := range m.n {
+		var nonce [32]byte
+		binary.LittleEndian.PutUint64(nonce[:], m.r.Uint64())
+		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
+		n.s.OnConnect(m.now)
+		n.buf, m.net[i] = nil, nil
+		n.marked, n.promise = false, nil
+	}
+}
+
+// lose is node i seeing the end of its connection; the other one may go on for a
+// while with the bytes under way.
+func (m *sim) lose(i int) {
+	n := m.n[i]
+	if n.s == nil {
+		return
+	}
+	n.s.OnLoss(m.now)
+	n.s, n.buf, m.net[i] = nil, nil, nil
+	m.closed[1-i] = true
+	m.up = m.n[1-i].s != nil
+}
+
+func (m *sim) pump(i int) bool {
+	n := m.n[i]
+	if n.s == nil {
+		return false
+	}
+	n.w.Reset()
+	n.s.Pump(m.now, n.w)
+	if tx := n.s.tx; tx != nil && tx.marked != n.marked {
+		n.marked, n.promise = tx.marked, n.facts()
+	}
+	if n.w.Len() == 0 {
+		return false
+	}
+	if m.n[1-i].s != nil && !m.closed[i] {
+		m.net[1-i] = append(m.net[1-i], n.w.Bytes()...)
+	}
+	return true
+}
+
+// deliver passes at most most bytes of what travels to node i.
+func (m *sim) deliver(i, most int) bool {
+	n := m.n[i]
+	if n.s == nil {
+		return false
+	}
+	if len(m.net[i]) == 0 {
+		if m.closed[i] {
+			m.lose(i)
+			return true
+		}
+		return false
+	}
+	k := min(most, len(m.net[i]))
+	n.buf = append(n.buf, m.net[i][:k]...)
+	m.net[i] = m.net[i][k:]
+	m.bytes += k
+	n.s.OnRead(m.now)
+	for {
+		body, size, err := wire.Split(n.buf, n.s.FrameLimit())
+		if err != nil {
+			m.t.Fatalf("node %d: %v", i, err)
+		}
+		if size == 0 {
+			break
+		}
+		if err := n.s.OnFrame(m.now, body); err != nil {
+			m.t.Fatalf("node %d: %v", i, err)
+		}
+		n.buf = n.buf[size:]
+		if n.s.body.Type == wire.TBarrier && n.s.Phase() >= PhaseCatchup {
+			m.checkPromise(i)
+		}
+		if n.s.WantsAdmission() {
+			if err := n.s.Admit(m.now, Ready); err != nil {
+				m.t.Fatalf("node %d: admit: %v", i, err)
+			}
+		}
+	}
+	n.s.OnIdle()
+	return true
+}
+
+// simKeys are names whose items share three partitions, so that walks have a
+// middle.
+var simKeys = func() (keys [][]byte) {
+	for i := 0; len(keys) < 64; i++ {
+		key := fmt.Appendf(nil, "key:%d", i)
+		if p := store.PartitionOf(key); p == 7 || p == 64 || p == 255 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}()
+
+func simKey(k int) []byte { return simKeys[k] }
+
+func (m *sim) learn(i, k int, f fact) {
+	if m.n[i].known[k].less(f) {
+		m.n[i].known[k] = f
+	}
+	if m.best[k].less(f) {
+		m.best[k] = f
+	}
+}
+
+// client does one random command on node i.
+func (m *sim) client(i int) {
+	n, k := m.n[i], m.r.IntN(m.plan.keys)
+	m.writes++
+	switch x := m.r.IntN(100); {
+	case x < 50:
+		m.set(i, k, fmt.Appendf(nil, "value %d of %d", m.writes, i))
+	case x < 80:
+		n.st.Do(m.now, &store.Request{Op: store.OpDelete, Key: simKey(k)})
+		v := n.st.State().Clock
+		m.learn(i, k, fact{v, v, true})
+	case x < 97 || !m.plan.flush:
+		r := n.st.Do(m.now, &store.Request{Op: store.OpTouch, Key: simKey(k), Expires: m.now + 1<<40 + int64(m.writes)})
+		if r.Status == store.Touched {
+			var f fact
+			n.st.Walk(store.PartitionOf(simKey(k)), func(rec *store.Record) {
+				if bytes.Equal(rec.Key, simKey(k)) {
+					f = fact{rec.Version, rec.Ever, false}
+				}
+			})
+			m.learn(i, k, f)
+		}
+	default:
+		n.st.Flush(m.now)
+	}
+}
+
+func (m *sim) set(i, k int, value []byte) {
+	r := m.n[i].st.Do(m.now, &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
+	if r.Status != store.Stored {
+		m.t.Fatalf("set: status %d", r.Status)
+	}
+	m.learn(i, k, fact{r.Version, r.Version, false})
+}
+
+func (m *sim) step() {
+	m.now += int64(m.r.IntN(3))
+	switch x := m.r.IntN(100); {
+	case x < 30:
+		m.client(m.r.IntN(2))
+	case x < 58:
+		m.pump(m.r.IntN(2))
+	case x < 93:
+		m.deliver(m.r.IntN(2), 1+m.r.IntN(1<<m.r.IntN(13)))
+	case x < 96:
+		if m.plan.cut && m.up && m.r.IntN(1+m.plan.calm) == 0 {
+			m.lose(m.r.IntN(2))
+		}
+	case x < 98:
+		if !m.up || m.plan.cut && m.r.IntN(4+4*m.plan.calm) == 0 {
+			m.connect()
+		}
+	case x < 99:
+		if m.plan.restart && m.r.IntN(2) == 0 {
+			i := m.r.IntN(2)
+			m.lose(i)
+			if err := m.n[i].st.CheckInvariants(); err != nil {
+				m.t.Fatal(err)
+			}
+			m.n[i].st.Close()
+			m.n[i] = m.newNode(i)
+		}
+	}
+}
+
+// heal connects the nodes, if they are not, and runs until neither has anything
+// more to say.
+func (m *sim) heal() {
+	if m.n[0].s == nil || m.n[1].s == nil || m.closed[0] || m.closed[1] || m.r.IntN(2) == 0 {
+		m.connect()
+	}
+	m.settle()
+}
+
+func (m *sim) settle() {
+	for range 10_000 {
+		m.now++
+		for i := range m.n {
+			m.pump(i)
+		}
+		for i := range m.n {
+			m.deliver(i, 1<<20)
+		}
+		if m.n[0].s.Quiet() && m.n[1].s.Quiet() && len(m.net[0]) == 0 && len(m.net[1]) == 0 {
+			return
+		}
+	}
+	m.t.Fatal("does not come to rest")
+}
+
+// facts are the values that n holds.
+func (n *simNode) facts() map[int]fact {
+	held := n.items()
+	facts := map[int]fact{}
+	for k := range simKeys {
+		if h, ok := held[string(simKey(k))]; ok && h.Op == store.RecordValue {
+			facts[k] = fact{h.Version, h.Ever, false}
+		}
+	}
+	return facts
+}
+
+// checkPromise: a BARRIER has arrived at node i, so it has everything that the
+// other one had when it looked.
+func (m *sim) checkPromise(i int) {
+	n, o := m.n[i], m.n[1-i]
+	if o.s == nil {
+		return
+	}
+	f, _, _ := n.st.FlushState()
+	held := n.items()
+	for k, want := range o.promise {
+		h, ok := held[string(simKey(k))]
+		got := fact{h.Version, h.Ever, h.Op == store.RecordTombstone}
+		if want.version <= f {
+			continue
+		}
+		if ok && got.less(want) || !ok && m.plan.tombBytes == 0 && !n.known[k].tomb && !o.known[k].tomb {
+			m.t.Fatalf("%s at the BARRIER: node %d holds %v %+v, the other had %+v", simKey(k), i, ok, got, want)
+		}
+	}
+}
+
+type heldItem struct {
+	store.Record
+	value string
+}
+
+func (n *simNode) items() map[string]heldItem {
+	f, _, _ := n.st.FlushState()
+	held := map[string]heldItem{}
+	for part := range store.Partitions {
+		n.st.Walk(part, func(r *store.Record) {
+			if r.Version > f || r.Op == store.RecordTombstone {
+				h := heldItem{*r, string(r.Value)}
+				h.Key, h.Value = nil, nil
+				held[string(r.Key)] = h
+			}
+		})
+	}
+	return held
+}
+
+// check is the oracle: run it at rest.
+func (m *sim) check() {
+	lossless := !m.plan.restart && m.plan.tombBytes == 0
+	f0, _, p0 := m.n[0].st.FlushState()
+	f1, _, p1 := m.n[1].st.FlushState()
+	if f0 != f1 || p0 != p1 {
+		m.t.Fatalf("flush state differs: %d %+v, %d %+v", f0, p0, f1, p1)
+	}
+	a, b := m.n[0].items(), m.n[1].items()
+	for k := range m.plan.keys {
+		key := string(simKey(k))
+		x, okx := a[key]
+		y, oky := b[key]
+		switch {
+		case okx && x.Op == store.RecordTombstone || oky && y.Op == store.RecordTombstone:
+			m.t.Fatalf("%s: a tombstone is left", key)
+		case okx && oky && fmt.Sprint(x) != fmt.Sprint(y):
+			m.t.Fatalf("%s differs:\n%+v\n%+v", key, x, y)
+		case lossless && okx != oky:
+			m.t.Fatalf("%s is on one side only: %v %v", key, okx, oky)
+		}
+		for i, h := range []heldItem{x, y} {
+			if i == 0 && !okx || i == 1 && !oky {
+				continue
+			}
+			got := fact{h.Version, h.Ever, false}
+			for j := range m.n {
+				if got.less(m.n[j].known[k]) {
+					m.t.Fatalf("%s on node %d is stale: %+v, node %d knew %+v", key, i, got, j, m.n[j].known[k])
+				}
+			}
+		}
+		if best := m.best[k]; lossless && best.version > f0 && (okx == best.tomb || okx && fact{x.Version, x.Ever, false} != best) {
+			m.t.Fatalf("%s: have %v %+v, want %+v", key, okx, x, best)
+		}
+	}
+	for i, n := range m.n {
+		switch {
+		case !n.s.BarrierReceived():
+			m.t.Fatalf("node %d got no BARRIER", i)
+		case n.s.Phase() != PhaseStream:
+			m.t.Fatalf("node %d is in phase %v", i, n.s.Phase())
+		case openGaps(n.st) != 0:
+			m.t.Fatalf("node %d counts %d partitions as not copied", i, openGaps(n.st))
+		case n.in.Report().PartitionsOwed != 0 || n.out.Report().PartitionsOwed != 0:
+			m.t.Fatalf("node %d: copies have not ended: %+v %+v", i, n.in.Report(), n.out.Report())
+		case n.st.Unacked() != 0:
+			m.t.Fatalf("node %d has %d items that the peer does not have for certain", i, n.st.Unacked())
+		}
+	}
+}
+
+func openGaps(st *store.Store) (open int) {
+	for _, c := range st.State().Cursors {
+		if c.A < c.T {
+			open++
+		}
+	}
+	return open
+}
+
+// checkGravesCleared: what was acknowledged is not announced again.
+func (m *sim) checkGravesCleared() {
+	before := m.n[0].meter.gravesOut.Load() + m.n[1].meter.gravesOut.Load()
+	m.connect()
+	m.settle()
+	if after := m.n[0].meter.gravesOut.Load() + m.n[1].meter.gravesOut.Load(); after != before {
+		m.t.Fatalf("%d graves were announced again", after-before)
+	}
+}
+
+// TestSession_AnyScheduleConverges runs random schedules of writes, partial
+// deliveries, cuts (seen by the two sides at different times), reconnects and
+// restarts over two real stores.
+func TestSession_AnyScheduleConverges(t *testing.T) {
+	plans := map[string]simPlan{
+		"steady":   {keys: 4, steps: 150},
+		"cut":      {keys: 5, steps: 250, cut: true, flush: true},
+		"restart":  {keys: 5, steps: 250, cut: true, flush: true, restart: true},
+		"overflow": {keys: 6, steps: 250, cut: true, flush: true, tombBytes: 128},
+		"calm":     {keys: 12, steps: 500, cut: true, flush: true, restart: true, calm: 4},
+		"copy":     {keys: 60, steps: 500, cut: true, calm: 6, preload: 60},
+		"all":      {keys: 12, steps: 500, cut: true, flush: true, restart: true, tombBytes: 256},
+	}
+	seeds := *simSeeds
+	if testing.Short() {
+		seeds = min(seeds, 50)
+	}
+	for name, plan := range plans {
+		t.Run(name, func(t *testing.T) {
+			for seed := range seeds {
+				if !runSim(t, seed, plan) {
+					t.Fatalf("seed %d of %s", seed, name)
+				}
+			}
+		})
+	}
+}
+
+func runSim(t *testing.T, seed uint64, plan simPlan) bool {
+	return t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+		m := newSim(t, seed, plan)
+		defer m.close()
+		for k := range plan.preload {
+			m.set(0, k, fmt.Appendf(nil, "old value %d", k))
+		}
+		m.connect()
+		for range plan.steps {
+			m.step()
+		}
+		m.heal()
+		m.check()
+		if plan.tombBytes != 0 {
+			m.checkGravesCleared()
+		}
+	})
+}

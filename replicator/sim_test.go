@@ -69,6 +69,7 @@ type simPlan struct {
 	flush, cut  bool
 	restart     bool
 	tombBytes   int64
+	calm        int // how much rarer cuts are
 	preload     int // keys that node 0 has from the start
 }
 

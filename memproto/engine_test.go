@@ -306,3 +306,24 @@ func TestProcess_CloseReasons(t *testing.T) {
 		}
 	}
 }
+
+// TestProcess_RandomBatchesAnySplit is TestTranscripts_AnySplit for commands
+// nobody thought of.
+func TestProcess_RandomBatchesAnySplit(t *testing.T) {
+	one, many, careless := newEngine(t, newTestServer(t)), newEngine(t, newTestServer(t)), newEngine(t, newTestServer(t))
+	careless.ignoreNeed = true
+	const seed = 7
+	g := &generator{r: rand.New(rand.NewPCG(seed, 3))}
+	sides := [3]*side{newSide(), newSide(), newSide()}
+	for i := range 400 {
+		batch := g.batch()
+		want := sides[0].normalise(string(one.feed([]byte(sides[0].fill(batch)))))
+		for j, e := range []*engine{many, careless} {
+			s := sides[j+1]
+			got := s.normalise(string(e.feedAll(cutRandomly(uint64(i))([]byte(s.fill(batch))))))
+			if got != want {
+				t.Fatalf("seed %d, batch %d, ignoreNeed %v: %q\ncut   %q\nwhole %q", seed, i, e.ignoreNeed, batch, got, want)
+			}
+		}
+	}
+}

@@ -329,14 +329,14 @@ func (m *sim) checkPromise(i int) {
 		return
 	}
 	f, _, _ := n.st.FlushState()
-	held := n.items()
+	held, now := n.items(), o.facts()
 	for k, want := range o.promise {
 		h, ok := held[string(simKey(k))]
 		got := fact{h.Version, h.Ever, h.Op == store.RecordTombstone}
 		if want.version <= f {
 			continue
 		}
-		if ok && got.less(want) || !ok && m.plan.tombBytes == 0 && !n.known[k].tomb && !o.known[k].tomb {
+		if ok && got.less(want) || !ok && m.plan.tombBytes == 0 && !n.known[k].tomb && now[k] == want {
 			m.t.Fatalf("%s at the BARRIER: node %d holds %v %+v, the other had %+v", simKey(k), i, ok, got, want)
 		}
 	}

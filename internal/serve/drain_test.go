@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/memproto"
 )
 
 func TestDrain_EveryAcknowledgedRequestWasExecutedOnce(t *testing.T) {
@@ -76,7 +78,7 @@ type gated struct {
 	pass   chan struct{}
 }
 
-func (g *gated) Process(nowMillis int64, in, out []byte) Result {
+func (g *gated) Process(nowMillis int64, in, out []byte) memproto.Result {
 	if strings.HasPrefix(string(in), "hold\r\n") {
 		g.inside <- struct{}{}
 		<-g.pass

@@ -18,14 +18,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"twincached/memproto"
 )
 
 // Handler is the protocol engine of one conn, as *memproto.Conn has it. The conn's owner calls it from one goroutine at a time.
 //
-// Process consumes whole requests from the front of in and appends their replies to out. It must not keep in or out: both are
-// shared between the conns of a loop.
+// Process consumes whole requests from the front of in and appends their replies to out, as memproto.Result says. It must not
+// keep in or out: both are shared between the conns of a loop. It must not block: all conns of a loop would wait.
 type Handler interface {
-	Process(nowMillis int64, in, out []byte) Result
+	Process(nowMillis int64, in, out []byte) memproto.Result
 }
 
 // Config says where and how to listen. It is copied; nothing in it may change after Bind.

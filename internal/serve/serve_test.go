@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/memproto"
 )
 
 func TestServe_PipelineSplitAtEveryByte(t *testing.T) {
@@ -137,6 +139,7 @@ func (endless) Read(b []byte) (int, error) {
 
 func heap() uint64 {
 	runtime.GC()
+	runtime.GC() // what pools and finalizers held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
@@ -216,6 +219,21 @@ func TestServe_RequestWithoutEndIsCut(t *testing.T) {
 			}
 		}
 		until(t, "it is gone", func() bool { return w.s.Stats().CurrConns == 0 })
+	})
+}
+
+// stuck claims to have more and does nothing.
+type stuck struct{}
+
+func (stuck) Process(_ int64, in, out []byte) memproto.Result {
+	return memproto.Result{Out: out, More: true}
+}
+
+func TestServe_HandlerWithoutProgressIsCut(t *testing.T) {
+	engines(t, func(c *Config) { c.NewConn = func() Handler { return stuck{} } }, func(t *testing.T, w *world) {
+		c := w.dial()
+		c.send("get\r\n")
+		c.wantEnd()
 	})
 }
 

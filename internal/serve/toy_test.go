@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"twincached/memproto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,7 +34,7 @@ type toy struct {
 
 const toyOutBytes = 64 << 10
 
-func (h *toy) Process(nowMillis int64, in, out []byte) (r Result) {
+func (h *toy) Process(nowMillis int64, in, out []byte) (r memproto.Result) {
 	if len(in) < h.need {
 		h.early.Add(1)
 	}
@@ -67,7 +69,7 @@ func (h *toy) Process(nowMillis int64, in, out []byte) (r Result) {
 		case "set":
 			need := i + 1 + n + 2
 			if err != nil {
-				return Result{N: len(in), Out: append(out, "ERROR\r\n"...), Close: true}
+				return memproto.Result{N: len(in), Out: append(out, "ERROR\r\n"...), Close: true}
 			}
 			if len(rest) < need {
 				h.need, r.Need, r.Out = need, need, out
@@ -76,7 +78,7 @@ func (h *toy) Process(nowMillis int64, in, out []byte) (r Result) {
 			out = fmt.Appendf(out, "STORED %d %x\r\n", n, sum(rest[i+1:need-2]))
 			i = need - 1
 		case "quit":
-			return Result{N: len(in), Out: append(out, "BYE\r\n"...), Close: true}
+			return memproto.Result{N: len(in), Out: append(out, "BYE\r\n"...), Close: true}
 		case "now":
 			out = fmt.Appendf(out, "%d\r\n", nowMillis)
 		default:

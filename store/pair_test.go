@@ -162,8 +162,8 @@ func (w *pair) send(n *testNode, m message) { w.queue[1-n.id] = append(w.queue[1
 func (w *pair) connect() {
 	w.up = true
 	for _, n := range w.nodes {
-		n.sess = &testSession{}
 		st := n.s.State()
+		n.sess = &testSession{flushed: st.Flush}
 		w.send(n, message{kind: 'S', state: st, from: n.inc, resume: st.LastPeer == w.nodes[1-n.id].inc})
 	}
 	w.logf("connect")

@@ -332,6 +332,9 @@ func (m *sim) checkPromise(i int) {
 	held, now := n.items(), o.facts()
 	for k, want := range o.promise {
 		h, ok := held[string(simKey(k))]
+		if m.plan.tombBytes != 0 {
+			ok = ok && h.Op != store.RecordTombstone // left behind by a grave: a miss
+		}
 		got := fact{h.Version, h.Ever, h.Op == store.RecordTombstone}
 		if want.version <= f {
 			continue

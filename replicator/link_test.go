@@ -1,0 +1,411 @@
+package replicator
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"twincached/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testNode is a link over real sockets and a real store.
+type testNode struct {
+	t      testing.TB
+	st     *store.Store
+	l      *Link
+	log    *logLines
+	cancel context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+func now() int64 { return time.Now().UnixMilli() }
+
+func newTestStore(t testing.TB) *store.Store {
+	t.Helper()
+	st, err := store.New(store.Config{MemoryBytes: 16 << 20, Replicated: true}, now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// startNode starts node number id on ln (nil = no replication port) with peer as
+// its peer. change may change the config.
+func startNode(t testing.TB, id byte, ln net.Listener, peer string, change func(*Config)) *testNode {
+	t.Helper()
+	n := &testNode{t: t, st: newTestStore(t), log: &logLines{}, done: make(chan struct{})}
+	cfg := Config{
+		Peer: peer, Cluster: "test", Secret: []byte("s3cret"), NodeID: store.ID{id}, Inc: newInc(), Slot: id,
+		Software: "twincached test", Store: n.st, Now: now, Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if ln != nil {
+		cfg.Listen = ln.Addr().String()
+		cfg.Bind = func(string) (net.Listener, error) { return ln, nil }
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	n.st = cfg.Store
+	l, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	n.l = l
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	go func() {
+		defer close(n.done)
+		l.Run(ctx)
+	}()
+	t.Cleanup(n.stop)
+	return n
+}
+
+var incs struct {
+	sync.Mutex
+	n uint64
+}
+
+func newInc() (id store.ID) {
+	incs.Lock()
+	defer incs.Unlock()
+	incs.n++
+	binary.BigEndian.PutUint64(id[:], incs.n)
+	return id
+}
+
+func (n *testNode) stop() {
+	n.once.Do(func() {
+		n.cancel()
+		<-n.done
+		if err := n.st.CheckInvariants(); err != nil {
+			n.t.Errorf("store: %v", err)
+		}
+		n.st.Close()
+	})
+}
+
+func (n *testNode) set(key, value string) {
+	n.t.Helper()
+	if r := n.st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte(key), Value: []byte(value)}); r.Status != store.Stored {
+		n.t.Fatalf("set %s: status %d", key, r.Status)
+	}
+}
+
+func (n *testNode) get(key string) string {
+	v, ok := n.st.Get(now(), []byte(key), nil, func(dst []byte, v *store.View) []byte { return append(dst, v.Value...) })
+	if !ok {
+		return ""
+	}
+	return string(v)
+}
+
+func (n *testNode) linked() bool {
+	p := n.l.Stats().Link
+	return p == "catchup" || p == "stream"
+}
+
+func (n *testNode) isReady() bool {
+	select {
+	case <-n.l.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// refused returns how often cause ended a connection.
+func (n *testNode) refused(cause string) uint64 { return n.l.Stats().Refused[cause] }
+
+// eventually waits for a condition with a deadline that only a fault meets.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !cond() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("never happened: %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+// logLines keeps what was logged.
+type logLines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logLines) has(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), s)
+}
+
+// startPair starts two nodes that name each other.
+func startPair(t testing.TB, change func(i int, c *Config)) (a, b *testNode) {
+	t.Helper()
+	la, lb := listen(t), listen(t)
+	wrap := func(i int) func(*Config) {
+		return func(c *Config) {
+			if change != nil {
+				change(i, c)
+			}
+		}
+	}
+	a = startNode(t, 1, la, lb.Addr().String(), wrap(0))
+	b = startNode(t, 2, lb, la.Addr().String(), wrap(1))
+	return a, b
+}
+
+func waitLinked(t testing.TB, nodes ...*testNode) {
+	t.Helper()
+	for _, n := range nodes {
+		eventually(t, "linked and ready", func() bool { return n.isReady() && n.linked() })
+	}
+}
+
+func TestLink_CopiesBothWaysThenStreams(t *testing.T) {
+	sa, sb := newTestStore(t), newTestStore(t)
+	a0, b0 := &testNode{t: t, st: sa}, &testNode{t: t, st: sb}
+	for i := range 2000 {
+		a0.set(fmt.Sprint("a", i), fmt.Sprint("of a ", i))
+		b0.set(fmt.Sprint("b", i), fmt.Sprint("of b ", i))
+	}
+	a, b := startPair(t, func(i int, c *Config) {
+		c.Store.Close()
+		c.Store = []*store.Store{sa, sb}[i]
+	})
+	waitLinked(t, a, b)
+	for i := range 2000 { // the gate opens only when everything is here
+		if got := a.get(fmt.Sprint("b", i)); got != fmt.Sprint("of b ", i) {
+			t.Fatalf("a lacks b%d: %q", i, got)
+		}
+		if got := b.get(fmt.Sprint("a", i)); got != fmt.Sprint("of a ", i) {
+			t.Fatalf("b lacks a%d: %q", i, got)
+		}
+	}
+	a.set("x", "1")
+	eventually(t, "x on b", func() bool { return b.get("x") == "1" })
+	b.set("x", "2")
+	eventually(t, "x on a", func() bool { return a.get("x") == "2" })
+	eventually(t, "all acknowledged", func() bool { return a.st.Unacked() == 0 && b.st.Unacked() == 0 })
+	if s := a.l.Stats(); s.CopyIn.ItemsDone != 2000 || s.CopyIn.PartitionsOwed != 0 || s.CopyOut.ItemsDone != 2000 {
+		t.Fatalf("copies: in %+v, out %+v", s.CopyIn, s.CopyOut)
+	}
+}
+
+// TestLink_BothStartedAtOnce: linked and ready every time, whoever's dial wins.
+func TestLink_BothStartedAtOnce(t *testing.T) {
+	rounds := 200
+	if testing.Short() {
+		rounds = 20
+	}
+	for range rounds {
+		a, b := startPair(t, nil)
+		waitLinked(t, a, b)
+		if q := a.l.Stats().Qualifier; q != "" {
+			t.Fatalf("a is ready %q", q)
+		}
+		a.stop()
+		b.stop()
+	}
+}
+
+// kill ends the present connection of n without a word.
+func (n *testNode) kill() {
+	n.l.mu.Lock()
+	defer n.l.mu.Unlock()
+	if n.l.cur != nil {
+		_ = n.l.cur.nc.Close()
+	}
+}
+
+func TestLink_ReconnectsAndSendsOnlyTheDifference(t *testing.T) {
+	a, b := startPair(t, nil)
+	waitLinked(t, a, b)
+	for i := range 5000 {
+		a.set(fmt.Sprint("k", i), strings.Repeat("v", 100))
+	}
+	eventually(t, "acknowledged", func() bool { return a.st.Unacked() == 0 })
+	for round := range 20 {
+		before := a.l.Stats()
+		a.kill()
+		a.set("diff", fmt.Sprint(round))
+		eventually(t, "the difference on b", func() bool { return b.get("diff") == fmt.Sprint(round) })
+		after := a.l.Stats()
+		if after.Sessions == before.Sessions || after.Resumes == before.Resumes {
+			continue // b had it before the connection died
+		}
+		if sent := after.Live.BytesOut + after.Bulk.BytesOut - before.Live.BytesOut - before.Bulk.BytesOut; sent > 2000 {
+			t.Fatalf("%d bytes went out for one small item", sent)
+		}
+	}
+	eventually(t, "twenty sessions more", func() bool { return a.l.Stats().Resumes >= 20 })
+	if s := a.l.Stats(); s.BulkStarts != 0 {
+		t.Fatalf("%d walks began again", s.BulkStarts)
+	}
+}
+
+func TestLink_WritesFromBothSidesDuringCutsConverge(t *testing.T) {
+	a, b := startPair(t, nil)
+	waitLinked(t, a, b)
+	nodes := []*testNode{a, b}
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() {
+			for k := range 20_000 {
+				key := fmt.Sprint("k", k*7%301)
+				if k%5 == 0 {
+					n.st.Do(now(), &store.Request{Op: store.OpDelete, Key: []byte(key)})
+				} else {
+					n.set(key, fmt.Sprintf("%d of %d", k, i))
+				}
+				if k%2000 == 999 {
+					n.kill()
+				}
+				if k == 11_000 && i == 0 {
+					n.st.Flush(now())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	waitLinked(t, a, b)
+	for _, n := range nodes {
+		eventually(t, "everything acknowledged", func() bool { return n.st.Unacked() == 0 && n.linked() })
+	}
+	eventually(t, "equal", func() bool {
+		for k := range 301 {
+			if key := fmt.Sprint("k", k); a.get(key) != b.get(key) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestLink_UnresolvableNameKeepsTrying(t *testing.T) {
+	var mu sync.Mutex
+	found := false
+	lb := listen(t)
+	a := startNode(t, 1, nil, "no-such-host:1", func(c *Config) {
+		c.Peer = "peer.invalid:" + strings.Split(lb.Addr().String(), ":")[1]
+		c.Resolve = func(context.Context, string) ([]string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !found {
+				return nil, &net.DNSError{Err: "no such host", Name: "peer.invalid", IsNotFound: true}
+			}
+			return []string{"127.0.0.1"}, nil
+		}
+	})
+	eventually(t, "a few attempts", func() bool { return a.refused("RESOLVE") >= 3 })
+	if !a.log.has("cannot resolve the peer's name") || a.isReady() || a.l.State() != Joining {
+		t.Fatalf("state %v", a.l.State())
+	}
+	b := startNode(t, 2, lb, "", nil)
+	mu.Lock()
+	found = true
+	mu.Unlock()
+	waitLinked(t, a, b)
+}
+
+// TestLink_DrainLosesNothing: what was written before the drain is on the peer
+// when it returns.
+func TestLink_DrainLosesNothing(t *testing.T) {
+	a, b := startPair(t, nil)
+	waitLinked(t, a, b)
+	for i := range 20_000 {
+		a.set(fmt.Sprint("k", i), "v")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if left := a.l.Drain(ctx); left != 0 {
+		t.Fatalf("%d items left", left)
+	}
+	for i := range 20_000 {
+		if b.get(fmt.Sprint("k", i)) != "v" {
+			t.Fatalf("k%d is lost", i)
+		}
+	}
+	a.stop()
+	eventually(t, "said plainly", func() bool { return b.log.has("the peer stops by plan") })
+	if !b.isReady() || b.l.State() != Ready || a.l.State() != Stopped {
+		t.Fatalf("a is %v, b is %v", a.l.State(), b.l.State())
+	}
+	eventually(t, "b redials", func() bool { return b.refused("DIAL") > 0 })
+}
+
+func TestLink_DrainWithoutAPeerEnds(t *testing.T) {
+	gone := listen(t)
+	addr := gone.Addr().String()
+	_ = gone.Close()
+	a := startNode(t, 1, nil, addr, nil)
+	a.set("k", "v")
+	eventually(t, "alone", a.isReady)
+	if left := a.l.Drain(context.Background()); left != 1 {
+		t.Fatalf("%d items left, want 1", left)
+	}
+}
+
+func TestLink_BusyPortIsAnError(t *testing.T) {
+	ln := listen(t)
+	defer ln.Close()
+	st := newTestStore(t)
+	defer st.Close()
+	l, err := New(Config{Listen: ln.Addr().String(), NodeID: store.ID{1}, Inc: newInc(), Store: st, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var op *net.OpError
+	if err := l.Listen(); !errors.As(err, &op) || !strings.HasPrefix(err.Error(), "replicator: ") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestNew_NoPeerIsReadyAtOnce(t *testing.T) {
+	st := newTestStore(t)
+	defer st.Close()
+	l, err := New(Config{NodeID: store.ID{1}, Inc: newInc(), Store: st, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-l.Ready()
+	if l.State() != Ready || l.Drain(context.Background()) != 0 {
+		t.Fatal("not ready")
+	}
+}

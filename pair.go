@@ -69,7 +69,13 @@ func (p *program) runPair(c *cli.Context) error {
 	if err != nil {
 		return exitWith(exitOSError, fmt.Errorf("pair: %w", err))
 	}
-	if err := q.configure(c, self); err != nil {
+	// The nodes' ids outlive a restart, as they would on a real machine.
+	state, err := os.MkdirTemp("", "twincached-pair-")
+	if err != nil {
+		return exitWith(exitOSError, fmt.Errorf("pair: %w", err))
+	}
+	defer os.RemoveAll(state)
+	if err := q.configure(c, self, state); err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 2)
@@ -91,7 +97,7 @@ func (p *program) runPair(c *cli.Context) error {
 }
 
 // configure reads the flags and finds busy ports.
-func (q *pair) configure(c *cli.Context, self string) error {
+func (q *pair) configure(c *cli.Context, self, state string) error {
 	var ports [4]int
 	seen := map[int]string{}
 	for i, flag := range []string{"port-a", "port-b", "repl-port-a", "repl-port-b"} {
@@ -113,8 +119,8 @@ func (q *pair) configure(c *cli.Context, self string) error {
 		l.Close()
 	}
 	memory := c.String("memory-limit")
-	q.nodes[0] = newPairNode("A", "1", self, memory, ports[0], ports[2], ports[3])
-	q.nodes[1] = newPairNode("B", "2", self, memory, ports[1], ports[3], ports[2])
+	q.nodes[0] = newPairNode("A", "1", self, ports[0], nodeArgs(memory, state+"/a", ports[0], ports[2], ports[3]))
+	q.nodes[1] = newPairNode("B", "2", self, ports[1], nodeArgs(memory, state+"/b", ports[1], ports[3], ports[2]))
 	return nil
 }
 

@@ -24,15 +24,20 @@ type pairNode struct {
 	cmd  *exec.Cmd // nil: it does not run
 }
 
-func newPairNode(name, key, self, memory string, port, replPort, peerPort int) *pairNode {
+func newPairNode(name, key, self string, port int, args []string) *pairNode {
+	return &pairNode{name: name, key: key, self: self, args: args, port: port}
+}
+
+// nodeArgs is the command line of one of the two.
+func nodeArgs(memory, state string, port, replPort, peerPort int) []string {
 	args := []string{
-		"-l", "127.0.0.1", "-p", strconv.Itoa(port), "-m", memory,
+		"-l", "127.0.0.1", "-p", strconv.Itoa(port), "-m", memory, "--state-dir", state,
 		"-x", net.JoinHostPort("127.0.0.1", strconv.Itoa(peerPort)), "-X", strconv.Itoa(replPort),
 	}
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "root")
 	}
-	return &pairNode{name: name, key: key, self: self, args: args, port: port}
+	return args
 }
 
 // start runs the process; its log goes to out, line by line, its end to events.

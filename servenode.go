@@ -47,9 +47,9 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	if err != nil {
 		return exitWith(exitOSError, err)
 	}
-	defer n.Close()
 	if s.PidFile != "" {
 		if err := os.WriteFile(s.PidFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+			n.Close()
 			return exitWith(exitOSError, fmt.Errorf("-P, --pidfile: %w", err))
 		}
 		defer os.Remove(s.PidFile)
@@ -57,13 +57,15 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	tell.started()
 	select {
 	case err := <-n.Failed():
+		n.Close()
 		return exitWith(exitOSError, err)
 	case sig := <-signals:
 		return drain(n, log, sig, signals)
 	}
 }
 
-// drain stops the node as planned; a second signal stops it now.
+// drain stops the node as planned. A second signal ends the process now, with
+// the node still at it.
 func drain(n *node.Node, log *slog.Logger, sig os.Signal, signals <-chan os.Signal) error {
 	log.Info("draining", "signal", sig.String())
 	left := make(chan uint64, 1)

@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+const flushItems = 500
+
+func TestFlush_ReachesThePeer(t *testing.T) {
+	t.Parallel()
+	for _, taker := range []string{"a", "b"} {
+		t.Run("linked, on "+taker, func(t *testing.T) { t.Parallel(); flushLinked(t, taker) })
+		t.Run("link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushWhileCut(t, taker) })
+		t.Run("peer down, on "+taker, func(t *testing.T) { t.Parallel(); flushWhilePeerIsDown(t, taker) })
+		t.Run("delayed, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayed(t, taker) })
+		t.Run("delayed, link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedWhileCut(t, taker) })
+		t.Run("delayed, killed before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker) })
+	}
+}
+
+// flushPair is a pair of which the taker takes the flush.
+type flushPair struct {
+	t           *testing.T
+	taker, peer *node
+	link        *link
+	old         []string
+}
+
+// newFlushPair starts a pair that holds the old items on both nodes.
+func newFlushPair(t *testing.T, taker string) *flushPair {
+	a, b, link := newRelayedPair(t)
+	startAll(a, b)
+	p := &flushPair{t: t, taker: a, peer: b, link: link, old: keys("old", flushItems)}
+	if taker == "b" {
+		p.taker, p.peer = b, a
+	}
+	p.taker.load(p.old[:flushItems/2], func(int) string { return "old" })
+	p.peer.load(p.old[flushItems/2:], func(int) string { return "old" })
+	p.holds(p.taker, p.old, flushItems)
+	p.holds(p.peer, p.old, flushItems)
+	return p
+}
+
+// count returns how many of keys a node has now.
+func (n *node) count(keys []string) int {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	return len(c.contents(keys))
+}
+
+// holds waits until a node has that many of keys.
+func (p *flushPair) holds(n *node, keys []string, want int) {
+	p.t.Helper()
+	eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.name, want, len(keys), keys[0]),
+		func() bool { return n.count(keys) == want })
+}
+
+// flush says flush_all to the taker, and something else in the same breath.
+func (p *flushPair) flush(arg, then string) (answer string) {
+	p.t.Helper()
+	c := p.taker.dial()
+	defer c.Close()
+	c.send("flush_all%s\r\n%s", arg, then)
+	if got := c.line(); got != "OK" {
+		p.t.Fatalf("flush_all%s: %s", arg, got)
+	}
+	if then == "" {
+		return ""
+	}
+	return c.line()
+}
+
+// laterWritesLive writes on both nodes, which is after the flush by their
+// clocks too, and checks that both keep it all and nothing older.
+func (p *flushPair) laterWritesLive() {
+	p.t.Helper()
+	p.write("later")
+	p.bothEndWith("later")
+}
+
+func (p *flushPair) write(name string) {
+	p.t.Helper()
+	began := time.Now()
+	eventually(p.t, "the clocks tick", func() bool { return time.Since(began) > 5*time.Millisecond })
+	for _, n := range []*node{p.taker, p.peer} {
+		if n.running() {
+			n.load(keys(name+"-"+n.name, flushItems), func(int) string { return "later" })
+		}
+	}
+}
+
+func (p *flushPair) bothEndWith(name string) {
+	p.t.Helper()
+	all := append(keys(name+"-a", flushItems), keys(name+"-b", flushItems)...)
+	for _, n := range []*node{p.taker, p.peer} {
+		p.holds(n, all, len(all))
+		p.holds(n, p.old, 0)
+	}
+	waitEqual(p.taker, p.peer, append(all, p.old...))
+}
+
+func flushLinked(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.flush("", "")
+	if n := p.taker.count(p.old); n != 0 {
+		t.Errorf("%d items are left on the node that took the flush", n)
+	}
+	p.holds(p.peer, p.old, 0)
+	p.laterWritesLive()
+}
+
+func flushWhileCut(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.link.cut()
+	p.flush("", "")
+	p.write("later")
+	if n := p.peer.count(p.old); n != flushItems {
+		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)
+	}
+	p.link.heal()
+	p.bothEndWith("later")
+}
+
+func flushWhilePeerIsDown(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.peer.kill()
+	p.flush("", "")
+	p.taker.load(keys("alone", flushItems), func(int) string { return "alone" })
+	p.peer.start()
+	p.peer.waitServing()
+	if n := p.peer.count(keys("alone", flushItems)); n != flushItems {
+		t.Errorf("the restarted peer has %d of %d items written after the flush", n, flushItems)
+	}
+	if n := p.peer.count(p.old); n != 0 {
+		t.Errorf("the restarted peer has %d items from before the flush", n)
+	}
+	p.laterWritesLive()
+}
+
+func flushDelayed(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	if got := p.flush(" 2", "get old0\r\n"); got != "VALUE old0 0 3" {
+		t.Errorf("before the flush is due: %q", got)
+	}
+	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, keys("between", flushItems), flushItems)
+	for _, n := range []*node{p.taker, p.peer} {
+		p.holds(n, p.old, 0)
+		p.holds(n, keys("between", flushItems), 0)
+	}
+	p.laterWritesLive()
+}
+
+// The peer is away when the flush is taken and when it is due: it hears of it
+// when it is over.
+func flushDelayedWhileCut(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.link.cut()
+	p.flush(" 1", "")
+	p.holds(p.taker, p.old, 0)
+	if n := p.peer.count(p.old); n != flushItems {
+		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)
+	}
+	p.write("later")
+	p.link.heal()
+	p.bothEndWith("later")
+}
+
+// The node that took the flush dies before it is due; its peer knows of it.
+func flushDelayedKilled(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.flush(" 2", "")
+	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.kill()
+	if n := p.peer.count(p.old); n != flushItems {
+		t.Logf("this machine is slow: the flush was due before the node died")
+	}
+	p.taker.start()
+	p.taker.waitServing()
+	for _, n := range []*node{p.taker, p.peer} {
+		p.holds(n, p.old, 0)
+		p.holds(n, keys("between", flushItems), 0)
+	}
+	p.laterWritesLive()
+}

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Both nodes of a pair are started by the same hand, at the same instant: then
+// both dial, neither is there yet, and both have nothing.
+func TestBothStartedAtOnce_LinkedAndReadyEveryTime(t *testing.T) {
+	const rounds = 20
+	a, b := newPair(t)
+	var took []time.Duration
+	for i := range rounds {
+		began := time.Now()
+		startAll(a, b)
+		took = append(took, time.Since(began))
+		for _, nodes := range [][2]*node{{a, b}, {b, a}} {
+			near, far := nodes[0], nodes[1]
+			key := fmt.Sprintf("round%d-%s", i, near.name)
+			c, f := near.dial(), far.dial()
+			if got := c.set(key, key); got != "STORED" {
+				t.Fatalf("round %d, set on %s: %s", i, near.name, got)
+			}
+			eventually(t, fmt.Sprintf("round %d: a set on %s is on %s", i, near.name, far.name), func() bool {
+				v, _, _ := f.get(key)
+				return v == key
+			})
+			c.Close()
+			f.Close()
+		}
+		a.kill()
+		b.kill()
+	}
+	slices.Sort(took)
+	t.Logf("from start until both serve, %d rounds: min %v, median %v, max %v",
+		rounds, took[0], took[rounds/2], took[rounds-1])
+}

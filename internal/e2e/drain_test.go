@@ -1,0 +1,245 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pipeline is a client that sets one new key after the other, many at a time,
+// and remembers how many were acknowledged. Key i is PREFIXi, its value too.
+type pipeline struct {
+	node   *node
+	prefix string
+	breath time.Duration // between two bursts; 0: none
+	acked  atomic.Int64
+	odd    string // a reply that was not STORED
+	end    chan struct{}
+	done   sync.WaitGroup
+}
+
+// start sends until the node hangs up or stop is called, depth at a time.
+func (p *pipeline) start(depth int) {
+	c := p.node.dial()
+	p.end = make(chan struct{})
+	room := make(chan struct{}, depth)
+	p.done.Go(func() { // the writer
+		w := bufio.NewWriterSize(c.Conn, 16<<10)
+		for i := 0; ; i++ {
+			select {
+			case room <- struct{}{}:
+			default:
+				if w.Flush() != nil {
+					return
+				}
+				if p.breath > 0 {
+					<-time.After(p.breath) // a client that has other things to do
+				}
+				select {
+				case room <- struct{}{}:
+				case <-p.end:
+					return
+				}
+			}
+			key := fmt.Sprint(p.prefix, i)
+			fmt.Fprintf(w, "set %s 0 0 %d\r\n%s\r\n", key, len(key), key)
+		}
+	})
+	p.done.Go(func() { // the reader
+		defer c.Close()
+		for {
+			line, err := c.r.ReadString('\n')
+			if err != nil {
+				p.quit()
+				return
+			}
+			if line != "STORED\r\n" {
+				p.odd = line
+				p.quit()
+				return
+			}
+			p.acked.Add(1)
+			select {
+			case <-room:
+			case <-p.end:
+			}
+		}
+	})
+	go func() {
+		<-p.end
+		_ = c.SetReadDeadline(time.Now().Add(time.Second)) // replies that are on their way count
+		if t, ok := c.Conn.(*net.TCPConn); ok {
+			_ = t.CloseWrite()
+		}
+	}()
+}
+
+var quitting sync.Mutex
+
+// quit ends the pipeline; more than once is no harm.
+func (p *pipeline) quit() {
+	quitting.Lock()
+	defer quitting.Unlock()
+	select {
+	case <-p.end:
+	default:
+		close(p.end)
+	}
+}
+
+// keys are the keys whose sets were acknowledged.
+func (p *pipeline) keys() []string { return keys(p.prefix, int(p.acked.Load())) }
+
+// lacks counts which keys a node does not hold as they were set.
+func (n *node) lacks(all []string) (lost []string) {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	got := c.contents(all)
+	for _, k := range all {
+		if _, value, _ := strings.Cut(got[k], "/0/"); value != k {
+			lost = append(lost, k)
+		}
+	}
+	return lost
+}
+
+func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
+	rounds := 6
+	if testing.Short() || raceEnabled {
+		rounds = 3
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	for round := range rounds {
+		leaver, stayer := a, b
+		if round%2 == 1 {
+			leaver, stayer = b, a
+		}
+		drainRound(t, r, round, leaver, stayer)
+	}
+}
+
+// drainRound stops one node by plan while clients pipeline sets on both, and
+// starts it again while they go on on the other.
+func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node) {
+	var leaving, staying []*pipeline
+	for i := range 3 {
+		leaving = append(leaving, &pipeline{node: leaver, prefix: fmt.Sprintf("leaver-%d-%d-", round, i)})
+		staying = append(staying, &pipeline{node: stayer, prefix: fmt.Sprintf("stayer-%d-%d-", round, i), breath: 5 * time.Millisecond})
+	}
+	all := append(append([]*pipeline(nil), leaving...), staying...)
+	for _, p := range all {
+		p.start(1 + r.IntN(100))
+	}
+	moment := int64(1000 + r.IntN(20000))
+	eventually(t, "sets are acknowledged", func() bool { return sum(leaving) >= moment })
+	if code := leaver.stop(); code != 0 {
+		t.Fatalf("round %d: exit status %d", round, code)
+	}
+	for _, p := range leaving {
+		p.done.Wait()
+	}
+	var acked []string
+	for _, p := range leaving {
+		acked = append(acked, p.keys()...)
+	}
+	if lost := stayer.lacks(acked); len(lost) > 0 {
+		t.Fatalf("round %d: %d of %d acknowledged sets are not on the peer: %.5q", round, len(lost), len(acked), lost)
+	}
+
+	before := sum(staying)
+	eventually(t, "the other node serves on", func() bool { return sum(staying) > before })
+	for _, p := range staying {
+		acked = append(acked, p.keys()...)
+	}
+	leaver.start()
+	leaver.waitServing() // it serves: so it has caught up
+	if lost := leaver.lacks(acked); len(lost) > 0 {
+		t.Fatalf("round %d: the restarted node serves without %d of %d keys: %.5q", round, len(lost), len(acked), lost)
+	}
+	acked = acked[:0]
+	for _, p := range all {
+		p.quit()
+		p.done.Wait()
+		acked = append(acked, p.keys()...)
+		if p.odd != "" {
+			t.Errorf("round %d: %s: reply %q", round, p.prefix, p.odd)
+		}
+	}
+	waitEqual(leaver, stayer, acked)
+	if lost := leaver.lacks(acked); len(lost) > 0 {
+		t.Fatalf("round %d: %d of %d keys are lost: %.5q", round, len(lost), len(acked), lost)
+	}
+	t.Logf("round %d: %d sets on node %s, %d on node %s, none lost", round, sum(leaving), leaver.name, sum(staying), stayer.name)
+	for _, n := range []*node{leaver, stayer} {
+		c := n.dial()
+		if got := c.do("flush_all"); got != "OK" { // room for the next round
+			t.Fatal(got)
+		}
+		c.Close()
+	}
+}
+
+func sum(all []*pipeline) (n int64) {
+	for _, p := range all {
+		n += p.acked.Load()
+	}
+	return n
+}
+
+// A node whose peer cannot be reached gives up in the end, and says what it costs.
+func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
+	a, b, link := newRelayedPair(t, "--drain-timeout", "2s")
+	startAll(a, b)
+	waitLinked(a, b)
+	a.load(keys("arrived", 50), func(int) string { return "x" })
+	waitEqual(a, b, keys("arrived", 50))
+	eventually(t, "all is acknowledged", func() bool { return a.stat("repl_unacked") == "0" })
+	link.pause()
+	a.load(keys("stuck", 1000), func(int) string { return "x" })
+	if code := a.stop(); code != 3 {
+		t.Errorf("exit status %d, want 3", code)
+	}
+	if !a.logged("1000 items are not on the peer") {
+		t.Errorf("the log does not say that 1000 items are lost:\n%s", a.log.tail(1000))
+	}
+	if !b.serving() {
+		t.Error("the other node does not serve")
+	}
+	link.cut() // whatever was on the wire is gone with it
+	if lost := b.lacks([]string{"stuck0"}); len(lost) == 0 {
+		t.Error("the pause of the relay was none: the test shows nothing")
+	}
+}
+
+func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
+	a, b, link := newRelayedPair(t, "--drain-timeout", "1h")
+	startAll(a, b)
+	waitLinked(a, b)
+	link.pause()
+	a.load(keys("stuck", 10), func(int) string { return "x" })
+	a.signal(syscall.SIGTERM)
+	a.waitLog("draining")
+	eventually(t, "the client port is closed", func() bool { return !a.serving() })
+	if !a.running() {
+		t.Fatalf("it did not wait for its peer: status %d", a.code)
+	}
+	if code := a.stop(); code != 3 {
+		t.Errorf("exit status %d, want 3", code)
+	}
+	if !a.logged("second signal") {
+		t.Errorf("the log does not say why:\n%s", a.log.tail(1000))
+	}
+}

@@ -298,6 +298,14 @@ func (a *arena) release(h handle, n int) {
 
 func (a *arena) runPages(n int) int { return (n + 1<<a.shift + pageBytes - 1) / pageBytes }
 
+// cost returns what an item of n bytes takes from the limit when it has to be made room for.
+func (a *arena) cost(n int) int64 {
+	if n = a.round(n); n > a.maxSmall {
+		return int64(a.runPages(n)) * pageBytes
+	}
+	return int64(a.segBytes)
+}
+
 func (a *arena) allocRunLocked(n int, part uint8) handle {
 	pages := a.runPages(n)
 	if !a.commitLocked(int64(pages) * pageBytes) {

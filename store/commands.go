@@ -7,18 +7,24 @@ import "strconv"
 func (s *Store) Do(nowMillis int64, r *Request) Result {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(r.Key)
-	for {
+	for range maxAttempts {
 		p.mu.Lock()
 		res, done := p.do(tag, nowMillis, r)
+		short := p.short
 		p.mu.Unlock()
 		if done {
 			return res
 		}
-		if !s.reclaim(nowMillis, ItemBytes(len(r.Key), len(r.Value))) {
-			return p.refuse(tag, nowMillis, r)
+		if !s.reclaim(nowMillis, short) {
+			break
 		}
 	}
+	return p.refuse(tag, nowMillis, r)
 }
+
+// maxAttempts bounds how often a writer reclaims memory that others then take
+// before it: with ten thousand writers at once the last one may be told so.
+const maxAttempts = 1000
 
 // refuse answers a request that no memory can be had for. A set that fails must
 // not leave the older value to be read.
@@ -290,7 +296,7 @@ func (s *Store) GetAndTouch(nowMillis int64, key []byte, expires int64, dst []by
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(key)
 	before := len(dst)
-	for {
+	for range maxAttempts {
 		p.mu.Lock()
 		h, hd := p.present(tag, key, nowMillis)
 		if hd == nil {
@@ -309,15 +315,17 @@ func (s *Store) GetAndTouch(nowMillis int64, key []byte, expires int64, dst []by
 			p.stats.GetHits++
 			p.stats.TouchHits++
 		}
+		short := p.short
 		p.mu.Unlock()
 		if ok {
 			return dst, true
 		}
-		if !s.reclaim(nowMillis, ItemBytes(len(key), 0)) {
-			p.refuse(tag, nowMillis, &Request{Op: OpDelete, Key: key})
-			return dst, true
+		if !s.reclaim(nowMillis, short) {
+			break
 		}
 	}
+	p.refuse(tag, nowMillis, &Request{Op: OpDelete, Key: key})
+	return dst, true
 }
 
 func (p *partition) render(hd *header, dst []byte, render Render) []byte {

@@ -78,6 +78,23 @@ func TestMemory_OverwritesWithOtherSizesStayBounded(t *testing.T) {
 	}
 }
 
+func TestMemory_OneCrowdedPartitionGrowsItsIndex(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 3 << 20}) // segments of 64 KiB, an index beyond that
+	for i, n := 0, 0; n < 60_000; i++ {
+		k := "k" + strconv.Itoa(i)
+		if PartitionOf([]byte(k)) != 7 {
+			continue
+		}
+		n++
+		if r := s.set(testNow, k, "v"); r.Status != Stored {
+			t.Fatalf("item %d: status %d", n, r.Status)
+		}
+	}
+	if st := s.Stats(); st.Evictions == 0 || st.Items < 20_000 {
+		t.Errorf("%d items, %d evictions", st.Items, st.Evictions)
+	}
+}
+
 func TestEviction_SparesWhatIsRead(t *testing.T) {
 	s := newTestStore(t, Config{MemoryBytes: 16 << 20})
 	value := string(make([]byte, 100))

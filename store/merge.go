@@ -19,8 +19,9 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 	for i := range recs {
 		r := &recs[i]
 		for !p.merge(r, nowMillis) {
+			short := p.short
 			p.mu.Unlock()
-			ok := s.reclaim(nowMillis, ItemBytes(len(r.Key), len(r.Value)))
+			ok := s.reclaim(nowMillis, short)
 			p.mu.Lock()
 			if !ok {
 				p.stats.ApplyNoMemory++

@@ -22,6 +22,7 @@ type partition struct {
 	grave    grave
 	cleanMax uint64 // highest version ever removed here without a local trace
 
+	short int64  // bytes that the last put found missing
 	view  View   // what Get hands to Render: here, so that it costs no allocation
 	rec   Record // what Collect hands to emit, likewise
 	stats partStats
@@ -80,8 +81,9 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		if old == 0 && !p.idx.room() && !p.growIndex() {
 			return 0
 		}
-		h = a.alloc(headerBytes+len(c.key)+valLen, p.id, c.cleaner)
-		if h == 0 {
+		n := headerBytes + len(c.key) + valLen
+		if h = a.alloc(n, p.id, c.cleaner); h == 0 {
+			p.short = a.cost(n)
 			return 0
 		}
 	}
@@ -246,6 +248,7 @@ func (p *partition) growIndex() bool {
 	for n := p.idx.grown(); ; n += n / 4 {
 		t, ok := p.s.newTable(n)
 		if !ok {
+			p.short = tableBytes(n) + tablePage
 			return false
 		}
 		if x := newIndex(t); p.idx.moveTo(&x) {

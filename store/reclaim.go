@@ -1,14 +1,14 @@
 package store
 
-// reclaim makes room for an item of n bytes: it cleans segments that are mostly
+// reclaim makes room for n bytes: it cleans segments that are mostly
 // dead, or lets the hand pass over the oldest one and evicts there. It returns
 // false when nothing can be had. The caller holds no lock: the cleaner takes one
 // partition lock at a time and waits for it, which cannot deadlock.
-func (s *Store) reclaim(nowMillis int64, n int) bool {
+func (s *Store) reclaim(nowMillis, n int64) bool {
 	s.reclaimMu.Lock()
 	defer s.reclaimMu.Unlock()
 	a := s.arena
-	need := int64(max(a.segBytes, a.runPages(a.round(n))*pageBytes)) + pageBytes
+	need := max(int64(a.segBytes), n)
 	s.reclaimRuns.Add(1)
 	for tries := 0; ; tries++ {
 		v, compact := a.victim(need, s.cfg.NoEviction)
@@ -206,6 +206,6 @@ func (s *Store) cleanRun(nowMillis int64, id int32) {
 	case spare:
 		a.at(h).bits--
 	default:
-		p.evict(h)
+		p.cleanItem(h, nowMillis, false, false)
 	}
 }

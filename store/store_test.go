@@ -137,7 +137,11 @@ func randomRequest(rng *rand.Rand, keys int, m reference, now int64) *Request {
 }
 
 func TestDo_AgreesWithAPlainMap(t *testing.T) {
-	for seed := range uint64(12) {
+	seeds := uint64(6)
+	if raceEnabled {
+		seeds = 2
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			s := newTestStore(t, Config{MemoryBytes: 64 << 20, Replicated: seed%2 == 0})

@@ -102,25 +102,27 @@ func (s *Session) sendGrave(part int, g store.Grave, b store.BulkStart, now int6
 }
 
 // pumpBarrier sends BARRIER, once: bulk and graves are done, and the live cursors
-// have passed the tails as they were at the first such moment.
+// have passed the tails as they were at such a moment.
+//
+// The tails are noted twice. An item that an earlier session had sent moves to the
+// tail when it changes, and so out of the first note's reach, with the peer still
+// at the state before it. Once the cursors have passed the first note, whatever
+// has not been sent keeps its place: nothing escapes the second one.
 func (s *Session) pumpBarrier(now int64) {
 	tx := s.tx
 	if tx.barrier {
 		return
 	}
 	if !tx.bulk.empty() || !tx.graves.empty() {
-		tx.marked = false // a walk that began again has to end first
+		tx.notes = 0 // a walk that began again has to end first
 		return
 	}
-	if !tx.marked {
-		tx.marked, tx.behind = true, partSet{}
-		for part := range store.Partitions {
-			tx.tails[part] = s.cfg.Store.Tail(part)
-			if s.cfg.Store.SentCursor(part).B < tx.tails[part] {
-				tx.behind.add(part)
-				tx.live.add(part)
-			}
+	for tx.notes < 2 {
+		if tx.notes > 0 && !tx.behind.empty() {
+			return
 		}
+		tx.notes++
+		s.noteTails()
 	}
 	if !tx.behind.empty() {
 		return
@@ -131,6 +133,20 @@ func (s *Session) pumpBarrier(now int64) {
 	s.fly(flight{}, start, laneOther, now)
 	tx.barrier = true
 	s.streamIfDone()
+}
+
+// noteTails looks at every partition's newest change, and which of them are still
+// to be sent.
+func (s *Session) noteTails() {
+	tx := s.tx
+	tx.behind = partSet{}
+	for part := range store.Partitions {
+		tx.tails[part] = s.cfg.Store.Tail(part)
+		if s.cfg.Store.SentCursor(part).B < tx.tails[part] {
+			tx.behind.add(part)
+			tx.live.add(part)
+		}
+	}
 }
 
 func (s *Session) streamIfDone() {

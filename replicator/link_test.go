@@ -409,3 +409,11 @@ func TestNew_NoPeerIsReadyAtOnce(t *testing.T) {
 		t.Fatal("not ready")
 	}
 }
+
+func (l *logLines) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), "\n")
+}
+
+func testLogger(l *logLines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -29,7 +29,7 @@ type sender struct {
 	pingID, pings uint64
 	pingAt        int64
 
-	marked  bool    // the tails have been noted
+	notes   int     // how often the tails have been noted for BARRIER
 	behind  partSet // partitions whose live cursor has not passed its tail
 	tails   [store.Partitions]uint64
 	barrier bool // BARRIER has been sent

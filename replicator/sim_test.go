@@ -43,7 +43,7 @@ type simNode struct {
 	w       *wire.Writer
 	buf     []byte // read, not yet passed in
 	known   map[int]fact
-	marked  bool
+	notes   int
 	promise map[int]fact // what the BARRIER of this session will stand for
 }
 
@@ -117,7 +117,7 @@ func (m *sim) connect() {
 		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
 		n.s.OnConnect(m.now)
 		n.buf, m.net[i] = nil, nil
-		n.marked, n.promise = false, nil
+		n.notes, n.promise = 0, nil
 	}
 }
 
@@ -141,8 +141,8 @@ func (m *sim) pump(i int) bool {
 	}
 	n.w.Reset()
 	n.s.Pump(m.now, n.w)
-	if tx := n.s.tx; tx != nil && tx.marked != n.marked {
-		n.marked, n.promise = tx.marked, n.facts()
+	if tx := n.s.tx; tx != nil && tx.notes != n.notes {
+		n.notes, n.promise = tx.notes, n.facts()
 	}
 	if n.w.Len() == 0 {
 		return false

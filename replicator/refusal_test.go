@@ -1,0 +1,375 @@
+package replicator
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// TestLink_RefusesWhoDoesNotFit: both nodes keep serving alone and say why.
+func TestLink_RefusesWhoDoesNotFit(t *testing.T) {
+	tests := []struct {
+		name, cause string
+		change      func(i int, c *Config)
+	}{
+		{"secret", "AUTH", func(i int, c *Config) { c.Secret = []byte{byte(i)} }},
+		{"no secret on one side", "AUTH", func(i int, c *Config) {
+			if i == 1 {
+				c.Secret = nil
+			}
+		}},
+		{"cluster", "CLUSTER", func(i int, c *Config) { c.Cluster = string(rune('a' + i)) }},
+		{"pin", "PEER_TAKEN", func(i int, c *Config) { c.PinPeerID = store.ID{77} }},
+		{"clock", "CLOCK", func(i int, c *Config) {
+			if i == 1 {
+				c.Now = func() int64 { return now() + 25*60*60*1000 }
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := startPair(t, func(i int, c *Config) {
+				c.PeerWait = 100 * time.Millisecond
+				tt.change(i, c)
+			})
+			a.set("k", "of a")
+			eventually(t, "refused on both", func() bool { return a.refused(tt.cause) > 0 && b.refused(tt.cause) > 0 })
+			eventually(t, "serving alone", func() bool { return a.isReady() && b.isReady() })
+			if a.linked() || b.linked() || b.get("k") != "" || !a.log.has("cause="+tt.cause) {
+				t.Fatalf("linked, or not said")
+			}
+			if q := a.l.Stats().Qualifier; q != "alone" {
+				t.Fatalf("qualifier %q", q)
+			}
+		})
+	}
+}
+
+func TestLink_TwoHistoriesAreNotMerged(t *testing.T) {
+	stores := []*store.Store{newTestStore(t), newTestStore(t)}
+	for i, st := range stores {
+		n := &testNode{t: t, st: st}
+		n.set("k", "old")
+		st.Attach(store.ID{0xee, byte(i)}, &store.State{}, false) // it had another peer once
+		st.Detach()
+	}
+	a, b := startPair(t, func(i int, c *Config) {
+		c.Store.Close()
+		c.Store = stores[i]
+		c.PeerWait = 100 * time.Millisecond
+	})
+	eventually(t, "refused", func() bool { return a.refused("HISTORY") > 0 && b.refused("HISTORY") > 0 })
+	eventually(t, "serving", func() bool { return a.isReady() && b.isReady() })
+	if !a.log.has("restart the node that shall join empty") {
+		t.Fatal("the log does not say what to do")
+	}
+}
+
+// TestLink_PeerAddressIsThisNode: a VIP that leads back is refused and retried,
+// and when it moves to the peer the pair links.
+func TestLink_PeerAddressIsThisNode(t *testing.T) {
+	la, lb := listen(t), listen(t)
+	var target atomic.Value
+	target.Store(la.Addr().String())
+	a := startNode(t, 1, la, "vip:1", func(c *Config) {
+		c.Resolve = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+		c.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", target.Load().(string))
+		}
+	})
+	eventually(t, "met itself, twice", func() bool { return a.refused("SELF") >= 4 })
+	if a.linked() {
+		t.Fatal("linked with itself")
+	}
+	b := startNode(t, 2, lb, "", nil)
+	target.Store(lb.Addr().String())
+	waitLinked(t, a, b)
+}
+
+// TestLink_ThirdNodeIsRefused: one peer at a time, whichever id is smaller.
+func TestLink_ThirdNodeIsRefused(t *testing.T) {
+	for _, id := range []byte{0, 3} { // below and above the pair
+		a, b := startPair(t, nil)
+		waitLinked(t, a, b)
+		c := startNode(t, id, nil, a.l.Addr().String(), func(c *Config) {
+			c.NodeID = store.ID{id, 9}
+			c.PeerWait = 100 * time.Millisecond
+		})
+		eventually(t, "refused", func() bool { return c.refused("PEER_TAKEN") >= 3 })
+		a.set("k", "v")
+		eventually(t, "b still hears a", func() bool { return b.get("k") == "v" })
+		if c.linked() || c.get("k") != "" || a.l.Stats().Sessions != 1 {
+			t.Fatalf("the pair was disturbed: %d sessions", a.l.Stats().Sessions)
+		}
+		// When its peer has gone, the other one takes its place, with a warning.
+		b.stop()
+		eventually(t, "c is the peer now", func() bool { return c.linked() && c.get("k") == "v" })
+		if !a.log.has("another node takes the place of the last peer") || a.l.Stats().Replaced != 1 {
+			t.Fatal("the replacement was not said")
+		}
+		c.stop()
+		a.stop()
+	}
+}
+
+// relay passes bytes between a dialler and a target, until it is told to lose
+// one side.
+type relay struct {
+	ln     net.Listener
+	target string
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	pairs  [][2]net.Conn // dialler's side, target's side
+}
+
+func startRelay(t testing.TB, target string) *relay {
+	r := &relay{ln: listen(t), target: target}
+	r.wg.Go(func() {
+		for {
+			in, err := r.ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			r.mu.Lock()
+			r.pairs = append(r.pairs, [2]net.Conn{in, out})
+			r.mu.Unlock()
+			r.wg.Go(func() { _, _ = io.Copy(out, in) })
+			r.wg.Go(func() { _, _ = io.Copy(in, out) })
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *relay) stop() {
+	_ = r.ln.Close()
+	r.mu.Lock()
+	for _, p := range r.pairs {
+		_ = p[0].Close()
+		_ = p[1].Close()
+	}
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// halfOpen closes the dialler's side only: the target sees silence.
+func (r *relay) halfOpen() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = r.pairs[len(r.pairs)-1][0].Close()
+}
+
+// TestLink_HalfOpenConnectionIsReplaced: the peer lost the connection, this node
+// has not noticed; the peer's new one must win, whichever node elects.
+func TestLink_HalfOpenConnectionIsReplaced(t *testing.T) {
+	for _, ids := range [][2]byte{{1, 2}, {2, 1}} {
+		la := listen(t)
+		a := startNode(t, ids[0], la, "", nil)
+		r := startRelay(t, la.Addr().String())
+		b := startNode(t, ids[1], nil, r.ln.Addr().String(), nil)
+		waitLinked(t, a, b)
+		for round := range 5 {
+			before := b.l.Stats().Sessions
+			r.halfOpen()
+			eventually(t, "a new session", func() bool { return b.l.Stats().Sessions > before && b.linked() && a.linked() })
+			key := string(rune('a' + round))
+			a.set(key, "v")
+			eventually(t, "data on b", func() bool { return b.get(key) == "v" })
+		}
+		if n := a.refused("DUPLICATE"); n != 0 {
+			t.Errorf("ids %v: the true connection was called a duplicate %d times", ids, n)
+		}
+		b.stop()
+		a.stop()
+		r.stop()
+	}
+}
+
+// stranger opens a connection to n and sends p.
+func stranger(t testing.TB, n *testNode, p []byte) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", n.l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Write(p)
+	return c
+}
+
+// TestLink_StrangersCostNothing: a thousand half-open handshakes, claimed lengths
+// of 4 GiB and random bytes; the pair links through them undisturbed.
+func TestLink_StrangersCostNothing(t *testing.T) {
+	la, lb := listen(t), listen(t)
+	a := startNode(t, 1, la, "", nil)
+	r := rand.New(rand.NewPCG(1, 1))
+	noise := make([]byte, 4096)
+	for i := range noise {
+		noise[i] = byte(r.Uint32())
+	}
+	half := wire.NewWriter()
+	half.Hello(&wire.Hello{ProtoMin: 1, ProtoMax: 1, Cluster: "test", NodeID: store.ID{9}, Inc: store.ID{9}, Partitions: store.Partitions})
+	bombs := [][]byte{
+		{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
+		noise,
+		append(binary.BigEndian.AppendUint32(nil, wire.MaxHandshakeBytes), 1, 2, 3, 4, 5),
+		{0, 0},
+		half.Bytes(),
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	conns := make([]net.Conn, 0, 1000)
+	for i := range cap(conns) {
+		conns = append(conns, stranger(t, a, bombs[i%len(bombs)]))
+	}
+	eventually(t, "nearly all sent away", func() bool {
+		var sum uint64
+		for _, n := range a.l.Stats().Refused {
+			sum += n
+		}
+		return sum >= 1000-maxStrangers
+	})
+	for _, c := range conns[:len(conns)-maxStrangers] { // this end costs memory too
+		_ = c.Close()
+	}
+	conns = append([]net.Conn(nil), conns[len(conns)-maxStrangers:]...)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("heap grew by %d bytes, stacks by %d", grown, int64(after.StackInuse)-int64(before.StackInuse))
+	if grown > 1<<20 {
+		t.Errorf("strangers cost %d bytes", grown)
+	}
+	b := startNode(t, 2, lb, la.Addr().String(), nil)
+	waitLinked(t, a, b)
+	a.l.mu.Lock()
+	n := len(a.l.strangers)
+	a.l.mu.Unlock()
+	if n > maxStrangers {
+		t.Errorf("%d strangers at once", n)
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+// TestLink_StrangersKeepComing: the peer links while somebody opens connections
+// without pause.
+func TestLink_StrangersKeepComing(t *testing.T) {
+	la, lb := listen(t), listen(t)
+	a := startNode(t, 1, la, "", nil)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var conns []net.Conn
+		for {
+			select {
+			case <-stop:
+				for _, c := range conns {
+					_ = c.Close()
+				}
+				return
+			default:
+			}
+			if c, err := net.Dial("tcp", la.Addr().String()); err == nil {
+				conns = append(conns, c)
+			}
+			if len(conns) > 200 {
+				_ = conns[0].Close()
+				conns = conns[1:]
+			}
+		}
+	})
+	b := startNode(t, 2, lb, la.Addr().String(), nil)
+	waitLinked(t, a, b)
+	close(stop)
+	wg.Wait()
+	if s := b.l.Stats().Sessions; s != 1 {
+		t.Errorf("the link needed %d sessions", s)
+	}
+}
+
+// TestLink_ReplayedProofIsRefused: the bytes of a true handshake are worth nothing
+// on another connection.
+func TestLink_ReplayedProofIsRefused(t *testing.T) {
+	la := listen(t)
+	var recorded []byte
+	var mu sync.Mutex
+	a := startNode(t, 1, la, "", nil)
+	b := startNode(t, 2, nil, la.Addr().String(), func(c *Config) {
+		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			var d net.Dialer
+			nc, err := d.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			return &recorder{Conn: nc, mu: &mu, to: &recorded}, nil
+		}
+	})
+	waitLinked(t, a, b)
+	b.stop()
+	eventually(t, "link down", func() bool { return !a.linked() })
+	mu.Lock()
+	replay := append([]byte(nil), recorded...)
+	mu.Unlock()
+	c := stranger(t, a, replay)
+	eventually(t, "refused", func() bool { return a.refused("BADFRAME")+a.refused("AUTH") > 0 })
+	_ = c.Close()
+	if a.l.Stats().Sessions != 1 {
+		t.Fatal("a replayed handshake became a session")
+	}
+}
+
+type recorder struct {
+	net.Conn
+	mu *sync.Mutex
+	to *[]byte
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	*r.to = append(*r.to, p...)
+	r.mu.Unlock()
+	return r.Conn.Write(p)
+}
+
+func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
+	var r refusals
+	lines := &logLines{}
+	log := testLogger(lines)
+	for i := range 100 {
+		r.note(log, 0, int64(i), "AUTH", "AUTHin", "connection refused")
+	}
+	r.note(log, 0, sayEveryMillis, "AUTH", "AUTHin", "connection refused")
+	counts, last := r.counts()
+	if counts["AUTH"] != 101 || last != "connection refused" || lines.count() != 2 || !lines.has("repeated=99") {
+		t.Fatalf("counts %v, last %q, %d lines", counts, last, lines.count())
+	}
+}
+
+func TestWord_NamesEveryCause(t *testing.T) {
+	for want, err := range map[string]error{
+		"AUTH": &End{Code: wire.ByeAuth}, "SILENT": &End{Text: "x"}, "CLOSED": io.EOF, "LOST": errors.New("x"),
+	} {
+		if got := word(err); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
+	}
+}

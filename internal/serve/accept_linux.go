@@ -46,7 +46,7 @@ func startLoops(s *Server, socks []boundSocket) (err error) {
 		ls.loops = append(ls.loops, l)
 	}
 	for i, fd := range ls.fds {
-		if err := ls.pol.add(fd, int32(i), 0, listenerEvents); err != nil {
+		if err := ls.pol.add(fd, int32(i), listenerEvents); err != nil {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
 	}

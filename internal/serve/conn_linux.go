@@ -15,9 +15,8 @@ type conn struct {
 	need int    // bytes of input the handler waits for; 0: any
 	left int    // draining: bytes that had arrived when the drain began and are not read yet
 
-	fd         int32 // -1 once closed
-	slot       int32
-	generation int32 // tells this conn's events from those of the one before it in the slot
+	fd   int32 // -1 once closed
+	slot int32 // place in the loop's slots, and token of its events
 
 	readable bool // the kernel may have input
 	ended    bool // the client has sent FIN: read until the end

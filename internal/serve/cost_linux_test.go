@@ -114,6 +114,7 @@ func TestCost_IdleConn(t *testing.T) {
 			c.ask([]byte("get\r\n"))
 		}
 		each := (int64(heap()) - int64(before)) / n
+		runtime.KeepAlive(clients)
 		limit := int64(512)
 		if w.s.cfg.Portable {
 			limit = 1024 + idleReadBytes

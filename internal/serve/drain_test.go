@@ -131,6 +131,33 @@ func TestDrain_AnswersWhatHasArrivedAndNothingHalf(t *testing.T) {
 	})
 }
 
+func TestDrain_InputThatCrossesTheFINDoesNotResetTheConn(t *testing.T) {
+	inside, pass := make(chan struct{}), make(chan struct{})
+	engines(t, func(c *Config) {
+		c.Threads = 1
+		make := c.NewConn
+		c.NewConn = func() Handler { return &gated{*make().(*toy), inside, pass} }
+	}, func(t *testing.T, w *world) {
+		c := w.dial()
+		c.send("hold\r\n")
+		<-inside
+		c.send("hold\r\necho fine\r\n")
+		drained := make(chan struct{})
+		go func() { w.s.Drain(patience); close(drained) }()
+		until(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
+		pass <- struct{}{}
+		<-inside // by now the drain has noted what had arrived
+		c.send("echo late\r\n")
+		pass <- struct{}{}
+		c.want("fine")
+		if rest, err := io.ReadAll(c.r); err != nil || len(rest) != 0 && string(rest) != "late\r\n" {
+			t.Errorf("got %q, %v", rest, err)
+		}
+		c.Close()
+		<-drained
+	})
+}
+
 func TestDrain_SlowReaderGetsItsRepliesAndDeafOneIsCut(t *testing.T) {
 	engines(t, nil, func(t *testing.T, w *world) {
 		const size = 16 << 20
@@ -164,20 +191,29 @@ func TestDrain_SlowReaderGetsItsRepliesAndDeafOneIsCut(t *testing.T) {
 	})
 }
 
-func TestDrain_ClientThatNeverStopsSendingDoesNotHoldIt(t *testing.T) {
+func TestDrain_ClientThatKeepsSendingDoesNotHoldItAndSeesFIN(t *testing.T) {
 	engines(t, nil, func(t *testing.T, w *world) {
 		c := w.dial()
-		c.send("get\r\n")
-		c.want("END")
-		go func() { _, _ = io.Copy(io.Discard, c.r) }()
-		sent := make(chan struct{})
-		go func() { defer close(sent); _, _ = io.Copy(c, endless{}) }()
-		until(t, "it sends", func() bool { return w.s.Stats().BytesRead > 1<<20 })
+		var sender sync.WaitGroup
+		sender.Go(func() { _, _ = io.Copy(c, endless{}) })
+		until(t, "it sends", func() bool {
+			_, _ = c.r.Discard(c.r.Buffered() + 1)
+			return w.s.Stats().BytesRead > 1<<20
+		})
+		readToEnd := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, c.r)
+			readToEnd <- err // nil stands for FIN; RST is an error
+			_ = c.CloseWrite()
+		}()
 		w.s.Drain(patience)
 		if w.s.Stats().CurrConns != 0 {
 			t.Error("the conn is still there")
 		}
-		<-sent
+		if err := <-readToEnd; err != nil {
+			t.Error(err)
+		}
+		sender.Wait()
 	})
 }
 

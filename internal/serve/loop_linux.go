@@ -77,7 +77,7 @@ func (l *loop) run() {
 				l.adopt()
 				continue
 			}
-			if c := l.slots[ev.Fd]; c.fd >= 0 && c.generation == ev.Pad {
+			if c := l.slots[ev.Fd]; c.fd >= 0 {
 				c.happened(ev.Events)
 				l.serve(c)
 			}
@@ -165,7 +165,6 @@ func (l *loop) adopt() {
 		if n := len(l.freed); n > 0 {
 			c.slot = l.freed[n-1]
 			l.freed = l.freed[:n-1]
-			c.generation = l.slots[c.slot].generation + 1
 			l.slots[c.slot] = c
 		} else {
 			c.slot = int32(len(l.slots))
@@ -177,7 +176,7 @@ func (l *loop) adopt() {
 	l.mu.Unlock()
 	for _, c := range fresh {
 		// Edge-triggered and never changed again: a conn costs no epoll_ctl in its life but this one.
-		err := l.pol.add(int(c.fd), c.slot, c.generation, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+		err := l.pol.add(int(c.fd), c.slot, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 		if err != nil {
 			l.s.cfg.Log.Error("serve: conn not watched", "err", err)
 			l.close(c)
@@ -185,7 +184,8 @@ func (l *loop) adopt() {
 	}
 }
 
-// close ends c at once. The slot keeps a gravestone, so that events already collected for it find nobody.
+// close ends c at once. Its slot may be taken over in the same turn: a descriptor has at most one event in a turn, so none is
+// left for the conn that was there.
 func (l *loop) close(c *conn) {
 	if c.fd < 0 {
 		return

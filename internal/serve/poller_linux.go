@@ -49,7 +49,7 @@ func newPoller() (*poller, error) {
 	}
 	if err == nil {
 		// Edge-triggered: each write is an event, and nobody need read the counter.
-		err = p.add(p.wakefd, wakeToken, 0, unix.EPOLLIN|unix.EPOLLET)
+		err = p.add(p.wakefd, wakeToken, unix.EPOLLIN|unix.EPOLLET)
 	}
 	if err != nil {
 		p.close()
@@ -67,9 +67,9 @@ func (p *poller) close() {
 	p.file.Close()
 }
 
-// add watches fd; its events carry token and generation.
-func (p *poller) add(fd int, token, generation int32, events uint32) error {
-	ev := unix.EpollEvent{Events: events, Fd: token, Pad: generation}
+// add watches fd; its events carry token.
+func (p *poller) add(fd int, token int32, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: token}
 	return unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev)
 }
 

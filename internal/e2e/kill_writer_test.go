@@ -11,9 +11,11 @@ import (
 // writer is a client of one node. Its writes are numbered over its whole life;
 // each value is its name and the number.
 type writer struct {
-	node    *node
-	own     string // its name, and the prefix of its own keys
-	r       *rand.Rand
+	node *node
+	own  string // its name, and the prefix of its own keys
+	r    *rand.Rand
+	half int // of its own keys, in use: another one with each connection, so that
+	// what is lost with a node is not written over when it is back
 	sent    uint64
 	acked   map[string][]uint64 // writes of its own keys that were acknowledged in this round
 	settled map[string]uint64   // what its own keys held when both nodes last agreed
@@ -41,6 +43,7 @@ func (w *writer) write(end chan struct{}) {
 // end is closed or the node is gone.
 func (w *writer) bursts(c net.Conn, end chan struct{}) {
 	r, out := bufio.NewReader(c), bufio.NewWriter(c)
+	w.half = 1 - w.half
 	for {
 		select {
 		case <-end:
@@ -64,7 +67,7 @@ func (w *writer) bursts(c net.Conn, end chan struct{}) {
 				fmt.Fprintf(out, "set %s 0 0 %d\r\n%s\r\n", shared, len(value), value)
 				burst = append(burst, write{})
 			default:
-				key := fmt.Sprint(w.own, w.r.IntN(killOwn))
+				key := fmt.Sprint(w.own, 2*w.r.IntN(killOwn/2)+w.half)
 				fmt.Fprintf(out, "set %s 0 0 %d\r\n%s\r\n", key, len(value), value)
 				burst = append(burst, write{key, w.sent})
 			}

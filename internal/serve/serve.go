@@ -30,6 +30,8 @@ type Handler interface {
 	Process(nowMillis int64, in, out []byte) memproto.Result
 }
 
+var _ Handler = (*memproto.Conn)(nil)
+
 // Config says where and how to listen. It is copied; nothing in it may change after Bind.
 type Config struct {
 	Addresses        []string       // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose

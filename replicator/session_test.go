@@ -1,0 +1,426 @@
+package replicator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// newQuietSim is a pair that does nothing by itself, with the real limits.
+func newQuietSim(t testing.TB) *sim {
+	t.Helper()
+	m := newSim(t, 1, simPlan{keys: len(simKeys)})
+	for _, n := range m.n {
+		n.cfg.limits = limits{}
+		n.cfg.limits.fill()
+	}
+	t.Cleanup(m.close)
+	return m
+}
+
+// finish settles and checks.
+func (m *sim) finish() {
+	m.t.Helper()
+	m.settle()
+	m.check()
+}
+
+func (m *sim) del(i, k int) {
+	m.n[i].st.Do(m.now, &store.Request{Op: store.OpDelete, Key: simKey(k)})
+	v := m.n[i].st.State().Clock
+	m.learn(i, k, fact{v, v, true})
+}
+
+func TestSession_CrossingWritesConverge(t *testing.T) {
+	cross := map[string]func(m *sim){
+		"set/set":     func(m *sim) { m.set(0, 1, []byte("a")); m.set(1, 1, []byte("b")) },
+		"set/delete":  func(m *sim) { m.set(0, 1, []byte("a")); m.del(1, 1) },
+		"delete/set":  func(m *sim) { m.del(0, 1); m.set(1, 1, []byte("b")) },
+		"set/flush":   func(m *sim) { m.set(0, 1, []byte("a")); m.n[1].st.Flush(m.now) },
+		"flush/set":   func(m *sim) { m.n[0].st.Flush(m.now); m.set(1, 1, []byte("b")) },
+		"flush/flush": func(m *sim) { m.n[0].st.Flush(m.now); m.n[1].st.Flush(m.now) },
+	}
+	for name, f := range cross {
+		t.Run(name, func(t *testing.T) {
+			m := newQuietSim(t)
+			m.set(0, 1, []byte("before"))
+			m.heal()
+			f(m) // neither has heard of the other's
+			m.pump(0)
+			m.now += 150
+			m.pump(1)
+			m.finish()
+		})
+	}
+}
+
+func TestSession_FlushReachesThePeer(t *testing.T) {
+	m := newQuietSim(t)
+	m.set(0, 1, []byte("a"))
+	m.heal()
+	sent := m.n[1].meter.bytesOut[laneOther].Load()
+	m.now++
+	m.n[0].st.Flush(m.now)
+	m.finish()
+	if _, ok := m.n[1].items()[string(simKey(1))]; ok {
+		t.Fatal("node 1 still has the item")
+	}
+	if extra := m.n[1].meter.bytesOut[laneOther].Load() - sent; extra > 60 { // an ACK and a PONG
+		t.Errorf("node 1 sent %d bytes: the flush came back", extra)
+	}
+}
+
+func TestSession_DelayedFlushReachesThePeerAndIsCancelled(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	at := m.now + 5000
+	m.n[0].st.FlushAt(m.now, at)
+	m.finish()
+	if _, _, p := m.n[1].st.FlushState(); p.AtMillis != at {
+		t.Fatalf("node 1 has %+v pending", p)
+	}
+	m.set(1, 1, []byte("a"))
+	m.n[1].st.Flush(m.now + 1)
+	m.finish()
+	if _, _, p := m.n[0].st.FlushState(); p != (store.PendingFlush{}) {
+		t.Fatalf("node 0 still has %+v pending", p)
+	}
+}
+
+// TestSession_ResumeSendsOnlyTheDifference counts bytes after a cut during which
+// both sides were written.
+func TestSession_ResumeSendsOnlyTheDifference(t *testing.T) {
+	m := newQuietSim(t)
+	for k := range simKeys {
+		m.set(0, k, bytes.Repeat([]byte("v"), 1000))
+	}
+	m.heal()
+	m.lose(0)
+	m.deliver(1, 1) // node 1 sees the end as well
+	m.set(0, 1, []byte("new a"))
+	m.set(1, 2, []byte("new b"))
+	m.bytes = 0
+	m.connect()
+	m.finish()
+	// Two STATEs of some 1.5 KiB make most of it.
+	if m.bytes > 6000 {
+		t.Errorf("%d bytes travelled for two small items", m.bytes)
+	}
+	if got := m.n[0].meter.resumes.Load(); got != 1 {
+		t.Errorf("%d resumes", got)
+	}
+}
+
+// TestSession_CopyCutResumes breaks the copy off at 10, 50 and 90 %: the gate
+// stays shut, and what had arrived does not travel again.
+func TestSession_CopyCutResumes(t *testing.T) {
+	const items = 6000
+	m := newQuietSim(t)
+	for i := range items {
+		m.n[0].st.Do(m.now, &store.Request{Op: store.OpSet, Key: fmt.Appendf(nil, "copy:%d", i), Value: bytes.Repeat([]byte("v"), 100)})
+	}
+	m.n[0].cfg.limits.windowBytes = 64 << 10 // what is under way is lost with the link
+	m.connect()
+	for _, percent := range []uint64{10, 50, 90} {
+		for m.n[1].in.Report().ItemsDone < items*percent/100 {
+			m.now++
+			m.pump(0)
+			m.pump(1)
+			m.deliver(1, 10_000)
+			m.deliver(0, 10_000)
+		}
+		r := m.n[1].in.Report()
+		if m.n[1].s.BarrierReceived() || r.FinishedMillis != 0 || r.PartitionsOwed == 0 {
+			t.Fatalf("at %d %%: the copy counts as complete: %+v", percent, r)
+		}
+		m.lose(int(percent/10) % 2)
+		m.connect()
+	}
+	m.finish()
+	if got := len(m.n[1].items()); got != items {
+		t.Fatalf("%d items arrived", got)
+	}
+	sent := m.n[0].meter.itemsOut[store.Bulk].Load()
+	if sent > items*3/2 {
+		t.Errorf("%d items were sent for a copy of %d", sent, items)
+	}
+	if r := m.n[1].in.Report(); r.ItemsTotal != items || r.ItemsDone != items || r.FinishedMillis == 0 {
+		t.Errorf("report %+v", r)
+	}
+}
+
+// TestSession_BarrierWaitsForWhatMovedToTheTail: an item that an earlier session
+// sent in vain changes while its partition is on the way.
+func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	one := partKeys(simKey(0))
+	for _, k := range one {
+		m.set(0, k, []byte("first"))
+	}
+	m.pump(0) // sent, and lost
+	m.lose(0)
+	m.n[0].cfg.limits = limits{batchItems: 1, pumpBytes: 1, windowBytes: WindowBytes}
+	m.connect()
+	for m.n[0].s.tx == nil || m.n[0].s.tx.notes == 0 {
+		m.now++
+		m.pump(0)
+		m.pump(1)
+		m.deliver(0, 1<<20)
+		m.deliver(1, 1<<20)
+	}
+	last := one[len(one)-1]
+	m.set(0, last, []byte("second"))
+	for !m.n[1].s.BarrierReceived() {
+		m.now++
+		m.pump(0)
+		m.pump(1)
+		m.deliver(0, 1<<20)
+		m.deliver(1, 1<<20)
+	}
+	if _, ok := m.n[1].items()[string(simKey(last))]; !ok {
+		t.Fatal("the BARRIER came before the item")
+	}
+	m.finish()
+}
+
+// partKeys are the numbers of the keys that share a partition with key.
+func partKeys(key []byte) (numbers []int) {
+	for k := range simKeys {
+		if store.PartitionOf(simKey(k)) == store.PartitionOf(key) {
+			numbers = append(numbers, k)
+		}
+	}
+	return numbers
+}
+
+// TestSession_SlowPeerCostsAWindow: a peer that reads nothing.
+func TestSession_SlowPeerCostsAWindow(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	value := bytes.Repeat([]byte("v"), 10_000)
+	for i := range 1000 {
+		m.n[0].st.Do(m.now, &store.Request{Op: store.OpSet, Key: fmt.Appendf(nil, "slow:%d", i), Value: value})
+	}
+	n := m.n[0]
+	for range 1000 {
+		n.w.Reset()
+		n.s.Pump(m.now, n.w)
+	}
+	if got := n.s.tx.fly.bytes; got < WindowBytes || got > WindowBytes+batchBytes+2*len(value) {
+		t.Fatalf("%d bytes are under way", got)
+	}
+}
+
+// TestSession_BulkGetsItsShare: a copy goes on while clients write without pause.
+func TestSession_BulkGetsItsShare(t *testing.T) {
+	m := newQuietSim(t)
+	value := bytes.Repeat([]byte("v"), 1000)
+	write := func(prefix string, from, to int) {
+		for i := from; i < to; i++ {
+			m.n[0].st.Do(m.now, &store.Request{Op: store.OpSet, Key: fmt.Appendf(nil, "%s:%d", prefix, i), Value: value})
+		}
+	}
+	write("old", 0, 1500)
+	m.connect()
+	for i := 0; m.n[0].s.tx == nil || !m.n[0].s.tx.bulk.empty() || i == 0; i++ {
+		m.now++
+		if m.n[0].s.tx != nil {
+			write("new", i*100%800, i*100%800+100) // more than is sent meanwhile
+		}
+		m.pump(0)
+		m.pump(1)
+		m.deliver(1, 1<<20)
+		m.deliver(0, 1<<20)
+	}
+	live, bulk := m.n[0].meter.bytesOut[store.Live].Load(), m.n[0].meter.bytesOut[store.Bulk].Load()
+	if share := 100 * bulk / (live + bulk); share < 25 || live == 0 {
+		t.Fatalf("the bulk lane got %d %% (live %d, bulk %d bytes)", share, live, bulk)
+	}
+	m.finish()
+}
+
+func TestSession_FramesOfAnOldConnectionAreIgnored(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	m.set(0, 1, []byte("late"))
+	m.n[0].w.Reset()
+	m.n[0].s.Pump(m.now, m.n[0].w)
+	late := append([]byte(nil), m.n[0].w.Bytes()...)
+	old := m.n[1].s
+	m.lose(1)
+	body, _, err := wire.Split(late, old.FrameLimit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var end *End
+	if err := old.OnFrame(m.now, body); !errors.As(err, &end) {
+		t.Fatalf("taken: %v", err)
+	}
+	if len(m.n[1].items()) != 0 {
+		t.Fatal("applied")
+	}
+	m.heal()
+	m.check()
+}
+
+// TestSession_BrokenFramesEndIt: whatever a peer says out of place is an error of
+// its own and changes no data.
+func TestSession_BrokenFramesEndIt(t *testing.T) {
+	tests := map[string]func(w *wire.Writer, tx *sender){
+		"a number left out":    func(w *wire.Writer, tx *sender) { w.Barrier(wire.Barrier{N: tx.n + 2}) },
+		"a number twice":       func(w *wire.Writer, tx *sender) { w.Barrier(wire.Barrier{N: tx.n}) },
+		"an ACK of the future": func(w *wire.Writer, tx *sender) { w.Ack(wire.Ack{N: 1 << 40}) },
+		"HELLO again": func(w *wire.Writer, tx *sender) {
+			w.Hello(&wire.Hello{ProtoMin: 1, ProtoMax: 1, NodeID: store.ID{1}, Inc: store.ID{1}})
+		},
+		"STATE again": func(w *wire.Writer, tx *sender) { w.State(&wire.State{}) },
+		"a key of another partition": func(w *wire.Writer, tx *sender) {
+			w.BeginBatch(tx.n+1, 8, store.Live)
+			w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, Ever: 1 << 40})
+			w.EndBatch(1)
+		},
+	}
+	for name, f := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newQuietSim(t)
+			m.heal()
+			w := wire.NewWriter()
+			f(w, m.n[0].s.tx)
+			n := m.n[1]
+			body, _, err := wire.Split(w.Bytes(), n.s.FrameLimit())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var end *End
+			if err := n.s.OnFrame(m.now, body); !errors.As(err, &end) || end.Code != wire.ByeBadFrame || end.FromPeer {
+				t.Fatalf("got %v", err)
+			}
+			n.w.Reset()
+			n.s.Pump(m.now, n.w)
+			body, _, _ = wire.Split(n.w.Bytes(), n.s.FrameLimit())
+			if err := m.n[0].s.OnFrame(m.now, body); !errors.As(err, &end) || !end.FromPeer || end.Code != wire.ByeBadFrame {
+				t.Fatalf("the peer was told %v", err)
+			}
+			if len(n.items()) != 0 {
+				t.Fatal("applied")
+			}
+		})
+	}
+}
+
+func TestSession_UnknownSkippableFrameIsSkipped(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	if err := m.n[1].s.OnFrame(m.now, []byte{0x92, 0x40, 0x01}); err != nil {
+		t.Fatal(err)
+	}
+	m.finish()
+}
+
+func TestSession_SilenceEndsIt(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	s := m.n[0].s
+	m.now += 3_600_000 // this process was stopped for an hour: it has heard nothing, but not for an hour
+	if err := s.Tick(m.now); err != nil {
+		t.Fatalf("its own stop counts as the peer's silence: %v", err)
+	}
+	s.OnRead(m.now)
+	for ticks := int64(1); ; ticks++ {
+		m.now += tickMillis
+		err := s.Tick(m.now)
+		if silent := ticks * tickMillis; (err != nil) != (silent >= silenceMillis) {
+			t.Fatalf("after %d ms: %v", silent, err)
+		}
+		if err != nil {
+			break
+		}
+	}
+}
+
+func TestSession_HandshakeTakesNoLongerThan3s(t *testing.T) {
+	m := newQuietSim(t)
+	m.connect()
+	if err := m.n[0].s.Tick(m.now + helloMillis - 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.n[0].s.Tick(m.now + helloMillis); err == nil {
+		t.Fatal("goes on")
+	}
+}
+
+func TestSession_PingsAfter200msOfSilence(t *testing.T) {
+	m := newQuietSim(t)
+	m.heal()
+	s, before := m.n[0].s, m.n[0].s.tx.pings
+	m.now = s.lastSend + pingMillis - 1
+	m.pump(0)
+	if s.tx.pings != before {
+		t.Fatal("too early")
+	}
+	m.now++
+	m.pump(0)
+	if s.tx.pings != before+1 {
+		t.Fatal("no PING")
+	}
+	if rtt, _, ok := s.clock.best(); !ok || rtt < 0 {
+		t.Fatalf("round trip %d, %v", rtt, ok)
+	}
+}
+
+func TestOffset_BelievesTheShortestRoundTrip(t *testing.T) {
+	var o offset
+	if _, _, ok := o.best(); ok {
+		t.Fatal("measured before the first sample")
+	}
+	o.sample(1000, 1700, 1700, 1400) // slow one way
+	o.sample(2000, 2601, 2602, 2003)
+	o.sample(3000, 3900, 3900, 3800)
+	if rtt, ahead, ok := o.best(); !ok || rtt != 2 || ahead != 600 {
+		t.Fatalf("rtt %d, ahead %d", rtt, ahead)
+	}
+}
+
+// TestSession_StreamingAllocatesNothing holds the hot path: one item over the
+// link, applied and acknowledged.
+func TestSession_StreamingAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m := newQuietSim(t)
+	m.heal()
+	a, b := m.n[0], m.n[1]
+	key, value := simKey(3), bytes.Repeat([]byte("v"), 100)
+	r := store.Request{Op: store.OpSet, Key: key, Value: value}
+	pass := func(from, to *simNode) {
+		from.w.Reset()
+		from.s.Pump(m.now, from.w)
+		for p := from.w.Bytes(); len(p) > 0; {
+			body, n, err := wire.Split(p, to.s.FrameLimit())
+			if err != nil || n == 0 {
+				t.Fatal(n, err)
+			}
+			if err := to.s.OnFrame(m.now, body); err != nil {
+				t.Fatal(err)
+			}
+			p = p[n:]
+		}
+		to.s.OnIdle()
+	}
+	once := func() {
+		a.st.Do(m.now, &r)
+		pass(a, b)
+		pass(b, a)
+	}
+	once()
+	if n := testing.AllocsPerRun(500, once); n != 0 {
+		t.Errorf("%v allocations an item", n)
+	}
+	m.learn(0, 3, fact{a.st.State().Clock, a.st.State().Clock, false})
+	m.finish()
+}

@@ -16,7 +16,8 @@ func TestFlush_ReachesThePeer(t *testing.T) {
 		t.Run("peer down, on "+taker, func(t *testing.T) { t.Parallel(); flushWhilePeerIsDown(t, taker) })
 		t.Run("delayed, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayed(t, taker) })
 		t.Run("delayed, link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedWhileCut(t, taker) })
-		t.Run("delayed, killed before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker) })
+		t.Run("delayed, killed before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, false) })
+		t.Run("delayed, restarted before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, true) })
 	}
 }
 
@@ -169,8 +170,9 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 	p.bothEndWith("later")
 }
 
-// The node that took the flush dies before it is due; its peer knows of it.
-func flushDelayedKilled(t *testing.T, taker string) {
+// The node that took the flush dies before it is due. Its peer knows of it, and
+// tells it when it is back in time.
+func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	p := newFlushPair(t, taker)
 	p.flush(" 2", "")
 	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
@@ -178,6 +180,9 @@ func flushDelayedKilled(t *testing.T, taker string) {
 	p.taker.kill()
 	if n := p.peer.count(p.old); n != flushItems {
 		t.Logf("this machine is slow: the flush was due before the node died")
+	}
+	if !back {
+		p.holds(p.peer, p.old, 0)
 	}
 	p.taker.start()
 	p.taker.waitServing()

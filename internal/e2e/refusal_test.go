@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// Two nodes that do not fit together say why, and both serve alone.
+func TestRefusal_NodesThatDoNotFitServeAlone(t *testing.T) {
+	t.Parallel()
+	one, two := secretFile(t, "one"), secretFile(t, "two")
+	for _, c := range []struct {
+		name string
+		a, b []string
+		log  string
+	}{
+		{"cluster", []string{"--cluster", "sessions"}, []string{"--cluster", "pages"}, "CLUSTER"},
+		{"secret", []string{"--secret-file", one}, []string{"--secret-file", two}, "AUTH"},
+		{"one without a secret", []string{"--secret-file", one}, nil, "AUTH"},
+		{"pinned to another", []string{"--peer-id", strings.Repeat("ab", 16)}, nil, "PEER_TAKEN"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			network := newNet()
+			a := newNode(t, "a", network+".1", network+".2", append(c.a, "--peer-wait", "500ms")...)
+			b := newNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
+			startAll(a, b)
+			for _, n := range []*node{a, b} {
+				n.waitLog("level=WARN", c.log)
+				n.waitLog("serving without it", "as=alone")
+				if got := n.dial().set("k", n.name); got != "STORED" {
+					t.Errorf("node %s does not serve: %s", n.name, got)
+				}
+			}
+			tries := a.stat("repl_dials")
+			eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
+			for _, n := range []*node{a, b} {
+				if v, _, _ := n.dial().get("k"); v != n.name {
+					t.Errorf("node %s holds %q", n.name, v)
+				}
+				if n.stat("repl_sessions") != "0" {
+					t.Errorf("node %s had a session", n.name)
+				}
+			}
+		})
+	}
+}
+
+// strange are HELLOs of nodes that speak otherwise than this one.
+var strange = []struct {
+	name   string
+	change func(h *wire.Hello)
+	code   wire.ByeCode
+	log    []string
+}{
+	{"a later protocol", func(h *wire.Hello) { h.ProtoMin, h.ProtoMax = wire.ProtoMax+1, wire.ProtoMax+9 },
+		wire.ByeProto, []string{"level=ERROR", "NOT LINKED", "protocol versions"}},
+	{"other partitions", func(h *wire.Hello) { h.Partitions = 2 * store.Partitions },
+		wire.ByeProto, []string{"level=ERROR", "NOT LINKED", "partition count 256 here, 512 there"}},
+	{"another cluster", func(h *wire.Hello) { h.Cluster = "pages" },
+		wire.ByeCluster, []string{"level=WARN", "CLUSTER"}},
+	{"a clock of next month", func(h *wire.Hello) { h.SteadyMillis += 30 * 24 * time.Hour.Milliseconds() },
+		wire.ByeClock, []string{"level=WARN", "the peer's clock is", "ahead"}},
+}
+
+func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
+	for _, s := range strange {
+		t.Run("calls/"+s.name, func(t *testing.T) {
+			n := newNode(t, "n", newNet()+".1", "", "-X", "11212")
+			startAll(n)
+			c := n.call()
+			h := someHello()
+			s.change(h)
+			c.hello(h)
+			if bye := c.refused(); bye.Code != s.code || bye.Text == "" {
+				t.Errorf("BYE %v: %q, want %v", bye.Code, bye.Text, s.code)
+			}
+			n.waitLog(s.log...)
+			if got := n.dial().set("k", "v"); got != "STORED" {
+				t.Errorf("it does not serve: %s", got)
+			}
+		})
+		t.Run("is called/"+s.name, func(t *testing.T) {
+			network := newNet()
+			p := listenAsPeer(t, network+".2")
+			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
+			n.start()
+			for range 2 { // it comes again
+				c := p.accept(t)
+				c.expect(wire.THello)
+				h := someHello()
+				s.change(h)
+				c.hello(h)
+				if bye := c.refused(); bye.Code != s.code || bye.Text == "" {
+					t.Errorf("BYE %v: %q, want %v", bye.Code, bye.Text, s.code)
+				}
+			}
+			n.waitLog(s.log...)
+			p.hangUp()
+			n.waitServing()
+		})
+	}
+}
+
+// A peer that takes the call and says nothing, or talks rubbish, keeps a starting
+// node no longer than it wants to wait.
+func TestRefusal_PeerThatTalksRubbishIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, words := range map[string]string{
+		"silence": "", "text": "ERROR\r\n", "4 GiB": "\xff\xff\xff\xff\x00\x00\x00\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := newNet()
+			p := listenAsPeer(t, network+".2")
+			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms")
+			n.start()
+			go func() {
+				for c := range p.calls {
+					_, _ = io.WriteString(c, words)
+				}
+			}()
+			n.waitServing()
+			n.waitLog("serving without it", "as=alone")
+		})
+	}
+}
+
+// asPeer listens where a node expects its peer.
+type asPeer struct {
+	ln    net.Listener
+	calls chan net.Conn
+	once  sync.Once
+}
+
+func listenAsPeer(t testing.TB, host string) *asPeer {
+	ln, err := net.Listen("tcp", host+replPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &asPeer{ln: ln, calls: make(chan net.Conn, 1000)}
+	go func() {
+		defer close(p.calls)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			p.calls <- c
+		}
+	}()
+	t.Cleanup(p.hangUp)
+	return p
+}
+
+// hangUp refuses from now on.
+func (p *asPeer) hangUp() { p.once.Do(func() { p.ln.Close() }) }
+
+func (p *asPeer) accept(t testing.TB) *caller {
+	t.Helper()
+	select {
+	case c, ok := <-p.calls:
+		if ok {
+			return newCaller(t, c, false)
+		}
+	case <-time.After(patience):
+	}
+	t.Fatal("the node does not call")
+	return nil
+}
+
+// A third node is told that the pair is a pair, whatever its id and whether it
+// knows the rules.
+func TestThirdNode_IsRefusedWhileThePairStaysLinked(t *testing.T) {
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	c := a.dial()
+	c.set("k", "the pair's")
+	waitEqual(a, b, []string{"k"})
+
+	for _, first := range []byte{0, 0xff} { // it decides, it follows
+		h := someHello()
+		h.NodeID[0], h.NodeID[1] = first, first
+		third := a.call()
+		third.hello(h)
+		third.expect(wire.THello)
+		third.auth("")
+		third.state()
+		if bye := third.refused(); bye.Code != wire.ByePeerTaken {
+			t.Errorf("id %x: BYE %v: %s", h.NodeID[:2], bye.Code, bye.Text)
+		}
+	}
+	third := newNode(t, "third", newNet()+".1", a.host, "--peer-wait", "500ms")
+	startAll(third)
+	third.waitLog("PEER_TAKEN")
+	third.waitLog("serving without it", "as=alone")
+	a.waitLog("level=WARN", "cause=PEER_TAKEN")
+	if _, _, hit := third.dial().get("k"); hit {
+		t.Error("the third node holds the pair's data")
+	}
+	third.dial().set("k", "a stranger's")
+	c.set("after", "x")
+	waitEqual(a, b, []string{"k", "after"})
+	if v, _, _ := b.dial().get("k"); v != "the pair's" {
+		t.Errorf("b holds %q", v)
+	}
+	for _, n := range []*node{a, b} {
+		if n.stat("repl_sessions") != "1" || n.stat("repl_link") != "stream" {
+			t.Errorf("node %s: %s sessions, link %s", n.name, n.stat("repl_sessions"), n.stat("repl_link"))
+		}
+	}
+	// The place is free when the peer is gone.
+	b.kill()
+	waitLinked(a, third)
+	if !a.logged("level=WARN", "another node takes the place") {
+		t.Error("a replacement is not said")
+	}
+	waitEqual(a, third, []string{"k", "after"})
+}
+
+// vip is an address that moves: a connection goes where it points at that moment.
+type vip struct {
+	mu     sync.Mutex
+	target string
+}
+
+func (v *vip) point(host string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.target = host
+}
+
+func newVIP(t testing.TB, host, target string) *vip {
+	v := &vip{target: target}
+	p := listenAsPeer(t, host)
+	go func() {
+		for c := range p.calls {
+			v.mu.Lock()
+			target := v.target
+			v.mu.Unlock()
+			go func() {
+				defer c.Close()
+				d, err := net.DialTimeout("tcp", target+replPort, time.Second)
+				if err != nil {
+					return
+				}
+				defer d.Close()
+				go func() {
+					_, _ = io.Copy(d, c)
+					d.Close()
+				}()
+				_, _ = io.Copy(c, d)
+			}()
+		}
+	}()
+	return v
+}
+
+// The peer's address may lead to the node itself, and later to the peer.
+func TestVIP_ItselfThenThePeer(t *testing.T) {
+	network := newNet()
+	v := newVIP(t, network+".9", network+".1")
+	a := newNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
+	a.start()
+	a.waitLog("level=WARN", "cause=SELF", "leads back to this node")
+	a.waitServing()
+	if got := a.dial().set("k", "v"); got != "STORED" {
+		t.Fatal(got)
+	}
+	tries := a.refusedFor("self")
+	eventually(t, "it tries again", func() bool { return a.refusedFor("self") > tries+2 })
+	if n := a.stat("repl_sessions"); n != "0" {
+		t.Errorf("%s sessions with itself", n)
+	}
+
+	b := newNode(t, "b", network+".2", "", "-X", "11212") // it waits to be called
+	startAll(b)
+	v.point(b.host)
+	waitLinked(a, b)
+	waitEqual(a, b, []string{"k"})
+	if v, _, _ := b.dial().get("k"); v != "v" {
+		t.Errorf("b holds %q", v)
+	}
+}
+
+// A node whose peer is its own address, straight, serves too.
+func TestSelf_PeerIsTheNodesOwnAddress(t *testing.T) {
+	t.Parallel()
+	host := newNet() + ".1"
+	n := newNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
+	startAll(n)
+	n.waitLog("level=WARN", "SELF")
+	if got := n.dial().set("k", "v"); got != "STORED" {
+		t.Fatal(got)
+	}
+	if code := n.stop(); code != 3 || !n.logged("1 items are not on the peer") {
+		t.Errorf("exit status %d:\n%s", code, n.log.tail(500))
+	}
+}

@@ -102,7 +102,6 @@ func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
 	}
 }
 
-func isNumber(o *option) bool {
 	return o.value == "N" || o.value == "PORT" || o.value == "MIB" || o.value == "TIME"
 }
 

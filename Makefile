@@ -1,0 +1,44 @@
+# "make help" lists what can be made: each target's text stands behind its name.
+
+GO    ?= go
+FUZZ  ?= 30s
+BENCH ?= 2s
+
+.PHONY: help build pair test race lint fuzz bench image ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the program, static, as ./twincached
+	CGO_ENABLED=0 $(GO) build -trimpath -o twincached .
+
+pair: ## two nodes on this machine, to try it
+	$(GO) run . pair
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests with the race detector
+	$(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+fuzz: ## each fuzz test for FUZZ (30s)
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z_0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | while read -r dir name; do \
+		echo "$$dir $$name"; $(GO) test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) || exit 1; \
+	done
+
+bench: ## all benchmarks, BENCH (2s) each
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
+
+image: ## the container image
+	docker build -t twincached .
+
+ci: ## what CI runs
+	.ci/run
+
+clean: ## remove what build made
+	rm -f twincached

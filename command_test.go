@@ -102,9 +102,6 @@ func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
 	}
 }
 
-	return o.value == "N" || o.value == "PORT" || o.value == "MIB" || o.value == "TIME"
-}
-
 func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"--pear x", "twincached: unknown flag --pear; did you mean --peer?"},

@@ -16,6 +16,8 @@ func TestFlush_ReachesThePeer(t *testing.T) {
 		t.Run("peer down, on "+taker, func(t *testing.T) { t.Parallel(); flushWhilePeerIsDown(t, taker) })
 		t.Run("delayed, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayed(t, taker) })
 		t.Run("delayed, link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedWhileCut(t, taker) })
+		t.Run("delayed, then link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedThenCut(t, taker) })
+		t.Run("delayed, replaced by the peer, on "+taker, func(t *testing.T) { t.Parallel(); flushReplaced(t, taker) })
 		t.Run("delayed, killed before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, false) })
 		t.Run("delayed, restarted before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, true) })
 	}
@@ -167,6 +169,44 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 	}
 	p.write("later")
 	p.link.heal()
+	p.bothEndWith("later")
+}
+
+// Both know of the flush when the link is cut, and each does it by itself.
+func flushDelayedThenCut(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	p.flush(" 1", "")
+	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
+	p.link.cut()
+	for _, n := range []*node{p.taker, p.peer} {
+		p.holds(n, p.old, 0)
+		p.holds(n, keys("between", flushItems), 0)
+	}
+	p.write("later")
+	p.link.heal()
+	p.bothEndWith("later")
+}
+
+// A flush that comes before another one is due takes its place, on either node.
+func flushReplaced(t *testing.T, taker string) {
+	p := newFlushPair(t, taker)
+	c, d := p.taker.dial(), p.peer.dial()
+	defer c.Close()
+	defer d.Close()
+	p.flush(" 1", "")
+	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
+	if got := d.do("flush_all"); got != "OK" {
+		t.Fatalf("flush_all: %s", got)
+	}
+	p.holds(p.taker, p.old, 0)
+	p.laterWritesLive()
+	// A key that lives for longer than the flush was put off tells when that is over.
+	if got := c.do("set clock 0 2 1\r\nx"); got != "STORED" {
+		t.Fatalf("set: %s", got)
+	}
+	eventually(t, "the first flush would be due", func() bool { _, _, hit := c.get("clock"); return !hit })
 	p.bothEndWith("later")
 }
 

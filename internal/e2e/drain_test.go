@@ -112,7 +112,7 @@ func (n *node) lacks(all []string) (lost []string) {
 }
 
 func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
-	rounds := 6
+	rounds := 10
 	if testing.Short() || raceEnabled {
 		rounds = 3
 	}
@@ -140,10 +140,15 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node) {
 		staying = append(staying, &pipeline{node: stayer, prefix: fmt.Sprintf("stayer-%d-%d-", round, i), breath: 5 * time.Millisecond})
 	}
 	all := append(append([]*pipeline(nil), leaving...), staying...)
-	for _, p := range all {
-		p.start(1 + r.IntN(100))
+	gentle := 20
+	if raceEnabled {
+		gentle = 5
 	}
-	moment := int64(1000 + r.IntN(20000))
+	for i := range leaving {
+		leaving[i].start(1 + r.IntN(100))
+		staying[i].start(gentle)
+	}
+	moment := int64(1000 + r.IntN(10000))
 	eventually(t, "sets are acknowledged", func() bool { return sum(leaving) >= moment })
 	if code := leaver.stop(); code != 0 {
 		t.Fatalf("round %d: exit status %d", round, code)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -45,7 +46,8 @@ type conn struct {
 	stop chan struct{} // closed: the writer shall say its last and go
 	done chan struct{} // closed: both goroutines have gone, OnLoss has been seen
 
-	admitted    bool   // guarded by Link.mu, as is the rest
+	slot        bool // holds one of Link.slots; guarded by Link.mu, as is the rest
+	admitted    bool
 	authed      bool   // no stranger any more
 	established uint64 // order of events on the link; 0 = not yet
 	brought     bool   // the peer sent data
@@ -85,6 +87,7 @@ func (c *conn) run() error {
 	c.mu.Lock()
 	c.s.OnLoss(c.l.cfg.Now())
 	c.mu.Unlock()
+	c.l.solo.CompareAndSwap(c, nil)
 	return err
 }
 
@@ -136,23 +139,31 @@ func (c *conn) handshake() error {
 	}
 	_ = c.nc.SetDeadline(time.Time{})
 	c.growTo(readBytes)
+	if !c.l.solo.CompareAndSwap(nil, c) {
+		panic("replicator: two sessions at once")
+	}
 	state := c.l.State()
 	c.mu.Lock()
 	err := c.s.Admit(c.l.cfg.Now(), state)
-	linked, copied := c.l.observe(c)
+	news := c.l.observe(c)
 	c.mu.Unlock()
-	c.announce(linked, copied)
+	c.announce(news)
 	return err
 }
 
-// announce logs what observe saw.
-func (c *conn) announce(linked, copied bool) {
-	if linked {
+// announce logs what observe saw for the first time.
+func (c *conn) announce(news uint8) {
+	log := c.l.cfg.Log
+	if news&markEstablished != 0 {
 		h := c.s.Peer()
-		c.l.cfg.Log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.nc.RemoteAddr().String(), "software", h.Software)
+		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.nc.RemoteAddr().String(), "software", h.Software)
 	}
-	if copied {
-		c.l.cfg.Log.Info("copy complete", "state", Ready.String())
+	if news&markBarrier != 0 {
+		log.Info("copy complete", "state", Ready.String())
+	}
+	if news&markSkew != 0 {
+		c.l.meter.skews.Add(1)
+		c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "SKEW", "SKEW", "the clocks of the two nodes differ: keep them in step, or expiries and concurrent writes follow the faster one", "limitMillis", clockWarnMillis)
 	}
 }
 
@@ -227,10 +238,10 @@ func (c *conn) frames() error {
 		case any:
 			c.s.OnIdle()
 		}
-		linked, copied := c.l.observe(c)
+		news := c.l.observe(c)
 		wants := c.s.WantsWrite()
 		c.mu.Unlock()
-		c.announce(linked, copied)
+		c.announce(news)
 		if wants {
 			c.signal()
 		}

@@ -16,6 +16,12 @@ func (l *Link) accept(ctx context.Context) {
 		nc, err := l.ln.Accept()
 		switch {
 		case err == nil:
+			select {
+			case l.slots <- struct{}{}: // given back by known or leave
+			case <-ctx.Done():
+				_ = nc.Close()
+				return
+			}
 			l.wg.Go(func() { _ = l.serve(nc, false) })
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return

@@ -24,6 +24,8 @@ type Link struct {
 	refusals refusals
 	in, out  *snapshot.Progress   // lent to one session after the other
 	active   atomic.Pointer[conn] // whom changes of the store wake
+	solo     atomic.Pointer[conn] // whose session may touch the store: one at a time
+	slots    chan struct{}        // one for each accepted connection that has not authenticated or not ended
 	ln       net.Listener
 	ready    chan struct{}
 
@@ -52,7 +54,8 @@ func New(cfg Config) (*Link, error) {
 	l := &Link{
 		cfg: cfg, in: &snapshot.Progress{}, out: &snapshot.Progress{},
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
-		gate: newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
+		slots: make(chan struct{}, 2*maxStrangers),
+		gate:  newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
 	}
 	l.cfg.Store.SetNotify(func() {
 		if c := l.active.Load(); c != nil {
@@ -187,6 +190,7 @@ func (l *Link) tickOrderLocked() uint64 {
 func (l *Link) serve(nc net.Conn, dialled bool) error {
 	tune(nc)
 	c := newConn(l, nc, dialled)
+	c.slot = !dialled
 	if !l.enter(c) {
 		_ = nc.Close()
 		c.release()
@@ -203,6 +207,7 @@ func (l *Link) enter(c *conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing || c.dialled && l.cur != nil {
+		l.freeSlotLocked(c)
 		return false
 	}
 	c.began = l.tickOrderLocked()
@@ -226,6 +231,15 @@ func (l *Link) known(c *conn) {
 		c.authed = true
 		l.gate.answered()
 		l.dropStrangerLocked(c)
+		l.freeSlotLocked(c)
+	}
+}
+
+// freeSlotLocked lets the listener take another connection.
+func (l *Link) freeSlotLocked(c *conn) {
+	if c.slot {
+		c.slot = false
+		<-l.slots
 	}
 }
 
@@ -291,29 +305,31 @@ func (c *conn) contender() contender {
 }
 
 // observe passes on what the session reached; the session's lock is held. It
-// returns what to log once no lock is.
-func (l *Link) observe(c *conn) (linked, copied bool) {
+// returns what is new, as marks, to be logged once no lock is held.
+func (l *Link) observe(c *conn) (news uint8) {
 	marks := c.s.marks()
 	if marks == c.seen {
-		return false, false
+		return 0
 	}
-	c.seen = marks
+	news = marks &^ c.seen
+	c.seen |= marks
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.established == 0 {
+	if news&markEstablished != 0 {
 		c.established = l.tickOrderLocked()
 		l.gate.linkUp()
 		l.changeLocked()
-		linked = true
 	}
-	c.brought = c.brought || marks&markData != 0
-	if marks&markBarrier != 0 {
+	c.brought = c.brought || news&markData != 0
+	if news&markBarrier != 0 {
 		before := l.gate.state
 		l.gate.barrier()
-		copied = before != l.gate.state
+		if before == l.gate.state {
+			news &^= markBarrier // the gate was open already
+		}
 		l.publishLocked()
 	}
-	return linked, copied
+	return news
 }
 
 // leave forgets a connection that has ended.
@@ -322,6 +338,7 @@ func (l *Link) leave(c *conn, err error) {
 	l.mu.Lock()
 	delete(l.conns, c)
 	l.dropStrangerLocked(c)
+	l.freeSlotLocked(c)
 	if l.cur == c {
 		l.cur = nil
 		l.changeLocked()

@@ -14,5 +14,6 @@ type meter struct {
 	resumes, bulkStarts   atomic.Uint64
 	gravesOut             atomic.Uint64
 	slotClashes, replaced atomic.Uint64
+	skews                 atomic.Uint64
 	dials, dialFails      atomic.Uint64
 }

@@ -158,4 +158,7 @@ func (s *Session) onPong(now int64, p *wire.Pong) {
 		return
 	}
 	s.clock.sample(p.T0, p.T1, p.T2, now)
+	if _, ahead, _ := s.clock.best(); ahead > clockWarnMillis || ahead < -clockWarnMillis {
+		s.skewed = true
+	}
 }

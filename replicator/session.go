@@ -76,6 +76,7 @@ type Session struct {
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
+	skewed                      bool // the clocks were once seen to differ by too much
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.
@@ -98,6 +99,7 @@ const (
 	markEstablished = 1 << iota // both STATEs are known
 	markData                    // the peer sent something that counts
 	markBarrier                 // everything the peer had has arrived
+	markSkew                    // the clocks differ by more than is healthy
 )
 
 func (s *Session) marks() (m uint8) {
@@ -109,6 +111,9 @@ func (s *Session) marks() (m uint8) {
 	}
 	if s.barrier {
 		m |= markBarrier
+	}
+	if s.skewed {
+		m |= markSkew
 	}
 	return m
 }

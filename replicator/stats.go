@@ -30,6 +30,7 @@ type Stats struct {
 	Graves      uint64 // graves announced
 	Replaced    uint64 // times another node took the place of the last peer
 	SlotClashes uint64 // sessions whose peer has the same slot
+	Skews       uint64 // sessions whose clocks differed by more than 500 ms
 	Dials       uint64 // attempts to reach the peer
 	DialFails   uint64 // those without a connection
 
@@ -49,7 +50,7 @@ type Stats struct {
 
 	CopyIn, CopyOut snapshot.Report // the full copy, in each direction
 
-	Refused   map[string]uint64 // connections that ended or never became a session, by cause
+	Refused   map[string]uint64 // connections refused or ended, failed dials and warnings, by cause
 	LastError string            // the last such line; "" = none
 }
 
@@ -60,7 +61,7 @@ func (l *Link) Stats() Stats {
 	st := Stats{
 		Link: PhaseDown.String(), RTTMillis: -1,
 		Sessions: m.sessions.Load(), Resumes: m.resumes.Load(), BulkStarts: m.bulkStarts.Load(), Graves: m.gravesOut.Load(),
-		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(),
+		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Skews: m.skews.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(),
 		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
 		OtherOut: m.bytesOut[laneOther].Load(), OtherIn: m.bytesIn[laneOther].Load(),
 		FramesOut: m.framesOut.Load(), FramesIn: m.framesIn.Load(),

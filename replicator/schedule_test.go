@@ -1,0 +1,146 @@
+package replicator
+
+import (
+	"fmt"
+	"testing"
+
+	"twincached/store"
+)
+
+type heldItem struct {
+	store.Record
+	value string
+}
+
+func (n *simNode) items() map[string]heldItem {
+	f, _, _ := n.st.FlushState()
+	held := map[string]heldItem{}
+	for part := range store.Partitions {
+		n.st.Walk(part, func(r *store.Record) {
+			if r.Version > f || r.Op == store.RecordTombstone {
+				h := heldItem{*r, string(r.Value)}
+				h.Key, h.Value = nil, nil
+				held[string(r.Key)] = h
+			}
+		})
+	}
+	return held
+}
+
+// check is the oracle: run it at rest.
+func (m *sim) check() {
+	lossless := !m.plan.restart && m.plan.tombBytes == 0
+	f0, _, p0 := m.n[0].st.FlushState()
+	f1, _, p1 := m.n[1].st.FlushState()
+	if f0 != f1 || p0 != p1 {
+		m.t.Fatalf("flush state differs: %d %+v, %d %+v", f0, p0, f1, p1)
+	}
+	a, b := m.n[0].items(), m.n[1].items()
+	for k := range m.plan.keys {
+		key := string(simKey(k))
+		x, okx := a[key]
+		y, oky := b[key]
+		switch {
+		case okx && x.Op == store.RecordTombstone || oky && y.Op == store.RecordTombstone:
+			m.t.Fatalf("%s: a tombstone is left", key)
+		case okx && oky && fmt.Sprint(x) != fmt.Sprint(y):
+			m.t.Fatalf("%s differs:\n%+v\n%+v", key, x, y)
+		case lossless && okx != oky:
+			m.t.Fatalf("%s is on one side only: %v %v", key, okx, oky)
+		}
+		for i, h := range []heldItem{x, y} {
+			if i == 0 && !okx || i == 1 && !oky {
+				continue
+			}
+			got := fact{h.Version, h.Ever, false}
+			for j := range m.n {
+				if got.less(m.n[j].known[k]) {
+					m.t.Fatalf("%s on node %d is stale: %+v, node %d knew %+v", key, i, got, j, m.n[j].known[k])
+				}
+			}
+		}
+		if best := m.best[k]; lossless && best.version > f0 && (okx == best.tomb || okx && fact{x.Version, x.Ever, false} != best) {
+			m.t.Fatalf("%s: have %v %+v, want %+v", key, okx, x, best)
+		}
+	}
+	for i, n := range m.n {
+		switch {
+		case !n.s.BarrierReceived():
+			m.t.Fatalf("node %d got no BARRIER", i)
+		case n.s.Phase() != PhaseStream:
+			m.t.Fatalf("node %d is in phase %v", i, n.s.Phase())
+		case openGaps(n.st) != 0:
+			m.t.Fatalf("node %d counts %d partitions as not copied", i, openGaps(n.st))
+		case n.in.Report().PartitionsOwed != 0 || n.out.Report().PartitionsOwed != 0:
+			m.t.Fatalf("node %d: copies have not ended: %+v %+v", i, n.in.Report(), n.out.Report())
+		case n.st.Unacked() != 0:
+			m.t.Fatalf("node %d has %d items that the peer does not have for certain", i, n.st.Unacked())
+		}
+	}
+}
+
+func openGaps(st *store.Store) (open int) {
+	for _, c := range st.State().Cursors {
+		if c.A < c.T {
+			open++
+		}
+	}
+	return open
+}
+
+// checkGravesCleared: what was acknowledged is not announced again.
+func (m *sim) checkGravesCleared() {
+	before := m.n[0].meter.gravesOut.Load() + m.n[1].meter.gravesOut.Load()
+	m.connect()
+	m.settle()
+	if after := m.n[0].meter.gravesOut.Load() + m.n[1].meter.gravesOut.Load(); after != before {
+		m.t.Fatalf("%d graves were announced again", after-before)
+	}
+}
+
+// TestSession_AnyScheduleConverges runs random schedules of writes, partial
+// deliveries, cuts (seen by the two sides at different times), reconnects and
+// restarts over two real stores.
+func TestSession_AnyScheduleConverges(t *testing.T) {
+	plans := map[string]simPlan{
+		"steady":   {keys: 4, steps: 150},
+		"cut":      {keys: 5, steps: 250, cut: true, flush: true},
+		"restart":  {keys: 5, steps: 250, cut: true, flush: true, restart: true},
+		"overflow": {keys: 6, steps: 250, cut: true, flush: true, tombBytes: 128},
+		"calm":     {keys: 12, steps: 500, cut: true, flush: true, restart: true, calm: 4},
+		"copy":     {keys: 60, steps: 500, cut: true, calm: 6, preload: 60},
+		"all":      {keys: 12, steps: 500, cut: true, flush: true, restart: true, tombBytes: 256},
+	}
+	seeds := *simSeeds
+	if testing.Short() {
+		seeds = min(seeds, 50)
+	}
+	for name, plan := range plans {
+		t.Run(name, func(t *testing.T) {
+			for seed := range seeds {
+				if !runSim(t, seed, plan) {
+					t.Fatalf("seed %d of %s", seed, name)
+				}
+			}
+		})
+	}
+}
+
+func runSim(t *testing.T, seed uint64, plan simPlan) bool {
+	return t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+		m := newSim(t, seed, plan)
+		defer m.close()
+		for k := range plan.preload {
+			m.set(0, k, fmt.Appendf(nil, "old value %d", k))
+		}
+		m.connect()
+		for range plan.steps {
+			m.step()
+		}
+		m.heal()
+		m.check()
+		if plan.tombBytes != 0 {
+			m.checkGravesCleared()
+		}
+	})
+}

@@ -54,6 +54,7 @@ func libmemcachedText(t *testing.T, script, savePath string, ini ...string) *pag
 	p := newPage(t, "memcached", script, append([]string{
 		"session.save_path=" + savePath,
 		"memcached.sess_binary_protocol=0",
+		"memcached.sess_lock_expire=30", // on the command line a lock would otherwise never expire
 	}, ini...)...)
 	p.keys = func(session string) []string {
 		return []string{"memc.sess.key." + session, "memc.sess.key.lock." + session}

@@ -103,10 +103,11 @@ func (l *Link) resolve(ctx context.Context) ([]string, error) {
 	if err == nil && len(hosts) == 0 {
 		err = fmt.Errorf("no address for %q", host)
 	}
-	for i := range hosts {
-		hosts[i] = net.JoinHostPort(hosts[i], port)
+	addresses := make([]string, len(hosts))
+	for i, host := range hosts {
+		addresses[i] = net.JoinHostPort(host, port)
 	}
-	return hosts, err
+	return addresses, err
 }
 
 func (l *Link) connect(ctx context.Context, address string) (net.Conn, error) {

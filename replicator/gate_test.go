@@ -239,10 +239,7 @@ func (m *memNet) node(address string, c *Config) {
 // over every interleaving that random delays bring, have one session within a
 // second and keep it.
 func TestLink_SimultaneousDial(t *testing.T) {
-	rounds := *simSeeds
-	if testing.Short() {
-		rounds = min(rounds, 30)
-	}
+	rounds := simRounds(*simSeeds)
 	for seed := range rounds {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemNet(seed)

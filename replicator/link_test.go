@@ -45,11 +45,7 @@ func TestLink_CopiesBothWaysThenStreams(t *testing.T) {
 
 // TestLink_BothStartedAtOnce: linked and ready every time, whoever's dial wins.
 func TestLink_BothStartedAtOnce(t *testing.T) {
-	rounds := 200
-	if testing.Short() {
-		rounds = 20
-	}
-	for range rounds {
+	for range simRounds(200) {
 		a, b := startPair(t, nil)
 		waitLinked(t, a, b)
 		if q := a.l.Stats().Qualifier; q != "" {

@@ -111,10 +111,7 @@ func TestSession_AnyScheduleConverges(t *testing.T) {
 		"copy":     {keys: 60, steps: 500, cut: true, calm: 6, preload: 60},
 		"all":      {keys: 12, steps: 500, cut: true, flush: true, restart: true, tombBytes: 256},
 	}
-	seeds := *simSeeds
-	if testing.Short() {
-		seeds = min(seeds, 50)
-	}
+	seeds := simRounds(*simSeeds)
 	for name, plan := range plans {
 		t.Run(name, func(t *testing.T) {
 			for seed := range seeds {

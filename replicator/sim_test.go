@@ -15,6 +15,15 @@ import (
 
 var simSeeds = flag.Uint64("seeds", 300, "random schedules of each plan")
 
+// simRounds is how many of n to run: fewer in a hurry and under the race detector,
+// unless -seeds asks for more.
+func simRounds(n uint64) uint64 {
+	if n <= 300 && (testing.Short() || raceEnabled) {
+		return n / 6
+	}
+	return n
+}
+
 const simStart = int64(1_750_000_000_000)
 
 // fact is the state of a key that somebody was told of.

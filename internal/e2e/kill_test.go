@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	killShared  = 100 // keys that all writers share
-	killOwn     = 50  // keys that a writer has to itself
-	killWriters = 3   // a node
+	killShared  = 100    // keys that all writers share
+	killOwn     = 50     // keys that a writer has to itself
+	killWriters = 3      // a node
+	killBallast = 20_000 // keys that nobody changes, so that a copy takes its time
 )
 
 // Power cuts at any moment cost the last writes of one node and nothing else.
@@ -30,6 +31,7 @@ func TestKill9_NeverTwoDifferentValues(t *testing.T) {
 	s.nodes[0], s.nodes[1] = newPair(t)
 	startAll(s.nodes[:]...)
 	waitLinked(s.nodes[:]...)
+	s.nodes[0].load(keys("ballast", killBallast), func(i int) string { return fmt.Sprint("ballast", i) })
 	for i, n := range s.nodes {
 		for j := range killWriters {
 			w := &writer{node: n, own: fmt.Sprintf("own-%d-%d-", i, j), r: rand.New(rand.NewPCG(seed, uint64(10*i+j+1)))}
@@ -79,9 +81,16 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 	<-time.After(time.Duration(20+r.IntN(120)) * time.Millisecond) // the moment is what varies
 	victim.kill()
 	known := versions(t, survivor, s.all)
+	var sample []string
+	for range 200 {
+		sample = append(sample, fmt.Sprint("ballast", r.IntN(killBallast)))
+	}
 	victim.start()
 	victim.waitServing()
 	// The port is open: nothing of what the other one knew may be missing or older.
+	if lost := victim.lacks(sample); len(lost) > 0 {
+		t.Fatalf("kill %d: node %s serves without %d of %d keys that nobody changed: %q", i, victim.name, len(lost), len(sample), some(lost))
+	}
 	s.notOlder(fmt.Sprintf("kill %d: at its first reply node %s", i, victim.name), known, versions(t, victim, s.all))
 	<-time.After(time.Duration(r.IntN(30)) * time.Millisecond) // writes on both, linked again
 	close(end)

@@ -195,7 +195,7 @@ func fourGiB(t *testing.T, a, _ *node) {
 			c := a.call()
 			c.raw([]byte(head + strings.Repeat("\x00", 100)))
 			if bye := c.refused(); bye.Code != wire.ByeBadFrame {
-				t.Errorf("%q: BYE %v: %s", head, bye.Code, bye.Text)
+				t.Fatalf("%q: BYE %v: %s", head, bye.Code, bye.Text)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // ApplyBatch merges what the peer sent on a lane of a partition, and moves the
 // received cursor to to. A key of another partition is an error, and nothing of
@@ -205,4 +208,14 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 		}
 	}
 	p.list.walk = 0
+}
+
+// checkPartition refuses a batch with a key of another partition.
+func checkPartition(part int, recs []Record) error {
+	for i := range recs {
+		if got := PartitionOf(recs[i].Key); got != part {
+			return fmt.Errorf("store: a batch for partition %d has a key of partition %d", part, got)
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -216,98 +215,6 @@ func (s *Store) Detach() {
 	}
 }
 
-// Sent is what one Collect did.
-type Sent struct {
-	Items  int    // records emitted
-	To     uint64 // the lane's new position
-	Moved  bool   // a batch has to be sent, be it empty
-	More   bool   // the lane has more right now
-	Done   bool   // bulk lane: the gap is empty now; DONE has to be sent
-	Cursor Cursor // what the peer holds once it has this batch: hand it to Acked then
-}
-
-// collectVisits bounds the items looked at under one lock hold, where many are
-// skipped because the peer has them.
-const collectVisits = 1024
-
-// Collect walks a lane of a partition under its lock, calls emit for at most
-// maxItems records of about maxBytes of keys and values (at least one), and moves
-// the session's cursor. emit must encode or copy: the record dies when it returns.
-// A lane that merely passes items the peer has moves without a batch.
-func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*Record)) (r Sent) {
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.peer.attached {
-		return r
-	}
-	c := &p.peer.sent
-	pos, end := &p.list.live, ^uint64(0)
-	r.To = c.B
-	if lane == Bulk {
-		if c.A >= c.T {
-			return r
-		}
-		pos, end = &p.list.bulk, c.T
-		r.To = c.A
-	}
-	a := s.arena
-	rec := &p.rec
-	for visits, bytes := 0, 0; *pos != 0 && visits < collectVisits && r.Items < maxItems && bytes < maxBytes; visits++ {
-		h := *pos
-		hd := a.at(h)
-		if hd.seq() > end {
-			break
-		}
-		*pos, r.To = hd.next, hd.seq()
-		if p.skips(hd) {
-			continue
-		}
-		p.fill(rec, hd, lane)
-		emit(rec)
-		r.Items++
-		bytes += len(rec.Key) + len(rec.Value)
-		if hd.is(bitTomb) {
-			p.tombMove(h, tombLive+uint8(lane))
-		}
-	}
-	r.More = *pos != 0 && (lane == Live || a.at(*pos).seq() <= end)
-	r.Moved = r.Items > 0
-	if lane == Live {
-		c.B = r.To
-		p.peer.sentMax = max(p.peer.sentMax, c.B)
-	} else {
-		c.A = r.To
-		if !r.More {
-			c.A, r.Done = c.T, true
-		}
-	}
-	c.norm()
-	r.Cursor = *c
-	return r
-}
-
-// skips reports whether the peer needs nothing of this item: it sent it itself,
-// it is local, or a flush made it dead.
-func (p *partition) skips(hd *header) bool {
-	return hd.is(bitLocal) || hd.src != 0 && hd.src == p.s.peerSrc() ||
-		!hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load()
-}
-
-// fill describes an item as it travels. A touch goes without the value only on
-// the live lane: the peer of a bulk walk may not have it.
-func (p *partition) fill(r *Record, hd *header, lane Lane) {
-	*r = Record{Key: hd.key(), Version: hd.version, Ever: hd.ever}
-	switch {
-	case hd.is(bitTomb):
-		r.Op = RecordTombstone
-	case hd.is(bitTouch) && lane == Live:
-		r.Op, r.Expires = RecordTouch, hd.expires()
-	default:
-		r.Op, r.Expires, r.Flags, r.Value = RecordValue, hd.expires(), hd.flags, hd.value()
-	}
-}
-
 // Tail returns the newest sequence of a partition.
 func (s *Store) Tail(part int) uint64 {
 	p := &s.parts[part]
@@ -410,14 +317,4 @@ func (s *Store) Walk(part int, f func(*Record)) {
 		p.fill(&r, s.arena.at(h), Bulk)
 		f(&r)
 	}
-}
-
-// checkPartition refuses a batch with a key of another partition.
-func checkPartition(part int, recs []Record) error {
-	for i := range recs {
-		if got := PartitionOf(recs[i].Key); got != part {
-			return fmt.Errorf("store: a batch for partition %d has a key of partition %d", part, got)
-		}
-	}
-	return nil
 }

@@ -194,6 +194,21 @@ func TestProcess_ExitStatusesAreMemcacheds(t *testing.T) {
 	}
 }
 
+// A million connections' worth of -c works where the machine lets it, and is
+// otherwise an answer that says what would work.
+func TestProcess_AbsurdConnLimitIsServedOrExplained(t *testing.T) {
+	p := run(t, asRoot("-l127.0.0.1", "-p-1", "-m8", "-c16000000")...)
+	waitFor(t, "an answer", func() bool {
+		return strings.Contains(p.said(), "msg=ready") || strings.Contains(p.said(), "twincached: ")
+	})
+	if strings.Contains(p.said(), "msg=ready") {
+		return
+	}
+	if code := p.exit(); code != exitOSError || !strings.Contains(p.said(), "-c, --conn-limit 16000000") || !strings.Contains(p.said(), "start with -c") {
+		t.Errorf("exit %d: %s", code, p.said())
+	}
+}
+
 func TestProcess_BecomesTheUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skipWithout(t, "only root can become another user")

@@ -40,8 +40,8 @@ func (p *partition) bump(h handle, isNew bool) {
 		return
 	}
 	if l.live == 0 {
-		if hd.src != 0 && hd.src == p.s.peerSrc() {
-			// The peer's own change, and nothing waits before it: the lane is past it.
+		if hd.is(bitLocal) || hd.src != 0 && hd.src == p.s.peerSrc() {
+			// Not for the peer, or its own change, and nothing waits before it: the lane is past it.
 			p.peer.sent.B, p.peer.sentMax = l.seq, l.seq
 			p.peer.sent.norm()
 			return

@@ -43,7 +43,8 @@ var netCount atomic.Uint32
 // newNet returns the first three bytes of addresses that nobody else uses:
 // by process and by test.
 func newNet() string {
-	return fmt.Sprintf("127.%d.%d", 64+os.Getpid()%128, netCount.Add(1))
+	n := int(netCount.Add(1))
+	return fmt.Sprintf("127.%d.%d", 64+(os.Getpid()+n/250)%128, 1+n%250)
 }
 
 const patience = 60 * time.Second // for what must happen; nothing is measured by it

@@ -202,12 +202,6 @@ func (l *link) pause() {
 	}
 }
 
-func (l *link) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.releaseLocked()
-}
-
 func (l *link) releaseLocked() {
 	if l.paused != nil {
 		close(l.paused)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -31,19 +32,25 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// freePorts returns ports of 127.0.0.1 that nobody has right now.
+// freePorts returns ports of 127.0.0.1 that nobody has right now. They lie below
+// those that a kernel gives to outgoing connections, which could take one before
+// the node that is meant to have it starts.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var ports []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := strconv.Itoa(12000 + rand.IntN(20000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		defer l.Close()
-		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		defer l.Close() // held until all are found: no port twice
+		if ports = append(ports, port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatal("no free ports")
+	return nil
 }
 
 // process is a twincached that runs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -48,15 +49,20 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// freePort returns a port of 127.0.0.1 that nobody has right now.
+// freePort returns a port of 127.0.0.1 that nobody has right now. It lies below
+// those that a kernel gives to outgoing connections, which could take it before
+// the node that is meant to have it starts.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 12000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 // testConfig is a small node on loopback with any free port.

@@ -175,6 +175,7 @@ func replay(t *testing.T, a, _ *node) {
 
 func randomBytes(t *testing.T, a, _ *node) {
 	r := rand.New(rand.NewPCG(1, 2))
+	silent := a.refusedFor("silent")
 	for range 50 {
 		c := a.call()
 		b := make([]byte, 1+r.IntN(64<<10))
@@ -184,6 +185,9 @@ func randomBytes(t *testing.T, a, _ *node) {
 		b[0] |= 1 // a length of 16 MiB or more: nothing to wait for
 		c.raw(append(b, "\x00\x00\x00\x00"...))
 		c.refused()
+		if a.refusedFor("silent") > silent {
+			t.Fatal("the node waited for what the bytes claim")
+		}
 	}
 }
 

@@ -61,7 +61,6 @@ type message struct {
 	lane   Lane
 	to     uint64
 	bulk   *BulkStart
-	done   bool
 	grave  *Grave
 	flush  uint64
 	ack    uint64

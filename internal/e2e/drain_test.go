@@ -112,9 +112,9 @@ func (n *node) lacks(all []string) (lost []string) {
 }
 
 func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
-	rounds := 10
+	rounds, items := 10, 30_000
 	if testing.Short() || raceEnabled {
-		rounds = 3
+		rounds, items = 3, 5000
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -123,8 +123,8 @@ func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
 	startAll(a, b)
 	waitLinked(a, b)
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
-	a.load(keys(ballast.prefix, 30_000), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
-	ballast.acked.Store(30_000)
+	a.load(keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
+	ballast.acked.Store(int64(items))
 	for round := range rounds {
 		leaver, stayer := a, b
 		if round%2 == 1 {

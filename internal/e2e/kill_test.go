@@ -12,26 +12,25 @@ import (
 )
 
 const (
-	killShared  = 100    // keys that all writers share
-	killOwn     = 50     // keys that a writer has to itself
-	killWriters = 3      // a node
-	killBallast = 20_000 // keys that nobody changes, so that a copy takes its time
+	killShared  = 100 // keys that all writers share
+	killOwn     = 50  // keys that a writer has to itself
+	killWriters = 3   // a node
 )
 
 // Power cuts at any moment cost the last writes of one node and nothing else.
 func TestKill9_NeverTwoDifferentValues(t *testing.T) {
-	kills := 100
+	kills, ballast := 100, 20_000 // and keys that nobody changes, so that a copy takes its time
 	if testing.Short() || raceEnabled {
-		kills = 10
+		kills, ballast = 10, 5000
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := &siege{t: t, all: keys("shared", killShared)}
+	s := &siege{t: t, ballast: ballast, all: keys("shared", killShared)}
 	s.nodes[0], s.nodes[1] = newPair(t)
 	startAll(s.nodes[:]...)
 	waitLinked(s.nodes[:]...)
-	s.nodes[0].load(keys("ballast", killBallast), func(i int) string { return fmt.Sprint("ballast", i) })
+	s.nodes[0].load(keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
 	for i, n := range s.nodes {
 		for j := range killWriters {
 			w := &writer{node: n, own: fmt.Sprintf("own-%d-%d-", i, j), r: rand.New(rand.NewPCG(seed, uint64(10*i+j+1)))}
@@ -63,6 +62,7 @@ type siege struct {
 	nodes   [2]*node
 	writers []*writer
 	all     []string
+	ballast int
 }
 
 // round lets the writers write, kills a node, waits for its return, compares. It
@@ -83,7 +83,7 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 	known := versions(t, survivor, s.all)
 	var sample []string
 	for range 200 {
-		sample = append(sample, fmt.Sprint("ballast", r.IntN(killBallast)))
+		sample = append(sample, fmt.Sprint("ballast", r.IntN(s.ballast)))
 	}
 	victim.start()
 	victim.waitServing()

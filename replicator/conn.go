@@ -48,6 +48,7 @@ type conn struct {
 
 	slot        bool // holds one of Link.slots; guarded by Link.mu, as is the rest
 	admitted    bool
+	overtaken   bool   // a dial that another connection was elected before: it never becomes the session
 	authed      bool   // no stranger any more
 	established uint64 // order of events on the link; 0 = not yet
 	brought     bool   // the peer sent data

@@ -100,6 +100,8 @@ func (l *Link) say(c *conn, err error, now int64) {
 		msg = "the peer refused the link"
 	case c.established != 0:
 		msg = "link lost"
+	case c.overtaken:
+		level, msg = slog.LevelDebug, "another connection to the peer was quicker"
 	case c.dialled && !c.authed:
 		msg = "the peer hung up during the handshake"
 	}

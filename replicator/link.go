@@ -259,7 +259,7 @@ func (l *Link) admit(c *conn) error {
 	defer l.admitting.Unlock()
 	now := l.cfg.Now()
 	l.mu.Lock()
-	if l.closing {
+	if l.closing || c.overtaken {
 		l.mu.Unlock()
 		return errGone
 	}
@@ -277,9 +277,13 @@ func (l *Link) admit(c *conn) error {
 	}
 	c.admitted = true
 	l.cur = c
+	if old != nil && old.established == 0 {
+		old.overtaken = true
+	}
 	l.changeLocked()
 	for o := range l.conns { // overtaken dials: see elect
 		if o != c && o.dialled && !o.admitted {
+			o.overtaken = true // it may wait for its own election already
 			_ = o.nc.Close()
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // incarnation has learned, all from one seed on one thread.
 
 var (
-	pairSeeds = flag.Int("pair.seeds", 400, "seeds of each configuration in TestPair")
+	pairSeeds = flag.Int("pair.seeds", 200, "seeds of each configuration in TestPair")
 	pairSeed  = flag.Uint64("pair.seed", 0, "run this seed only, with a trace")
 )
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,6 +33,12 @@ func TestBothStartedAtOnce_LinkedAndReadyEveryTime(t *testing.T) {
 			f.Close()
 		}
 		a.kill()
+		for _, n := range []*node{a, b} {
+			// Of two simultaneous dials one wins; they do not end each other. (b has seen a die.)
+			if log := n.log.String(); strings.Count(log, "msg=linked") != 1 || n == a && strings.Contains(log, "link lost") {
+				t.Fatalf("round %d: the link of %s came and went at the start:\n%s", i, n.name, log)
+			}
+		}
 		b.kill()
 	}
 	slices.Sort(took)

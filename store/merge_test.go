@@ -1,0 +1,147 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// states returns records of one key that two nodes could have made, ties included.
+func states(rng *rand.Rand, key string, n int) []Record {
+	recs := make([]Record, n)
+	for i := range recs {
+		v := versionAt(testNow) + 64*uint64(1+rng.IntN(4))
+		r := Record{Key: []byte(key), Version: v, Ever: v}
+		switch rng.IntN(4) {
+		case 0:
+			r.Op = RecordTombstone
+		case 1:
+			r.Ever += 64 * uint64(1+rng.IntN(3)) // touched
+			r.Expires = testNow + 1000*int64(r.Ever-r.Version)
+			fallthrough
+		default:
+			r.Value = fmt.Appendf(nil, "value %d", v+uint64(rng.IntN(2)))
+		}
+		recs[i] = r
+	}
+	return recs
+}
+
+// TestMerge_IsAJoin applies the same states in any order, in any batches and more
+// than once: the result is one.
+func TestMerge_IsAJoin(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		recs := states(rng, "key", 6)
+		part := PartitionOf([]byte("key"))
+		var want string
+		for order := range 8 {
+			s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 20, Replicated: true})
+			given := slices.Clone(recs)
+			if order > 0 {
+				given = append(given, recs[:rng.IntN(6)]...) // again: idempotent
+				rng.Shuffle(len(given), func(i, j int) { given[i], given[j] = given[j], given[i] })
+			}
+			s.Attach(ID{1}, &State{}, false)
+			for len(given) > 0 {
+				n := 1 + rng.IntN(len(given))
+				if err := s.ApplyBatch(testNow, part, Live, 1, given[:n]); err != nil {
+					t.Fatal(err)
+				}
+				given = given[n:]
+			}
+			// A receiver keeps no tombstone: its maker does, and sends it again after
+			// whatever older state may still be on its way.
+			for _, r := range recs {
+				if r.Op == RecordTombstone {
+					_ = s.ApplyBatch(testNow, part, Live, 1, []Record{r})
+				}
+			}
+			got, _ := s.Get(testNow, []byte("key"), nil, renderAll)
+			if order == 0 {
+				want = string(got)
+			} else if string(got) != want {
+				t.Fatalf("seed %d: order %d ends with %q, the first with %q; states %+v", seed, order, got, want, recs)
+			}
+		}
+	}
+}
+
+func TestMerge_OlderVersionLoses(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	r := s.set(testNow, "key", "mine")
+	part := PartitionOf([]byte("key"))
+	apply := func(v uint64, value string) {
+		t.Helper()
+		if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: []byte("key"), Version: v, Ever: v, Value: []byte(value)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(r.Version-1, "older")
+	if v, _ := s.get(testNow, "key"); v != "mine" {
+		t.Errorf("an older version won: %q", v)
+	}
+	apply(r.Version+1<<30, "newer")
+	if v, _ := s.get(testNow, "key"); v != "newer" {
+		t.Errorf("a newer version lost: %q", v)
+	}
+	if r2 := s.set(testNow, "key", "again"); r2.Version <= r.Version+1<<30 {
+		t.Error("the clock did not observe what was applied")
+	}
+	if st := s.Stats(); st.ConflictsWon != 1 || st.ConflictsLost != 1 {
+		t.Errorf("conflicts are counted as %d won, %d lost", st.ConflictsWon, st.ConflictsLost)
+	}
+}
+
+func TestApplyBatch_RefusesForeignKeysAndDropsWhatItCannotStore(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
+	s.Attach(ID{1}, &State{}, false)
+	key := []byte("key")
+	part := PartitionOf(key)
+	if err := s.ApplyBatch(testNow, (part+1)%Partitions, Live, 1, []Record{{Key: key, Version: 1, Ever: 1}}); err == nil {
+		t.Error("a key of another partition was taken")
+	}
+	s.set(testNow, "key", "mine")
+	v := s.clock.hlc.Load() + 64
+	if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: key, Version: v, Ever: v, Value: make([]byte, 5000)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, hit := s.get(testNow, "key"); hit {
+		t.Errorf("the older copy of an item above the limit is served: %q", got)
+	}
+	if s.Stats().ApplyTooLarge != 1 {
+		t.Error("not counted")
+	}
+}
+
+func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true, LocalKeys: []string{"*.lock", "tmp:?:*"}})
+	s.Attach(ID{1}, &State{}, false)
+	for _, k := range []string{"sid.lock", "tmp:1:x", "shared"} {
+		s.set(testNow, k, "v")
+	}
+	sent := 0
+	for part := range Partitions {
+		s.Collect(part, Live, 100, 1<<20, func(r *Record) {
+			sent++
+			if string(r.Key) != "shared" {
+				t.Errorf("%s left the node", r.Key)
+			}
+		})
+	}
+	if sent != 1 || s.Stats().LocalItems != 2 {
+		t.Errorf("%d items sent, %d are local", sent, s.Stats().LocalItems)
+	}
+	key := []byte("sid.lock")
+	v := s.clock.hlc.Load() + 64
+	_ = s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{{Key: key, Version: v, Ever: v, Value: []byte("theirs")}})
+	if got, _ := s.get(testNow, "sid.lock"); got != "v" {
+		t.Errorf("the peer's lock came over ours: %q", got)
+	}
+	s.Do(testNow, &Request{Op: OpDelete, Key: key})
+	if s.Stats().Tombstones != 0 {
+		t.Error("a local delete left a tombstone")
+	}
+}

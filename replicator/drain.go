@@ -104,6 +104,10 @@ func (l *Link) say(c *conn, err error, now int64) {
 		level, msg = slog.LevelDebug, "another connection to the peer was quicker"
 	case c.dialled && !c.authed:
 		msg = "the peer hung up during the handshake"
+	case !by && c.authed: // two dials at once: the peer keeps the other one
+		level, msg = slog.LevelDebug, "the peer gave this connection up"
+	case !by:
+		level, msg = slog.LevelInfo, "a caller hung up during the handshake"
 	}
 	who := "in"
 	if c.dialled {

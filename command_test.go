@@ -52,13 +52,13 @@ func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
 }
 
 func TestCommandLine_SetsEachFlag(t *testing.T) {
-	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B auto -U0"+
+	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B auto -U0"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
 		" --drain-timeout 2s -C -q 8192 -o modern")
 	want := settings{
 		Node: node.Config{
-			Port: 1, Listen: []string{"127.0.0.1", "::1"}, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
+			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Verbosity: 2,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
@@ -93,7 +93,7 @@ func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
 		t.Run(o.long, func(t *testing.T) {
 			t.Setenv(o.env(), "bad value")
 			switch o.value {
-			case "", "N", "PORT", "MIB", "TIME", "SIZE": // those that "bad value" cannot be
+			case "", "N", "PORT", "MASK", "MIB", "TIME", "SIZE": // those that "bad value" cannot be
 				if _, code, _, stderr := parse(); code != exitUsage || !strings.Contains(stderr, "--"+o.long) {
 					t.Fatalf("%s is not read: exit %d, %s", o.env(), code, stderr)
 				}
@@ -133,7 +133,14 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-U 11211", "UDP amplifies attacks"},
 		{"-B binary", "-B, --protocol: binary is not in this version"},
 		{"-B smoke", `"smoke" is neither`},
-		{"-s /tmp/sock", "-s, --unix-socket: a unix socket is not in this version"},
+		{"-s /" + strings.Repeat("x", 200), "-s, --unix-socket: the path has 201 bytes, a socket's has 10"},
+		{"-s", "-s, --unix-socket needs a value"},
+		{"-s /s -a 999", `-a, --unix-mask: "999" is not an octal number such as 700`},
+		{"-s /s -a rwx", `"rwx" is not an octal number`},
+		{"-s /s -a -1", `"-1" is not an octal number`},
+		{"-s /s -a 77777777777777777777777", "is not an octal number"},
+		{"-s /s -a 1777", "-a, --unix-mask 1777 is out of range: 0 to 777, in octal"},
+		{"-s /s -l 1:2:3", "-l, --listen 1:2:3"},
 		{"-S", "-S, --enable-sasl: SASL authentication is not in this version"},
 		{"-Y f", "-Y, --auth-file"},
 		{"-Z", "-Z, --enable-ssl: TLS is not in this version"},
@@ -161,7 +168,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"pair --port-a 0", `pair: --port-a "0" is not a port`},
 		{"pair --port-a 7 --port-b 7", "pair: --port-a and --port-b are both 7"},
 		{"pair more", `pair: unexpected word "more"`},
-		{"healthcheck a b", "healthcheck takes one HOST:PORT"},
+		{"healthcheck a b", "healthcheck takes one HOST:PORT or socket"},
 		{"healthcheck a:b", "healthcheck: port"},
 	} {
 		_, code, out, stderr := parse(strings.Fields(c.line)...)
@@ -185,6 +192,10 @@ func TestCommandLine_OpenReplicationPortNeedsASecret(t *testing.T) {
 		"-x other --repl-insecure":                     false,
 		"-x other --secret-file f":                     false,
 		"-l 0.0.0.0":                                   false, // replicates nothing
+		"-x other -s /s":                               true,  // -s is for clients only
+		"-x other -s /s -l 127.0.0.1":                  false,
+		"-x other -s /s -l 127.0.0.1 -p11212":          false, // -p opens nothing
+		"-s /s -p0":                                    false,
 	} {
 		_, code, _, stderr := parse(strings.Fields(line)...)
 		if refused != (code == exitUsage) {

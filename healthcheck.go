@@ -23,7 +23,7 @@ func (p *program) healthCommand() *cli.Command {
 		Flags:    []cli.Flag{helpFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 1 {
-				return exitWith(exitUsage, fmt.Errorf("healthcheck takes one HOST:PORT, not %d", c.Args().Len()))
+				return exitWith(exitUsage, fmt.Errorf("healthcheck takes one HOST:PORT or socket, not %d", c.Args().Len()))
 			}
 			target, err := healthTarget(c.Args().First())
 			if err != nil {
@@ -39,14 +39,23 @@ func (p *program) healthCommand() *cli.Command {
 	}
 }
 
-// healthTarget is the address to ask. Without one it is this machine, at the
-// port that the environment gives the node in the same container.
+// healthTarget is the address to ask: with a slash in it, a unix socket. Without
+// one it is what the environment gives the node in the same container: a socket,
+// or a port of this machine.
 func healthTarget(arg string) (string, error) {
 	s := settings{Node: node.Default()}
 	if v := os.Getenv(envName("port")); v != "" && !strings.HasPrefix(v, "tcp://") {
 		if err := setInt(&s.Node.Port, v); err != nil {
 			return "", fmt.Errorf("%s: %w", envName("port"), err)
 		}
+	}
+	if socket := os.Getenv(envName("unix-socket")); arg == "" && socket != "" {
+		if arg = socket; !strings.Contains(arg, "/") {
+			arg = "./" + arg
+		}
+	}
+	if strings.Contains(arg, "/") {
+		return arg, nil
 	}
 	if arg == "" {
 		arg = "127.0.0.1"
@@ -56,7 +65,11 @@ func healthTarget(arg string) (string, error) {
 
 // askVersion sends "version" and returns the answer's version.
 func askVersion(address string, timeout time.Duration) (string, error) {
-	conn, err := net.DialTimeout("tcp", address, timeout)
+	network := "tcp"
+	if strings.Contains(address, "/") {
+		network = "unix"
+	}
+	conn, err := net.DialTimeout(network, address, timeout)
 	if err != nil {
 		return "", err
 	}

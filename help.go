@@ -22,7 +22,7 @@ itself on a second machine.
 
   twincached [flags]                  run one node
   twincached pair [flags]             run two nodes on this machine, to try it
-  twincached healthcheck [HOST:PORT]  exit 0 when that node serves
+  twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {
 		fmt.Fprintf(&b, "\n%s:\n", group)

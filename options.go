@@ -45,6 +45,10 @@ var clientOptions = []option{
 		func(s *settings, v string) error { return setInt(&s.Node.Port, v) }},
 	{"listen", "l", "ADDRESS", groupClients, "address for clients, HOST or HOST:PORT, several with commas", "all",
 		func(s *settings, v string) error { return setList(&s.Node.Listen, v) }},
+	{"unix-socket", "s", "FILE", groupClients, "serve clients on this unix socket, and not on -p and -l", "none",
+		func(s *settings, v string) error { s.Node.UnixSocket = v; return nil }},
+	{"unix-mask", "a", "MASK", groupClients, "permissions of the unix socket, in octal", "700",
+		func(s *settings, v string) error { return setOctal(&s.Node.UnixMask, v) }},
 	{"memory-limit", "m", "MIB", groupClients, "memory for the data, everything included, in MiB", "64",
 		func(s *settings, v string) error { return setInt(&s.Node.MemoryMiB, v) }},
 	{"disable-evictions", "M", "", groupClients, "answer an error when the memory is full instead of evicting", "",
@@ -124,8 +128,6 @@ var ignored = []struct{ long, letter, value string }{
 // refused are memcached's flags that change who may connect or how; to ignore
 // them would open a node that was meant to be closed.
 var refused = []struct{ long, letter, value, what string }{
-	{"unix-socket", "s", "FILE", "a unix socket"},
-	{"unix-mask", "a", "MASK", "a unix socket"},
 	{"enable-sasl", "S", "", "SASL authentication"},
 	{"auth-file", "Y", "FILE", "authentication of clients"},
 	{"enable-ssl", "Z", "", "TLS"},
@@ -160,6 +162,15 @@ func setInt(dst *int, v string) error {
 		return fmt.Errorf("%q is not a whole number", v)
 	}
 	*dst = n
+	return nil
+}
+
+func setOctal(dst *int, v string) error {
+	n, err := strconv.ParseUint(v, 8, 16)
+	if err != nil {
+		return fmt.Errorf("%q is not an octal number such as 700", v)
+	}
+	*dst = int(n)
 	return nil
 }
 

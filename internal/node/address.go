@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// clientAddresses are the listeners for clients, as HOST:PORT; port 0 takes any.
+// clientAddresses are the TCP addresses for clients, as HOST:PORT; port 0 takes any.
 func (c *Config) clientAddresses() []string {
 	if len(c.Listen) == 0 {
 		return []string{net.JoinHostPort("", strconv.Itoa(max(c.Port, 0)))}

@@ -36,6 +36,12 @@ type Config struct {
 	// Port is used for each Listen entry without one of its own. -1: any free
 	// port, which the log names.
 	Port int
+	// UnixSocket is a file to serve clients on. With it there is no TCP for them:
+	// Port opens nothing, and Listen only says where the peer finds this node.
+	// Empty: none.
+	UnixSocket string
+	// UnixMask is the permissions of UnixSocket, 0 to 0777.
+	UnixMask int
 	// MemoryMiB bounds all that the data costs: keys, values, index, tombstones
 	// and unused room between items. More keeps more; the process takes some MiB
 	// on top of it for connections.
@@ -87,7 +93,8 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// DropPrivileges is called once, when nothing is left to do that needs them:
-	// the secret is read, the file limit raised, the ports are bound. nil: nothing to drop.
+	// the secret is read, the file limit raised, the ports are bound. UnixSocket is
+	// made after it, and belongs to whom it leaves the process to. nil: nothing to drop.
 	DropPrivileges func() error
 
 	// Log gets what happens to the node. nil: nothing is logged.
@@ -101,6 +108,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Port:             11211,
+		UnixMask:         0o700,
 		MemoryMiB:        64,
 		MaxItemBytes:     1 << 20,
 		MaxConns:         1024,

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
@@ -81,8 +82,8 @@ func (n *Node) open() (err error) {
 	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
 		return fmt.Errorf("node: -c, --conn-limit %d: %w", n.cfg.MaxConns, err)
 	}
-	if n.bound, err = serve.Bind(n.serveConfig()); err != nil {
-		return fmt.Errorf("node: clients: %w", err)
+	if err := n.bindClients(n.cfg.UnixSocket == ""); err != nil {
+		return err
 	}
 	replication, err := n.listenForPeer()
 	if err != nil {
@@ -98,6 +99,11 @@ func (n *Node) open() (err error) {
 			return fmt.Errorf("node: -u, --user: %w", err)
 		}
 	}
+	// A socket file belongs to the user who serves it: as root it would be out of
+	// that user's reach at exit.
+	if err := n.bindClients(n.cfg.UnixSocket != ""); err != nil {
+		return err
+	}
 	if n.state, n.id, err = openStateDir(n.cfg.StateDir); err != nil {
 		return err
 	}
@@ -105,6 +111,17 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	return n.openLink(secret, replication)
+}
+
+// bindClients holds the clients' addresses, if it is their turn.
+func (n *Node) bindClients(now bool) (err error) {
+	if !now {
+		return nil
+	}
+	if n.bound, err = serve.Bind(n.serveConfig()); err != nil {
+		return fmt.Errorf("node: clients: %w", err)
+	}
+	return nil
 }
 
 // listenForPeer opens the replication port, nil where there is none.
@@ -181,6 +198,8 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 func (n *Node) serveConfig() serve.Config {
 	return serve.Config{
 		Addresses:        n.cfg.clientAddresses(),
+		UnixSocket:       n.cfg.UnixSocket,
+		UnixMode:         fs.FileMode(n.cfg.UnixMask),
 		Threads:          n.cfg.Threads,
 		MaxConns:         n.cfg.MaxConns,
 		Backlog:          n.cfg.Backlog,

@@ -142,7 +142,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	c := &n.cfg
 	r.int("maxbytes", int64(c.MemoryMiB)<<20)
 	r.int("maxconns", int64(c.MaxConns))
-	r.int("tcpport", int64(portOf(n.ClientAddrs())))
+	r.int("tcpport", int64(choose(c.UnixSocket == "", portOf(n.ClientAddrs()), max(c.Port, 0))))
 	r.int("udpport", 0)
 	inter := "NULL"
 	if len(c.Listen) > 0 {
@@ -151,7 +151,8 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.text("inter", inter)
 	r.int("verbosity", int64(c.Verbosity))
 	r.text("evictions", choose(c.NoEviction, "off", "on"))
-	r.text("domain_socket", "NULL")
+	r.text("domain_socket", choose(c.UnixSocket != "", printable(c.UnixSocket), "NULL"))
+	r.text("umask", strconv.FormatInt(int64(c.UnixMask), 8))
 	r.int("num_threads", int64(c.Threads))
 	r.int("reqs_per_event", int64(c.RequestsPerEvent))
 	r.yesNo("cas_enabled", true)

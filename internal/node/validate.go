@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"twincached/internal/serve"
 	"twincached/store"
 )
 
@@ -27,6 +28,7 @@ const (
 	maxLocalKeys    = 64             // each is tried for each write
 	maxWait         = 24 * time.Hour // a longer one is a mistake
 	maxDrain        = 1 * time.Hour  // a service manager has killed the process long before
+	maxUnixMask     = 0o777          // permissions and nothing else
 	peerIDDigits    = 2 * len16      // hexadecimal digits of an id
 	len16           = 16             // bytes of an id
 )
@@ -79,7 +81,10 @@ func checkServing(c *Config) error {
 }
 
 func checkAddresses(c *Config) error {
-	if c.Port == 0 {
+	if err := checkUnixSocket(c); err != nil {
+		return err
+	}
+	if c.Port == 0 && c.UnixSocket == "" {
 		return errors.New("-p, --port 0 leaves no port for clients (-1 takes any free one)")
 	}
 	if err := within("-p, --port", c.Port, -1, 65535, ""); err != nil {
@@ -96,9 +101,21 @@ func checkAddresses(c *Config) error {
 	return checkPortClash(c)
 }
 
+// checkUnixSocket looks at what can be known without making the file.
+func checkUnixSocket(c *Config) error {
+	if len(c.UnixSocket) > serve.MaxSocketPathBytes {
+		return fmt.Errorf("-s, --unix-socket: the path has %d bytes, a socket's has %d at most: %s",
+			len(c.UnixSocket), serve.MaxSocketPathBytes, c.UnixSocket)
+	}
+	if c.UnixMask < 0 || c.UnixMask > maxUnixMask {
+		return fmt.Errorf("-a, --unix-mask %o is out of range: 0 to %o, in octal", c.UnixMask, maxUnixMask)
+	}
+	return nil
+}
+
 // checkPortClash finds a client and a replication listener on one port of one address.
 func checkPortClash(c *Config) error {
-	if c.replPort() <= 0 {
+	if c.replPort() <= 0 || c.UnixSocket != "" {
 		return nil
 	}
 	replHost, _, err := net.SplitHostPort(c.replAddress())

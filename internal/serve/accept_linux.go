@@ -94,6 +94,7 @@ func (ls *loops) accept() {
 		}
 	}
 	ls.s.count.accepting.Store(false)
+	ls.s.removeFile()
 	for _, fd := range ls.fds { // conns whose handshake is done may hold requests already
 		ls.acceptFrom(fd)
 	}

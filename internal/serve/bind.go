@@ -18,6 +18,7 @@ type Listeners struct {
 	cfg   Config
 	socks []boundSocket
 	addrs []net.Addr
+	file  *socketFile // of the unix socket; nil without one
 	once  sync.Once
 }
 
@@ -29,6 +30,15 @@ func Bind(cfg Config) (*Listeners, error) {
 		return nil, err
 	}
 	l := &Listeners{cfg: cfg}
+	if cfg.UnixSocket != "" {
+		sock, file, err := bindUnix(&cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.socks, l.file = []boundSocket{sock}, file
+		l.addrs = []net.Addr{&net.UnixAddr{Name: cfg.UnixSocket, Net: "unix"}}
+		return l, nil
+	}
 	for _, address := range cfg.Addresses {
 		targets, err := resolve(address)
 		if err != nil {
@@ -55,8 +65,10 @@ func (l *Listeners) Addrs() []net.Addr { return l.addrs }
 func (l *Listeners) Listen() (s *Server, err error) {
 	err = errors.New("serve: listeners are closed")
 	l.once.Do(func() {
-		s = &Server{cfg: l.cfg, addrs: l.addrs, ended: make(chan struct{})}
-		err = startEngine(s, l.socks)
+		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, ended: make(chan struct{})}
+		if err = startEngine(s, l.socks); err != nil {
+			s.removeFile()
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -67,6 +79,9 @@ func (l *Listeners) Listen() (s *Server, err error) {
 // Close lets go of the addresses. After Listen it does nothing.
 func (l *Listeners) Close() {
 	l.once.Do(func() {
+		if l.file != nil {
+			l.file.remove()
+		}
 		for _, sock := range l.socks {
 			sock.close()
 		}

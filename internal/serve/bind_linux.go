@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -10,7 +11,10 @@ import (
 )
 
 // boundSocket is a socket that is bound and does not listen: the kernel refuses clients until it does.
-type boundSocket struct{ fd int }
+type boundSocket struct {
+	fd   int
+	unix bool // a unix socket, which has no TCP options
+}
 
 func (b boundSocket) close() { _ = unix.Close(b.fd) }
 
@@ -25,7 +29,7 @@ func bindSocket(t target, _ bool) (boundSocket, net.Addr, error) {
 	if err != nil {
 		return boundSocket{}, nil, os.NewSyscallError("socket", err)
 	}
-	b := boundSocket{fd}
+	b := boundSocket{fd: fd}
 	addr, err := b.bind(t)
 	if err != nil {
 		b.close()
@@ -76,8 +80,25 @@ func (b boundSocket) reuse(on int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(b.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, on))
 }
 
+// bindUnixSocket binds a stream socket to a file, which it makes.
+func bindUnixSocket(path string, _ fs.FileMode) (boundSocket, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return boundSocket{}, os.NewSyscallError("socket", err)
+	}
+	b := boundSocket{fd: fd, unix: true}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: plainPath(path)}); err != nil {
+		b.close()
+		return boundSocket{}, os.NewSyscallError("bind", err)
+	}
+	return b, nil
+}
+
 // listen opens the port. Accepted conns inherit TCP_NODELAY and SO_KEEPALIVE, so they cost no system call each.
 func (b boundSocket) listen(backlog int) error {
+	if b.unix {
+		return os.NewSyscallError("listen", unix.Listen(b.fd, backlog))
+	}
 	if err := b.reuse(1); err != nil {
 		return err
 	}
@@ -107,6 +128,14 @@ func startEngine(s *Server, socks []boundSocket) error {
 		return startPortable(s, socks)
 	}
 	return startLoops(s, socks)
+}
+
+// addrText is sa as "stats conns" shows it.
+func addrText(sa unix.Sockaddr) string {
+	if u, ok := sa.(*unix.SockaddrUnix); ok {
+		return unixName(u.Name)
+	}
+	return "tcp:" + addrPort(sa).String()
 }
 
 // addrPort is what sa says; the zero value if it is no TCP address.

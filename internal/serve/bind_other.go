@@ -2,10 +2,18 @@
 
 package serve
 
-import "net"
+import (
+	"io/fs"
+	"net"
+	"os"
+)
 
 // boundSocket remembers an address that was free. Binding without listening is not portable, so the port is not held.
-type boundSocket struct{ addr string }
+type boundSocket struct {
+	addr string
+	path string      // of a unix socket; addr is empty then
+	mode fs.FileMode // of path
+}
 
 func (b boundSocket) close() {}
 
@@ -23,9 +31,29 @@ func bindSocket(t target, _ bool) (boundSocket, net.Addr, error) {
 		return boundSocket{}, nil, err
 	}
 	addr := l.Addr()
-	return boundSocket{addr.String()}, addr, l.Close()
+	return boundSocket{addr: addr.String()}, addr, l.Close()
 }
 
-func (b boundSocket) listener(int) (net.Listener, error) { return net.Listen("tcp", b.addr) }
+func (b boundSocket) listener(int) (net.Listener, error) {
+	if b.path == "" {
+		return net.Listen("tcp", b.addr)
+	}
+	_ = os.Remove(b.path) // the one that bindUnixSocket left; closing the listener removes the new one
+	l, err := net.Listen("unix", b.path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(b.path, b.mode)
+}
 
 func startEngine(s *Server, socks []boundSocket) error { return startPortable(s, socks) }
+
+// bindUnixSocket finds out whether the file can be made. It stays, without a socket, until the client port opens.
+func bindUnixSocket(path string, mode fs.FileMode) (boundSocket, error) {
+	l, err := net.Listen("unix", plainPath(path))
+	if err != nil {
+		return boundSocket{}, err
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	return boundSocket{path: plainPath(path), mode: mode.Perm()}, l.Close()
+}

@@ -234,10 +234,10 @@ func (l *loop) conns(infos []ConnInfo, nowMillis int64) []ConnInfo {
 		}
 		info := ConnInfo{FD: int(c.fd), State: stateNames[c.state.Load()], IdleSeconds: max(0, nowMillis/1000-c.seen.Load())}
 		if sa, err := unix.Getpeername(int(c.fd)); err == nil {
-			info.Addr = "tcp:" + addrPort(sa).String()
+			info.Addr = addrText(sa)
 		}
 		if sa, err := unix.Getsockname(int(c.fd)); err == nil {
-			info.ListenAddr = "tcp:" + addrPort(sa).String()
+			info.ListenAddr = addrText(sa)
 		}
 		infos = append(infos, info)
 	}

@@ -150,8 +150,9 @@ func (p *portable) connGone() {
 
 func (p *portable) drain(deadline time.Time) int {
 	close(p.stop)
+	p.s.removeFile()
 	for _, l := range p.listeners {
-		if t, ok := l.(*net.TCPListener); ok { // conns whose handshake is done may hold requests already
+		if t, ok := l.(interface{ SetDeadline(time.Time) error }); ok { // conns whose handshake is done may hold requests already
 			_ = t.SetDeadline(time.Now().Add(10 * time.Millisecond))
 			continue
 		}
@@ -202,12 +203,20 @@ func (p *portable) conns() (infos []ConnInfo) {
 	for c := range p.open {
 		infos = append(infos, ConnInfo{
 			FD:          descriptor(c.nc),
-			Addr:        "tcp:" + c.nc.RemoteAddr().String(),
-			ListenAddr:  "tcp:" + c.nc.LocalAddr().String(),
+			Addr:        addrName(c.nc.RemoteAddr()),
+			ListenAddr:  addrName(c.nc.LocalAddr()),
 			State:       stateNames[c.state.Load()],
 			IdleSeconds: max(0, now-c.seen.Load()),
 		})
 	}
 	slices.SortFunc(infos, func(a, b ConnInfo) int { return a.FD - b.FD })
 	return infos
+}
+
+// addrName is a as "stats conns" shows it.
+func addrName(a net.Addr) string {
+	if _, ok := a.(*net.UnixAddr); ok {
+		return unixName(a.String())
+	}
+	return "tcp:" + a.String()
 }

@@ -13,6 +13,7 @@ package serve
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
@@ -35,6 +36,8 @@ var _ Handler = (*memproto.Conn)(nil)
 // Config says where and how to listen. It is copied; nothing in it may change after Bind.
 type Config struct {
 	Addresses        []string       // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose
+	UnixSocket       string         // a file to listen on instead of Addresses: TCP is off then; "" = none
+	UnixMode         fs.FileMode    // permissions of UnixSocket; exact, whatever the process's umask
 	Threads          int            // event loops; 0 = 4, as memcached. More than there are cores gains nothing
 	MaxConns         int            // client conns at a time (-c); 0 = 1024
 	Backlog          int            // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
@@ -62,8 +65,8 @@ type Stats struct {
 // ConnInfo is one line of "stats conns".
 type ConnInfo struct {
 	FD          int    // file descriptor; -1 where there is none to be had
-	Addr        string // the client's, as "tcp:HOST:PORT"
-	ListenAddr  string // ours, as "tcp:HOST:PORT"
+	Addr        string // the client's, as "tcp:HOST:PORT", or "unix:" and its path, which clients hardly ever have
+	ListenAddr  string // ours, as "tcp:HOST:PORT" or "unix:PATH"
 	State       string // conn_read (idle), conn_nread (in the middle of a value), conn_mwrite (client does not read), conn_closing
 	IdleSeconds int64  // since the last byte arrived
 }
@@ -81,6 +84,7 @@ type engine interface {
 type Server struct {
 	cfg   Config
 	addrs []net.Addr
+	file  *socketFile // of the unix socket; nil without one
 	count counters
 	eng   engine
 	once  sync.Once // the first Drain or Close
@@ -162,6 +166,13 @@ func (s *Server) Close() {
 	<-s.ended
 }
 
+// removeFile removes the unix socket's file. Clients that have connected already are still served.
+func (s *Server) removeFile() {
+	if s.file != nil {
+		s.file.remove()
+	}
+}
+
 // connGone counts a conn that is closed.
 func (s *Server) connGone() {
 	s.count.curr.Add(-1)
@@ -170,7 +181,7 @@ func (s *Server) connGone() {
 
 // withDefaults fills in what zero stands for.
 func (c Config) withDefaults() (Config, error) {
-	if len(c.Addresses) == 0 {
+	if len(c.Addresses) == 0 && c.UnixSocket == "" {
 		return c, errors.New("serve: no address to listen on")
 	}
 	if c.Now == nil || c.NewConn == nil {

@@ -97,6 +97,8 @@ func sum(b []byte) (s uint64) {
 	return s
 }
 
+func hexSum(s string) string { return strconv.FormatUint(sum([]byte(s)), 16) }
+
 // world is a server with toy handlers.
 type world struct {
 	t       *testing.T
@@ -145,10 +147,16 @@ func (w *world) config() Config {
 	}
 }
 
+// halfConn is what TCP and unix conns have in common.
+type halfConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // client is a test's end of a conn.
 type client struct {
 	t *testing.T
-	*net.TCPConn
+	halfConn
 	r *bufio.Reader
 }
 
@@ -156,7 +164,7 @@ func (w *world) dial() *client { return dial(w.t, w.s.Addrs()[0]) }
 
 func dial(t *testing.T, addr net.Addr) *client {
 	t.Helper()
-	nc, err := net.DialTimeout("tcp", dialable(addr), patience)
+	nc, err := net.DialTimeout(addr.Network(), dialable(addr), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,12 +172,15 @@ func dial(t *testing.T, addr net.Addr) *client {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &client{t, nc.(*net.TCPConn), bufio.NewReader(nc)}
+	return &client{t, nc.(halfConn), bufio.NewReader(nc)}
 }
 
 // dialable is addr with loopback for a wildcard.
 func dialable(addr net.Addr) string {
-	a := addr.(*net.TCPAddr)
+	a, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.String()
+	}
 	if a.IP.IsUnspecified() {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
 	}

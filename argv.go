@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,8 +117,21 @@ func (n *normaliser) add(f cli.Flag, value string) error {
 		n.verbose++
 		return nil
 	}
+	if i := n.given(name); i >= 0 && addsUp[name] {
+		n.out[i] += "," + value
+		return nil
+	}
 	n.out = append(n.out, "--"+name+"="+value)
 	return nil
+}
+
+// addsUp are the lists that memcached lets a command line give in pieces. Of any
+// other flag the last one counts.
+var addsUp = map[string]bool{"listen": true, "extended": true}
+
+// given finds an earlier flag of this name in out; -1: there is none.
+func (n *normaliser) given(name string) int {
+	return slices.IndexFunc(n.out, func(word string) bool { return strings.HasPrefix(word, "--"+name+"=") })
 }
 
 // unknown is the error for a flag that does not exist. A word with one dash

@@ -55,17 +55,17 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B auto -U0"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
-		" --drain-timeout 2s -C -q 8192 -o modern")
+		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
-			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Verbosity: 2,
+			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Verbosity: 2, IdleTimeout: time.Minute,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
 		},
 		User: "nobody", Daemon: true, PidFile: "/tmp/pid",
-		Ignored: []string{"--extended", "--disable-cas", "--queue-length"},
+		Ignored: []string{"--extended=modern,hashpower", "--disable-cas", "--queue-length"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
@@ -140,6 +140,12 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-s /s -a -1", `"-1" is not an octal number`},
 		{"-s /s -a 77777777777777777777777", "is not an octal number"},
 		{"-s /s -a 1777", "-a, --unix-mask 1777 is out of range: 0 to 777, in octal"},
+		{"-o idle_timeout", "-o, --extended: idle_timeout needs a number of seconds"},
+		{"-o idle_timeout=", "-o, --extended: idle_timeout= is not a number of seconds"},
+		{"-o modern,idle_timeout=1h", "-o, --extended: idle_timeout=1h is not a number of seconds"},
+		{"-o idle_timeout=99999999999", "is not a number of seconds"},
+		{"-o idle_timeout=-1", "-o idle_timeout=-1 is out of range: 0 to "},
+		{"-o idle_timeout=2000000000", "-o idle_timeout=2000000000 is out of range: 0 to "},
 		{"-s /s -l 1:2:3", "-l, --listen 1:2:3"},
 		{"-S", "-S, --enable-sasl: SASL authentication is not in this version"},
 		{"-Y f", "-Y, --auth-file"},

@@ -66,6 +66,7 @@ var clientOptions = []option{
 	{"disable-flush-all", "F", "", groupClients, "refuse flush_all", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoFlush, v) }},
 	{"protocol", "B", "NAME", groupClients, "auto or ascii: the text protocol is the one this version speaks", "auto", setProtocol},
+	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request; other words are ignored", "", setExtended},
 	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
 }
 
@@ -114,7 +115,6 @@ var ignored = []struct{ long, letter, value string }{
 	{"lock-memory", "k", ""},
 	{"enable-coredumps", "r", ""},
 	{"prefix-delimiter", "D", "CHAR"},
-	{"extended", "o", "OPTIONS"},
 	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
 	{"queue-length", "q", "N"},
 	{"disable-watch", "W", ""},
@@ -252,6 +252,32 @@ func setProtocol(_ *settings, v string) error {
 		return fmt.Errorf("binary is not in this version")
 	}
 	return fmt.Errorf("%q is neither auto nor ascii", v)
+}
+
+// setExtended takes memcached's words with commas. What tunes its own machinery
+// is named in the log, and does nothing.
+func setExtended(s *settings, v string) error {
+	var other []string
+	for word := range strings.SplitSeq(v, ",") {
+		name, value, given := strings.Cut(strings.TrimSpace(word), "=")
+		switch {
+		case name == "":
+		case name != "idle_timeout":
+			other = append(other, name)
+		case !given:
+			return fmt.Errorf("idle_timeout needs a number of seconds: idle_timeout=SECONDS")
+		default:
+			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil {
+				return fmt.Errorf("idle_timeout=%s is not a number of seconds", value)
+			}
+			s.Node.IdleTimeout = time.Duration(n) * time.Second
+		}
+	}
+	if len(other) > 0 {
+		s.Ignored = append(s.Ignored, "--extended="+strings.Join(other, ","))
+	}
+	return nil
 }
 
 func setUDP(_ *settings, v string) error {

@@ -149,7 +149,7 @@ func TestProcess_ServesWritesItsPidAndStopsByPlan(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(pid)) != strconv.Itoa(p.cmd.Process.Pid) {
 		t.Errorf("pid file holds %q, %v; want %d", pid, err, p.cmd.Process.Pid)
 	}
-	if said := p.said(); !strings.Contains(said, "local_keys=*.lock") || !strings.Contains(said, `flags="--extended --queue-length"`) {
+	if said := p.said(); !strings.Contains(said, "local_keys=*.lock") || !strings.Contains(said, `flags="--extended=modern --queue-length"`) {
 		t.Errorf("said %s", said)
 	}
 	if _, code, out, stderr := parse("healthcheck", "127.0.0.1:"+port); code != exitOK || !strings.Contains(out, "serves (1.6.") {

@@ -57,6 +57,9 @@ type Config struct {
 	// RequestsPerEvent is how many requests of one client are answered before
 	// the next client's turn. Lower is fairer, higher is faster.
 	RequestsPerEvent int
+	// IdleTimeout closes clients that have sent no request for longer, in whole
+	// seconds; a unix socket's stay. 0: never.
+	IdleTimeout time.Duration
 	// NoEviction answers an error when the memory is full instead of evicting.
 	NoEviction bool
 	// NoFlush switches flush_all off.

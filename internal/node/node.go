@@ -205,6 +205,7 @@ func (n *Node) serveConfig() serve.Config {
 		Backlog:          n.cfg.Backlog,
 		RequestsPerEvent: n.cfg.RequestsPerEvent,
 		DropAtLimit:      true,
+		IdleTimeout:      n.cfg.IdleTimeout,
 		Now:              n.clock.Now,
 		NewConn:          n.newConn(),
 		Log:              n.log,

@@ -66,6 +66,9 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.uint("listen_disabled_num", c.ListenDisabled)
 	r.int("threads", int64(n.cfg.Threads))
 	r.uint("conn_yields", c.Yields)
+	if n.cfg.IdleTimeout > 0 { // as in memcached
+		r.uint("idle_kicks", c.IdleKicks)
+	}
 	n.storeRows(&r)
 	n.replRows(&r)
 	return r
@@ -156,6 +159,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.int("num_threads", int64(c.Threads))
 	r.int("reqs_per_event", int64(c.RequestsPerEvent))
 	r.yesNo("cas_enabled", true)
+	r.int("idle_timeout", int64(c.IdleTimeout/time.Second))
 	r.int("tcp_backlog", int64(c.Backlog))
 	r.text("binding_protocol", "ascii")
 	r.yesNo("auth_enabled_sasl", false)

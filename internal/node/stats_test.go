@@ -2,11 +2,14 @@ package node
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
@@ -58,6 +61,33 @@ func TestStats_SettingsSayWhatTheFlagsSaid(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, rows[name], want)
 		}
 	}
+}
+
+func TestStats_IdleKicksStandThereWithATimeout(t *testing.T) {
+	cfg := testConfig(t.Output())
+	n := start(t, cfg)
+	waitReady(t, n)
+	if kicks, there := ask(t, n, "stats")["idle_kicks"]; there {
+		t.Errorf("without a timeout idle_kicks is %s", kicks)
+	}
+	cfg.IdleTimeout = time.Second
+	n = start(t, cfg)
+	waitReady(t, n)
+	if got := ask(t, n, "stats settings")["idle_timeout"]; got != "1" {
+		t.Errorf("idle_timeout is %q", got)
+	}
+	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(c); len(b) != 0 || err != nil { // up to the node's FIN
+		t.Fatalf("got %q, %v", b, err)
+	}
+	waitFor(t, "the kick is counted", func() bool { return ask(t, n, "stats")["idle_kicks"] != "0" })
 }
 
 func TestStats_ConnsListThisOne(t *testing.T) {

@@ -16,21 +16,22 @@ import (
 // The bounds of the flags, each with its reason.
 const (
 	minMemoryMiB    = store.MinMemoryBytes >> 20
-	maxMemoryMiB    = 1 << 20        // 1 TiB, the most a store addresses
-	minItemBytes    = 1 << 10        // memcached's own
-	maxItemBytes    = 1 << 30        // memcached's own
-	maxConns        = 16 << 20       // four times the most open files Linux allows a process by default (nr_open) and some
-	maxThreads      = 256            // far beyond the point where more threads make it slower
-	maxBacklog      = 1 << 16        // the kernel cuts it to net.core.somaxconn anyway
-	maxReqsPerEvent = 1 << 20        // a client may not keep a thread for itself
-	maxVerbosity    = 3              // -vvv
-	maxClusterBytes = 250            // it stands in the link's first frame
-	maxLocalKeys    = 64             // each is tried for each write
-	maxWait         = 24 * time.Hour // a longer one is a mistake
-	maxDrain        = 1 * time.Hour  // a service manager has killed the process long before
-	maxUnixMask     = 0o777          // permissions and nothing else
-	peerIDDigits    = 2 * len16      // hexadecimal digits of an id
-	len16           = 16             // bytes of an id
+	maxMemoryMiB    = 1 << 20                   // 1 TiB, the most a store addresses
+	minItemBytes    = 1 << 10                   // memcached's own
+	maxItemBytes    = 1 << 30                   // memcached's own
+	maxConns        = 16 << 20                  // four times the most open files Linux allows a process by default (nr_open) and some
+	maxThreads      = 256                       // far beyond the point where more threads make it slower
+	maxBacklog      = 1 << 16                   // the kernel cuts it to net.core.somaxconn anyway
+	maxReqsPerEvent = 1 << 20                   // a client may not keep a thread for itself
+	maxVerbosity    = 3                         // -vvv
+	maxClusterBytes = 250                       // it stands in the link's first frame
+	maxLocalKeys    = 64                        // each is tried for each write
+	maxWait         = 24 * time.Hour            // a longer one is a mistake
+	maxIdle         = 10 * 365 * 24 * time.Hour // longer is never
+	maxDrain        = 1 * time.Hour             // a service manager has killed the process long before
+	maxUnixMask     = 0o777                     // permissions and nothing else
+	peerIDDigits    = 2 * len16                 // hexadecimal digits of an id
+	len16           = 16                        // bytes of an id
 )
 
 // Validate says what is wrong with a Config, naming the flag; nil means that
@@ -71,6 +72,9 @@ func checkSizes(c *Config) error {
 }
 
 func checkServing(c *Config) error {
+	if c.IdleTimeout < 0 || c.IdleTimeout > maxIdle {
+		return fmt.Errorf("-o idle_timeout=%d is out of range: 0 to %d seconds", int64(c.IdleTimeout/time.Second), int64(maxIdle/time.Second))
+	}
 	return errors.Join(
 		within("-c, --conn-limit", c.MaxConns, 1, maxConns, " connections"),
 		within("-t, --threads", c.Threads, 1, maxThreads, ""),

@@ -26,7 +26,7 @@ type conn struct {
 	parting  bool // draining: FIN is sent, input is discarded
 
 	state atomic.Uint32 // for "stats conns"
-	seen  atomic.Int64  // Unix seconds of the last input
+	seen  atomic.Int64  // Unix seconds of the last request's end
 }
 
 // happened notes an event. Error and hang-up count as input: the next read tells.
@@ -113,9 +113,6 @@ func (l *loop) receive(c *conn) {
 		return
 	}
 	l.read += uint64(n)
-	if now := l.nowMillis / 1000; c.seen.Load() != now {
-		c.seen.Store(now)
-	}
 	if n < len(room) && !c.ended {
 		c.readable = false // drained; the next byte makes an event
 	}
@@ -156,6 +153,9 @@ func (l *loop) process(c *conn, in []byte) {
 	for rounds := 1; ; rounds++ {
 		before := len(in)
 		res := c.h.Process(l.nowMillis, in, out)
+		if now := l.nowMillis / 1000; res.N > 0 && c.seen.Load() != now {
+			c.seen.Store(now)
+		}
 		in, out = in[res.N:], res.Out
 		if res.Close {
 			c.closing, in = true, nil

@@ -34,6 +34,7 @@ type loop struct {
 	written   uint64
 
 	mode     atomic.Int32
+	kick     atomic.Bool  // look for idle conns
 	deadline atomic.Int64 // Unix nanoseconds at which a drain gives up
 	draining bool
 	linger   time.Time // end of the wait for the clients' FIN; zero before the last reply is out
@@ -83,6 +84,9 @@ func (l *loop) run() {
 			}
 		}
 		l.takeTurns()
+		if l.kick.Load() && l.kick.Swap(false) && !l.draining {
+			l.kickIdle()
+		}
 		l.publish()
 		if l.busy += len(events) + 1; l.busy > yieldEvents {
 			l.busy = 0

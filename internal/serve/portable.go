@@ -194,6 +194,22 @@ func (p *portable) ending() (time.Time, bool) {
 	return p.deadline, p.draining && !p.shut
 }
 
+// kickIdle interrupts the conns that have had no request for too long and are not in the middle of a value or a reply; each
+// looks at itself then. A drain's deadline is left alone.
+func (p *portable) kickIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining || p.shut {
+		return
+	}
+	now := p.s.cfg.Now()
+	for c := range p.open {
+		if c.state.Load() == stateRead && p.s.isIdle(c.seen.Load(), now) {
+			_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+}
+
 func (p *portable) threads() int { return 0 }
 
 func (p *portable) conns() (infos []ConnInfo) {

@@ -19,7 +19,7 @@ type goConn struct {
 	need int    // bytes of input the handler waits for; 0: any
 
 	state atomic.Uint32 // for "stats conns"
-	seen  atomic.Int64  // Unix seconds of the last input
+	seen  atomic.Int64  // Unix seconds of the last request's end
 }
 
 const (
@@ -38,6 +38,9 @@ func (c *goConn) run() {
 		}
 		for {
 			if err := c.read(); err != nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) && c.spared() {
+					continue
+				}
 				if deadline, ok := c.p.ending(); ok && errors.Is(err, os.ErrDeadlineExceeded) {
 					c.part(deadline)
 				}
@@ -53,6 +56,20 @@ func (c *goConn) run() {
 	}
 }
 
+// spared tells whether a conn that the idle check has interrupted goes on: a request came at the last moment.
+func (c *goConn) spared() bool {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	if c.p.draining || c.p.shut {
+		return false
+	}
+	if c.p.s.isIdle(c.seen.Load(), c.p.s.cfg.Now()) {
+		c.p.s.count.idleKicks.Add(1)
+		return false
+	}
+	return c.nc.SetReadDeadline(time.Time{}) == nil
+}
+
 // read appends what one read brings to in, which grows with what really arrives.
 func (c *goConn) read() error {
 	if room := cap(c.in) - len(c.in); room < cap(c.in)/4 {
@@ -62,7 +79,6 @@ func (c *goConn) read() error {
 	c.in = c.in[:len(c.in)+n]
 	if n > 0 {
 		c.p.s.count.read.Add(uint64(n))
-		c.seen.Store(c.p.s.cfg.Now() / 1000)
 		return nil // an error comes again with the next read
 	}
 	return err
@@ -75,6 +91,9 @@ func (c *goConn) process() bool {
 	for more := true; more && open; {
 		res := c.h.Process(c.p.s.cfg.Now(), in, out)
 		progress := res.N > 0 || len(res.Out) > 0
+		if res.N > 0 {
+			c.seen.Store(c.p.s.cfg.Now() / 1000)
+		}
 		in, out, more = in[res.N:], res.Out, res.More
 		c.need = res.Need
 		switch {

@@ -43,6 +43,7 @@ type Config struct {
 	Backlog          int            // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
 	RequestsPerEvent int            // rounds of at most 64 KiB of replies a conn may have before the others have their turn (-R); 0 = 20
 	DropAtLimit      bool           // at MaxConns: true answers an error and closes (memcached's default), false lets newcomers wait in the backlog
+	IdleTimeout      time.Duration  // conns without a request for longer are closed; whole seconds, 0 = never; not with UnixSocket
 	Portable         bool           // a goroutine for each conn on Linux too
 	Now              func() int64   // Unix milliseconds handed to Process; required
 	NewConn          func() Handler // called once for each accepted conn, from any goroutine; required
@@ -53,6 +54,7 @@ type Config struct {
 type Stats struct {
 	CurrConns      int64  // open client conns
 	TotalConns     uint64 // conns accepted since Listen
+	IdleKicks      uint64 // conns closed by IdleTimeout
 	RejectedConns  uint64 // answered "Too many open connections" and closed
 	ListenDisabled uint64 // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
 	Accepting      bool   // false while accepting is suspended, and after Drain or Close
@@ -68,7 +70,7 @@ type ConnInfo struct {
 	Addr        string // the client's, as "tcp:HOST:PORT", or "unix:" and its path, which clients hardly ever have
 	ListenAddr  string // ours, as "tcp:HOST:PORT" or "unix:PATH"
 	State       string // conn_read (idle), conn_nread (in the middle of a value), conn_mwrite (client does not read), conn_closing
-	IdleSeconds int64  // since the last byte arrived
+	IdleSeconds int64  // since the last request ended, or the conn began
 }
 
 // engine is what stands behind a Server: event loops, or a goroutine for each conn.
@@ -76,6 +78,7 @@ type engine interface {
 	drain(deadline time.Time) (cut int)
 	close()
 	conns() []ConnInfo
+	kickIdle()
 	threads() int
 	connGone()
 }
@@ -87,7 +90,8 @@ type Server struct {
 	file  *socketFile // of the unix socket; nil without one
 	count counters
 	eng   engine
-	once  sync.Once // the first Drain or Close
+	once  sync.Once     // the first Drain or Close
+	quit  chan struct{} // closed when Drain or Close begins
 	ended chan struct{}
 }
 
@@ -96,6 +100,7 @@ type counters struct {
 	curr           atomic.Int64
 	total          atomic.Uint64
 	rejected       atomic.Uint64
+	idleKicks      atomic.Uint64
 	listenDisabled atomic.Uint64
 	yields         atomic.Uint64
 	read           atomic.Uint64
@@ -130,6 +135,7 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		CurrConns:      s.count.curr.Load(),
 		TotalConns:     s.count.total.Load(),
+		IdleKicks:      s.count.idleKicks.Load(),
 		RejectedConns:  s.count.rejected.Load(),
 		ListenDisabled: s.count.listenDisabled.Load(),
 		Accepting:      s.count.accepting.Load(),
@@ -149,6 +155,7 @@ func (s *Server) Conns() []ConnInfo { return s.eng.conns() }
 // Close may cut a Drain short.
 func (s *Server) Drain(timeout time.Duration) (cut int) {
 	s.once.Do(func() {
+		close(s.quit)
 		cut = s.eng.drain(time.Now().Add(timeout))
 		close(s.ended)
 	})
@@ -160,6 +167,7 @@ func (s *Server) Drain(timeout time.Duration) (cut int) {
 func (s *Server) Close() {
 	s.eng.close()
 	s.once.Do(func() {
+		close(s.quit)
 		s.eng.drain(time.Now())
 		close(s.ended)
 	})
@@ -187,8 +195,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil || c.NewConn == nil {
 		return c, errors.New("serve: Now and NewConn are required")
 	}
-	if c.Threads < 0 || c.MaxConns < 0 || c.Backlog < 0 || c.RequestsPerEvent < 0 {
-		return c, errors.New("serve: threads, connections, backlog and requests per event cannot be negative")
+	if c.Threads < 0 || c.MaxConns < 0 || c.Backlog < 0 || c.RequestsPerEvent < 0 || c.IdleTimeout < 0 {
+		return c, errors.New("serve: threads, connections, backlog, requests per event and idle timeout cannot be negative")
 	}
 	if c.Threads == 0 {
 		c.Threads = defaultThreads

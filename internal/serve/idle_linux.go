@@ -1,0 +1,25 @@
+package serve
+
+// kickIdle makes each loop look at its conns.
+func (ls *loops) kickIdle() {
+	for _, l := range ls.loops {
+		l.kick.Store(true)
+		l.mu.Lock()
+		if !l.closed {
+			l.pol.wake()
+		}
+		l.mu.Unlock()
+	}
+}
+
+// kickIdle closes the conns that have had no request for too long and are not in the middle of a value or a reply. A request
+// that has arrived by now has been read: events come first.
+func (l *loop) kickIdle() {
+	for _, c := range l.slots {
+		if c.fd < 0 || c.state.Load() != stateRead || c.more || c.readable || !l.s.isIdle(c.seen.Load(), l.nowMillis) {
+			continue
+		}
+		l.s.count.idleKicks.Add(1)
+		l.bye(c)
+	}
+}

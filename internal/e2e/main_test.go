@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +38,19 @@ func run(m *testing.M) int {
 	}
 	return m.Run()
 }
+
+// readTree looks at every directory of the project, from within a test. The go
+// command repeats a test whose result it has cached only if something that a test
+// itself looked at has changed, and it does not see what the build of the program
+// reads.
+var readTree = sync.OnceValue(func() error {
+	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == ".git" {
+			return fs.SkipDir
+		}
+		return err
+	})
+})
 
 // netCount numbers the small networks that tests take their addresses from.
 var netCount atomic.Uint32

@@ -35,6 +35,9 @@ type node struct {
 
 // newNode describes a node that listens on host; peer is its -x ("" none).
 func newNode(t testing.TB, name, host, peer string, extra ...string) *node {
+	if err := readTree(); err != nil {
+		t.Fatal(err)
+	}
 	args := []string{"-u", "root", "-l", host, "-m", "256"}
 	if peer != "" {
 		args = append(args, "-x", peer)

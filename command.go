@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"twincached/internal/node"
 )
 
 // Exit statuses, memcached's where it has one.
@@ -40,6 +38,7 @@ type program struct {
 	stdout io.Writer
 	stderr io.Writer
 
+	long  []string             // the flags of the command that runs, in long form
 	serve func(settings) error // runs a node; a test looks at the settings instead
 }
 
@@ -50,7 +49,7 @@ type plainFlag struct{ *cli.StringFlag }
 func (plainFlag) TakesValue() bool { return false }
 
 func makeFlag(long, letter, value string) cli.Flag {
-	f := &cli.StringFlag{Name: long, EnvVars: []string{envName(long)}}
+	f := &cli.StringFlag{Name: long}
 	if letter != "" {
 		f.Aliases = []string{letter}
 	}
@@ -86,7 +85,7 @@ func (p *program) run() int {
 		HideVersion:     true,
 		Flags:           flags(),
 		Action:          p.node,
-		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand()},
+		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.configCommand()},
 		Reader:          p.stdin,
 		Writer:          p.stdout,
 		ErrWriter:       io.Discard, // errors are printed once, below
@@ -110,11 +109,12 @@ func (p *program) dispatch(app *cli.App) error {
 	if err != nil {
 		return exitWith(exitUsage, err)
 	}
+	p.long = head
 	words := append([]string{app.Name}, head...)
 	if len(rest) > 0 {
 		sub := app.Command(rest[0])
 		if sub == nil {
-			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair and healthcheck", rest[0]))
+			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck and config", rest[0]))
 		}
 		if len(head) > 0 {
 			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
@@ -126,6 +126,7 @@ func (p *program) dispatch(app *cli.App) error {
 		if slices.Contains(long, "--help=true") {
 			return p.help(sub.Name)
 		}
+		p.long = long
 		words = append(append(append(words, sub.Name), long...), tail...)
 	}
 	switch {
@@ -147,9 +148,34 @@ func (p *program) help(command string) error {
 	return err
 }
 
+// configCommand is "twincached config": what a node with these flags would be.
+func (p *program) configCommand() *cli.Command {
+	return &cli.Command{
+		Name:     "config",
+		HideHelp: true,
+		Flags:    flags(),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return exitWith(exitUsage, fmt.Errorf("config: unexpected word %q", c.Args().First()))
+			}
+			s, g, err := readSettings(p.long)
+			if err != nil {
+				return exitWith(exitUsage, err)
+			}
+			if err := p.printConfig(g, &s); err != nil {
+				return err
+			}
+			if err := s.Node.Validate(); err != nil {
+				return exitWith(exitUsage, err)
+			}
+			return nil
+		},
+	}
+}
+
 // node reads the flags of one node and runs it.
-func (p *program) node(c *cli.Context) error {
-	s, err := readSettings(c)
+func (p *program) node(*cli.Context) error {
+	s, _, err := readSettings(p.long)
 	if err != nil {
 		return exitWith(exitUsage, err)
 	}
@@ -157,34 +183,4 @@ func (p *program) node(c *cli.Context) error {
 		return exitWith(exitUsage, err)
 	}
 	return p.serve(s)
-}
-
-// readSettings turns flags and environment into settings. A flag on the command
-// line wins over its environment variable.
-func readSettings(c *cli.Context) (settings, error) {
-	s := settings{Node: node.Default()}
-	for i := range options {
-		o := &options[i]
-		v := c.String(o.long)
-		if !c.IsSet(o.long) || v == "" && o.long != "local-keys" {
-			continue
-		}
-		if o.long == "port" && strings.HasPrefix(v, "tcp://") {
-			continue // Kubernetes sets TWINCACHED_PORT so for a service of this name
-		}
-		if err := o.apply(&s, v); err != nil {
-			return s, err
-		}
-	}
-	for _, o := range ignored {
-		if c.IsSet(o.long) {
-			s.Ignored = append(s.Ignored, "--"+o.long)
-		}
-	}
-	for _, o := range refused {
-		if c.IsSet(o.long) {
-			return s, fmt.Errorf("-%s, --%s: %s is not in this version", o.letter, o.long, o.what)
-		}
-	}
-	return s, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -40,16 +39,14 @@ func (p *program) healthCommand() *cli.Command {
 }
 
 // healthTarget is the address to ask: with a slash in it, a unix socket. Without
-// one it is what the environment gives the node in the same container: a socket,
-// or a port of this machine.
+// one it is what the environment, and the file it names, give the node in the same
+// container: a socket, or a port of this machine.
 func healthTarget(arg string) (string, error) {
-	s := settings{Node: node.Default()}
-	if v := os.Getenv(envName("port")); v != "" && !strings.HasPrefix(v, "tcp://") {
-		if err := setInt(&s.Node.Port, v); err != nil {
-			return "", fmt.Errorf("%s: %w", envName("port"), err)
-		}
+	s, _, err := readSettings(nil)
+	if err != nil {
+		return "", err
 	}
-	if socket := os.Getenv(envName("unix-socket")); arg == "" && socket != "" {
+	if socket := s.Node.UnixSocket; arg == "" && socket != "" {
 		if arg = socket; !strings.Contains(arg, "/") {
 			arg = "./" + arg
 		}

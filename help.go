@@ -22,6 +22,7 @@ itself on a second machine.
 
   twincached [flags]                  run one node
   twincached pair [flags]             run two nodes on this machine, to try it
+  twincached config [flags]           print each setting and where it came from
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {
@@ -56,7 +57,8 @@ itself on a second machine.
 	b.WriteString(`
 
 Each flag has an environment variable: --max-item-size is
-TWINCACHED_MAX_ITEM_SIZE. The command line wins.
+TWINCACHED_MAX_ITEM_SIZE. The command line wins over the environment, and that
+over the file of --config.
 `)
 	return b.String()
 }

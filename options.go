@@ -12,11 +12,12 @@ import (
 
 // settings is what a command line says: one node, and what its process does.
 type settings struct {
-	Node    node.Config
-	User    string   // -u: whom to become when started as root
-	Daemon  bool     // -d
-	PidFile string   // -P
-	Ignored []string // flags that were given and mean nothing here, for one line in the log
+	Node        node.Config
+	User        string   // -u: whom to become when started as root
+	Daemon      bool     // -d
+	PidFile     string   // -P
+	ConfigNotes []string // what of the file of --config was left out, for one line in the log
+	Ignored     []string // flags that were given and mean nothing here, for one line in the log
 }
 
 // option is one flag. The command line, the environment and the help are all
@@ -77,6 +78,8 @@ var processOptions = []option{
 		func(s *settings, v string) error { return setBool(&s.Daemon, v) }},
 	{"pidfile", "P", "FILE", groupProcess, "write the process id here, remove it at exit", "",
 		func(s *settings, v string) error { s.PidFile = v; return nil }},
+	{"config", "", "FILE", groupProcess, "read flags from a file like Debian's /etc/memcached.conf", "none",
+		func(*settings, string) error { return nil }}, // read before all others
 	{"verbose", "v", "", groupProcess, "say more in the log (-vv, -vvv: most)", "",
 		func(s *settings, v string) error { return setInt(&s.Node.Verbosity, v) }},
 }

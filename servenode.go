@@ -89,6 +89,9 @@ func logStart(log *slog.Logger, s *settings) {
 	}
 	log.Info("starting", "version", node.Version, "memcached", node.MemcachedVersion,
 		"pid", os.Getpid(), "memory_mib", s.Node.MemoryMiB, "local_keys", keys)
+	if len(s.ConfigNotes) > 0 {
+		log.Info("left out of the config file: it is up to whoever starts the process", "what", strings.Join(s.ConfigNotes, ", "))
+	}
 	if len(s.Ignored) > 0 {
 		log.Info("flags without meaning here are ignored", "flags", strings.Join(s.Ignored, " "))
 	}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"twincached/internal/node"
+)
+
+// source is one setting that was given, and where: "flag", "environment NAME" or
+// "file NAME:LINE".
+type source struct{ value, from string }
+
+// sources are the settings that were given, by long name. What is not in it has
+// its default.
+type sources map[string]source
+
+// add takes a flag in long form, --name=value. An empty value gives nothing, but
+// an empty list of local keys is one.
+func (g sources) add(word, from string) {
+	name, value, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+	if value != "" || name == "local-keys" {
+		g[name] = source{value, from}
+	}
+}
+
+// collect finds what was given: a flag wins over the environment, and that over
+// the file of --config.
+func collect(long []string) (g sources, notes []string, err error) {
+	over := sources{}
+	for _, f := range flags() {
+		name := f.Names()[0]
+		value, there := os.LookupEnv(envName(name))
+		if !there || name == "help" || name == "version" || name == "port" && strings.HasPrefix(value, "tcp://") {
+			continue // Kubernetes sets TWINCACHED_PORT so for a service of this name
+		}
+		over.add("--"+name+"="+value, "environment "+envName(name))
+	}
+	for _, word := range long {
+		over.add(word, "flag")
+	}
+	g = sources{}
+	if file := over["config"].value; file != "" {
+		if notes, err = readConfigFile(file, g); err != nil {
+			return nil, nil, fmt.Errorf("--config: %w", err)
+		}
+	}
+	for name, s := range over {
+		g[name] = s
+	}
+	return g, notes, nil
+}
+
+// readConfigFile reads flags from a file as Debian's /etc/memcached.conf has
+// them, and, as Debian does, leaves out -d and -h and the line "logfile": how the
+// process runs and where its log goes is up to whoever starts it.
+func readConfigFile(file string, g sources) (notes []string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	verbose := 0
+	for i, line := range strings.Split(string(text), "\n") {
+		where := fmt.Sprintf("%s:%d", file, i+1)
+		words, err := splitLine(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", where, err)
+		}
+		if len(words) > 0 && words[0] == "logfile" {
+			notes = append(notes, where+" logfile")
+			continue
+		}
+		long, rest, err := normalise(words, flags())
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("unexpected word %q: a line has flags, as on the command line", rest[0])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", where, err)
+		}
+		for _, word := range long {
+			name, value, _ := strings.Cut(word[2:], "=")
+			switch name {
+			case "daemon", "help", "version":
+				notes = append(notes, where+" --"+name)
+				continue
+			case "config":
+				return nil, fmt.Errorf("%s: --config cannot stand in a file", where)
+			case "verbose":
+				n, _ := strconv.Atoi(value) // normalise wrote it
+				verbose += n
+				word = "--verbose=" + strconv.Itoa(verbose)
+			}
+			if before := g[name].value; addsUp[name] && before != "" {
+				word = "--" + name + "=" + before + "," + value
+			}
+			g.add(word, "file "+where)
+		}
+	}
+	return notes, nil
+}
+
+// splitLine cuts a line into words, without what is behind a # that no backslash
+// precedes. Quotes and backslashes are a shell's.
+func splitLine(line string) (words []string, err error) {
+	for i := range len(line) {
+		if line[i] == '#' && (i == 0 || line[i-1] != '\\') {
+			line = line[:i]
+			break
+		}
+	}
+	var word []byte
+	quote, inWord := byte(0), false
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case c == '\\' && quote != '\'' && i+1 < len(line):
+			i++
+			word, inWord = append(word, line[i]), true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, inWord = c, true
+		case quote == 0 && (c == ' ' || c == '\t' || c == '\r'):
+			if inWord {
+				words, word, inWord = append(words, string(word)), nil, false
+			}
+		default:
+			word, inWord = append(word, c), true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("a quote %c is not closed", quote)
+	}
+	if inWord {
+		words = append(words, string(word))
+	}
+	return words, nil
+}
+
+// readSettings turns what was given into settings.
+func readSettings(long []string) (settings, sources, error) {
+	s := settings{Node: node.Default()}
+	g, notes, err := collect(long)
+	if err != nil {
+		return s, nil, err
+	}
+	s.ConfigNotes = notes
+	explain := func(name string, err error) error {
+		from := g[name].from
+		if where, file := strings.CutPrefix(from, "file "); file {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		if from != "flag" {
+			return fmt.Errorf("%w (%s)", err, from)
+		}
+		return err
+	}
+	for i := range options {
+		o := &options[i]
+		if v, there := g[o.long]; there {
+			if err := o.apply(&s, v.value); err != nil {
+				return s, g, explain(o.long, err)
+			}
+		}
+	}
+	for _, o := range ignored {
+		if _, there := g[o.long]; there {
+			s.Ignored = append(s.Ignored, "--"+o.long)
+		}
+	}
+	for _, o := range refused {
+		if _, there := g[o.long]; there {
+			return s, g, explain(o.long, fmt.Errorf("-%s, --%s: %s is not in this version", o.letter, o.long, o.what))
+		}
+	}
+	return s, g, nil
+}
+
+// printConfig lists each setting, its value and where it came from. A secret is
+// in a file, of which this shows the name and never the content.
+func (p *program) printConfig(g sources, s *settings) error {
+	w := &strings.Builder{}
+	line := func(name, value, from string) {
+		fmt.Fprintf(w, "%-20s %-24s %s\n", name, cmp.Or(value, "none"), from)
+	}
+	for i := range options {
+		o := &options[i]
+		given, there := g[o.long]
+		switch {
+		case there:
+			line(o.long, given.value, given.from)
+		case o.long == "threads":
+			line(o.long, strconv.Itoa(s.Node.Threads), "default")
+		case o.value == "":
+			line(o.long, "false", "default")
+		default:
+			line(o.long, o.deflt, "default")
+		}
+	}
+	names := []string{}
+	for _, o := range ignored {
+		if _, there := g[o.long]; there {
+			names = append(names, o.long)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		line(name, g[name].value, g[name].from+" (means nothing here)")
+	}
+	_, err := fmt.Fprint(p.stdout, w.String())
+	return err
+}

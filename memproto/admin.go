@@ -21,14 +21,18 @@ func (c *Conn) flushAll(t *tokens) {
 			return
 		}
 	}
-	// A delay is an exptime: seconds up to 30 days, a Unix time above. One
-	// that is negative, zero or in the past means now.
+	c.flush(seconds)
+	c.reply(replyOK, quiet)
+}
+
+// flush empties the store after a delay, which is an exptime: seconds up to 30
+// days, a Unix time above. One that is negative, zero or in the past means now.
+func (c *Conn) flush(seconds int64) {
 	if at := absoluteExpiry(c.now, seconds); at > c.now {
 		c.srv.Store.FlushAt(c.now, at)
 	} else {
 		c.srv.Store.Flush(c.now)
 	}
-	c.reply(replyOK, quiet)
 }
 
 func (c *Conn) version() {

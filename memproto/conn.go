@@ -14,6 +14,7 @@ type Conn struct {
 	maxItem int // srv.maxItemBytes, read once
 
 	started bool  // the first byte, which names the protocol, has been seen
+	binary  bool  // it named the binary protocol
 	scanned int   // bytes at the start of the input known to hold no line end
 	swallow int64 // bytes of a refused value that are still to be dropped
 	get     getState
@@ -48,7 +49,9 @@ type Result struct {
 const (
 	ReasonQuit        = "quit"
 	ReasonLineTooLong = "line too long"
-	ReasonBinary      = "binary protocol is not supported"
+	ReasonBinary      = "binary protocol is switched off"
+	ReasonMagic       = "not a packet of the binary protocol"
+	ReasonMalformed   = "malformed packet of the binary protocol"
 	ReasonHTTP        = "http request"
 )
 
@@ -98,18 +101,20 @@ func (c *Conn) step(rest []byte) (n, need int) {
 	case c.get.lineBytes > 0:
 		return c.resumeGet(rest)
 	case !c.started:
+		// As in memcached, the first byte of a conn decides which protocol
+		// it speaks.
 		c.started = true
-		if rest[0] == binaryMagic {
+		c.binary = c.srv.BinaryOnly || rest[0] == binaryMagic
+		if c.binary && c.srv.TextOnly {
 			c.close(ReasonBinary, replyBinary)
 			return 0, 0
 		}
 	}
+	if c.binary {
+		return c.packet(rest)
+	}
 	return c.line(rest)
 }
-
-// binaryMagic starts every request of the binary protocol. As in memcached,
-// the first byte of a conn decides which protocol it speaks.
-const binaryMagic = 0x80
 
 // line finds one command line at the start of rest and runs it.
 func (c *Conn) line(rest []byte) (n, need int) {

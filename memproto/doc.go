@@ -20,6 +20,16 @@
 // with noreply, pipelining, and bare \n as the end of a command line. Replies
 // do not depend on how the input was cut into reads.
 //
+// And memcached's binary protocol, on conns whose first byte is 0x80 (or on all,
+// or on none: Server.BinaryOnly, Server.TextOnly):
+//
+//	get getq getk getkq          gat gatq gatk gatkq touch
+//	set add replace append prepend delete increment decrement, and their quiet forms
+//	flush flushq quit quitq      noop version verbosity
+//	stat                         the groups and rows of the text protocol's stats
+//
+// SASL answers "Unknown command", as a memcached without -S does.
+//
 // A request becomes a complete, checked store.Request before the store is
 // called, and [Conn.do] is the one place that hands it over. Another protocol
 // is another set of parsers in front of that place, in files of its own.
@@ -49,10 +59,24 @@
 //     swallowed, not after.
 //   - Items expire at the millisecond, not at the next full second.
 //
+// In the binary protocol:
+//
+//   - verbosity is answered; memcached does not know it.
+//   - stat knows the group conns, which is text only in memcached, and does not
+//     know detail.
+//   - An unknown opcode costs its packet only. memcached 1.6.18 drops the
+//     length of extras and key once more, and with it what follows.
+//   - A refused value of 2 GiB and more is dropped as any other; memcached
+//     1.6.18 takes its length for negative and reads it as packets.
+//   - Replies that are due when a packet ends the conn are sent; memcached loses
+//     those it has not written when the magic is wrong.
+//   - append and prepend without memory are "Out of memory", not "Not stored".
+//   - A touch counts as a retrieval too, and a counter that increment creates as
+//     a miss and a set.
+//
 // # Not supported (yet)
 //
 //   - The meta commands (mn mg ms md ma me): ERROR.
-//   - The binary protocol: a conn whose first byte is 0x80 is told so and closed.
 //   - UDP and authentication.
 //   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
 //     cache_memlimit, extstore, stats detail, refresh_certs: ERROR. watch and

@@ -280,14 +280,16 @@ func TestProcess_SwallowsWithoutBuffering(t *testing.T) {
 func TestProcess_CloseReasons(t *testing.T) {
 	long := strings.Repeat("x", MaxLineBytes+1)
 	for in, want := range map[string]string{
-		"quit\r\nget a\r\n":          ReasonQuit,
-		"\x80\x00\x00\x03":           ReasonBinary,
-		long:                         ReasonLineTooLong,
-		long + "\r\n":                ReasonLineTooLong,
-		"GET / HTTP/1.1\r\nset x":    ReasonHTTP,
-		"get a\r\n\x80\r\n":          "",
-		"get " + long[:240] + "\r\n": "",
-		"gets " + long + " " + long:  "",
+		"quit\r\nget a\r\n":                ReasonQuit,
+		"\x80\x00\x00\x03":                 "", // binary, and not complete
+		string(request(opGet, "", "", "")): ReasonMalformed,
+		string(sentinel) + long:            ReasonMagic,
+		long:                               ReasonLineTooLong,
+		long + "\r\n":                      ReasonLineTooLong,
+		"GET / HTTP/1.1\r\nset x":          ReasonHTTP,
+		"get a\r\n\x80\r\n":                "",
+		"get " + long[:240] + "\r\n":       "",
+		"gets " + long + " " + long:        "",
 		"get " + strings.Repeat("k ", MaxGetLineBytes/2): ReasonLineTooLong,
 		strings.Repeat(" ", 101) + "get " + long:         ReasonLineTooLong,
 		strings.Repeat(" ", 100) + "get " + long:         "",

@@ -24,7 +24,7 @@ const (
 	replyNoWatch       = "CLIENT_ERROR watch commands not allowed\r\n"
 	replyNoCachedump   = "CLIENT_ERROR stats cachedump not allowed\r\n"
 	replyNoShutdown    = "ERROR: shutdown not enabled\r\n"
-	replyBinary        = "CLIENT_ERROR the binary protocol is not supported, use text\r\n"
+	replyBinary        = "CLIENT_ERROR the binary protocol is switched off, use text\r\n"
 	replyTooLarge      = "SERVER_ERROR object too large for cache\r\n"
 	replyNoMemoryStore = "SERVER_ERROR out of memory storing object\r\n"
 	replyNoMemory      = "SERVER_ERROR out of memory\r\n"

@@ -30,6 +30,8 @@ type Server struct {
 	Version      string // the answer to "version", e.g. "1.6.45"
 	MaxItemBytes int    // as store.Config.MaxItemBytes; 0 = DefaultMaxItemBytes
 	FlushEnabled bool   // off (-F): flush_all is refused
+	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
+	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
 
 	Settings func() []Stat // "stats settings"
 	// General gives the rows of "stats" that only the node knows: pid, uptime,

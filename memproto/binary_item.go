@@ -1,0 +1,180 @@
+package memproto
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"twincached/store"
+)
+
+// binaryGet answers get and getk.
+func (c *Conn) binaryGet(p *packet) (n int) {
+	render := renderBinary
+	if p.op == opGetK {
+		render = renderBinaryKey
+	}
+	at, hit := len(c.out), false
+	c.out, hit = c.srv.Store.Get(c.now, p.key, c.out, render)
+	return c.retrieved(p, at, hit)
+}
+
+// binaryTouch answers touch, gat and gatk.
+func (c *Conn) binaryTouch(p *packet) (n int) {
+	render := renderBinaryTouch
+	switch p.op {
+	case opGAT:
+		render = renderBinary
+	case opGATK:
+		render = renderBinaryKey
+	}
+	at, hit := len(c.out), false
+	c.out, hit = c.srv.Store.GetAndTouch(c.now, p.key, c.binaryExpiry(p.extras), c.out, render)
+	return c.retrieved(p, at, hit)
+}
+
+// retrieved finishes a retrieval whose reply, on a hit, begins at c.out[at].
+func (c *Conn) retrieved(p *packet, at int, hit bool) (n int) {
+	switch {
+	case hit:
+		c.address(p, at)
+	case p.quiet:
+	case p.op == opGetK || p.op == opGATK: // the key takes the place of the text
+		c.head(p, statusNotFound, 0, len(p.key), len(p.key), 0)
+		c.out = append(c.out, p.key...)
+	default:
+		c.fail(p, statusNotFound)
+	}
+	return p.headBytes
+}
+
+// binaryExpiry reads an exptime, which has no sign here.
+func (c *Conn) binaryExpiry(b []byte) int64 {
+	return absoluteExpiry(c.now, int64(binary.BigEndian.Uint32(b)))
+}
+
+// binaryStore answers set, add, replace, append and prepend.
+func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
+	if p.valueBytes > int64(c.maxItem) || store.ItemBytes(len(p.key), int(p.valueBytes)) > c.maxItem {
+		c.fail(p, statusTooLarge)
+		if p.op == opSet {
+			// As in the text protocol: the older value must not be read for
+			// the one that failed.
+			c.req = store.Request{Op: store.OpDrop, Key: p.key}
+			c.do()
+		}
+		c.swallow = p.valueBytes
+		return p.headBytes, 0
+	}
+	end := p.headBytes + int(p.valueBytes)
+	if len(rest) < end {
+		return 0, end
+	}
+	c.req = store.Request{Key: p.key, Value: rest[p.headBytes:end], CAS: p.cas}
+	missing := statusNotStored // what NotStored means to this op
+	switch p.op {
+	case opSet:
+		c.req.Op = store.OpSet
+	case opAdd:
+		c.req.Op, missing = store.OpAdd, statusExists
+	case opReplace:
+		c.req.Op, missing = store.OpReplace, statusNotFound
+	case opAppend:
+		c.req.Op = store.OpAppend
+	case opPrepend:
+		c.req.Op = store.OpPrepend
+	}
+	if len(p.extras) > 0 {
+		c.req.Flags = binary.BigEndian.Uint32(p.extras)
+		c.req.Expires = c.binaryExpiry(p.extras[4:])
+		if p.cas != 0 { // add and replace too
+			c.req.Op = store.OpCAS
+		}
+	}
+	switch r := c.do(); r.Status {
+	case store.Stored:
+		c.succeed(p, r.Version)
+	case store.NotStored:
+		c.fail(p, missing)
+	case store.Exists:
+		c.fail(p, statusExists)
+	case store.NotFound:
+		c.fail(p, statusNotFound)
+	case store.TooLarge: // append and prepend: the two together
+		c.fail(p, statusNotStored)
+	default:
+		c.failText(p, statusNoMemory, "Out of memory allocating item")
+	}
+	return end, 0
+}
+
+// binaryDelete answers delete.
+func (c *Conn) binaryDelete(p *packet) (n int) {
+	c.req = store.Request{Op: store.OpDelete, Key: p.key, CAS: p.cas}
+	switch c.do().Status {
+	case store.Deleted:
+		c.succeed(p, 0)
+	case store.Exists:
+		c.fail(p, statusExists)
+	case store.NoMemory: // not even for the tombstone the peer needs
+		c.fail(p, statusNoMemory)
+	default:
+		c.fail(p, statusNotFound)
+	}
+	return p.headBytes
+}
+
+const (
+	// noCreate as an expiry of increment and decrement: a missing counter
+	// stays missing.
+	noCreate = 0xffffffff
+	// maxCreateTries bounds the race of creating a counter against those who
+	// create and delete it all the time.
+	maxCreateTries = 100
+)
+
+// binaryArithmetic answers increment and decrement. A counter that does not
+// exist is created by an add, which only one of several conns can win; the
+// others then find the counter.
+func (c *Conn) binaryArithmetic(p *packet) (n int) {
+	op := store.OpIncr
+	if p.op == opDecrement {
+		op = store.OpDecr
+	}
+	delta, initial := binary.BigEndian.Uint64(p.extras), binary.BigEndian.Uint64(p.extras[8:])
+	r := store.Result{Status: store.NotStored}
+	for try := 0; try < maxCreateTries && r.Status == store.NotStored; try++ {
+		c.req = store.Request{Op: op, Key: p.key, Delta: delta, CAS: p.cas}
+		r = c.do()
+		if r.Status != store.NotFound || binary.BigEndian.Uint32(p.extras[16:]) == noCreate {
+			break
+		}
+		c.req = store.Request{
+			Op:      store.OpAdd,
+			Key:     p.key,
+			Value:   strconv.AppendUint(nil, initial, 10),
+			Expires: c.binaryExpiry(p.extras[16:]),
+		}
+		r = c.do()
+		r.Number = initial
+	}
+	switch r.Status {
+	case store.Stored:
+		if !p.quiet {
+			c.head(p, statusOK, 0, 0, 8, r.Version)
+			c.out = binary.BigEndian.AppendUint64(c.out, r.Number)
+		}
+	case store.NotFound:
+		c.fail(p, statusNotFound)
+	case store.NotStored:
+		c.fail(p, statusNotStored)
+	case store.Exists:
+		c.fail(p, statusExists)
+	case store.NonNumeric:
+		c.fail(p, statusNonNumeric)
+	case store.TooLarge: // -I so small that a longer number does not fit
+		c.fail(p, statusTooLarge)
+	default:
+		c.failText(p, statusNoMemory, "Out of memory incrementing value")
+	}
+	return p.headBytes
+}

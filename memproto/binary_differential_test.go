@@ -128,7 +128,9 @@ func (g *packetGenerator) damage(p []byte) []byte {
 	case 5:
 		copy(p[8:], g.u32(0, 1, body-1, body+1, body+24, body+100, 5000, 2<<20))
 	case 6:
-		return p[:12+g.r.IntN(len(p)-12)] // further on the next magic would become a length of 2 GiB
+		if p[1] != opFlush && p[1] != opFlushQ { // its delay would become a time that has passed
+			return p[:12+g.r.IntN(len(p)-12)] // before that the next magic would become a length of 2 GiB
+		}
 	}
 	return p
 }

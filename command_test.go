@@ -52,14 +52,14 @@ func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
 }
 
 func TestCommandLine_SetsEachFlag(t *testing.T) {
-	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B auto -U0"+
+	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
 		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
-			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Verbosity: 2, IdleTimeout: time.Minute,
+			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
@@ -131,7 +131,6 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-l 1:2:3", "-l, --listen 1:2:3"},
 		{"-l notls:127.0.0.1", "not in this version"},
 		{"-U 11211", "UDP amplifies attacks"},
-		{"-B binary", "-B, --protocol: binary is not in this version"},
 		{"-B smoke", `"smoke" is neither`},
 		{"-s /" + strings.Repeat("x", 200), "-s, --unix-socket: the path has 201 bytes, a socket's has 10"},
 		{"-s", "-s, --unix-socket needs a value"},

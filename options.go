@@ -66,7 +66,7 @@ var clientOptions = []option{
 		func(s *settings, v string) error { return setInt(&s.Node.RequestsPerEvent, v) }},
 	{"disable-flush-all", "F", "", groupClients, "refuse flush_all", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoFlush, v) }},
-	{"protocol", "B", "NAME", groupClients, "auto or ascii: the text protocol is the one this version speaks", "auto", setProtocol},
+	{"protocol", "B", "NAME", groupClients, "auto: what a client's first byte says; ascii or binary: that one only", "auto", setProtocol},
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request; other words are ignored", "", setExtended},
 	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
 }
@@ -247,14 +247,18 @@ func setReplPort(s *settings, v string) error {
 	return nil
 }
 
-func setProtocol(_ *settings, v string) error {
+func setProtocol(s *settings, v string) error {
 	switch v {
-	case "auto", "auto-negotiate", "ascii":
-		return nil
+	case "auto", "auto-negotiate":
+		s.Node.Protocol = node.ProtocolAuto
+	case "ascii":
+		s.Node.Protocol = node.ProtocolText
 	case "binary":
-		return fmt.Errorf("binary is not in this version")
+		s.Node.Protocol = node.ProtocolBinary
+	default:
+		return fmt.Errorf("%q is neither auto nor ascii nor binary", v)
 	}
-	return fmt.Errorf("%q is neither auto nor ascii", v)
+	return nil
 }
 
 // setExtended takes memcached's words with commas. What tunes its own machinery

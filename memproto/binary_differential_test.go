@@ -118,7 +118,7 @@ func (g *packetGenerator) damage(p []byte) []byte {
 	case 0:
 		p[0] = byte(g.r.IntN(128)) // the magic
 	case 1:
-		p[1] = byte(g.r.IntN(0x1b)) // another opcode
+		p[1] = []byte{opGet, opSet, opAddQ, opReplace, opDelete, opIncrement, opDecrQ, opQuit, opFlush, opGetK, opVersion}[g.r.IntN(11)]
 	case 2:
 		p[3] += byte(g.r.IntN(9)) - 4 // the key's length
 	case 3:
@@ -126,7 +126,7 @@ func (g *packetGenerator) damage(p []byte) []byte {
 	case 4:
 		p[4] = []byte{0, 1, 4, 8, 20, 200}[g.r.IntN(6)] // the extras' length
 	case 5:
-		copy(p[8:], g.u32(0, 1, body-1, body+1, body+24, body+100, 5000, 2<<20))
+		copy(p[8:], g.u32(0, 1, body-min(1, body/30), body+1, body+24, body+100, 5000, 2<<20)) // never an empty counter
 	case 6:
 		if p[1] != opFlush && p[1] != opFlushQ { // its delay would become a time that has passed
 			return p[:12+g.r.IntN(len(p)-12)] // before that the next magic would become a length of 2 GiB
@@ -180,6 +180,7 @@ func (s *binarySide) normalise(g *packetGenerator, all []frame) []frame {
 // last sends what ends a conn and returns all that is answered.
 func (c *stockConn) last(t *testing.T, sent []byte) (all []frame) {
 	t.Helper()
+	defer c.Close()
 	if _, err := c.Write(sent); err != nil {
 		t.Fatal(err)
 	}

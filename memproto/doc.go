@@ -70,6 +70,8 @@
 //     1.6.18 takes its length for negative and reads it as packets.
 //   - Replies that are due when a packet ends the conn are sent; memcached loses
 //     those it has not written when the magic is wrong.
+//   - increment and decrement of an empty value with another CAS than the item's
+//     are "Data exists for key.", not "Non-numeric".
 //   - append and prepend without memory are "Out of memory", not "Not stored".
 //   - A touch counts as a retrieval too, and a counter that increment creates as
 //     a miss and a set.

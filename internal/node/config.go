@@ -27,6 +27,16 @@ const (
 	BootWait  BootMode = "wait"  // keep the client port shut until a peer was there
 )
 
+// Protocol says which of memcached's protocols clients may speak.
+type Protocol string
+
+// The protocols, under memcached's names in "stats settings".
+const (
+	ProtocolAuto   Protocol = "auto-negotiate" // the first byte of a conn decides
+	ProtocolText   Protocol = "ascii"
+	ProtocolBinary Protocol = "binary"
+)
+
 // Config is everything that makes one node differ from another. Start with
 // Default; the zero value does not validate. A Config is read once, by Start.
 type Config struct {
@@ -64,6 +74,8 @@ type Config struct {
 	NoEviction bool
 	// NoFlush switches flush_all off.
 	NoFlush bool
+	// Protocol is what clients may speak.
+	Protocol Protocol
 	// Verbosity: 0 says what happens to the node, 1 more, 2 and 3 most.
 	Verbosity int
 	// LocalKeys are globs (path.Match) of keys that are never replicated. Empty: none.
@@ -118,6 +130,7 @@ func Default() Config {
 		Threads:          min(4, runtime.NumCPU()),
 		Backlog:          1024,
 		RequestsPerEvent: 20,
+		Protocol:         ProtocolAuto,
 		LocalKeys:        []string{"*.lock"},
 		Cluster:          "default",
 		PeerWait:         10 * time.Second,

@@ -221,6 +221,8 @@ func (n *Node) newConn() func() serve.Handler {
 			Version:      MemcachedVersion,
 			MaxItemBytes: n.cfg.MaxItemBytes,
 			FlushEnabled: !n.cfg.NoFlush,
+			TextOnly:     n.cfg.Protocol == ProtocolText,
+			BinaryOnly:   n.cfg.Protocol == ProtocolBinary,
 			Settings:     n.settingsRows,
 			General:      n.generalRows,
 			Conns:        n.connRows,

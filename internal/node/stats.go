@@ -161,7 +161,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.yesNo("cas_enabled", true)
 	r.int("idle_timeout", int64(c.IdleTimeout/time.Second))
 	r.int("tcp_backlog", int64(c.Backlog))
-	r.text("binding_protocol", "ascii")
+	r.text("binding_protocol", string(c.Protocol))
 	r.yesNo("auth_enabled_sasl", false)
 	r.yesNo("auth_enabled_ascii", false)
 	r.int("item_size_max", int64(c.MaxItemBytes))

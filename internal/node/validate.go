@@ -38,7 +38,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkLink, checkSecret,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLink, checkSecret,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)
@@ -152,6 +152,14 @@ func checkLocalKeys(c *Config) error {
 		}
 	}
 	return nil
+}
+
+func checkProtocol(c *Config) error {
+	switch c.Protocol {
+	case ProtocolAuto, ProtocolText, ProtocolBinary:
+		return nil
+	}
+	return fmt.Errorf("-B, --protocol %q: it is auto, ascii or binary", c.Protocol)
 }
 
 func checkLink(c *Config) error {

@@ -3,9 +3,11 @@ package memproto
 import (
 	"bytes"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -137,21 +139,32 @@ func TestBinary_SwallowsWithoutBuffering(t *testing.T) {
 	}
 }
 
-// TestBinary_CreateRace: of many conns that count a missing key at once, one
-// creates it and no count is lost.
+// TestBinary_CreateRace: of conns that count the same missing keys at once, one
+// creates each and no count is lost. They wait for each other before every key.
 func TestBinary_CreateRace(t *testing.T) {
 	s := newTestServer(t)
-	const conns, rounds = 8, 200
-	for round := range rounds {
-		key := "n" + u32(uint32(round))
-		var wg sync.WaitGroup
-		for range conns {
-			wg.Go(func() { NewConn(s).Process(testNow, request(opIncrement, key, deltaExtras(1, 1, 0), ""), nil) })
-		}
-		wg.Wait()
-		e := newEngine(t, s)
-		if f, _ := e.exchange(t, request(opIncrement, key, deltaExtras(0, 0, 0xffffffff), "")); len(f) != 1 || f[0].value != u64(conns) {
-			t.Fatalf("round %d: %v, want %d", round, f, conns)
+	const conns, keys = 4, 5000
+	var arrived [keys]atomic.Int32
+	var wg sync.WaitGroup
+	for range conns {
+		wg.Go(func() {
+			c := NewConn(s)
+			for i := range keys {
+				arrived[i].Add(1)
+				for spins := 0; arrived[i].Load() < conns; spins++ {
+					if spins > 100 {
+						runtime.Gosched()
+					}
+				}
+				c.Process(testNow, request(opIncrement, "n"+u32(uint32(i)), deltaExtras(1, 1, 0), ""), nil)
+			}
+		})
+	}
+	wg.Wait()
+	e := newEngine(t, s)
+	for i := range keys {
+		if f, _ := e.exchange(t, request(opIncrement, "n"+u32(uint32(i)), deltaExtras(0, 0, 0xffffffff), "")); len(f) != 1 || f[0].value != u64(conns) {
+			t.Fatalf("key %d: %v, want %d", i, f, conns)
 		}
 	}
 }

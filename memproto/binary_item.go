@@ -20,16 +20,16 @@ func (c *Conn) binaryGet(p *packet) (n int) {
 
 // binaryTouch answers touch, gat and gatk.
 func (c *Conn) binaryTouch(p *packet) (n int) {
-	render := renderBinaryTouch
+	render := store.Render(renderBinaryTouch)
 	switch p.op {
 	case opGAT:
 		render = renderBinary
 	case opGATK:
 		render = renderBinaryKey
 	}
-	at, hit := len(c.out), false
-	c.out, hit = c.srv.Store.GetAndTouch(c.now, p.key, c.binaryExpiry(p.extras), c.out, render)
-	return c.retrieved(p, at, hit)
+	at := len(c.out)
+	c.fetch = store.Fetch{Key: p.key, Touch: true, TouchOnly: true, Expires: c.binaryExpiry(p.extras)}
+	return c.retrieved(p, at, c.doFetch(render))
 }
 
 // retrieved finishes a retrieval whose reply, on a hit, begins at c.out[at].

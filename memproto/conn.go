@@ -24,7 +24,8 @@ type Conn struct {
 	out    []byte
 	closed string // why to close; "" = do not
 
-	req store.Request // a field and not a local, so that it costs no allocation
+	req   store.Request // fields and not locals, so that they cost no allocation
+	fetch store.Fetch
 }
 
 // Result is what one call of Process did.
@@ -165,11 +166,18 @@ func (c *Conn) close(reason, reply string) {
 }
 
 // do hands the finished request to the store. Nothing else in this package
-// changes an item, except gat's GetAndTouch.
+// changes an item, except Fetch.
 func (c *Conn) do() store.Result {
 	r := c.srv.Store.Do(c.now, &c.req)
 	c.req = store.Request{}
 	return r
+}
+
+// doFetch hands the finished c.fetch to the store; the reply of a hit stands in c.out.
+func (c *Conn) doFetch(render store.Renderer) (hit bool) {
+	c.out, hit = c.srv.Store.Fetch(c.now, &c.fetch, c.out, render)
+	c.fetch = store.Fetch{}
+	return hit
 }
 
 // reply appends one reply line (with its line end) unless quiet.

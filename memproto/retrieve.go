@@ -66,7 +66,7 @@ func (c *Conn) resumeGet(rest []byte) (n, need int) {
 
 // walk answers the keys rest[at:end] until they end or Out is full.
 func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
-	render := renderItem
+	render := store.Render(renderItem)
 	if g.cas {
 		render = renderItemCAS
 	}
@@ -86,7 +86,8 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 			stop = at + i
 		}
 		if g.touch {
-			c.out, _ = st.GetAndTouch(c.now, rest[at:stop], g.expires, c.out, render)
+			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires}
+			c.doFetch(render)
 		} else {
 			c.out, _ = st.Get(c.now, rest[at:stop], c.out, render)
 		}

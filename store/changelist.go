@@ -40,7 +40,7 @@ func (p *partition) bump(h handle, isNew bool) {
 		return
 	}
 	if l.live == 0 {
-		if hd.is(bitLocal) || hd.src != 0 && hd.src == p.s.peerSrc() {
+		if hd.is(bitLocal) || hd.source() != 0 && hd.source() == p.s.peerSrc() {
 			// Not for the peer, or its own change, and nothing waits before it: the lane is past it.
 			p.peer.sent.B, p.peer.sentMax = l.seq, l.seq
 			p.peer.sent.norm()
@@ -53,7 +53,7 @@ func (p *partition) bump(h handle, isNew bool) {
 
 // wake tells the sender that the partition has something for the peer.
 func (p *partition) wake(hd *header) {
-	if p.peer.attached && hd.src == 0 && !hd.is(bitLocal) {
+	if p.peer.attached && hd.source() == 0 && !hd.is(bitLocal) {
 		p.s.markDirty(p.id)
 	}
 }

@@ -74,7 +74,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 // skips reports whether the peer needs nothing of this item: it sent it itself,
 // it is local, or a flush made it dead.
 func (p *partition) skips(hd *header) bool {
-	return hd.is(bitLocal) || hd.src != 0 && hd.src == p.s.peerSrc() ||
+	return hd.is(bitLocal) || hd.source() != 0 && hd.source() == p.s.peerSrc() ||
 		!hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load()
 }
 
@@ -86,8 +86,8 @@ func (p *partition) fill(r *Record, hd *header, lane Lane) {
 	case hd.is(bitTomb):
 		r.Op = RecordTombstone
 	case hd.is(bitTouch) && lane == Live:
-		r.Op, r.Expires = RecordTouch, hd.expires()
+		r.Op, r.Expires, r.Marks = RecordTouch, hd.expires(), hd.marks()
 	default:
-		r.Op, r.Expires, r.Flags, r.Value = RecordValue, hd.expires(), hd.flags, hd.value()
+		r.Op, r.Expires, r.Flags, r.Value, r.Marks = RecordValue, hd.expires(), hd.flags, hd.value(), hd.marks()
 	}
 }

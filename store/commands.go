@@ -74,38 +74,32 @@ func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, don
 			p.stats.TouchMisses++
 			return Result{Status: NotFound}, true
 		}
-		if !p.touch(tag, h, nowMillis, r.Expires) {
+		if !p.touch(tag, h, nowMillis, r.Expires, false) {
 			return Result{}, false
 		}
 		p.stats.CmdTouch++
 		p.stats.TouchHits++
 		return Result{Status: Touched}, true
+	case OpMark:
+		return p.mark(tag, h, hd, nowMillis, r)
 	}
 	return p.store(tag, h, hd, nowMillis, r)
 }
 
 // store is the set family.
 func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
-	value, flags, expires := r.Value, r.Flags, r.Expires
-	var status Status
-	switch {
-	case r.Op == OpAdd && hd != nil:
-		hd.countRead() // memcached moves the item up as well
-		status = NotStored
-	case hd == nil && (r.Op == OpReplace || r.Op == OpAppend || r.Op == OpPrepend):
-		status = NotStored
-	case hd == nil && (r.Op == OpCAS || r.CAS != 0):
-		p.stats.CasMisses++
-		status = NotFound
-	case (r.Op == OpCAS || r.CAS != 0) && hd.version != r.CAS:
-		p.stats.CasBadval++
-		status = Exists
-	}
-	if status != 0 {
+	if status := p.refuses(hd, nowMillis, r); status != 0 {
 		p.stats.CmdSet++
 		return Result{Status: status}, true
 	}
-	if r.Op == OpAppend || r.Op == OpPrepend {
+	value, flags, expires := r.Value, r.Flags, r.Expires
+	var marks Marks
+	switch {
+	case r.Op == OpAppend || r.Op == OpPrepend:
+		if hd == nil {
+			expires = r.CreateExpires
+			break
+		}
 		flags, expires = hd.flags, hd.expires()
 		buf := p.s.scratch.Get().(*[]byte)
 		defer p.s.scratch.Put(buf)
@@ -115,6 +109,8 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 			*buf = append(append((*buf)[:0], r.Value...), hd.value()...)
 		}
 		value = *buf
+	case r.Op == OpCAS && r.CAS != hd.version: // outdated, and welcome all the same
+		expires, marks = hd.expires(), hd.marks()|MarkStale
 	}
 	if ItemBytes(len(r.Key), len(value)) > p.s.cfg.MaxItemBytes {
 		p.stats.CmdSet++
@@ -123,11 +119,12 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	}
 	var v uint64
 	var ok bool
-	if expires != 0 && expires <= nowMillis {
+	if dead(expires, nowMillis) {
 		v, ok = p.erase(tag, h, nowMillis, r.Key) // stored, and expired at once
 	} else {
 		v = p.s.clock.next(nowMillis)
-		ok = p.put(tag, h, &change{key: r.Key, value: value, version: v, ever: v, expires: expires, flags: flags}) != 0
+		ok = p.put(tag, h, &change{key: r.Key, value: value, version: v, ever: v, expires: expires, flags: flags,
+			marks: marks, accessed: nowMillis, now: nowMillis}) != 0
 	}
 	if !ok {
 		return Result{}, false
@@ -137,8 +134,69 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if r.CAS != 0 {
 		p.stats.CasHits++
 	}
-	return Result{Status: Stored, Version: v}, true
+	return Result{Status: Stored, Version: v, ValueBytes: len(value)}, true
 }
+
+// refuses tells why a request of the set family cannot be carried out on what is
+// there (nil: nothing); 0: it can.
+func (p *partition) refuses(hd *header, nowMillis int64, r *Request) Status {
+	compare := r.Op == OpCAS || r.CAS != 0
+	switch {
+	case r.Op == OpAdd && hd != nil:
+		hd.countRead(nowMillis) // memcached moves the item up as well
+		return NotStored
+	case hd == nil && (r.Op == OpReplace || (r.Op == OpAppend || r.Op == OpPrepend) && !r.Create):
+		return NotStored
+	case hd == nil && compare:
+		p.stats.CasMisses++
+		return NotFound
+	case compare && hd.version != r.CAS && !(r.Op == OpCAS && r.Invalidate && r.CAS < hd.version):
+		p.stats.CasBadval++
+		return Exists
+	}
+	return 0
+}
+
+// mark gives the item that is there a new version that says something about its
+// value: that it is stale, or that it is gone.
+func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
+	switch {
+	case hd == nil:
+		p.stats.DeleteMisses++
+		return Result{Status: NotFound}, true
+	case r.CAS != 0 && hd.version != r.CAS:
+		p.stats.DeleteMisses++
+		return Result{Status: Exists}, true
+	}
+	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), accessed: nowMillis, now: nowMillis}
+	if r.Empty {
+		c.value, c.flags, c.expires = nil, 0, 0
+	}
+	if r.Touch {
+		c.expires = r.Expires
+	}
+	if r.Invalidate {
+		c.marks = MarkStale
+	}
+	var ok bool
+	if dead(c.expires, nowMillis) {
+		c.version, ok = p.erase(tag, h, nowMillis, r.Key)
+	} else {
+		c.version = p.s.clock.next(nowMillis)
+		c.ever = c.version
+		ok = p.put(tag, h, &c) != 0
+	}
+	if !ok {
+		return Result{}, false
+	}
+	if !r.Invalidate {
+		p.stats.DeleteHits++
+	}
+	return Result{Status: Stored, Version: c.version, ValueBytes: len(c.value)}, true
+}
+
+// dead reports whether an expiry has passed.
+func dead(expires, nowMillis int64) bool { return expires != 0 && expires <= nowMillis }
 
 func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
 	if hd != nil && r.CAS != 0 && hd.version != r.CAS {
@@ -191,10 +249,11 @@ func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, ke
 	}
 }
 
-// touch gives a live item a new expiry. The version, and with it the cas, stays.
-func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64) bool {
+// touch gives a live item a new expiry and, where wins says so, notes that a reader
+// was told to renew the value. The version, and with it the cas, stays.
+func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins bool) bool {
 	hd := p.s.arena.at(h)
-	if expires != 0 && expires <= nowMillis {
+	if dead(expires, nowMillis) {
 		_, ok := p.erase(tag, h, nowMillis, hd.key())
 		return ok
 	}
@@ -204,8 +263,12 @@ func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64) bool {
 	if p.clean(hd) {
 		bit = bitTouch
 	}
-	hd.countRead()
-	p.retouch(h, p.s.clock.next(nowMillis), expires, 0, bit)
+	marks := hd.marks()
+	if wins {
+		marks |= MarkWon
+	}
+	hd.countRead(nowMillis)
+	p.retouch(h, p.s.clock.next(nowMillis), expires, marks, 0, bit)
 	return true
 }
 
@@ -217,6 +280,9 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	hits, misses := &p.stats.IncrHits, &p.stats.IncrMisses
 	if r.Op == OpDecr {
 		hits, misses = &p.stats.DecrHits, &p.stats.DecrMisses
+	}
+	if hd == nil && r.Create {
+		return p.createCounter(tag, h, nowMillis, r)
 	}
 	if hd == nil {
 		*misses++
@@ -244,13 +310,39 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 			text = append(text, ' ')
 		}
 	}
-	v := p.s.clock.next(nowMillis)
-	hd.countRead()
-	if p.put(tag, h, &change{key: r.Key, value: text, version: v, ever: v, expires: hd.expires(), flags: hd.flags}) == 0 {
+	hd.countRead(nowMillis)
+	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks(), accessed: nowMillis, now: nowMillis}
+	if r.Touch {
+		c.expires = r.Expires
+	}
+	if !p.putNumber(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	*hits++
-	return Result{Status: Stored, Version: v, Number: n}, true
+	return Result{Status: Stored, Version: c.version, ValueBytes: len(text), Number: n, Expires: max(c.expires, 0)}, true
+}
+
+// putNumber stores a counter under a new version, which it notes in c.
+func (p *partition) putNumber(tag uint32, h handle, nowMillis int64, c *change) (ok bool) {
+	if dead(c.expires, nowMillis) {
+		c.version, ok = p.erase(tag, h, nowMillis, c.key)
+		return ok
+	}
+	c.version = p.s.clock.next(nowMillis)
+	c.ever = c.version
+	return p.put(tag, h, c) != 0
+}
+
+// createCounter makes the counter that incr or decr did not find.
+func (p *partition) createCounter(tag uint32, h handle, nowMillis int64, r *Request) (Result, bool) {
+	var room [maxUint64Digits]byte
+	text := strconv.AppendUint(room[:0], r.Initial, 10)
+	c := change{key: r.Key, value: text, expires: r.CreateExpires, accessed: nowMillis, now: nowMillis}
+	if !p.putNumber(tag, h, nowMillis, &c) {
+		return Result{}, false
+	}
+	p.stats.TotalItems++
+	return Result{Status: Stored, Version: c.version, ValueBytes: len(text), Number: r.Initial, Expires: max(c.expires, 0), Created: true}, true
 }
 
 // parseCounter reads a decimal uint64 with spaces behind it, as decr leaves them.
@@ -269,89 +361,4 @@ func parseCounter(b []byte) (n uint64, ok bool) {
 		n = n*10 + d
 	}
 	return n, true
-}
-
-// Get appends render(view) to dst for a live item. A miss returns dst unchanged and false.
-func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bool) {
-	s.dueFlush(nowMillis)
-	p, tag := s.partition(key)
-	p.mu.Lock()
-	h, hd := p.present(tag, key, nowMillis)
-	p.stats.CmdGet++
-	if hd == nil {
-		p.stats.GetMisses++
-		p.dropExpired(h)
-		p.mu.Unlock()
-		return dst, false
-	}
-	p.stats.GetHits++
-	hd.countRead()
-	dst = p.render(hd, dst, render)
-	p.mu.Unlock()
-	return dst, true
-}
-
-// GetAndTouch is Get that also gives the item a new expiry (absolute ms, 0 never).
-func (s *Store) GetAndTouch(nowMillis int64, key []byte, expires int64, dst []byte, render Render) ([]byte, bool) {
-	s.dueFlush(nowMillis)
-	p, tag := s.partition(key)
-	before := len(dst)
-	for range maxAttempts {
-		p.mu.Lock()
-		h, hd := p.present(tag, key, nowMillis)
-		if hd == nil {
-			p.stats.CmdGet++
-			p.stats.CmdTouch++
-			p.stats.GetMisses++
-			p.stats.TouchMisses++
-			p.mu.Unlock()
-			return dst, false
-		}
-		dst = p.render(hd, dst[:before], render)
-		ok := p.touch(tag, h, nowMillis, expires)
-		if ok {
-			p.stats.CmdGet++
-			p.stats.CmdTouch++
-			p.stats.GetHits++
-			p.stats.TouchHits++
-		}
-		short := p.short
-		p.mu.Unlock()
-		if ok {
-			return dst, true
-		}
-		if !s.reclaim(nowMillis, short) {
-			break
-		}
-	}
-	p.refuse(tag, nowMillis, &Request{Op: OpDelete, Key: key})
-	return dst, true
-}
-
-func (p *partition) render(hd *header, dst []byte, render Render) []byte {
-	p.view = View{Key: hd.key(), Value: hd.value(), Flags: hd.flags, Version: hd.version, Expires: hd.expires()}
-	dst = render(dst, &p.view)
-	p.view = View{}
-	return dst
-}
-
-// dropExpired removes what present found expired, where h is that.
-func (p *partition) dropExpired(h handle) {
-	if h == 0 || p.s.arena.at(h).is(bitTomb) {
-		return
-	}
-	p.stats.GetExpired++
-	p.expire(h, false)
-}
-
-// expire removes an expired item. Without memory for a marker it stays: unseen,
-// and for the sweep or the cleaner to remove.
-func (p *partition) expire(h handle, cleaner bool) {
-	fetched := p.s.arena.at(h).is(bitFetched)
-	if p.removeLocal(h, cleaner) {
-		p.stats.Reclaimed++
-		if !fetched {
-			p.stats.ExpiredUnfetched++
-		}
-	}
 }

@@ -14,10 +14,10 @@ type header struct {
 	ever    uint64 // version of the last change of the expiry
 	seqLo   uint32 // place in the change list: 48 bits
 	seqHi   uint16
-	src     uint8 // 0 made here, else the small id of the peer incarnation it came from
+	mix     uint8 // source, won and the upper bits of the access code
 	keyLen  uint8
-	expLo   uint32 // Unix ms: 48 bits; 0 never
-	expHi   uint16
+	expLo   uint32 // Unix ms: 42 bits; 0 never
+	expHi   uint16 // above its 10 bits the lower bits of the access code
 	bits    uint8
 	part    uint8
 	prev    handle // neighbours in the change list
@@ -36,6 +36,22 @@ const (
 	bitLocal   = 1 << 4 // never replicated
 	bitDead    = 1 << 5 // unlinked: the memory waits for the cleaner
 	bitFetched = 1 << 6 // read at least once since it was stored
+	bitStale   = 1 << 7 // a client called the value outdated (meta protocol, flag I)
+)
+
+// header.mix
+const (
+	mixSource      = 3      // 0 made here, else the small id of the peer incarnation it came from
+	mixWon         = 1 << 2 // a client was told to renew the value (meta protocol, W)
+	mixAccessShift = 3      // 5 bits of the access code
+)
+
+// header.expHi
+const (
+	expHiBits    = 10
+	expHiMask    = 1<<expHiBits - 1
+	accessLoBits = 16 - expHiBits
+	maxExpires   = 1<<(32+expHiBits) - 1 // in May 2109
 )
 
 // tombLinks is what a tombstone keeps where an item keeps its value.
@@ -47,12 +63,37 @@ func (h *header) seq() uint64 { return uint64(h.seqHi)<<32 | uint64(h.seqLo) }
 
 func (h *header) setSeq(v uint64) { h.seqLo, h.seqHi = uint32(v), uint16(v>>32) }
 
-func (h *header) expires() int64 { return int64(h.expHi)<<32 | int64(h.expLo) }
+func (h *header) expires() int64 { return int64(h.expHi&expHiMask)<<32 | int64(h.expLo) }
 
-// setExpires keeps 48 bits: until the year 10889; later means that, not never.
+// setExpires keeps 42 bits: until the year 2109; later means that, not never.
 func (h *header) setExpires(ms int64) {
-	ms = min(ms, 1<<48-1)
-	h.expLo, h.expHi = uint32(ms), uint16(ms>>32)
+	ms = min(ms, maxExpires)
+	h.expLo, h.expHi = uint32(ms), h.expHi&^expHiMask|uint16(ms>>32)
+}
+
+func (h *header) source() uint8 { return h.mix & mixSource }
+
+func (h *header) setSource(src uint8) { h.mix = h.mix&^mixSource | src }
+
+// marks are what travels of an item's state beside value and expiry.
+func (h *header) marks() (m Marks) {
+	if h.bits&bitStale != 0 {
+		m |= MarkStale
+	}
+	if h.mix&mixWon != 0 {
+		m |= MarkWon
+	}
+	return m
+}
+
+func (h *header) setMarks(m Marks) {
+	h.bits, h.mix = h.bits&^bitStale, h.mix&^mixWon
+	if m&MarkStale != 0 {
+		h.bits |= bitStale
+	}
+	if m&MarkWon != 0 {
+		h.mix |= mixWon
+	}
 }
 
 func (h *header) is(bit uint8) bool { return h.bits&bit != 0 }
@@ -78,7 +119,9 @@ func (h *header) bytes() int { return headerBytes + int(h.keyLen) + int(h.valLen
 // tombValueBytes is the valLen of a tombstone: links and the padding before them.
 func tombValueBytes(keyLen int) int { return tombLinkBytes + (-keyLen)&7 }
 
-func (h *header) countRead() {
+// countRead notes that a client read the item.
+func (h *header) countRead(nowMillis int64) {
+	h.setAccess(nowMillis)
 	if f := h.bits & bitFreq; f < 3 {
 		h.bits += 1
 	}

@@ -77,7 +77,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		order := compare(r, tomb, hd)
 		p.countConflict(order, hd, r)
 		if order == 0 && !tomb {
-			hd.src = p.s.peerSrc() // the peer has it too
+			hd.setSource(p.s.peerSrc()) // the peer has it too
 		}
 		if order <= 0 {
 			return true
@@ -97,7 +97,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
-		expires: r.Expires, flags: r.Flags, src: p.s.peerSrc()}) != 0
+		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.s.peerSrc(), accessed: min(VersionMillis(r.Version), nowMillis), now: nowMillis}) != 0
 }
 
 // compare orders a received state against the one held, by (version, tombstone,
@@ -131,7 +131,7 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 		p.stats.TouchUnknown++
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
-		p.retouch(h, r.Ever, r.Expires, p.s.peerSrc(), 0)
+		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.s.peerSrc(), 0)
 	default:
 		p.stats.TouchUnknown++
 		p.cleanMax = max(p.cleanMax, r.Version)

@@ -12,7 +12,9 @@ func (w *pair) clientOp(n *testNode) {
 	if w.cfg.ttl && w.rng.IntN(3) == 0 {
 		r.Expires = now + w.rng.Int64N(120) - 5
 	}
-	switch x := w.rng.IntN(100); {
+	switch x := w.rng.IntN(110); {
+	case x >= 100:
+		w.metaOp(n, k, r)
 	case x < 50:
 		r.Op, r.Value = OpSet, fmt.Appendf(nil, "%d", w.rng.Uint64N(1<<uint(1+w.rng.IntN(60))))
 		if s.Do(now, r); r.Expires != 0 && r.Expires <= now {
@@ -44,6 +46,32 @@ func (w *pair) clientOp(n *testNode) {
 	}
 	w.logf("n%d op %d %s -> %d", n.id, r.Op, key, s.clock.hlc.Load())
 	n.learnFlush() // a delayed one may have been due
+}
+
+// metaOp is what only the meta protocol can ask for.
+func (w *pair) metaOp(n *testNode, k int, r *Request) {
+	s, now := n.s, n.now(w)
+	switch w.rng.IntN(4) {
+	case 0:
+		r.Op, r.Invalidate, r.Touch, r.Empty = OpMark, true, r.Expires != 0, w.rng.IntN(2) == 0
+		s.Do(now, r)
+	case 1:
+		r.Op, r.Create, r.CreateExpires, r.Initial, r.Delta = OpIncr, true, r.Expires, 7, 1
+		s.Do(now, r)
+	case 2:
+		r.Op, r.Invalidate, r.CAS, r.Value = OpCAS, true, 1, []byte("late")
+		s.Do(now, r)
+	default:
+		f := &Fetch{Key: r.Key, Create: true, CreateExpires: r.Expires, Renew: true, RenewBefore: now + 1<<20}
+		s.Fetch(now, f, nil, Render(func(dst []byte, _ *View) []byte { return dst }))
+	}
+	// What the node serves now it has learned; where it serves nothing, the newest
+	// version was a death.
+	if hd := n.item(w, r.Key); hd != nil {
+		n.known[k].learn(hd.version, hd.ever)
+	} else if r.Expires != 0 && r.Expires <= now && r.Op != OpCAS {
+		n.known[k].learn(s.clock.hlc.Load(), 0)
+	}
 }
 
 func (w *pair) evict(n *testNode) {

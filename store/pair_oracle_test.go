@@ -24,8 +24,8 @@ func (w *pair) checkFinal() string {
 				return fmt.Sprintf("after heal n%d serves %s@%d/%d but %d/%d is known", i, key, hd.version, hd.ever, know.version, know.ever)
 			}
 		}
-		if a != nil && b != nil && (a.version != b.version || a.ever != b.ever || string(a.value()) != string(b.value()) || a.expires() != b.expires()) {
-			return fmt.Sprintf("%s differs: %d %d %q, %d %d %q", key, a.version, a.ever, a.value(), b.version, b.ever, b.value())
+		if a != nil && b != nil && (a.version != b.version || a.ever != b.ever || string(a.value()) != string(b.value()) || a.expires() != b.expires() || a.marks() != b.marks()) {
+			return fmt.Sprintf("%s differs: %d %d %q %b, %d %d %q %b", key, a.version, a.ever, a.value(), a.marks(), b.version, b.ever, b.value(), b.marks())
 		}
 		if lossless && (a == nil) != (b == nil) {
 			return fmt.Sprintf("only one node has %s: %v %v", key, a != nil, b != nil)

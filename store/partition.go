@@ -31,17 +31,19 @@ type partition struct {
 
 // change is a new state of a key, on its way into the partition.
 type change struct {
-	key     []byte
-	value   []byte
-	version uint64
-	ever    uint64
-	expires int64
-	flags   uint32
-	src     uint8 // 0: made here
-	tomb    bool
-	touch   bool // only the expiry differs from what the peer acknowledged
-	cleaner bool // made by the cleaner: takes its memory from the cleaner's segment
-	inPlace bool // a tombstone that may waste the memory it takes over
+	key           []byte
+	value         []byte
+	version       uint64
+	ever          uint64
+	expires       int64
+	flags         uint32
+	marks         Marks
+	src           uint8 // 0: made here
+	tomb          bool
+	touch         bool  // only the expiry differs from what the peer acknowledged
+	accessed, now int64 // Unix ms, for the time of the last access; no meaning for a tombstone
+	cleaner       bool  // made by the cleaner: takes its memory from the cleaner's segment
+	inPlace       bool  // a tombstone that may waste the memory it takes over
 }
 
 // find returns the item or tombstone of a key, or 0.
@@ -92,8 +94,11 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		p.enter(tag, old, h, c.key)
 	}
 	hd.valLen = uint32(valLen)
-	hd.version, hd.ever, hd.flags, hd.src = c.version, c.ever, c.flags, c.src
+	hd.version, hd.ever, hd.flags = c.version, c.ever, c.flags
+	hd.setSource(c.src)
 	hd.setExpires(c.expires)
+	hd.setMarks(c.marks)
+	hd.setAccessAt(c.accessed, c.now)
 	if c.touch {
 		hd.bits |= bitTouch
 	}
@@ -110,12 +115,14 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	return h
 }
 
-// retouch gives an item a new expiry, by a change of version ever that leaves the
-// value alone. With put, it is all that writes items.
-func (p *partition) retouch(h handle, ever uint64, expires int64, src, touchBit uint8) {
+// retouch gives an item a new expiry and marks, by a change of version ever that
+// leaves the value alone. With put, it is all that writes items.
+func (p *partition) retouch(h handle, ever uint64, expires int64, marks Marks, src, touchBit uint8) {
 	hd := p.s.arena.at(h)
-	hd.ever, hd.src = ever, src
+	hd.ever = ever
+	hd.setSource(src)
 	hd.setExpires(expires)
+	hd.setMarks(marks)
 	hd.bits = hd.bits&^bitTouch | touchBit
 	p.bump(h, false)
 }
@@ -241,7 +248,7 @@ func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 // clean reports whether the peer has this state of the key, or is never to have it.
 func (p *partition) clean(hd *header) bool {
 	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
-		hd.src != 0 && hd.src == p.s.peerSrc() || p.peer.acked.covers(hd.seq())
+		hd.source() != 0 && hd.source() == p.s.peerSrc() || p.peer.acked.covers(hd.seq())
 }
 
 func (p *partition) growIndex() bool {

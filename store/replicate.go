@@ -29,7 +29,7 @@ type peerState struct {
 type linkState struct {
 	mu     sync.Mutex
 	inc    ID            // incarnation last replicated with; guarded by mu
-	src    atomic.Uint32 // its small id, 1..255; 0: none yet
+	src    atomic.Uint32 // its small id, 1..3; 0: none yet
 	dirty  [Partitions / 64]atomic.Uint64
 	told   atomic.Bool // the sender was signalled since its last TakeDirty
 	notify atomic.Pointer[func()]
@@ -164,12 +164,12 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 // valid reports whether a cursor can be of a list whose newest sequence is seq.
 func (c Cursor) valid(seq uint64) bool { return c.B <= seq && c.A <= c.T && c.T <= c.B }
 
-// nextSrc gives the new peer incarnation its small id. Every 255 incarnations the
+// nextSrc gives the new peer incarnation its small id. Every third incarnation the
 // ids begin again: then no item may still carry one.
 func (s *Store) nextSrc() {
-	n := s.link.src.Load()%255 + 1
+	n := s.link.src.Load()%mixSource + 1
 	if n == 1 {
-		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).src = 0 })
+		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).setSource(0) })
 	}
 	s.link.src.Store(n)
 }

@@ -7,14 +7,17 @@ import (
 
 // sweeper walks all partitions for items that expired or were flushed.
 type sweeper struct {
-	mu    sync.Mutex
-	part  int         // where the walk stands
-	left  int         // partitions until a hurried round is complete
-	hurry atomic.Bool // a flush left much to reclaim
+	mu     sync.Mutex
+	part   int         // where the walk stands
+	left   int         // partitions until a hurried round is complete
+	items  int         // passed in the last round
+	passed int         // in this one
+	hurry  atomic.Bool // a flush left much to reclaim
 }
 
 const (
-	sweepItems      = 2048 // looked at in one Tick: a few ms a second of one core at ten Ticks a second
+	sweepItems      = 2048 // looked at in one Tick, at least: a few ms a second of one core at ten Ticks a second
+	sweepTicks      = 2000 // Ticks that a round may take, whatever there is: less than accessFineMaxSec
 	sweepHurryItems = 1 << 17
 	sweepChunk      = 256 // items under one lock hold
 )
@@ -28,14 +31,18 @@ func (s *Store) Tick(nowMillis int64) {
 	if s.sweep.hurry.Swap(false) {
 		s.sweep.left = Partitions + 1
 	}
-	budget := sweepItems
+	budget := max(sweepItems, s.sweep.items/sweepTicks)
 	if s.sweep.left > 0 {
 		budget = sweepHurryItems
 	}
 	for visited := 0; budget > 0 && visited < Partitions; {
 		n, end := s.parts[s.sweep.part].sweepSome(nowMillis)
 		budget -= max(n, 1)
+		s.sweep.passed += n
 		if end {
+			if s.sweep.part == Partitions-1 {
+				s.sweep.items, s.sweep.passed = s.sweep.passed, 0
+			}
 			s.sweep.part = (s.sweep.part + 1) % Partitions
 			s.sweep.left = max(0, s.sweep.left-1)
 			visited++
@@ -63,6 +70,8 @@ func (p *partition) sweepSome(nowMillis int64) (n int, end bool) {
 			p.unlink(h)
 		case hd.expires() != 0 && hd.expires() <= nowMillis:
 			p.expire(h, false)
+		default:
+			hd.ageAccess(nowMillis)
 		}
 	}
 	return n, l.sweep == 0

@@ -23,7 +23,7 @@ type ID [16]byte
 // Op is what a client wants done to one key.
 type Op uint8
 
-// The mutations of all protocols. Reads are Get and GetAndTouch.
+// The mutations of all protocols. Reads are Get and Fetch.
 const (
 	OpSet Op = iota + 1
 	OpAdd
@@ -36,6 +36,7 @@ const (
 	OpIncr
 	OpDecr
 	OpTouch
+	OpMark // a new version of the item that is there: stale (Request.Invalidate), emptied (Request.Empty), or both
 )
 
 // Request is one complete, checked mutation. Key and Value are borrowed for the
@@ -48,6 +49,15 @@ type Request struct {
 	Expires int64  // absolute Unix ms; 0 never; Expired: already
 	CAS     uint64 // OpCAS: the version that must be current; other ops: 0 = do not compare
 	Delta   uint64 // OpIncr, OpDecr
+
+	// The rest is what the meta protocol can ask for besides.
+
+	Create        bool   // append, prepend, incr, decr: where there is no item, make one
+	CreateExpires int64  // as Expires, of an item so made
+	Initial       uint64 // the number that incr and decr then begin with
+	Touch         bool   // incr, decr, OpMark: Expires is the item's new expiry
+	Invalidate    bool   // OpMark: the item is stale. OpCAS: a CAS older than the item's stores the value, as stale
+	Empty         bool   // OpMark: the item has no value and no flags any more
 }
 
 // Status is the outcome of a Request.
@@ -55,10 +65,10 @@ type Status uint8
 
 // Outcomes. Which op can have which is said beside each.
 const (
-	Stored     Status = iota + 1 // set family, incr and decr
+	Stored     Status = iota + 1 // set family, incr and decr, mark
 	NotStored                    // add on a hit; replace, append, prepend on a miss
 	Exists                       // the CAS did not match
-	NotFound                     // cas, delete, incr, decr, touch on a miss
+	NotFound                     // cas, delete, incr, decr, touch, mark on a miss
 	Deleted                      // delete on a hit
 	Touched                      // touch on a hit
 	NonNumeric                   // incr or decr of a value that is not a decimal uint64
@@ -66,29 +76,74 @@ const (
 	NoMemory                     // memory is full and eviction is off, or nothing could be evicted
 )
 
-// Result is the answer to a Request. Version is the item's new version (the CAS
-// unique) where the status is Stored, else 0. Number is the value after incr or
-// decr.
+// Result is the answer to a Request. Where the status is Stored, Version is the
+// item's new version (the CAS unique) and ValueBytes the length of its value; else
+// they are 0. Number and Expires are the value and the expiry after incr or decr;
+// Created says that they made the item.
 type Result struct {
-	Status  Status
-	Version uint64
-	Number  uint64
+	Status     Status
+	Version    uint64
+	ValueBytes int
+	Number     uint64
+	Expires    int64
+	Created    bool
 }
 
-// View is one item as a reader sees it. Key and Value point into the store's
-// memory and are valid only inside the Render function that got them.
+// Marks are what the meta protocol says about a value. The numbers travel.
+type Marks uint8
+
+// The marks of an item.
+const (
+	MarkStale Marks = 1 // a client called the value outdated; it is served, and said to be so
+	MarkWon   Marks = 2 // a client was told to renew the value; others are told that one was
+)
+
+// View is one item as a reader sees it, before the reading changed anything. Key
+// and Value point into the store's memory and are valid only inside the Render
+// function that got them.
 type View struct {
-	Key     []byte
-	Value   []byte
-	Flags   uint32
-	Version uint64 // the CAS unique
-	Expires int64  // absolute Unix ms; 0 never
+	Key         []byte
+	Value       []byte
+	Flags       uint32
+	Version     uint64 // the CAS unique
+	Expires     int64  // absolute Unix ms; 0 never
+	Marks       Marks
+	Fetched     bool  // read before, since it was stored
+	IdleSeconds int64 // since it was last read or stored, on this node; to the second up to 8 minutes, then to 512 s, up to three days
+	Wins        bool  // Fetch: this reader shall renew the value
+	Created     bool  // Fetch: it was not there, and is now
 }
 
 // Render appends a reply for v to dst and returns it. It runs under a partition
 // lock: it must not block, keep v, or call the store. Pass package-level
 // functions, not closures: those cost no allocation.
 type Render func(dst []byte, v *View) []byte
+
+// Render calls f, so that a Render is a Renderer.
+func (f Render) Render(dst []byte, v *View) []byte { return f(dst, v) }
+
+// Renderer is Render with a state of its own.
+type Renderer interface {
+	Render(dst []byte, v *View) []byte
+}
+
+// Fetch is a read that may change the item. Key is borrowed for the length of the call.
+type Fetch struct {
+	Key []byte // 1..MaxKeyBytes
+
+	Touch     bool  // the item gets a new expiry: Expires, absolute Unix ms, 0 never, Expired: already
+	TouchOnly bool  // with Touch: counted as a touch, and not as a get as well
+	Expires   int64 // without Touch: no meaning
+
+	Create        bool  // where there is no item make an empty one, whose reader wins
+	CreateExpires int64 // its expiry
+
+	Renew       bool  // the reader wins if the item expires before RenewBefore and nobody has won yet
+	RenewBefore int64 // absolute Unix ms
+	AfterTouch  bool  // Renew looks at the new expiry, not at the one before
+
+	Peek bool // an inspection: not counted, not noted as an access, and changes nothing
+}
 
 // RecordOp says what a Record carries. The numbers travel: append only.
 type RecordOp uint8
@@ -111,6 +166,7 @@ type Record struct {
 	Expires int64  // absolute Unix ms; 0 never
 	Flags   uint32
 	Value   []byte
+	Marks   Marks // none for a tombstone
 }
 
 // Cursor says what a receiver holds of one partition of a source: every change

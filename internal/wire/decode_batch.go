@@ -6,7 +6,7 @@ import (
 	"twincached/store"
 )
 
-// Elements of a record, and the fewest bytes that one with a key of one byte
+// Elements of a record without marks, and the fewest bytes that one with a key of one byte
 // takes: a head, three bytes of key, one byte for each of the rest.
 const (
 	recordFields   = 7
@@ -50,6 +50,7 @@ func (d *Decoder) record(r *store.Record) {
 		d.none("value")
 	}
 	if extra > 0 {
-		d.skip(extra)
+		r.Marks = store.Marks(d.any64("marks")) & (store.MarkStale | store.MarkWon)
+		d.skip(extra - 1)
 	}
 }

@@ -112,13 +112,13 @@ func TestDecode_ExtraElementsAreIgnored(t *testing.T) {
 }
 
 func TestDecode_ExtraElementsInsideArraysAreIgnored(t *testing.T) {
-	item := list([]byte("k"), 0, 9, 9, 0, 0, []byte("v"), "new", list(1, 2))
+	item := list([]byte("k"), 0, 9, 9, 0, 0, []byte("v"), 0xf2, "new", list(1, 2))
 	var d Decoder
 	var b Body
 	if err := d.Decode(pack(list(TBatch, 1, 2, 0, 3, list(item, item))), &b); err != nil {
 		t.Fatal(err)
 	}
-	if len(b.Batch.Records) != 2 || string(b.Batch.Records[1].Value) != "v" {
+	if len(b.Batch.Records) != 2 || string(b.Batch.Records[1].Value) != "v" || b.Batch.Records[1].Marks != store.MarkWon {
 		t.Errorf("records are %v", b.Batch.Records)
 	}
 	cursor := list(1, 2, 3, "new")

@@ -32,6 +32,9 @@ var (
 		if r.Op == store.RecordValue {
 			r.Value = rapid.SliceOfN(rapid.Byte(), 0, 70_000).Draw(t, "value")
 		}
+		if r.Op != store.RecordTombstone {
+			r.Marks = store.Marks(rapid.IntRange(0, 3).Draw(t, "marks"))
+		}
 		return r
 	})
 )

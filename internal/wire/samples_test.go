@@ -75,6 +75,10 @@ func writeBatch(w *Writer, b *Batch) {
 // samples is every frame there is.
 func samples() []sample {
 	live := Batch{N: 41, Part: 200, Lane: store.Live, To: 70_004, Records: sampleRecords()}
+	marked := Batch{N: 43, Part: 7, Lane: store.Live, To: 9, Records: []store.Record{
+		{Key: []byte("old"), Op: store.RecordValue, Version: 9, Ever: 11, Value: []byte("v"), Marks: store.MarkStale | store.MarkWon},
+		{Key: []byte("won"), Op: store.RecordTouch, Version: 9, Ever: 12, Marks: store.MarkWon},
+	}}
 	bulk := Batch{N: 42, Part: 1, Lane: store.Bulk, To: 300}
 	filter := bytes.Repeat([]byte{0x81, 0}, 8)
 	return []sample{
@@ -82,6 +86,7 @@ func samples() []sample {
 		{"auth", TAuth, func(w *Writer) { w.Auth(sampleAuth()) }, func(b *Body) { b.Auth = *sampleAuth() }},
 		{"state", TState, func(w *Writer) { w.State(sampleState()) }, func(b *Body) { b.State = *sampleState() }},
 		{"batch_live", TBatch, func(w *Writer) { writeBatch(w, &live) }, func(b *Body) { b.Batch = live }},
+		{"batch_marked", TBatch, func(w *Writer) { writeBatch(w, &marked) }, func(b *Body) { b.Batch = marked }},
 		{"batch_bulk_empty", TBatch, func(w *Writer) { writeBatch(w, &bulk) }, func(b *Body) { b.Batch = bulk }},
 		{"bulk", TBulk, func(w *Writer) { w.Bulk(Bulk{43, 1, 300, 78}) }, func(b *Body) { b.Bulk = Bulk{43, 1, 300, 78} }},
 		{"done", TDone, func(w *Writer) { w.Done(Done{44, 255}) }, func(b *Body) { b.Done = Done{44, 255} }},

@@ -43,7 +43,11 @@ func (w *Writer) Record(r *store.Record) {
 		panic("wire: record with a key of impossible length")
 	}
 	w.batch.recs++
-	_ = w.enc.EncodeArrayLen(7)
+	if r.Marks == 0 {
+		_ = w.enc.EncodeArrayLen(recordFields)
+	} else {
+		_ = w.enc.EncodeArrayLen(recordFields + 1)
+	}
 	w.bytes(r.Key)
 	w.uint(uint64(r.Op))
 	w.uint(r.Version)
@@ -54,6 +58,9 @@ func (w *Writer) Record(r *store.Record) {
 		w.bytes(r.Value)
 	} else {
 		_ = w.enc.EncodeNil()
+	}
+	if r.Marks != 0 {
+		w.uint(uint64(r.Marks))
 	}
 }
 

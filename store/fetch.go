@@ -1,0 +1,168 @@
+package store
+
+// Get appends render(view) to dst for a live item. A miss returns dst unchanged and false.
+func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bool) {
+	s.dueFlush(nowMillis)
+	p, tag := s.partition(key)
+	p.mu.Lock()
+	h, hd := p.present(tag, key, nowMillis)
+	p.stats.CmdGet++
+	if hd == nil {
+		p.stats.GetMisses++
+		p.dropExpired(h)
+		p.mu.Unlock()
+		return dst, false
+	}
+	p.stats.GetHits++
+	p.show(hd, nowMillis)
+	dst = render(dst, &p.view)
+	p.view = View{}
+	hd.countRead(nowMillis)
+	p.mu.Unlock()
+	return dst, true
+}
+
+// Fetch is Get that may also change the item, as f says, in the same critical
+// section: a new expiry, an item where there was none, the word that this reader
+// shall renew the value. render is called once for each try: a try that found no
+// memory is taken back. A miss returns dst unchanged and false.
+func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([]byte, bool) {
+	s.dueFlush(nowMillis)
+	p, tag := s.partition(f.Key)
+	before := len(dst)
+	for range maxAttempts {
+		p.mu.Lock()
+		out, hit, done := p.fetch(tag, nowMillis, f, dst[:before], render)
+		p.view = View{}
+		short := p.short
+		p.mu.Unlock()
+		dst = out
+		if done {
+			return dst, hit
+		}
+		if !s.reclaim(nowMillis, short) {
+			break
+		}
+	}
+	if f.Touch {
+		// Not even the marker of an item that expires at once can be had.
+		p.refuse(tag, nowMillis, &Request{Op: OpDelete, Key: f.Key})
+	} else {
+		p.refuse(tag, nowMillis, &Request{Op: OpAdd, Key: f.Key})
+	}
+	return dst, len(dst) > before
+}
+
+// fetch reads and acts in one critical section. done is false, and nothing has
+// changed but dst, when memory has to be reclaimed first.
+func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, render Renderer) (out []byte, hit, done bool) {
+	h, hd := p.present(tag, f.Key, nowMillis)
+	if hd == nil {
+		if f.Create {
+			return p.vivify(tag, h, nowMillis, f, dst, render)
+		}
+		p.countFetch(f, false)
+		if !f.Peek {
+			p.dropExpired(h)
+		}
+		return dst, false, true
+	}
+	p.show(hd, nowMillis)
+	expires := hd.expires()
+	if f.Touch && f.AfterTouch {
+		expires = f.Expires
+	}
+	renew := f.Renew && expires != 0 && expires < f.RenewBefore
+	p.view.Wins = !f.Peek && p.view.Marks&MarkWon == 0 && (renew || p.view.Marks&MarkStale != 0)
+	wins := p.view.Wins
+	dst = render.Render(dst, &p.view)
+	if f.Peek {
+		return dst, true, true
+	}
+	switch {
+	case f.Touch:
+		if !p.touch(tag, h, nowMillis, f.Expires, wins) {
+			return dst, false, false
+		}
+	case wins:
+		p.touch(tag, h, nowMillis, hd.expires(), true)
+	default:
+		hd.countRead(nowMillis)
+	}
+	p.countFetch(f, true)
+	return dst, true, true
+}
+
+// vivify makes the item that a fetch did not find: empty, and its reader has won.
+func (p *partition) vivify(tag uint32, h handle, nowMillis int64, f *Fetch, dst []byte, render Renderer) (out []byte, hit, done bool) {
+	var version uint64
+	if dead(f.CreateExpires, nowMillis) {
+		v, ok := p.erase(tag, h, nowMillis, f.Key)
+		if !ok {
+			return dst, false, false
+		}
+		version = v
+	} else {
+		version = p.s.clock.next(nowMillis)
+		if p.put(tag, h, &change{key: f.Key, version: version, ever: version, expires: f.CreateExpires,
+			marks: MarkWon, accessed: nowMillis, now: nowMillis}) == 0 {
+			return dst, false, false
+		}
+	}
+	p.view = View{Key: f.Key, Version: version, Expires: max(f.CreateExpires, 0), Wins: true, Created: true}
+	dst = render.Render(dst, &p.view)
+	p.countFetch(f, true)
+	return dst, true, true
+}
+
+// countFetch counts a fetch as memcached does: one that sets an expiry is a touch,
+// and a get besides only in the text protocol's gat.
+func (p *partition) countFetch(f *Fetch, hit bool) {
+	if f.Peek {
+		return
+	}
+	if !f.Touch || !f.TouchOnly {
+		p.stats.CmdGet++
+		if hit {
+			p.stats.GetHits++
+		} else {
+			p.stats.GetMisses++
+		}
+	}
+	if f.Touch {
+		p.stats.CmdTouch++
+		if hit {
+			p.stats.TouchHits++
+		} else {
+			p.stats.TouchMisses++
+		}
+	}
+}
+
+// show fills the view for one reply. It is the partition's, so that it costs no
+// allocation, and has to be cleared before the lock is given up.
+func (p *partition) show(hd *header, nowMillis int64) {
+	p.view = View{Key: hd.key(), Value: hd.value(), Flags: hd.flags, Version: hd.version, Expires: hd.expires(),
+		Marks: hd.marks(), Fetched: hd.is(bitFetched), IdleSeconds: hd.idleSeconds(nowMillis)}
+}
+
+// dropExpired removes what present found expired, where h is that.
+func (p *partition) dropExpired(h handle) {
+	if h == 0 || p.s.arena.at(h).is(bitTomb) {
+		return
+	}
+	p.stats.GetExpired++
+	p.expire(h, false)
+}
+
+// expire removes an expired item. Without memory for a marker it stays: unseen,
+// and for the sweep or the cleaner to remove.
+func (p *partition) expire(h handle, cleaner bool) {
+	fetched := p.s.arena.at(h).is(bitFetched)
+	if p.removeLocal(h, cleaner) {
+		p.stats.Reclaimed++
+		if !fetched {
+			p.stats.ExpiredUnfetched++
+		}
+	}
+}

@@ -28,7 +28,7 @@ func (c *Conn) binaryTouch(p *packet) (n int) {
 		render = renderBinaryKey
 	}
 	at := len(c.out)
-	c.fetch = store.Fetch{Key: p.key, Touch: true, TouchOnly: true, Expires: c.binaryExpiry(p.extras)}
+	c.fetch = store.Fetch{Key: p.key, Touch: true, Expires: c.binaryExpiry(p.extras)}
 	return c.retrieved(p, at, c.doFetch(render))
 }
 

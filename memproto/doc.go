@@ -73,8 +73,7 @@
 //   - increment and decrement of an empty value with another CAS than the item's
 //     are "Data exists for key.", not "Non-numeric".
 //   - append and prepend without memory are "Out of memory", not "Not stored".
-//   - A touch counts as a retrieval too, and a counter that increment creates as
-//     a miss and a set.
+//   - A counter that increment creates counts as a miss and a set.
 //
 // # Not supported (yet)
 //

@@ -134,7 +134,7 @@ func (c *Conn) statsItems() {
 		}
 		c.classRow("items:", i, "number", k.Items)
 		c.classRow("items:", i, "mem_requested", k.Bytes)
-		c.classRow("items:", i, "evicted", k.Evicted)
+		c.classRow("items:", i, "evicted", k.Evictions)
 		c.classRow("items:", i, "evicted_unfetched", k.EvictedUnfetched)
 	}
 }

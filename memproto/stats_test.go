@@ -43,7 +43,7 @@ func TestStats_General(t *testing.T) {
 	}
 	m := statMap(t, string(e.feed([]byte("stats\r\n"))))
 	for name, want := range map[string]string{
-		"pid": "42", "version": testVersion, "cmd_get": "5", "get_hits": "3", "get_misses": "2", "get_flushed": "1", "cmd_flush": "1",
+		"pid": "42", "version": testVersion, "cmd_get": "4", "get_hits": "2", "get_misses": "2", "get_flushed": "1", "cmd_flush": "1",
 		"cmd_touch": "3", "touch_hits": "2", "touch_misses": "1", "incr_hits": "1", "incr_misses": "1", "decr_hits": "1", "decr_misses": "0",
 		"cas_misses": "1", "cas_badval": "1", "cas_hits": "0", "delete_hits": "1", "delete_misses": "1", "store_too_large": "1",
 		"curr_items": "1", "limit_maxbytes": strconv.Itoa(16 << 20), "evictions": "0",

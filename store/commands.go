@@ -11,6 +11,9 @@ func (s *Store) Do(nowMillis int64, r *Request) Result {
 		p.mu.Lock()
 		res, done := p.do(tag, nowMillis, r)
 		short := p.short
+		if !done {
+			p.stats.requested(r).DirectReclaims++
+		}
 		p.mu.Unlock()
 		if done {
 			return res
@@ -32,6 +35,7 @@ func (p *partition) refuse(tag uint32, nowMillis int64, r *Request) Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.StoreNoMemory++
+	p.stats.requested(r).NoMemory++
 	if r.Op == OpSet || r.Op == OpDelete || r.Op == OpDrop {
 		p.eraseWithoutMemory(tag, p.find(tag, r.Key), nowMillis, r.Key)
 	}
@@ -70,15 +74,14 @@ func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, don
 		return p.delete(tag, h, hd, nowMillis, r)
 	case OpTouch:
 		if hd == nil {
-			p.stats.CmdTouch++
 			p.stats.TouchMisses++
 			return Result{Status: NotFound}, true
 		}
+		row := p.stats.row(hd)
 		if !p.touch(tag, h, nowMillis, r.Expires, false) {
 			return Result{}, false
 		}
-		p.stats.CmdTouch++
-		p.stats.TouchHits++
+		row.TouchHits++
 		return Result{Status: Touched}, true
 	case OpMark:
 		return p.mark(tag, h, hd, nowMillis, r)
@@ -89,7 +92,7 @@ func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, don
 // store is the set family.
 func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
 	if status := p.refuses(hd, nowMillis, r); status != 0 {
-		p.stats.CmdSet++
+		p.stats.requested(r).CmdSet++
 		return Result{Status: status}, true
 	}
 	value, flags, expires := r.Value, r.Flags, r.Expires
@@ -113,12 +116,16 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 		expires, marks = hd.expires(), hd.marks()|MarkStale
 	}
 	if ItemBytes(len(r.Key), len(value)) > p.s.cfg.MaxItemBytes {
-		p.stats.CmdSet++
+		p.stats.requested(r).CmdSet++
 		p.stats.StoreTooLarge++
 		return Result{Status: TooLarge}, true
 	}
 	var v uint64
 	var ok bool
+	var old *classRow // the class of what is replaced: put may write over it
+	if r.CAS != 0 && hd != nil {
+		old = p.stats.row(hd)
+	}
 	if dead(expires, nowMillis) {
 		v, ok = p.erase(tag, h, nowMillis, r.Key) // stored, and expired at once
 	} else {
@@ -129,10 +136,10 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if !ok {
 		return Result{}, false
 	}
-	p.stats.CmdSet++
+	p.stats.requested(r).CmdSet++
 	p.stats.TotalItems++
-	if r.CAS != 0 {
-		p.stats.CasHits++
+	if old != nil {
+		old.CasHits++
 	}
 	return Result{Status: Stored, Version: v, ValueBytes: len(value)}, true
 }
@@ -151,7 +158,7 @@ func (p *partition) refuses(hd *header, nowMillis int64, r *Request) Status {
 		p.stats.CasMisses++
 		return NotFound
 	case compare && hd.version != r.CAS && !(r.Op == OpCAS && r.Invalidate && r.CAS < hd.version):
-		p.stats.CasBadval++
+		p.stats.row(hd).CasBadval++
 		return Exists
 	}
 	return 0
@@ -168,6 +175,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 		p.stats.DeleteMisses++
 		return Result{Status: Exists}, true
 	}
+	row := p.stats.row(hd)
 	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), accessed: nowMillis, now: nowMillis}
 	if r.Empty {
 		c.value, c.flags, c.expires = nil, 0, 0
@@ -190,7 +198,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 		return Result{}, false
 	}
 	if !r.Invalidate {
-		p.stats.DeleteHits++
+		row.DeleteHits++
 	}
 	return Result{Status: Stored, Version: c.version, ValueBytes: len(c.value)}, true
 }
@@ -201,6 +209,10 @@ func dead(expires, nowMillis int64) bool { return expires != 0 && expires <= now
 func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
 	if hd != nil && r.CAS != 0 && hd.version != r.CAS {
 		return Result{Status: Exists}, true
+	}
+	var row *classRow
+	if hd != nil {
+		row = p.stats.row(hd)
 	}
 	if _, ok := p.erase(tag, h, nowMillis, r.Key); !ok {
 		return Result{}, false
@@ -213,7 +225,7 @@ func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r 
 		p.stats.DeleteMisses++
 		return Result{Status: NotFound}, true
 	}
-	p.stats.DeleteHits++
+	row.DeleteHits++
 	return Result{Status: Deleted}, true
 }
 
@@ -277,15 +289,15 @@ const maxUint64Digits = 20
 // delta is incr and decr. As memcached does, a result that got shorter keeps the
 // old length with spaces behind it.
 func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
-	hits, misses := &p.stats.IncrHits, &p.stats.IncrMisses
-	if r.Op == OpDecr {
-		hits, misses = &p.stats.DecrHits, &p.stats.DecrMisses
-	}
 	if hd == nil && r.Create {
 		return p.createCounter(tag, h, nowMillis, r)
 	}
 	if hd == nil {
-		*misses++
+		if r.Op == OpIncr {
+			p.stats.IncrMisses++
+		} else {
+			p.stats.DecrMisses++
+		}
 		return Result{Status: NotFound}, true
 	}
 	if r.CAS != 0 && hd.version != r.CAS {
@@ -310,6 +322,7 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 			text = append(text, ' ')
 		}
 	}
+	row := p.stats.row(hd)
 	hd.countRead(nowMillis)
 	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks(), accessed: nowMillis, now: nowMillis}
 	if r.Touch {
@@ -318,7 +331,11 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if !p.putNumber(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
-	*hits++
+	if r.Op == OpIncr {
+		row.IncrHits++
+	} else {
+		row.DecrHits++
+	}
 	return Result{Status: Stored, Version: c.version, ValueBytes: len(text), Number: n, Expires: max(c.expires, 0)}, true
 }
 

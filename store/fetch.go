@@ -6,14 +6,13 @@ func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bo
 	p, tag := s.partition(key)
 	p.mu.Lock()
 	h, hd := p.present(tag, key, nowMillis)
-	p.stats.CmdGet++
 	if hd == nil {
 		p.stats.GetMisses++
 		p.dropExpired(h)
 		p.mu.Unlock()
 		return dst, false
 	}
-	p.stats.GetHits++
+	p.stats.row(hd).GetHits++
 	p.show(hd, nowMillis)
 	dst = render(dst, &p.view)
 	p.view = View{}
@@ -61,7 +60,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 		if f.Create {
 			return p.vivify(tag, h, nowMillis, f, dst, render)
 		}
-		p.countFetch(f, false)
+		p.countFetch(f, nil)
 		if !f.Peek {
 			p.dropExpired(h)
 		}
@@ -79,6 +78,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	if f.Peek {
 		return dst, true, true
 	}
+	row := p.stats.row(hd) // touch may remove the item
 	switch {
 	case f.Touch:
 		if !p.touch(tag, h, nowMillis, f.Expires, wins) {
@@ -89,7 +89,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	default:
 		hd.countRead(nowMillis)
 	}
-	p.countFetch(f, true)
+	p.countFetch(f, row)
 	return dst, true, true
 }
 
@@ -111,31 +111,23 @@ func (p *partition) vivify(tag uint32, h handle, nowMillis int64, f *Fetch, dst 
 	}
 	p.view = View{Key: f.Key, Version: version, Expires: max(f.CreateExpires, 0), Wins: true, Created: true}
 	dst = render.Render(dst, &p.view)
-	p.countFetch(f, true)
+	p.countFetch(f, &p.stats.class[ClassOf(ItemBytes(len(f.Key), 0))])
 	return dst, true, true
 }
 
 // countFetch counts a fetch as memcached does: one that sets an expiry is a touch,
-// and a get besides only in the text protocol's gat.
-func (p *partition) countFetch(f *Fetch, hit bool) {
-	if f.Peek {
-		return
-	}
-	if !f.Touch || !f.TouchOnly {
-		p.stats.CmdGet++
-		if hit {
-			p.stats.GetHits++
-		} else {
-			p.stats.GetMisses++
-		}
-	}
-	if f.Touch {
-		p.stats.CmdTouch++
-		if hit {
-			p.stats.TouchHits++
-		} else {
-			p.stats.TouchMisses++
-		}
+// and no get. row is the class of the item that was found, nil on a miss.
+func (p *partition) countFetch(f *Fetch, row *classRow) {
+	switch {
+	case f.Peek:
+	case f.Touch && row != nil:
+		row.TouchHits++
+	case f.Touch:
+		p.stats.TouchMisses++
+	case row != nil:
+		row.GetHits++
+	default:
+		p.stats.GetMisses++
 	}
 }
 
@@ -151,18 +143,20 @@ func (p *partition) dropExpired(h handle) {
 	if h == 0 || p.s.arena.at(h).is(bitTomb) {
 		return
 	}
+	var removed uint64
 	p.stats.GetExpired++
-	p.expire(h, false)
+	p.expire(h, &removed)
 }
 
-// expire removes an expired item. Without memory for a marker it stays: unseen,
-// and for the sweep or the cleaner to remove.
-func (p *partition) expire(h handle, cleaner bool) {
-	fetched := p.s.arena.at(h).is(bitFetched)
-	if p.removeLocal(h, cleaner) {
-		p.stats.Reclaimed++
+// expire removes an expired item and counts it in by. Without memory for a marker
+// it stays: unseen, and for the sweep or the cleaner to remove.
+func (p *partition) expire(h handle, by *uint64) {
+	hd := p.s.arena.at(h)
+	fetched, row := hd.is(bitFetched), p.stats.row(hd)
+	if p.removeLocal(h, false) {
+		*by++
 		if !fetched {
-			p.stats.ExpiredUnfetched++
+			row.ExpiredUnfetched++
 		}
 	}
 }

@@ -196,8 +196,8 @@ func TestSweep_FindsWhatNobodyAsksFor(t *testing.T) {
 	for range 5 {
 		s.Tick(testNow + 101)
 	}
-	if st := s.Stats(); st.Items != 0 || st.Reclaimed != 1000 || st.ExpiredUnfetched != 1000 {
-		t.Errorf("%d items left, %d reclaimed, %d never read", st.Items, st.Reclaimed, st.ExpiredUnfetched)
+	if st := s.Stats(); st.Items != 0 || st.CrawlerReclaimed != 1000 || st.ExpiredUnfetched != 1000 {
+		t.Errorf("%d items left, %d reclaimed, %d never read", st.Items, st.CrawlerReclaimed, st.ExpiredUnfetched)
 	}
 }
 

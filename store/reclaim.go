@@ -131,14 +131,19 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 		p.bury(hd.version)
 		p.unlink(h)
 	case hd.version <= p.s.flushedTo.Load():
+		p.stats.row(hd).Reclaimed++
 		p.unlink(h)
 	case hd.expires() != 0 && hd.expires() <= nowMillis:
-		p.stats.Reclaimed++
+		row := p.stats.row(hd)
+		row.Reclaimed++
+		if !hd.is(bitFetched) {
+			row.ExpiredUnfetched++
+		}
 		p.mustRemoveLocal(h, true)
 	case compact || room && hd.bits&bitFreq >= p.s.minFreq:
 		moved := p.relocate(h)
 		if moved == 0 {
-			p.evict(h)
+			p.evict(h, nowMillis)
 			return false
 		}
 		if !compact { // a hand that passes often enough takes everything
@@ -146,7 +151,7 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 		}
 		return true
 	default:
-		p.evict(h)
+		p.evict(h, nowMillis)
 	}
 	return false
 }
@@ -171,9 +176,10 @@ func (p *partition) relocate(old handle) handle {
 	return h
 }
 
-func (p *partition) evict(h handle) {
+func (p *partition) evict(h handle, nowMillis int64) {
 	hd := p.s.arena.at(h)
 	p.stats.evict(hd)
+	p.s.evictedIdle[classOf(hd)].Store(uint64(hd.idleSeconds(nowMillis)))
 	p.mustRemoveLocal(h, true)
 }
 

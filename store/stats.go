@@ -24,10 +24,10 @@ type Stats struct {
 // Counters are what ResetStats sets back.
 type Counters struct {
 	TotalItems                       uint64 // values stored by clients
-	CmdGet, GetHits, GetMisses       uint64 // CmdGet = GetHits + GetMisses
+	CmdGet, GetHits, GetMisses       uint64 // CmdGet = GetHits + GetMisses; gat and gats are no gets, as in memcached
 	GetExpired, GetFlushed           uint64 // misses because the item had expired, or was flushed
 	CmdSet                           uint64 // the whole set family, successful or not
-	CmdTouch, TouchHits, TouchMisses uint64 // touch, gat and gats
+	CmdTouch, TouchHits, TouchMisses uint64 // touch, gat and gats; CmdTouch = TouchHits + TouchMisses
 	CmdFlush                         uint64
 	DeleteHits, DeleteMisses         uint64
 	IncrHits, IncrMisses             uint64
@@ -36,9 +36,12 @@ type Counters struct {
 	StoreTooLarge, StoreNoMemory     uint64
 	Evictions                        uint64 // live items removed for memory
 	EvictedUnfetched                 uint64 // of those, never read
-	Reclaimed                        uint64 // expired items removed
-	ExpiredUnfetched                 uint64 // of those, never read
-	Reclaims                         uint64 // times a writer had to wait for the cleaner
+	Reclaimed                        uint64 // expired or flushed items that the cleaner removed
+	CrawlerReclaimed                 uint64 // expired or flushed items that the sweep removed
+	CrawlerChecked                   uint64 // items the sweep looked at
+	ExpiredUnfetched                 uint64 // items never read that expired and were removed, by whomever
+	DirectReclaims                   uint64 // times a client's store had to wait for the cleaner
+	Reclaims                         uint64 // times anybody had to, the peer's changes included
 
 	Received       uint64 // states the peer sent
 	ConflictsWon   uint64 // concurrent writes of one key where ours was the later
@@ -52,74 +55,21 @@ type Counters struct {
 	GraveEvictions uint64 // values evicted because the peer may have forgotten their delete
 }
 
-// SizeClasses is the number of size classes that statistics know: like
-// memcached's slab classes, each 1.25 times the one before. They are for
-// statistics only; memory has no classes. Class 0 is unused.
-const SizeClasses = 64
-
-// ClassStats describes the items of one size class.
-type ClassStats struct {
-	ChunkBytes       uint32 // largest item of the class, as ItemBytes counts
-	Items            uint64
-	Bytes            uint64 // what they occupy
-	Evicted          uint64
-	EvictedUnfetched uint64
-}
-
-var classLimits = makeClassLimits()
-
-func makeClassLimits() (limits [SizeClasses]uint32) {
-	size := 96.0
-	for i := 1; i < SizeClasses; i++ {
-		limits[i] = uint32(size+7) &^ 7
-		size *= 1.25
-	}
-	limits[SizeClasses-1] = MaxItemLimitBytes
-	return limits
-}
-
-const smallClassBytes = 16 << 10
-
-var smallClasses = makeSmallClasses()
-
-func makeSmallClasses() (t [smallClassBytes/8 + 1]uint8) {
-	for i := range t {
-		t[i] = searchClass(i * 8)
-	}
-	return t
-}
-
-func searchClass(size int) uint8 {
-	return uint8(1 + sort.Search(SizeClasses-2, func(i int) bool { return size <= int(classLimits[i+1]) }))
-}
-
-// ClassOf returns the size class of an item.
-func ClassOf(itemBytes int) int {
-	if itemBytes <= smallClassBytes {
-		return int(smallClasses[(itemBytes+7)/8])
-	}
-	return int(searchClass(itemBytes))
-}
-
-// partStats are a partition's counts, under its lock.
+// partStats are a partition's counts, under its lock. Counters that ClassCounters
+// have as well stay 0 here.
 type partStats struct {
 	Counters
 	items, bytes, localItems uint64
-	class                    [SizeClasses]classCount
-}
-
-type classCount struct {
-	items, evicted, unfetched uint32
-	bytes                     uint64
+	class                    [SizeClasses]classRow
 }
 
 // add counts a value in (1) or out (-1).
 func (t *partStats) add(hd *header, n int) {
 	bytes := hd.bytes()
-	c := &t.class[ClassOf(ItemBytes(int(hd.keyLen), int(hd.valLen)))]
+	c := t.row(hd)
 	t.items += uint64(n)
 	t.bytes += uint64(n * bytes)
-	c.items += uint32(n)
+	c.items += uint64(n)
 	c.bytes += uint64(n * bytes)
 	if hd.is(bitLocal) {
 		t.localItems += uint64(n)
@@ -127,12 +77,13 @@ func (t *partStats) add(hd *header, n int) {
 }
 
 func (t *partStats) evict(hd *header) {
-	c := &t.class[ClassOf(ItemBytes(int(hd.keyLen), int(hd.valLen)))]
-	t.Evictions++
-	c.evicted++
+	c := t.row(hd)
+	c.Evictions++
+	if hd.expires() != 0 {
+		c.EvictedNonzero++
+	}
 	if !hd.is(bitFetched) {
-		t.EvictedUnfetched++
-		c.unfetched++
+		c.EvictedUnfetched++
 	}
 }
 
@@ -157,7 +108,10 @@ func (c *Counters) subtract(o *Counters) {
 func (s *Store) Stats() Stats {
 	st := s.snapshot()
 	s.resetMu.Lock()
-	st.Counters.subtract(&s.statsBase)
+	st.Counters.subtract(&s.statsBase.Counters)
+	for i := range st.Classes {
+		st.Classes[i].subtract(&s.statsBase.class[i])
+	}
 	s.resetMu.Unlock()
 	return st
 }
@@ -166,9 +120,24 @@ func (s *Store) Stats() Stats {
 func (s *Store) ResetStats() {
 	st := s.snapshot()
 	s.resetMu.Lock()
-	s.statsBase = st.Counters
+	s.statsBase.Counters = st.Counters
+	for i := range st.Classes {
+		s.statsBase.class[i] = st.Classes[i].ClassCounters
+	}
 	s.resetMu.Unlock()
 }
+
+// statsBase is what the counters were at the last reset.
+type statsBase struct {
+	Counters
+	class [SizeClasses]ClassCounters
+}
+
+// CountTooLarge counts a store that was refused for its size before it came here.
+func (s *Store) CountTooLarge() { s.tooLarge.Add(1) }
+
+// CountFlush counts a flush that was refused.
+func (s *Store) CountFlush() { s.cmdFlush.Add(1) }
 
 func (s *Store) snapshot() (st Stats) {
 	for i := range s.parts {
@@ -179,9 +148,12 @@ func (s *Store) snapshot() (st Stats) {
 		p.mu.Unlock()
 	}
 	for i := range st.Classes {
-		st.Classes[i].ChunkBytes = classLimits[i]
+		k := &st.Classes[i]
+		k.ChunkBytes, k.OldestMillis, k.EvictedIdle = classLimits[i], s.sweep.old[i].Load(), s.evictedIdle[i].Load()
 	}
+	st.sum()
 	st.CmdFlush = s.cmdFlush.Load()
+	st.StoreTooLarge += s.tooLarge.Load()
 	st.Reclaims = s.reclaimRuns.Load()
 	a := s.arena
 	a.mu.Lock()
@@ -199,10 +171,9 @@ func (t *partStats) addTo(st *Stats) {
 	st.LocalItems += t.localItems
 	for i := range t.class {
 		c, k := &t.class[i], &st.Classes[i]
-		k.Items += uint64(c.items)
+		k.Items += c.items
 		k.Bytes += c.bytes
-		k.Evicted += uint64(c.evicted)
-		k.EvictedUnfetched += uint64(c.unfetched)
+		k.add(&c.ClassCounters)
 	}
 }
 

@@ -51,7 +51,9 @@ type Store struct {
 	sweep       sweeper
 	scratch     sync.Pool // *[]byte, for append and prepend
 	resetMu     sync.Mutex
-	statsBase   Counters // counters at the last reset; guarded by resetMu
+	statsBase   statsBase // guarded by resetMu
+	tooLarge    atomic.Uint64
+	evictedIdle [SizeClasses]atomic.Uint64 // ClassStats.EvictedIdle
 	cmdFlush    atomic.Uint64
 	reclaimRuns atomic.Uint64
 

@@ -8,11 +8,14 @@ import (
 // sweeper walks all partitions for items that expired or were flushed.
 type sweeper struct {
 	mu     sync.Mutex
-	part   int         // where the walk stands
-	left   int         // partitions until a hurried round is complete
-	items  int         // passed in the last round
-	passed int         // in this one
-	hurry  atomic.Bool // a flush left much to reclaim
+	part   int                       // where the walk stands
+	left   int                       // partitions until a hurried round is complete
+	items  int                       // passed in the last round
+	passed int                       // in this one
+	hurry  atomic.Bool               // a flush left much to reclaim
+	crawl  atomic.Bool               // somebody asked for a hurried round, and it is not finished
+	found  [SizeClasses]int64        // Unix ms of the oldest access of each class in this round; 0: none
+	old    [SizeClasses]atomic.Int64 // and in the round before
 }
 
 const (
@@ -36,23 +39,26 @@ func (s *Store) Tick(nowMillis int64) {
 		budget = sweepHurryItems
 	}
 	for visited := 0; budget > 0 && visited < Partitions; {
-		n, end := s.parts[s.sweep.part].sweepSome(nowMillis)
+		n, end := s.parts[s.sweep.part].sweepSome(nowMillis, &s.sweep.found)
 		budget -= max(n, 1)
 		s.sweep.passed += n
 		if end {
 			if s.sweep.part == Partitions-1 {
 				s.sweep.items, s.sweep.passed = s.sweep.passed, 0
+				s.sweep.publish()
 			}
 			s.sweep.part = (s.sweep.part + 1) % Partitions
-			s.sweep.left = max(0, s.sweep.left-1)
+			if s.sweep.left = max(0, s.sweep.left-1); s.sweep.left == 0 && !s.sweep.hurry.Load() {
+				s.sweep.crawl.Store(false)
+			}
 			visited++
 		}
 	}
 }
 
 // sweepSome looks at the next items of the partition; end reports that it came to
-// the end of the list.
-func (p *partition) sweepSome(nowMillis int64) (n int, end bool) {
+// the end of the list. oldest takes each class's oldest access.
+func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n int, end bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a, l := p.s.arena, &p.list
@@ -64,15 +70,42 @@ func (p *partition) sweepSome(nowMillis int64) (n int, end bool) {
 		h := l.sweep
 		hd := a.at(h)
 		l.sweep = hd.next
+		if hd.is(bitTomb) {
+			continue
+		}
+		class := classOf(hd)
+		row := &p.stats.class[class]
+		row.CrawlerChecked++
 		switch {
-		case hd.is(bitTomb):
 		case hd.version <= flushed:
+			row.CrawlerReclaimed++
 			p.unlink(h)
 		case hd.expires() != 0 && hd.expires() <= nowMillis:
-			p.expire(h, false)
+			p.expire(h, &row.CrawlerReclaimed)
 		default:
 			hd.ageAccess(nowMillis)
+			if at := nowMillis - hd.idleSeconds(nowMillis)*1000; oldest[class] == 0 || at < oldest[class] {
+				oldest[class] = at
+			}
 		}
 	}
 	return n, l.sweep == 0
 }
+
+// publish ends a round of what was found about the classes.
+func (w *sweeper) publish() {
+	for i := range w.found {
+		w.old[i].Store(w.found[i])
+		w.found[i] = 0
+	}
+}
+
+// Crawl makes the sweep pass everything once without its usual pauses: in the
+// Ticks that follow. Crawling tells when it has.
+func (s *Store) Crawl() {
+	s.sweep.hurry.Store(true)
+	s.sweep.crawl.Store(true)
+}
+
+// Crawling reports whether the pass that Crawl asked for is still to be finished.
+func (s *Store) Crawling() bool { return s.sweep.crawl.Load() }

@@ -131,9 +131,8 @@ type Renderer interface {
 type Fetch struct {
 	Key []byte // 1..MaxKeyBytes
 
-	Touch     bool  // the item gets a new expiry: Expires, absolute Unix ms, 0 never, Expired: already
-	TouchOnly bool  // with Touch: counted as a touch, and not as a get as well
-	Expires   int64 // without Touch: no meaning
+	Touch   bool  // the item gets a new expiry: Expires, absolute Unix ms, 0 never, Expired: already
+	Expires int64 // without Touch: no meaning
 
 	Create        bool  // where there is no item make an empty one, whose reader wins
 	CreateExpires int64 // its expiry

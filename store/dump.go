@@ -1,0 +1,76 @@
+package store
+
+// DumpCursor is how far a Dump has come. The zero value stands before the first
+// item. It holds on to nothing: a dump may be given up at any time.
+type DumpCursor struct {
+	part int    // partition
+	tag  uint64 // tags below it are done in that partition
+}
+
+const (
+	dumpChunk  = 256     // items looked at under one lock hold, and the rest of those with the last one's tag
+	dumpVisits = 1 << 15 // items looked at in one call that has printed something
+)
+
+// Dump appends render(view) for the live items behind the cursor to dst, until
+// about maxBytes have been added, and moves the cursor on; done says that there are
+// no more. An item that is there for as long as the dump lasts is shown exactly
+// once, whatever else changes meanwhile: items are passed in the order of their
+// tags, which neither a write nor a resize changes. One that comes or goes
+// meanwhile is shown once or not at all.
+//
+// class limits the dump to a size class, 0 is all of them. Where little is of that
+// class, a call may look at much before it adds anything; it holds no lock for
+// long. Nothing counts as read.
+func (s *Store) Dump(nowMillis int64, at *DumpCursor, class int, dst []byte, maxBytes int, render Render) (out []byte, done bool) {
+	s.dueFlush(nowMillis)
+	before, visits := len(dst), 0
+	for at.part < Partitions {
+		full := len(dst)-before >= maxBytes || visits >= dumpVisits && len(dst) > before
+		if full {
+			return dst, false
+		}
+		p := &s.parts[at.part]
+		p.mu.Lock()
+		end := class != 0 && p.stats.class[class].items == 0
+		if !end {
+			var n int
+			dst, n, end = p.dumpSome(nowMillis, &at.tag, class, dst, before+maxBytes, render)
+			visits += n
+		}
+		p.mu.Unlock()
+		if end {
+			at.part++
+			at.tag = 0
+		}
+	}
+	return dst, true
+}
+
+// dumpSome shows the next items of the partition. It ends only between two tags,
+// so that the items that share one are shown by one hold of the lock.
+func (p *partition) dumpSome(nowMillis int64, tag *uint64, class int, dst []byte, limit int, render Render) (out []byte, n int, end bool) {
+	x := &p.idx
+	for i := x.start(uint32(*tag)); i < uint64(len(x.slots)); i++ {
+		e := x.slots[i]
+		if e == 0 || e>>32 < *tag {
+			continue
+		}
+		if e>>32 > *tag && (n >= dumpChunk || len(dst) >= limit) {
+			*tag = e >> 32
+			return dst, n, false
+		}
+		*tag = e >> 32
+		n++
+		hd := p.s.arena.at(handle(e))
+		switch {
+		case hd.is(bitTomb), hd.version <= p.s.flushedTo.Load(), hd.expires() != 0 && hd.expires() <= nowMillis:
+		case class != 0 && class != classOf(hd):
+		default:
+			p.show(hd, nowMillis)
+			dst = render(dst, &p.view)
+			p.view = View{}
+		}
+	}
+	return dst, n, true
+}

@@ -3,9 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,16 +73,8 @@ func twoNodes(t *testing.T, a, b *node) *page {
 
 // oneName is libmemcachedText with one name that has the addresses of both nodes.
 func oneName(t *testing.T, a, b *node) *page {
-	p := libmemcachedText(t, "counter.php", "pair.twincached.test"+clientPort)
-	p.hosts = filepath.Join(t.TempDir(), "hosts")
-	text := fmt.Sprintf("%s pair.twincached.test\n%s pair.twincached.test\n", a.host, b.host)
-	if err := os.WriteFile(p.hosts, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	unshare := needTool(t, "unshare", "it gives the page an /etc/hosts of its own")
-	if out, err := exec.Command(unshare, "--mount", "mount", "--bind", p.hosts, "/etc/hosts").CombinedOutput(); err != nil {
-		t.Skipf("skipped, no mount namespaces here: %v %s", err, out)
-	}
+	p := libmemcachedText(t, "counter.php", pairName+clientPort)
+	p.hosts = pairHosts(t, a, b)
 	return p
 }
 
@@ -94,12 +86,11 @@ func (p *page) command(session string) *exec.Cmd {
 	for _, line := range p.ini {
 		args = append(args, "-d", line)
 	}
-	args = append(args, p.script, session)
-	if p.hosts == "" {
-		return exec.CommandContext(ctx, p.php, args...)
+	argv := slices.Concat([]string{p.php}, args, []string{p.script, session})
+	if p.hosts != "" {
+		argv = inside(p.hosts, argv)
 	}
-	inside := append([]string{"--mount", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, p.hosts, p.php}, args...)
-	return exec.CommandContext(ctx, "unshare", inside...)
+	return exec.CommandContext(ctx, argv[0], argv[1:]...)
 }
 
 // visit asks for the page and returns its counter; whatever PHP complains of

@@ -93,6 +93,8 @@ func (c *Conn) packet(rest []byte) (n, need int) {
 		c.fail(&p, statusUnknown)
 		c.close(ReasonMalformed, "")
 		return 0, 0
+	case c.stranger && !forStrangers(p.op):
+		return c.refuseStranger(&p)
 	case len(p.key) > store.MaxKeyBytes:
 		return c.malformed(&p)
 	}
@@ -182,7 +184,7 @@ func (c *Conn) dispatch(p *packet, rest []byte) (n, need int) {
 		}
 	case opSASLAuth, opSASLStep:
 		if extras == 0 && key {
-			return c.unknown(p), 0
+			return c.sasl(p, rest)
 		}
 	default:
 		return c.unknown(p), 0
@@ -208,8 +210,8 @@ func (c *Conn) unknown(p *packet) (n int) {
 // binaryBare runs the ops that are a header and nothing more.
 func (c *Conn) binaryBare(p *packet) (n int) {
 	switch p.op {
-	case opSASLList: // as a memcached without -S
-		return c.unknown(p)
+	case opSASLList:
+		return c.saslList(p)
 	case opVersion:
 		c.head(p, statusOK, 0, 0, len(c.srv.Version), 0)
 		c.out = append(c.out, c.srv.Version...)

@@ -11,16 +11,17 @@ import (
 type binaryStatus uint16
 
 const (
-	statusOK         binaryStatus = 0x00
-	statusNotFound   binaryStatus = 0x01
-	statusExists     binaryStatus = 0x02
-	statusTooLarge   binaryStatus = 0x03
-	statusInvalid    binaryStatus = 0x04
-	statusNotStored  binaryStatus = 0x05
-	statusNonNumeric binaryStatus = 0x06
-	statusAuth       binaryStatus = 0x20
-	statusUnknown    binaryStatus = 0x81
-	statusNoMemory   binaryStatus = 0x82
+	statusOK           binaryStatus = 0x00
+	statusNotFound     binaryStatus = 0x01
+	statusExists       binaryStatus = 0x02
+	statusTooLarge     binaryStatus = 0x03
+	statusInvalid      binaryStatus = 0x04
+	statusNotStored    binaryStatus = 0x05
+	statusNonNumeric   binaryStatus = 0x06
+	statusAuth         binaryStatus = 0x20
+	statusAuthContinue binaryStatus = 0x21
+	statusUnknown      binaryStatus = 0x81
+	statusNoMemory     binaryStatus = 0x82
 )
 
 // text is the body of an error reply, as memcached spells it.

@@ -19,6 +19,10 @@ type Conn struct {
 	swallow int64 // bytes of a refused value that are still to be dropped
 	get     getState
 
+	stranger    bool // it has not logged in, and has to
+	loginBytes  int  // bytes of the text login that are to come; 0: its line
+	saslStarted bool // an auth without a value: a step follows
+
 	// Set for the length of one Process call.
 	now    int64
 	out    []byte
@@ -54,11 +58,12 @@ const (
 	ReasonMagic       = "not a packet of the binary protocol"
 	ReasonMalformed   = "malformed packet of the binary protocol"
 	ReasonHTTP        = "http request"
+	ReasonStranger    = "not logged in"
 )
 
 // NewConn returns the state of a fresh connection.
 func NewConn(s *Server) *Conn {
-	return &Conn{srv: s, maxItem: s.maxItemBytes()}
+	return &Conn{srv: s, maxItem: s.maxItemBytes(), stranger: s.TextLogins != nil || s.SASLLogins != nil}
 }
 
 // Process answers the complete requests at the start of in and appends the
@@ -105,14 +110,17 @@ func (c *Conn) step(rest []byte) (n, need int) {
 		// As in memcached, the first byte of a conn decides which protocol
 		// it speaks.
 		c.started = true
-		c.binary = c.srv.BinaryOnly || rest[0] == binaryMagic
-		if c.binary && c.srv.TextOnly {
+		c.binary = c.srv.binaryOnly() || rest[0] == binaryMagic
+		if c.binary && c.srv.textOnly() {
 			c.close(ReasonBinary, replyBinary)
 			return 0, 0
 		}
 	}
 	if c.binary {
 		return c.packet(rest)
+	}
+	if c.stranger {
+		return c.login(rest)
 	}
 	return c.line(rest)
 }

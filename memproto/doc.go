@@ -28,7 +28,9 @@
 //	flush flushq quit quitq      noop version verbosity
 //	stat                         the groups and rows of the text protocol's stats
 //
-// SASL answers "Unknown command", as a memcached without -S does.
+// Where Server.TextLogins are given, a text conn begins with "set" of any key,
+// whose value is a name and a password (-Y); where Server.SASLLogins are, a
+// binary one with SASL PLAIN (-S). Without them SASL is an unknown command.
 //
 // A request becomes a complete, checked store.Request before the store is
 // called, and [Conn.do] is the one place that hands it over. Another protocol
@@ -78,7 +80,7 @@
 // # Not supported (yet)
 //
 //   - The meta commands (mn mg ms md ma me): ERROR.
-//   - UDP and authentication.
+//   - UDP.
 //   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
 //     cache_memlimit, extstore, stats detail, refresh_certs: ERROR. watch and
 //     stats cachedump answer as a memcached that was told to refuse them;

@@ -33,6 +33,12 @@ type Server struct {
 	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
 	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
 
+	// TextLogins (-Y) are asked for in the text protocol, SASLLogins (-S) in the
+	// binary one; nil: nobody has to log in. With only one of them a client speaks
+	// that protocol, as with TextOnly or BinaryOnly.
+	TextLogins *Logins
+	SASLLogins *Logins
+
 	Settings func() []Stat // "stats settings"
 	// General gives the rows of "stats" that only the node knows: pid, uptime,
 	// time, version, curr_connections, threads, bytes_read, ... The store's
@@ -41,7 +47,15 @@ type Server struct {
 	Conns     func() []Stat   // "stats conns"
 	Reset     func()          // "stats reset", after the store's own counters
 	Verbosity func(level int) // "verbosity LEVEL"; level >= 0
+
+	auth authCounts
 }
+
+// textOnly tells whether a conn may not begin in the binary protocol.
+func (s *Server) textOnly() bool { return s.TextOnly || s.TextLogins != nil && s.SASLLogins == nil }
+
+// binaryOnly tells whether a conn may not begin in the text protocol.
+func (s *Server) binaryOnly() bool { return s.BinaryOnly || s.SASLLogins != nil && s.TextLogins == nil }
 
 // Stat is one row of a stats reply: "STAT Name Value".
 type Stat struct{ Name, Value string }

@@ -27,6 +27,7 @@ func (c *Conn) stats(t *tokens) {
 		c.statRows(c.srv.Conns)
 	case "reset":
 		c.srv.Store.ResetStats()
+		c.srv.auth.reset()
 		if c.srv.Reset != nil {
 			c.srv.Reset()
 		}
@@ -99,6 +100,8 @@ func (c *Conn) statsGeneral() {
 		{"touch_misses", st.TouchMisses},
 		{"store_too_large", st.StoreTooLarge},
 		{"store_no_memory", st.StoreNoMemory},
+		{"auth_cmds", c.srv.auth.commands.Load()},
+		{"auth_errors", c.srv.auth.errors.Load()},
 		{"limit_maxbytes", st.LimitBytes},
 		{"bytes", st.Bytes},
 		{"curr_items", st.Items},

@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// scriptDir is where Debian's memcached has its scripts.
+const scriptDir = "/usr/share/memcached/scripts/"
+
+// memcachedTool runs memcached's own tool on a node, and wants it to have nothing
+// to complain of but what it announces.
+func (n *node) memcachedTool(t *testing.T, mode, announces string) string {
+	t.Helper()
+	r := runTool(t, "memcached", scriptDir+"memcached-tool", n.host+clientPort, mode)
+	if r.code != 0 || r.stderr != announces {
+		t.Fatalf("memcached-tool %s: exit status %d\n%s%s", mode, r.code, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
+// rows are the names and values of a table that memcached-tool prints.
+func rows(table string) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(table) {
+		if f := strings.Fields(line); len(f) == 2 && !strings.HasPrefix(line, "#") {
+			m[f[0]] = f[1]
+		}
+	}
+	return m
+}
+
+func TestMemcachedTool_ShowsEachNode(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	small, large := keys("small", 30), keys("large", 5)
+	a.load(small, func(int) string { return "a value" })
+	b.load(large, func(int) string { return strings.Repeat("v", 100_000) })
+	waitEqual(a, b, append(small, large...))
+	for _, n := range []*node{a, b} {
+		stats := rows(n.memcachedTool(t, "stats", ""))
+		for row, want := range map[string]string{
+			"curr_items": "35", "version": n.stat("version"), "limit_maxbytes": "268435456", "repl_link": "stream", "evictions": "0",
+		} {
+			if stats[row] != want {
+				t.Errorf("memcached-tool stats on node %s: %s is %q, want %q", n.name, row, stats[row], want)
+			}
+		}
+		settings := rows(n.memcachedTool(t, "settings", ""))
+		for row, want := range map[string]string{"maxbytes": "268435456", "tcpport": "11211", "inter": n.host, "evictions": "on", "item_size_max": "1048576"} {
+			if settings[row] != want {
+				t.Errorf("memcached-tool settings on node %s: %s is %q, want %q", n.name, row, settings[row], want)
+			}
+		}
+		if sizes := n.memcachedTool(t, "sizes", ""); !strings.HasPrefix(sizes, "#"+n.host+clientPort) || len(rows(sizes)) == 0 {
+			t.Errorf("memcached-tool sizes on node %s:\n%s", n.name, sizes)
+		}
+		n.displays(t, 30, 5)
+	}
+}
+
+// displayed is a line of memcached-tool's display: class, chunk size, age, pages,
+// number of items.
+var displayed = regexp.MustCompile(`(?m)^ *(\d+) +([0-9.]+[BK]) +\d+s +(\d+) +(\d+) +(yes|no) +0 +0 +0$`)
+
+// displays wants one class with so many small items and one with so many large ones.
+func (n *node) displays(t *testing.T, small, large int) {
+	t.Helper()
+	got := n.memcachedTool(t, "display", "")
+	lines := displayed.FindAllStringSubmatch(got, -1)
+	if len(lines) != 2 || strings.Count(got, "\n") != 3 {
+		t.Errorf("memcached-tool display on node %s:\n%s", n.name, got)
+		return
+	}
+	for i, want := range []struct {
+		number int
+		unit   string
+	}{{small, "B"}, {large, "K"}} {
+		if number, size := lines[i][4], lines[i][2]; number != strconv.Itoa(want.number) || !strings.HasSuffix(size, want.unit) {
+			t.Errorf("node %s has %s items of %s, want %d\n%s", n.name, number, size, want.number, got)
+		}
+	}
+}
+
+// TestDamemtop_ShowsBothNodes runs memcached's "top" on a terminal.
+func TestDamemtop_ShowsBothNodes(t *testing.T) {
+	t.Parallel()
+	needTool(t, scriptDir+"damemtop", "it comes with Debian's memcached")
+	needTool(t, "script", "it is damemtop's terminal")
+	for module, debian := range map[string]string{"AnyEvent": "libanyevent-perl", "YAML": "libyaml-perl", "Term::ReadKey": "libterm-readkey-perl"} {
+		if exec.Command("perl", "-M"+module, "-e1").Run() != nil {
+			needTool(t, debian, "damemtop is written with it")
+		}
+	}
+	a, b := newPair(t)
+	startAll(a, b)
+	a.load(keys("k", 1234), func(i int) string { return "v" })
+	waitEqual(a, b, keys("k", 1234))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "script", "-qec", "stty rows 40 cols 200; exec perl "+scriptDir+"damemtop", "/dev/null")
+	cmd.Env = append(os.Environ(), "HOME="+damemtopHome(t, a, b), "TERM=dumb", "LC_ALL=C")
+	in, err := cmd.StdinPipe() // stays open: damemtop reads keys
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	missing, version := map[string]bool{a.host: true, b.host: true}, a.stat("version")
+	screen := bufio.NewScanner(out)
+	for len(missing) > 0 && screen.Scan() {
+		f := strings.Fields(screen.Text())
+		if len(f) == 5 && f[1] == version && f[2] == "1,234" {
+			delete(missing, strings.TrimSuffix(f[0], clientPort))
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("damemtop does not show %v", missing)
+	}
+	in.Close()
+	cancel()
+	_ = cmd.Wait() // killed
+}
+
+// damemtopHome is a home directory with the file that damemtop reads there.
+func damemtopHome(t *testing.T, a, b *node) string {
+	t.Helper()
+	home := t.TempDir()
+	config := "delay: 0.1\nmode: t\ntop_mode:\n  sort_column: hostname\n  sort_order: asc\n  columns:\n" +
+		"    - hostname\n    - all_version\n    - all_curr_items\n    - all_fill_rate\n    - hit_rate\n" +
+		"servers:\n  - " + a.host + clientPort + "\n  - " + b.host + clientPort + "\n"
+	if err := os.Mkdir(filepath.Join(home, ".damemtop"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".damemtop", "damemtop.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}

@@ -20,6 +20,9 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 			}
 		}
 	}
+	if isMeta(rest[:end]) {
+		return c.metaCommand(rest, end, lineBytes)
+	}
 	name, at := cutWord(rest[:end])
 	switch string(name) {
 	case "get":

@@ -30,6 +30,7 @@ type Conn struct {
 
 	req   store.Request // fields and not locals, so that they cost no allocation
 	fetch store.Fetch
+	meta  *metaLine // nil until the first meta command
 }
 
 // Result is what one call of Process did.

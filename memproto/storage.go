@@ -6,6 +6,9 @@ import (
 	"twincached/store"
 )
 
+// maxValueBytes is the longest value that a command line may announce.
+const maxValueBytes = math.MaxInt32 - 2
+
 // storageLine is a checked storage command line, before its value.
 type storageLine struct {
 	op         store.Op
@@ -51,7 +54,7 @@ func parseStorage(op store.Op, t *tokens) (l storageLine, ok bool) {
 		return l, false
 	}
 	size, ok := parseInt(t.word[4])
-	if !ok || size < 0 || size > math.MaxInt32-2 {
+	if !ok || size < 0 || size > maxValueBytes {
 		return l, false
 	}
 	l.valueBytes = int(size)
@@ -94,7 +97,7 @@ func (c *Conn) setFast(rest []byte, end, lineBytes int) (n, need int, ok bool) {
 		}
 		number[f] = v
 	}
-	if i != end || number[0] > math.MaxUint32 || number[2] > math.MaxInt32-2 {
+	if i != end || number[0] > math.MaxUint32 || number[2] > maxValueBytes {
 		return 0, 0, false
 	}
 	l.flags, l.exptime, l.valueBytes = uint32(number[0]), int64(number[1]), int(number[2])

@@ -178,7 +178,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 	row := p.stats.row(hd)
 	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), accessed: nowMillis, now: nowMillis}
 	if r.Empty {
-		c.value, c.flags, c.expires = nil, 0, 0
+		c.value, c.flags, c.expires = nil, r.Flags, 0
 	}
 	if r.Touch {
 		c.expires = r.Expires

@@ -86,7 +86,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 		}
 	case wins:
 		p.touch(tag, h, nowMillis, hd.expires(), true)
-	default:
+	case !f.Quiet:
 		hd.countRead(nowMillis)
 	}
 	p.countFetch(f, row)

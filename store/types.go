@@ -57,7 +57,7 @@ type Request struct {
 	Initial       uint64 // the number that incr and decr then begin with
 	Touch         bool   // incr, decr, OpMark: Expires is the item's new expiry
 	Invalidate    bool   // OpMark: the item is stale. OpCAS: a CAS older than the item's stores the value, as stale
-	Empty         bool   // OpMark: the item has no value and no flags any more
+	Empty         bool   // OpMark: the item's value is gone; it has the flags of this request, and never expires unless Touch says so
 }
 
 // Status is the outcome of a Request.
@@ -141,7 +141,8 @@ type Fetch struct {
 	RenewBefore int64 // absolute Unix ms
 	AfterTouch  bool  // Renew looks at the new expiry, not at the one before
 
-	Peek bool // an inspection: not counted, not noted as an access, and changes nothing
+	Quiet bool // the read is not noted as an access
+	Peek  bool // an inspection: not noted, not counted, and changes nothing
 }
 
 // RecordOp says what a Record carries. The numbers travel: append only.

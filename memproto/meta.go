@@ -1,0 +1,204 @@
+package memproto
+
+import (
+	"encoding/base64"
+	"math"
+
+	"twincached/store"
+)
+
+// The meta protocol: two-letter commands, a key, and flags of one letter with or
+// without a token behind it. doc/protocol.txt of memcached, "Meta Commands".
+
+const (
+	maxMetaTokens  = 20 // words of a line, command and key included; as memcached
+	maxOpaqueBytes = 32 // of an O flag, its letter included; as memcached
+)
+
+// metaLine is one checked line of the meta protocol. Its slices point into the
+// input, or into room.
+type metaLine struct {
+	n      int // flags
+	flag   [maxMetaTokens][]byte
+	key    []byte
+	binary bool // b: the key came, and is answered, in base64
+	room   [store.MaxKeyBytes]byte
+	now    int64
+
+	value      bool // v
+	quiet      bool // q
+	peek       bool // u: the read is not noted
+	invalidate bool // I
+	empty      bool // x
+
+	touch, create, renew     bool  // T, N, R
+	expires, createExp, soon int64 // their tokens, absolute Unix ms
+	renewFirst               bool  // R stands before T
+
+	compare bool   // C
+	cas     uint64 // its token
+	flags   uint32 // F
+	mode    byte   // M; 0 = the default
+	initial uint64 // J
+	delta   uint64 // D
+}
+
+// isMeta tells whether the line is of the meta protocol.
+func isMeta(line []byte) bool {
+	if len(line) < 2 || line[0] != 'm' || len(line) > 2 && line[2] != ' ' {
+		return false
+	}
+	switch line[1] {
+	case 'g', 's', 'd', 'a', 'n', 'e':
+		return true
+	}
+	return false
+}
+
+// metaCommand runs the meta command rest[:end]; see command.
+func (c *Conn) metaCommand(rest []byte, end, lineBytes int) (n, need int) {
+	line := rest[:end]
+	if line[1] == 'n' {
+		c.out = append(c.out, "MN\r\n"...)
+		return lineBytes, 0
+	}
+	if c.meta == nil {
+		c.meta = new(metaLine) // most conns never need one
+	}
+	m := c.meta
+	key, at := cutWord(line[2:])
+	at += 2
+	if len(key) == 0 {
+		c.reply(replyBadFormat, false)
+		return lineBytes, 0
+	}
+	if line[1] == 's' {
+		return c.metaSet(m, key, rest, at, end, lineBytes)
+	}
+	fault := m.parse(c.now, key, line[at:])
+	switch line[1] {
+	case 'g':
+		c.metaGet(m, fault)
+	case 'd':
+		c.metaDelete(m, fault)
+	case 'a':
+		c.metaArithmetic(m, fault)
+	case 'e':
+		c.metaInspect(m, fault)
+	}
+	return lineBytes, 0
+}
+
+// parse checks a line's key and flags. fault is the reply to a line that cannot be
+// carried out; "" = none.
+func (m *metaLine) parse(nowMillis int64, key, rest []byte) (fault string) {
+	*m = metaLine{key: key, now: nowMillis, delta: 1, room: m.room}
+	if len(key) > store.MaxKeyBytes {
+		return replyBadFormat
+	}
+	var seen [128]bool
+	for {
+		word, end := cutWord(rest)
+		if len(word) == 0 {
+			break
+		}
+		rest = rest[end:]
+		if m.n+3 > maxMetaTokens {
+			return "CLIENT_ERROR options flags are too long\r\n"
+		}
+		m.flag[m.n] = word
+		m.n++
+		if letter := word[0]; letter >= 127 || seen[letter] {
+			return "CLIENT_ERROR duplicate flag\r\n"
+		}
+		seen[word[0]] = true
+		switch f := m.take(word[0], word[1:]); {
+		case f == replyInvalidFlag:
+			return f // nothing behind it matters
+		case f != "" && fault == "":
+			fault = f
+		}
+	}
+	return fault
+}
+
+const (
+	replyInvalidFlag = "CLIENT_ERROR invalid flag\r\n"
+	replyBadToken    = "CLIENT_ERROR bad token in command line format\r\n"
+	replyMetaFlags   = "CLIENT_ERROR invalid or duplicate flag\r\n"
+	// replyNoCAS: a CAS that a client chose could not order the writes of two nodes.
+	replyNoCAS = "CLIENT_ERROR the E flag is not supported: the cas orders the writes of both nodes\r\n"
+)
+
+// take notes one flag.
+func (m *metaLine) take(letter byte, token []byte) (fault string) {
+	ok := true
+	switch letter {
+	case 'b':
+		n, err := base64.StdEncoding.Decode(m.room[:], m.key)
+		if err != nil || n == 0 {
+			return "CLIENT_ERROR error decoding key\r\n"
+		}
+		m.key, m.binary = m.room[:n], true
+	case 'v':
+		m.value = true
+	case 'q':
+		m.quiet = true
+	case 'u':
+		m.peek = true
+	case 'I':
+		m.invalidate = true
+	case 'x':
+		m.empty = true
+	case 'k', 's', 't', 'c', 'f', 'l', 'h': // answered
+	case 'P', 'L': // for proxies
+	case 'O':
+		if len(token)+1 > maxOpaqueBytes {
+			return "CLIENT_ERROR opaque token too long\r\n"
+		}
+	case 'T':
+		m.touch, m.renewFirst = true, m.renew
+		m.expires, ok = m.time(token)
+	case 'N':
+		m.create = true
+		m.createExp, ok = m.time(token)
+	case 'R':
+		m.renew = true
+		m.soon, ok = m.time(token)
+	case 'C':
+		m.compare = true
+		m.cas, ok = parseUint(token)
+	case 'F':
+		v, fine := parseUint(token)
+		if !fine || v > math.MaxUint32 {
+			return replyBadFormat
+		}
+		m.flags = uint32(v)
+	case 'M':
+		if m.mode = ' '; len(token) > 0 {
+			m.mode = token[0]
+		}
+	case 'J':
+		if m.initial, ok = parseUint(token); !ok {
+			return "CLIENT_ERROR invalid numeric initial value\r\n"
+		}
+	case 'D':
+		if m.delta, ok = parseUint(token); !ok {
+			return "CLIENT_ERROR invalid numeric delta value\r\n"
+		}
+	case 'E':
+		return replyNoCAS
+	default:
+		return replyInvalidFlag
+	}
+	if !ok {
+		return replyBadToken
+	}
+	return ""
+}
+
+// time reads an exptime.
+func (m *metaLine) time(token []byte) (int64, bool) {
+	seconds, ok := parseInt(token)
+	return absoluteExpiry(m.now, seconds), ok
+}

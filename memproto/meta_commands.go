@@ -1,0 +1,269 @@
+package memproto
+
+import (
+	"strconv"
+
+	"twincached/store"
+)
+
+// metaGet answers mg.
+func (c *Conn) metaGet(m *metaLine, fault string) {
+	if fault != "" {
+		c.reply(fault, false)
+		return
+	}
+	c.fetch = store.Fetch{
+		Key: m.key, Quiet: m.peek,
+		Touch: m.touch, Expires: m.expires,
+		Create: m.create, CreateExpires: m.createExp,
+		Renew: m.renew, RenewBefore: m.soon, AfterTouch: !m.renewFirst,
+	}
+	if !c.doFetch(m) && !m.quiet {
+		c.metaReply(m, "EN")
+	}
+}
+
+// metaSet answers ms. The line's key is key; its length and flags are rest[at:end].
+func (c *Conn) metaSet(m *metaLine, key, rest []byte, at, end, lineBytes int) (n, need int) {
+	word, skip := cutWord(rest[at:end])
+	size, ok := parseInt(word)
+	if !ok || size < 0 || size > maxValueBytes {
+		c.reply(replyBadFormat, false)
+		return lineBytes, 0
+	}
+	fault := m.parse(c.now, key, rest[at+skip:end])
+	c.req = store.Request{Key: m.key, Flags: m.flags, Expires: m.expires}
+	if fault == "" {
+		fault = m.setMode(&c.req)
+	}
+	if fault == "" && store.ItemBytes(len(m.key), int(size)) > c.maxItem {
+		// As in the classic protocol: the older value must not be read for the
+		// one that failed. memcached removes it whatever the mode.
+		c.req = store.Request{Op: store.OpDrop, Key: m.key}
+		c.do()
+		fault = replyTooLarge
+	}
+	if fault != "" {
+		c.req = store.Request{}
+		c.reply(fault, false)
+		c.swallow = size + 2
+		return lineBytes, 0
+	}
+	stop := lineBytes + int(size)
+	if len(rest) < stop+2 {
+		c.req = store.Request{}
+		return 0, stop + 2
+	}
+	if rest[stop] != '\r' || rest[stop+1] != '\n' {
+		c.req = store.Request{}
+		c.reply(replyBadChunk, false)
+		return stop + 2, 0
+	}
+	c.req.Value = rest[lineBytes:stop]
+	c.metaStored(m, c.do(), int(size))
+	return stop + 2, 0
+}
+
+// setMode fills in what the M flag and the flags that go with it ask for.
+func (m *metaLine) setMode(r *store.Request) (fault string) {
+	switch m.mode {
+	case 0, 'S':
+		r.Op = store.OpSet
+	case 'E':
+		r.Op = store.OpAdd
+		return "" // memcached's add does not look at a CAS
+	case 'R':
+		r.Op = store.OpReplace
+	case 'A':
+		r.Op = store.OpAppend
+	case 'P':
+		r.Op = store.OpPrepend
+	default:
+		return "CLIENT_ERROR invalid mode for ms M token\r\n"
+	}
+	r.CAS = m.cas
+	switch r.Op {
+	case store.OpAppend, store.OpPrepend:
+		r.Create, r.CreateExpires = m.create, m.createExp
+	default:
+		if m.compare {
+			r.Op, r.Invalidate = store.OpCAS, m.invalidate
+		}
+	}
+	return ""
+}
+
+// metaStored answers ms when the store has decided.
+func (c *Conn) metaStored(m *metaLine, r store.Result, sentBytes int) {
+	code := "NS"
+	switch r.Status {
+	case store.Stored:
+		if m.quiet {
+			return
+		}
+		code, sentBytes = "HD", r.ValueBytes
+	case store.Exists:
+		code = "EX"
+	case store.NotFound:
+		code = "NF"
+	case store.NotStored:
+	case store.TooLarge: // append and prepend: the two together
+		c.reply(replyTooLarge, false)
+		return
+	default:
+		c.reply(replyNoMemoryStore, false)
+		return
+	}
+	c.out = append(c.out, code...)
+	for _, f := range m.flag[:m.n] {
+		switch f[0] {
+		case 'c':
+			c.out = appendMetaUint(c.out, 'c', r.Version)
+		case 's':
+			c.out = appendMetaUint(c.out, 's', uint64(sentBytes))
+		default:
+			c.out = m.appendEcho(c.out, f)
+		}
+	}
+	c.out = append(c.out, "\r\n"...)
+}
+
+// metaDelete answers md: a delete, or with I or x a mark on the item that stays.
+func (c *Conn) metaDelete(m *metaLine, fault string) {
+	if fault != "" {
+		c.reply(fault, false)
+		return
+	}
+	c.req = store.Request{Op: store.OpDelete, Key: m.key, CAS: m.cas}
+	if m.invalidate || m.empty {
+		c.req = store.Request{
+			Op: store.OpMark, Key: m.key, CAS: m.cas, Flags: m.flags,
+			Invalidate: m.invalidate, Empty: m.empty, Touch: m.touch, Expires: m.expires,
+		}
+	}
+	switch c.do().Status {
+	case store.Deleted, store.Stored:
+		if !m.quiet {
+			c.metaReply(m, "HD")
+		}
+	case store.Exists:
+		c.metaReply(m, "EX")
+	case store.NotFound:
+		c.metaReply(m, "NF")
+	default:
+		c.reply(replyNoMemory, false)
+	}
+}
+
+// metaArithmetic answers ma.
+func (c *Conn) metaArithmetic(m *metaLine, fault string) {
+	if fault != "" {
+		if fault != replyNoCAS {
+			fault = replyMetaFlags // memcached tells no more
+		}
+		c.reply(fault, false)
+		return
+	}
+	c.req = store.Request{
+		Op: store.OpIncr, Key: m.key, Delta: m.delta, CAS: m.cas,
+		Touch: m.touch, Expires: m.expires,
+		Create: m.create, Initial: m.initial, CreateExpires: m.createExp,
+	}
+	switch m.mode {
+	case 0, 'I', '+':
+	case 'D', '-':
+		c.req.Op = store.OpDecr
+	default:
+		c.req = store.Request{}
+		c.reply("CLIENT_ERROR invalid mode for ma M token\r\n", false)
+		return
+	}
+	switch r := c.do(); r.Status {
+	case store.Stored:
+		if !m.quiet {
+			c.metaNumber(m, &r)
+		}
+	case store.NotFound:
+		c.metaReply(m, "NF")
+	case store.Exists:
+		c.metaReply(m, "EX")
+	case store.NonNumeric:
+		c.reply(replyNonNumeric, false)
+	case store.TooLarge:
+		c.reply(replyTooLarge, false)
+	default:
+		c.reply(replyNoMemory, false)
+	}
+}
+
+// metaNumber is ma's reply to success.
+func (c *Conn) metaNumber(m *metaLine, r *store.Result) {
+	var room [20]byte
+	number := strconv.AppendUint(room[:0], r.Number, 10)
+	if m.value {
+		c.out = append(c.out, "VA "...)
+		c.out = strconv.AppendUint(c.out, uint64(len(number)), 10)
+	} else {
+		c.out = append(c.out, "HD"...)
+	}
+	for _, f := range m.flag[:m.n] {
+		switch f[0] {
+		case 'c':
+			c.out = appendMetaUint(c.out, 'c', r.Version)
+		case 't':
+			c.out = m.appendTTL(c.out, r.Expires)
+		default:
+			c.out = m.appendEcho(c.out, f)
+		}
+	}
+	c.out = append(c.out, "\r\n"...)
+	if m.value {
+		c.out = append(c.out, number...)
+		c.out = append(c.out, "\r\n"...)
+	}
+}
+
+// metaInspect answers me, which is for people: what is known of an item, without
+// touching it.
+func (c *Conn) metaInspect(m *metaLine, fault string) {
+	if fault != "" {
+		c.reply(fault, false)
+		return
+	}
+	c.fetch = store.Fetch{Key: m.key, Peek: true}
+	if !c.doFetch((*metaInspection)(m)) {
+		c.out = append(c.out, "EN\r\n"...)
+	}
+}
+
+// metaInspection renders the reply of me.
+type metaInspection metaLine
+
+// Render is me's reply to a hit.
+func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
+	m := (*metaLine)(i)
+	dst = append(dst, "ME "...)
+	dst = m.appendKey(dst)
+	dst = append(dst, " exp="...)
+	if v.Expires == 0 {
+		dst = append(dst, "-1"...)
+	} else {
+		dst = strconv.AppendInt(dst, (v.Expires-m.now+999)/1000, 10)
+	}
+	dst = append(dst, " la="...)
+	dst = strconv.AppendInt(dst, v.IdleSeconds, 10)
+	dst = append(dst, " cas="...)
+	dst = strconv.AppendUint(dst, v.Version, 10)
+	dst = append(dst, " fetch="...)
+	if v.Fetched {
+		dst = append(dst, "yes"...)
+	} else {
+		dst = append(dst, "no"...)
+	}
+	size := store.ItemBytes(len(v.Key), len(v.Value))
+	dst = append(dst, " cls="...)
+	dst = strconv.AppendInt(dst, int64(store.ClassOf(size)), 10)
+	dst = append(dst, " size="...)
+	dst = strconv.AppendInt(dst, int64(size), 10)
+	return append(dst, "\r\n"...)
+}

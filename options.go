@@ -66,8 +66,10 @@ var clientOptions = []option{
 		func(s *settings, v string) error { return setInt(&s.Node.RequestsPerEvent, v) }},
 	{"disable-flush-all", "F", "", groupClients, "refuse flush_all", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoFlush, v) }},
+	{"disable-watch", "W", "", groupClients, "refuse the command watch", "",
+		func(s *settings, v string) error { return setBool(&s.Node.NoWatch, v) }},
 	{"protocol", "B", "NAME", groupClients, "auto: what a client's first byte says; ascii or binary: that one only", "auto", setProtocol},
-	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request; other words are ignored", "", setExtended},
+	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
 	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
 }
 
@@ -120,7 +122,6 @@ var ignored = []struct{ long, letter, value string }{
 	{"prefix-delimiter", "D", "CHAR"},
 	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
 	{"queue-length", "q", "N"},
-	{"disable-watch", "W", ""},
 	{"disable-dumping", "", ""},
 	{"enable-shutdown", "A", ""},
 	{"memory-file", "e", "FILE"},
@@ -269,6 +270,10 @@ func setExtended(s *settings, v string) error {
 		name, value, given := strings.Cut(strings.TrimSpace(word), "=")
 		switch {
 		case name == "":
+		case name == "watcher_logbuf_size":
+			if err := setInt(&s.Node.WatcherKiB, value); err != nil {
+				return fmt.Errorf("watcher_logbuf_size: %w", err)
+			}
 		case name != "idle_timeout":
 			other = append(other, name)
 		case !given:

@@ -1,7 +1,5 @@
 package memproto
 
-import "math"
-
 // flushAll answers "flush_all [delay] [noreply]".
 func (c *Conn) flushAll(t *tokens) {
 	if t.n > 3 {
@@ -53,8 +51,6 @@ func (c *Conn) verbosity(t *tokens) {
 		c.reply(replyBadFormat, quiet)
 		return
 	}
-	if c.srv.Verbosity != nil {
-		c.srv.Verbosity(int(min(level, math.MaxInt32)))
-	}
+	c.srv.setVerbosity(level)
 	c.reply(replyOK, quiet)
 }

@@ -69,6 +69,9 @@ func (c *Conn) packet(rest []byte) (n, need int) {
 	if len(rest) < binaryHeadBytes {
 		return 0, binaryHeadBytes
 	}
+	if c.mode&modeCommands != 0 {
+		c.sayPacket(rest[:binaryHeadBytes])
+	}
 	if rest[0] != binaryMagic {
 		c.close(ReasonMagic, "") // nothing that follows could be understood
 		return 0, 0

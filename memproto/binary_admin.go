@@ -3,7 +3,6 @@ package memproto
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
 	"slices"
 )
 
@@ -24,9 +23,7 @@ func (c *Conn) binaryFlush(p *packet) (n int) {
 
 // binaryVerbosity answers verbosity, whose extras are the level.
 func (c *Conn) binaryVerbosity(p *packet) (n int) {
-	if c.srv.Verbosity != nil {
-		c.srv.Verbosity(int(min(binary.BigEndian.Uint32(p.extras), math.MaxInt32)))
-	}
+	c.srv.setVerbosity(uint64(binary.BigEndian.Uint32(p.extras)))
 	c.succeed(p, 0)
 	return p.headBytes
 }

@@ -14,7 +14,11 @@ func (c *Conn) binaryGet(p *packet) (n int) {
 		render = renderBinaryKey
 	}
 	at, hit := len(c.out), false
-	c.out, hit = c.srv.Store.Get(c.now, p.key, c.out, render)
+	if c.mode != 0 {
+		hit = c.getWatched(p.key, render)
+	} else {
+		c.out, hit = c.srv.Store.Get(c.now, p.key, c.out, render)
+	}
 	return c.retrieved(p, at, hit)
 }
 
@@ -56,6 +60,7 @@ func (c *Conn) binaryExpiry(b []byte) int64 {
 func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if p.valueBytes > int64(c.maxItem) || store.ItemBytes(len(p.key), int(p.valueBytes)) > c.maxItem {
 		c.fail(p, statusTooLarge)
+		c.tellTooLarge(storeOp(p.op), p.key)
 		if p.op == opSet {
 			// As in the text protocol: the older value must not be read for
 			// the one that failed.
@@ -69,19 +74,13 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if len(rest) < end {
 		return 0, end
 	}
-	c.req = store.Request{Key: p.key, Value: rest[p.headBytes:end], CAS: p.cas}
+	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: rest[p.headBytes:end], CAS: p.cas}
 	missing := statusNotStored // what NotStored means to this op
 	switch p.op {
-	case opSet:
-		c.req.Op = store.OpSet
 	case opAdd:
-		c.req.Op, missing = store.OpAdd, statusExists
+		missing = statusExists
 	case opReplace:
-		c.req.Op, missing = store.OpReplace, statusNotFound
-	case opAppend:
-		c.req.Op = store.OpAppend
-	case opPrepend:
-		c.req.Op = store.OpPrepend
+		missing = statusNotFound
 	}
 	if len(p.extras) > 0 {
 		c.req.Flags = binary.BigEndian.Uint32(p.extras)
@@ -105,6 +104,21 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 		c.failText(p, statusNoMemory, "Out of memory allocating item")
 	}
 	return end, 0
+}
+
+// storeOp is what an op of the set family does to the store.
+func storeOp(op byte) store.Op {
+	switch op {
+	case opAdd:
+		return store.OpAdd
+	case opReplace:
+		return store.OpReplace
+	case opAppend:
+		return store.OpAppend
+	case opPrepend:
+		return store.OpPrepend
+	}
+	return store.OpSet
 }
 
 // binaryDelete answers delete.

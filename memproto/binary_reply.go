@@ -59,6 +59,9 @@ func (c *Conn) head(p *packet, s binaryStatus, extrasBytes, keyBytes, bodyBytes 
 func (c *Conn) address(p *packet, at int) {
 	c.out[at+1] = p.opcode
 	binary.BigEndian.PutUint32(c.out[at+12:], p.opaque)
+	if c.mode&modeCommands != 0 {
+		c.sayHead('>', "Writing bin response:", c.out[at:at+binaryHeadBytes])
+	}
 }
 
 // succeed answers a request that has nothing to say but its CAS, unless quiet.

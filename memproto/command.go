@@ -10,6 +10,9 @@ import (
 // rest[:lineBytes]. It returns what step returns: for storage commands the
 // bytes of the value are part of n, or need.
 func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
+	if c.mode&modeCommands != 0 {
+		c.sayLine(rest[:end])
+	}
 	if end > 4 && rest[3] == ' ' {
 		switch string(rest[:3]) {
 		case "get":
@@ -76,7 +79,7 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 	case "quit":
 		c.close(ReasonQuit, "")
 	case "watch":
-		c.reply(replyNoWatch, t.quiet())
+		c.watch(t, line, c.taken > 0)
 	case "shutdown":
 		c.reply(replyNoShutdown, false)
 	default:

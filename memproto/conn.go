@@ -12,9 +12,11 @@ import (
 type Conn struct {
 	srv     *Server
 	maxItem int // srv.maxItemBytes, read once
+	client  Client
 
 	started bool  // the first byte, which names the protocol, has been seen
 	binary  bool  // it named the binary protocol
+	said    bool  // the command at the start of the input has been printed
 	scanned int   // bytes at the start of the input known to hold no line end
 	swallow int64 // bytes of a refused value that are still to be dropped
 	get     getState
@@ -25,8 +27,11 @@ type Conn struct {
 
 	// Set for the length of one Process call.
 	now    int64
+	mode   uint32 // what is to be told of it: see journal
+	taken  int    // bytes of the input done with
 	out    []byte
-	closed string // why to close; "" = do not
+	closed string   // why to close; "" = do not
+	stream *Watcher // what the conn becomes; nil = nothing
 
 	req   store.Request // fields and not locals, so that they cost no allocation
 	fetch store.Fetch
@@ -49,6 +54,10 @@ type Result struct {
 	// Close: write Out, then close the conn; Reason says why, for the log.
 	Close  bool
 	Reason string
+	// Stream: the conn has left requests and replies behind; what it yields from
+	// now on is the stream's. Out is empty. The caller closes the stream, and
+	// does not call Process again.
+	Stream *Watcher
 }
 
 // Reasons to close a conn, as Result.Reason gives them.
@@ -74,22 +83,28 @@ func NewConn(s *Server) *Conn {
 // It is safe to call it again too early (before Need bytes are there): it does
 // nothing then.
 func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
-	c.now, c.out = nowMillis, out
-	for res.N < len(in) && c.closed == "" {
+	c.now, c.out, c.mode = nowMillis, out, c.srv.journal.mode.Load()
+	for res.N < len(in) && c.closed == "" && c.stream == nil {
 		if len(c.out) > OutSoftLimitBytes {
 			res.More = true
 			break
 		}
+		c.taken = res.N
 		n, need := c.step(in[res.N:])
 		if n == 0 {
 			res.Need = need
 			break
 		}
+		c.said = false
 		res.N += n
 	}
 	if c.closed != "" {
 		res.N, res.Need = len(in), 0
 		res.Close, res.Reason = true, c.closed
+	}
+	if c.stream != nil {
+		res.N, res.Need, res.Stream = len(in), 0, c.stream
+		c.stream = nil
 	}
 	res.Out = c.out
 	c.out = nil
@@ -170,13 +185,16 @@ func lineMayBe(line []byte, lineBytes int) bool {
 
 // close ends the conn once reply has been written.
 func (c *Conn) close(reason, reply string) {
-	c.out = append(c.out, reply...)
+	c.reply(reply, false)
 	c.closed = reason
 }
 
 // do hands the finished request to the store. Nothing else in this package
 // changes an item, except Fetch.
 func (c *Conn) do() store.Result {
+	if c.mode&modeItems != 0 {
+		return c.doWatched()
+	}
 	r := c.srv.Store.Do(c.now, &c.req)
 	c.req = store.Request{}
 	return r
@@ -184,6 +202,9 @@ func (c *Conn) do() store.Result {
 
 // doFetch hands the finished c.fetch to the store; the reply of a hit stands in c.out.
 func (c *Conn) doFetch(render store.Renderer) (hit bool) {
+	if c.mode&modeItems != 0 {
+		return c.fetchWatched(render)
+	}
 	c.out, hit = c.srv.Store.Fetch(c.now, &c.fetch, c.out, render)
 	c.fetch = store.Fetch{}
 	return hit
@@ -191,6 +212,9 @@ func (c *Conn) doFetch(render store.Renderer) (hit bool) {
 
 // reply appends one reply line (with its line end) unless quiet.
 func (c *Conn) reply(line string, quiet bool) {
+	if c.mode&modeCommands != 0 {
+		c.sayReply(line, quiet)
+	}
 	if !quiet {
 		c.out = append(c.out, line...)
 	}

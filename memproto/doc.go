@@ -16,6 +16,7 @@
 //	flush_all [delay]            refused with Server.FlushEnabled off (-F)
 //	stats [settings|items|slabs|sizes|conns|reset]
 //	version verbosity quit
+//	watch [class...]             refused with Server.NoWatch on (-W)
 //
 // with noreply, pipelining, and bare \n as the end of a command line. Replies
 // do not depend on how the input was cut into reads.
@@ -39,27 +40,55 @@
 // Relative expiry times become absolute milliseconds here (absoluteExpiry) and
 // nowhere else. Commands are counted in the store; this package only prints.
 //
+// # Who watches
+//
+// "watch" makes a conn a stream of lines, memcached's lines: see Watcher. A node
+// tells what its own clients do. What the peer sends is no command, and is told
+// on the node that it came to first; an eviction is told on the node that evicts,
+// whoever stored the item. rawcmds, sysevents and the classes of memcached's proxy
+// are known words with nothing to tell (memcached 1.6 logs no rawcmds either).
+// With verbosity 2 and 3 commands and replies go to Server.Log, without values.
+//
 // # Where it differs from memcached 1.6.18
 //
 //   - A command line of more than MaxLineBytes that is no retrieval gets
 //     "CLIENT_ERROR line too long" before the conn is closed; memcached only
 //     closes, and only if the line end had not arrived with the rest.
+//
 //   - A key that is too long in a get line costs the reply to that line only;
 //     memcached 1.6.18 loses those of earlier pipelined commands as well.
+//
 //   - gat and gats lines may be as long as get lines.
+//
 //   - NUL does not end a command line early: it is a byte like any other.
+//
 //   - Numbers that do not fit (flags or lengths beyond 32 bits) are a
 //     CLIENT_ERROR; memcached 1.6.18 keeps their low 32 bits. Expiry times
 //     beyond 32 bits are taken as they are, so Unix times after 2038 work.
+//
 //   - append and prepend that would grow an item over the size limit answer
 //     "SERVER_ERROR object too large for cache"; memcached says NOT_STORED.
+//
 //   - incr and decr take decimal digits, and spaces behind them, for a number;
 //     memcached also takes a sign and spaces before them.
+//
 //   - flush_all with a Unix time that has passed flushes at once; memcached
 //     answers OK and flushes nothing.
+//
 //   - The reply to a value that is too large is sent before the value has been
 //     swallowed, not after.
+//
 //   - Items expire at the millisecond, not at the next full second.
+//
+//   - In the lines of watch, the time is that of the read that brought the command,
+//     to the millisecond; the numbers (gid) are in order. What a lookup found is
+//     looked at just before the command: another conn may come between.
+//
+//   - A value that is refused for its size or for want of memory is of class 0 in
+//     them; memcached shows other numbers in its place.
+//
+//   - verbosity 2 shows the replies to all text commands, but no numbers that incr
+//     and decr made, and of a line that is no command its length only.
 //
 // In the binary protocol:
 //
@@ -82,7 +111,7 @@
 //   - The meta commands (mn mg ms md ma me): ERROR.
 //   - UDP.
 //   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
-//     cache_memlimit, extstore, stats detail, refresh_certs: ERROR. watch and
-//     stats cachedump answer as a memcached that was told to refuse them;
-//     shutdown answers as one that was not told to allow it.
+//     cache_memlimit, extstore, stats detail, refresh_certs: ERROR.
+//     stats cachedump answers as a memcached that was told to refuse it, and
+//     shutdown as one that was not told to allow it.
 package memproto

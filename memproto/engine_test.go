@@ -26,7 +26,7 @@ func newTestServer(t testing.TB, options ...string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(st.Close)
-	s := &Server{Store: st, Version: testVersion, FlushEnabled: true}
+	s := &Server{Store: st, Version: testVersion, FlushEnabled: true, NoWatch: true}
 	for _, o := range options {
 		if o != "-F" {
 			t.Fatalf("unknown @server option %q", o)

@@ -22,6 +22,8 @@ const (
 	replyDeleteUsage   = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
 	replyNoFlush       = "CLIENT_ERROR flush_all not allowed\r\n"
 	replyNoWatch       = "CLIENT_ERROR watch commands not allowed\r\n"
+	replyWatchPipeline = "ERROR cannot pipeline other commands before watch\r\n"
+	replyManyWatchers  = "WATCHER_TOO_MANY log watcher limit reached\r\n"
 	replyNoCachedump   = "CLIENT_ERROR stats cachedump not allowed\r\n"
 	replyNoShutdown    = "ERROR: shutdown not enabled\r\n"
 	replyBinary        = "CLIENT_ERROR the binary protocol is switched off, use text\r\n"

@@ -85,15 +85,22 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		if i := bytes.IndexByte(rest[at:end], ' '); i >= 0 {
 			stop = at + i
 		}
-		if g.touch {
+		switch {
+		case g.touch:
 			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires}
-			c.doFetch(render)
-		} else {
+			if c.doFetch(render) && c.mode&modeCommands != 0 {
+				c.sayKey(rest[at:stop])
+			}
+		case c.mode != 0:
+			if c.getWatched(rest[at:stop], render) && c.mode&modeCommands != 0 {
+				c.sayKey(rest[at:stop])
+			}
+		default:
 			c.out, _ = st.Get(c.now, rest[at:stop], c.out, render)
 		}
 		at = stop
 	}
-	c.out = append(c.out, replyEnd...)
+	c.reply(replyEnd, false)
 	return lineBytes
 }
 

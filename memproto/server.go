@@ -32,6 +32,8 @@ type Server struct {
 	FlushEnabled bool   // off (-F): flush_all is refused
 	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
 	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
+	NoWatch      bool   // -W: watch is refused
+	WatcherBytes int    // what a watcher holds for a client that does not read; 0 = DefaultWatcherBytes, at least MinWatcherBytes
 
 	// TextLogins (-Y) are asked for in the text protocol, SASLLogins (-S) in the
 	// binary one; nil: nobody has to log in. With only one of them a client speaks
@@ -46,9 +48,12 @@ type Server struct {
 	General   func() []Stat
 	Conns     func() []Stat   // "stats conns"
 	Reset     func()          // "stats reset", after the store's own counters
-	Verbosity func(level int) // "verbosity LEVEL"; level >= 0
+	Verbosity func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
+	// Log gets what SetVerbosity asks for, a line without its end at a time.
+	Log func(line string)
 
-	auth authCounts
+	auth    authCounts
+	journal journal
 }
 
 // textOnly tells whether a conn may not begin in the binary protocol.
@@ -59,6 +64,13 @@ func (s *Server) binaryOnly() bool { return s.BinaryOnly || s.SASLLogins != nil 
 
 // Stat is one row of a stats reply: "STAT Name Value".
 type Stat struct{ Name, Value string }
+
+func (s *Server) watcherBytes() int {
+	if s.WatcherBytes == 0 {
+		return DefaultWatcherBytes
+	}
+	return max(s.WatcherBytes, MinWatcherBytes)
+}
 
 func (s *Server) maxItemBytes() int {
 	if s.MaxItemBytes == 0 {

@@ -109,6 +109,7 @@ func (c *Conn) setFast(rest []byte, end, lineBytes int) (n, need int, ok bool) {
 func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 	if store.ItemBytes(len(l.key), l.valueBytes) > c.maxItem {
 		c.reply(replyTooLarge, l.quiet)
+		c.tellTooLarge(l.op, l.key)
 		if l.op == store.OpSet {
 			// The older value must not be read for the one that failed:
 			// a client that asked for noreply would never know. Only set

@@ -178,6 +178,7 @@ func (p *partition) relocate(old handle) handle {
 
 func (p *partition) evict(h handle, nowMillis int64) {
 	hd := p.s.arena.at(h)
+	p.tellEvicted(hd, nowMillis)
 	p.stats.evict(hd)
 	p.s.evictedIdle[classOf(hd)].Store(uint64(hd.idleSeconds(nowMillis)))
 	p.mustRemoveLocal(h, true)

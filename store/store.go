@@ -56,6 +56,7 @@ type Store struct {
 	evictedIdle [SizeClasses]atomic.Uint64 // ClassStats.EvictedIdle
 	cmdFlush    atomic.Uint64
 	reclaimRuns atomic.Uint64
+	onEvict     atomic.Pointer[func(nowMillis int64, e Evicted)] // see SetEvicted
 
 	link linkState
 }

@@ -74,6 +74,11 @@ type Config struct {
 	NoEviction bool
 	// NoFlush switches flush_all off.
 	NoFlush bool
+	// NoWatch refuses the command watch.
+	NoWatch bool
+	// WatcherKiB is how much a watcher that does not read is kept for, before it
+	// misses events. 0: 256. It comes on top of MemoryMiB, for each of at most 20.
+	WatcherKiB int
 	// Protocol is what clients may speak.
 	Protocol Protocol
 	// Verbosity: 0 says what happens to the node, 1 more, 2 and 3 most.

@@ -35,6 +35,9 @@ type Node struct {
 	bound   *serve.Listeners // the client addresses, held and shut until the gate opens
 	clients atomic.Pointer[serve.Server]
 
+	protocol  func() *memproto.Server // what the conns share; for use once the store is open
+	verbosity atomic.Int64            // as the command of that name left it
+
 	ready  chan struct{}
 	failed chan error
 	cancel context.CancelFunc
@@ -58,6 +61,8 @@ func Start(cfg Config) (*Node, error) {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	n.protocol = sync.OnceValue(n.newProtocol)
+	n.verbosity.Store(int64(cfg.Verbosity))
 	if err := n.open(); err != nil {
 		n.release()
 		return nil, err
@@ -207,29 +212,32 @@ func (n *Node) serveConfig() serve.Config {
 		DropAtLimit:      true,
 		IdleTimeout:      n.cfg.IdleTimeout,
 		Now:              n.clock.Now,
-		NewConn:          n.newConn(),
+		NewConn:          func() serve.Handler { return memproto.NewConn(n.protocol()) },
 		Log:              n.log,
 	}
 }
 
-// newConn makes the maker of protocol conns. What they share is read when the
-// first client comes: by then the store is open.
-func (n *Node) newConn() func() serve.Handler {
-	shared := sync.OnceValue(func() *memproto.Server {
-		return &memproto.Server{
-			Store:        n.store,
-			Version:      MemcachedVersion,
-			MaxItemBytes: n.cfg.MaxItemBytes,
-			FlushEnabled: !n.cfg.NoFlush,
-			TextOnly:     n.cfg.Protocol == ProtocolText,
-			BinaryOnly:   n.cfg.Protocol == ProtocolBinary,
-			Settings:     n.settingsRows,
-			General:      n.generalRows,
-			Conns:        n.connRows,
-			Verbosity:    n.setVerbosity,
-		}
-	})
-	return func() serve.Handler { return memproto.NewConn(shared()) }
+// newProtocol makes what the clients' conns share, when the first client comes:
+// by then the store is open.
+func (n *Node) newProtocol() *memproto.Server {
+	p := &memproto.Server{
+		Store:        n.store,
+		Version:      MemcachedVersion,
+		MaxItemBytes: n.cfg.MaxItemBytes,
+		FlushEnabled: !n.cfg.NoFlush,
+		TextOnly:     n.cfg.Protocol == ProtocolText,
+		BinaryOnly:   n.cfg.Protocol == ProtocolBinary,
+		NoWatch:      n.cfg.NoWatch,
+		WatcherBytes: n.cfg.WatcherKiB << 10,
+		Settings:     n.settingsRows,
+		General:      n.generalRows,
+		Conns:        n.connRows,
+		Verbosity:    n.setVerbosity,
+		Log:          func(line string) { n.log.Debug(line) },
+	}
+	p.SetVerbosity(n.cfg.Verbosity)
+	n.store.SetEvicted(p.Evicted)
+	return p
 }
 
 // openGate opens the client port when the link says so.
@@ -289,6 +297,7 @@ func (n *Node) keepBound() error {
 
 // setVerbosity is the client command of that name.
 func (n *Node) setVerbosity(level int) {
+	n.verbosity.Store(int64(level))
 	if n.cfg.LogLevel != nil {
 		n.cfg.LogLevel.Set(LevelFor(level))
 	}

@@ -66,12 +66,24 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.uint("listen_disabled_num", c.ListenDisabled)
 	r.int("threads", int64(n.cfg.Threads))
 	r.uint("conn_yields", c.Yields)
+	n.watchRows(&r)
 	if n.cfg.IdleTimeout > 0 { // as in memcached
 		r.uint("idle_kicks", c.IdleKicks)
 	}
 	n.storeRows(&r)
 	n.replRows(&r)
 	return r
+}
+
+// watchRows are memcached's about "watch". Events go to the watchers at once, so
+// there is no queue before them that could drop any.
+func (n *Node) watchRows(r *rows) {
+	w := n.protocol().WatchStats()
+	r.uint("log_worker_dropped", 0)
+	r.uint("log_worker_written", w.Events)
+	r.uint("log_watcher_skipped", w.Skipped)
+	r.uint("log_watcher_sent", w.Sent)
+	r.int("log_watchers", int64(w.Watchers))
 }
 
 // cpuTime is the processor time used so far, as seconds with microseconds.
@@ -152,7 +164,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 		inter = strings.Join(c.Listen, ",")
 	}
 	r.text("inter", inter)
-	r.int("verbosity", int64(c.Verbosity))
+	r.int("verbosity", n.verbosity.Load())
 	r.text("evictions", choose(c.NoEviction, "off", "on"))
 	r.text("domain_socket", choose(c.UnixSocket != "", printable(c.UnixSocket), "NULL"))
 	r.text("umask", strconv.FormatInt(int64(c.UnixMask), 8))

@@ -24,6 +24,7 @@ const (
 	maxBacklog      = 1 << 16                   // the kernel cuts it to net.core.somaxconn anyway
 	maxReqsPerEvent = 1 << 20                   // a client may not keep a thread for itself
 	maxVerbosity    = 3                         // -vvv
+	maxWatcherKiB   = 64 << 10                  // 20 of them are 1.25 GiB already
 	maxClusterBytes = 250                       // it stands in the link's first frame
 	maxLocalKeys    = 64                        // each is tried for each write
 	maxWait         = 24 * time.Hour            // a longer one is a mistake
@@ -72,6 +73,9 @@ func checkSizes(c *Config) error {
 }
 
 func checkServing(c *Config) error {
+	if c.WatcherKiB < 0 || c.WatcherKiB > maxWatcherKiB {
+		return fmt.Errorf("-o watcher_logbuf_size=%d is out of range: 0 to %d KiB", c.WatcherKiB, maxWatcherKiB)
+	}
 	if c.IdleTimeout < 0 || c.IdleTimeout > maxIdle {
 		return fmt.Errorf("-o idle_timeout=%d is out of range: 0 to %d seconds", int64(c.IdleTimeout/time.Second), int64(maxIdle/time.Second))
 	}

@@ -111,7 +111,7 @@ func (ls *loops) acceptFrom(listener int) {
 			ls.pause(nil)
 			return
 		}
-		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, sa, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
 		case unix.EAGAIN:
@@ -131,7 +131,7 @@ func (ls *loops) acceptFrom(listener int) {
 		ls.s.count.curr.Add(1)
 		ls.s.count.total.Add(1)
 		ls.next = (ls.next + 1) % len(ls.loops)
-		if !ls.loops[ls.next].hand(fd) {
+		if !ls.loops[ls.next].hand(accepted{int32(fd), clientAddr(sa)}) {
 			_ = unix.Close(fd)
 			ls.s.connGone()
 		}
@@ -182,6 +182,7 @@ func (ls *loops) drain(deadline time.Time) (cut int) {
 		<-l.done
 		cut += l.cut
 	}
+	ls.s.streams.left.Wait()
 	ls.release()
 	return cut
 }

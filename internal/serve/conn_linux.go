@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"twincached/memproto"
 )
 
 // conn is one client conn of a loop. While it is idle it owns no buffer.
@@ -24,6 +26,8 @@ type conn struct {
 	closing  bool // close once out is empty
 	queued   bool // on the ready list
 	parting  bool // draining: FIN is sent, input is discarded
+
+	why memproto.CloseReason // of an end that is near
 
 	state atomic.Uint32 // for "stats conns"
 	seen  atomic.Int64  // Unix seconds of the last request's end
@@ -109,6 +113,9 @@ func (l *loop) receive(c *conn) {
 		return
 	case errno != 0 || n == 0:
 		c.left = 0
+		if errno == 0 {
+			c.why = memproto.CloseNormal
+		}
 		l.close(c)
 		return
 	}
@@ -157,8 +164,13 @@ func (l *loop) process(c *conn, in []byte) {
 			c.seen.Store(now)
 		}
 		in, out = in[res.N:], res.Out
+		if res.Stream != nil {
+			l.detach(c, res.Stream, out)
+			out = out[:0]
+			break
+		}
 		if res.Close {
-			c.closing, in = true, nil
+			c.closing, in, c.why = true, nil, closeReason(&res)
 			break
 		}
 		if !res.More {

@@ -1,5 +1,7 @@
 package serve
 
+import "twincached/memproto"
+
 // kickIdle makes each loop look at its conns.
 func (ls *loops) kickIdle() {
 	for _, l := range ls.loops {
@@ -20,6 +22,7 @@ func (l *loop) kickIdle() {
 			continue
 		}
 		l.s.count.idleKicks.Add(1)
+		c.why = memproto.CloseIdle
 		l.bye(c)
 	}
 }

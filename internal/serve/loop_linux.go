@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"twincached/memproto"
 )
 
 // What a loop is told to do. It only ever goes up.
@@ -41,12 +44,18 @@ type loop struct {
 	cut      int       // conns closed with something owed, while draining
 
 	mu       sync.Mutex
-	incoming []int32 // accepted, not yet adopted
-	slots    []*conn // by token; written by the loop under mu, read by it without
+	incoming []accepted // not yet adopted
+	slots    []*conn    // by token; written by the loop under mu, read by it without
 	open     int
 	closed   bool // takes no more conns
 
 	done chan struct{}
+}
+
+// accepted is a new conn.
+type accepted struct {
+	fd   int32
+	addr netip.AddrPort // of the client
 }
 
 // yieldEvents is how many events a loop that always finds more serves before the other goroutines of the process, the peer
@@ -146,13 +155,13 @@ func (l *loop) publish() {
 }
 
 // hand gives the loop a new conn, from the acceptor. false: the loop takes no more.
-func (l *loop) hand(fd int) bool {
+func (l *loop) hand(a accepted) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return false
 	}
-	l.incoming = append(l.incoming, int32(fd))
+	l.incoming = append(l.incoming, a)
 	l.pol.wake()
 	return true
 }
@@ -163,8 +172,8 @@ func (l *loop) adopt() {
 	incoming := l.incoming
 	l.incoming = nil
 	fresh := make([]*conn, 0, len(incoming))
-	for _, fd := range incoming {
-		c := &conn{fd: fd, h: l.s.cfg.NewConn()}
+	for _, a := range incoming {
+		c := &conn{fd: a.fd, h: l.s.cfg.NewConn()}
 		c.seen.Store(l.nowMillis / 1000)
 		if n := len(l.freed); n > 0 {
 			c.slot = l.freed[n-1]
@@ -178,7 +187,8 @@ func (l *loop) adopt() {
 		fresh = append(fresh, c)
 	}
 	l.mu.Unlock()
-	for _, c := range fresh {
+	for i, c := range fresh {
+		c.h.Opened(l.nowMillis, memproto.Client{FD: int(c.fd), Addr: incoming[i].addr})
 		// Edge-triggered and never changed again: a conn costs no epoll_ctl in its life but this one.
 		err := l.pol.add(int(c.fd), c.slot, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 		if err != nil {
@@ -194,6 +204,10 @@ func (l *loop) close(c *conn) {
 	if c.fd < 0 {
 		return
 	}
+	if l.draining {
+		c.why = memproto.CloseShutdown
+	}
+	c.h.Closed(l.nowMillis, c.why) // before the descriptor, its name, can be another conn's
 	l.mu.Lock()
 	_ = unix.Close(int(c.fd))
 	c.fd = -1
@@ -213,8 +227,8 @@ func (l *loop) end() {
 	incoming := l.incoming
 	l.incoming = nil
 	l.mu.Unlock()
-	for _, fd := range incoming {
-		_ = unix.Close(int(fd))
+	for _, a := range incoming {
+		_ = unix.Close(int(a.fd))
 		l.s.connGone()
 	}
 	for _, c := range l.slots {
@@ -236,13 +250,8 @@ func (l *loop) conns(infos []ConnInfo, nowMillis int64) []ConnInfo {
 		if c.fd < 0 {
 			continue
 		}
-		info := ConnInfo{FD: int(c.fd), State: stateNames[c.state.Load()], IdleSeconds: max(0, nowMillis/1000-c.seen.Load())}
-		if sa, err := unix.Getpeername(int(c.fd)); err == nil {
-			info.Addr = addrText(sa)
-		}
-		if sa, err := unix.Getsockname(int(c.fd)); err == nil {
-			info.ListenAddr = addrText(sa)
-		}
+		info := connInfo(int(c.fd))
+		info.State, info.IdleSeconds = stateNames[c.state.Load()], max(0, nowMillis/1000-c.seen.Load())
 		infos = append(infos, info)
 	}
 	return infos

@@ -134,6 +134,7 @@ func (p *portable) start(nc net.Conn) bool {
 
 // gone forgets c.
 func (p *portable) gone(c *goConn) {
+	c.h.Closed(p.s.cfg.Now(), c.why)
 	c.nc.Close()
 	p.mu.Lock()
 	delete(p.open, c)

@@ -2,12 +2,15 @@ package serve
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"twincached/memproto"
 )
 
 // goConn is a client conn with a goroutine of its own.
@@ -15,8 +18,10 @@ type goConn struct {
 	p    *portable
 	nc   net.Conn
 	h    Handler
-	in   []byte // unprocessed input
-	need int    // bytes of input the handler waits for; 0: any
+	in   []byte               // unprocessed input
+	need int                  // bytes of input the handler waits for; 0: any
+	src  *memproto.Watcher    // what the conn becomes a stream of; nil = nothing
+	why  memproto.CloseReason // of an end that is near
 
 	state atomic.Uint32 // for "stats conns"
 	seen  atomic.Int64  // Unix seconds of the last request's end
@@ -32,6 +37,7 @@ var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, busyReadBytes)
 
 func (c *goConn) run() {
 	defer c.p.gone(c)
+	c.h.Opened(c.p.s.cfg.Now(), clientOf(c.nc))
 	for {
 		if len(c.in) == 0 && cap(c.in) > idleReadBytes || c.in == nil {
 			c.in = make([]byte, 0, idleReadBytes)
@@ -41,8 +47,11 @@ func (c *goConn) run() {
 				if errors.Is(err, os.ErrDeadlineExceeded) && c.spared() {
 					continue
 				}
-				if deadline, ok := c.p.ending(); ok && errors.Is(err, os.ErrDeadlineExceeded) {
+				switch deadline, ok := c.p.ending(); {
+				case ok && errors.Is(err, os.ErrDeadlineExceeded):
 					c.part(deadline)
+				case err == io.EOF:
+					c.why = memproto.CloseNormal
 				}
 				return
 			}
@@ -51,6 +60,9 @@ func (c *goConn) run() {
 			}
 		}
 		if !c.process() {
+			if c.src != nil {
+				c.stream(c.src)
+			}
 			return
 		}
 	}
@@ -65,6 +77,7 @@ func (c *goConn) spared() bool {
 	}
 	if c.p.s.isIdle(c.seen.Load(), c.p.s.cfg.Now()) {
 		c.p.s.count.idleKicks.Add(1)
+		c.why = memproto.CloseIdle
 		return false
 	}
 	return c.nc.SetReadDeadline(time.Time{}) == nil
@@ -97,8 +110,10 @@ func (c *goConn) process() bool {
 		in, out, more = in[res.N:], res.Out, res.More
 		c.need = res.Need
 		switch {
+		case res.Stream != nil:
+			c.src, open = res.Stream, false
 		case res.Close:
-			open = false
+			open, c.why = false, closeReason(&res)
 		case more && !progress:
 			c.p.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
 			open = false
@@ -138,6 +153,7 @@ func (c *goConn) write(b []byte) bool {
 // part says goodbye: FIN, then input is thrown away until the client's own FIN, lingerTime or deadline.
 func (c *goConn) part(deadline time.Time) {
 	c.state.Store(stateClosing)
+	c.why = memproto.CloseShutdown
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
@@ -156,6 +172,9 @@ func (c *goConn) part(deadline time.Time) {
 
 // descriptor is nc's file descriptor, -1 if it has none.
 func descriptor(nc net.Conn) int {
+	if outer, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = outer.NetConn()
+	}
 	fd := -1
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {

@@ -29,6 +29,11 @@ import (
 // keep in or out: both are shared between the conns of a loop. It must not block: all conns of a loop would wait.
 type Handler interface {
 	Process(nowMillis int64, in, out []byte) memproto.Result
+
+	// Opened comes first and says who the client is; Closed comes last. Both may come from another goroutine than Process, at
+	// another time. They must not block either.
+	Opened(nowMillis int64, client memproto.Client)
+	Closed(nowMillis int64, reason memproto.CloseReason)
 }
 
 var _ Handler = (*memproto.Conn)(nil)
@@ -69,7 +74,7 @@ type ConnInfo struct {
 	FD          int    // file descriptor; -1 where there is none to be had
 	Addr        string // the client's, as "tcp:HOST:PORT", or "unix:" and its path, which clients hardly ever have
 	ListenAddr  string // ours, as "tcp:HOST:PORT" or "unix:PATH"
-	State       string // conn_read (idle), conn_nread (in the middle of a value), conn_mwrite (client does not read), conn_closing
+	State       string // conn_read (idle), conn_nread (in the middle of a value), conn_mwrite (client does not read), conn_watch, conn_closing
 	IdleSeconds int64  // since the last request ended, or the conn began
 }
 
@@ -85,14 +90,15 @@ type engine interface {
 
 // Server is the open client port. Its methods may be called from any goroutine.
 type Server struct {
-	cfg   Config
-	addrs []net.Addr
-	file  *socketFile // of the unix socket; nil without one
-	count counters
-	eng   engine
-	once  sync.Once     // the first Drain or Close
-	quit  chan struct{} // closed when Drain or Close begins
-	ended chan struct{}
+	cfg     Config
+	addrs   []net.Addr
+	file    *socketFile // of the unix socket; nil without one
+	count   counters
+	eng     engine
+	streams streams
+	once    sync.Once     // the first Drain or Close
+	quit    chan struct{} // closed when Drain or Close begins
+	ended   chan struct{}
 }
 
 // counters are shared by acceptor, loops and Stats.
@@ -147,7 +153,7 @@ func (s *Server) Stats() Stats {
 }
 
 // Conns lists the open client conns in no particular order. A Handler may call it.
-func (s *Server) Conns() []ConnInfo { return s.eng.conns() }
+func (s *Server) Conns() []ConnInfo { return s.streams.conns(s.eng.conns()) }
 
 // Drain stops accepting, answers the whole requests that have arrived, sends FIN, waits a moment for the clients' own FIN and
 // closes; at timeout it closes whatever is left. A request that is incomplete or arrives later is neither executed nor
@@ -156,7 +162,9 @@ func (s *Server) Conns() []ConnInfo { return s.eng.conns() }
 func (s *Server) Drain(timeout time.Duration) (cut int) {
 	s.once.Do(func() {
 		close(s.quit)
-		cut = s.eng.drain(time.Now().Add(timeout))
+		deadline := time.Now().Add(timeout)
+		s.streams.drain(deadline)
+		cut = s.eng.drain(deadline)
 		close(s.ended)
 	})
 	<-s.ended
@@ -166,6 +174,7 @@ func (s *Server) Drain(timeout time.Duration) (cut int) {
 // Close closes listeners and conns at once. Requests already answered stay executed.
 func (s *Server) Close() {
 	s.eng.close()
+	s.streams.drain(atOnce)
 	s.once.Do(func() {
 		close(s.quit)
 		s.eng.drain(time.Now())

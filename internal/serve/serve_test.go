@@ -223,7 +223,7 @@ func TestServe_RequestWithoutEndIsCut(t *testing.T) {
 }
 
 // stuck claims to have more and does nothing.
-type stuck struct{}
+type stuck struct{ careless }
 
 func (stuck) Process(_ int64, in, out []byte) memproto.Result {
 	return memproto.Result{Out: out, More: true}

@@ -6,6 +6,7 @@ const (
 	stateNread
 	stateMwrite
 	stateClosing
+	stateWatch
 )
 
 var stateNames = [...]string{
@@ -13,4 +14,5 @@ var stateNames = [...]string{
 	stateNread:   "conn_nread",
 	stateMwrite:  "conn_mwrite",
 	stateClosing: "conn_closing",
+	stateWatch:   "conn_watch",
 }

@@ -26,6 +26,7 @@ const patience = 20 * time.Second
 
 // toy is a small protocol: "get", "count", "echo TEXT", "set BYTES" with a value block, "big BYTES", "quit", "boom".
 type toy struct {
+	careless
 	counter *atomic.Int64
 	bigLeft int
 	need    int
@@ -89,6 +90,12 @@ func (h *toy) Process(nowMillis int64, in, out []byte) (r memproto.Result) {
 	r.Out = out
 	return r
 }
+
+// careless is the part of a handler that does not want to know who the client is.
+type careless struct{}
+
+func (careless) Opened(int64, memproto.Client)      {}
+func (careless) Closed(int64, memproto.CloseReason) {}
 
 func sum(b []byte) (s uint64) {
 	for _, x := range b {

@@ -2,7 +2,6 @@ package memproto
 
 import (
 	"encoding/binary"
-	"strconv"
 
 	"twincached/store"
 )
@@ -137,40 +136,27 @@ func (c *Conn) binaryDelete(p *packet) (n int) {
 	return p.headBytes
 }
 
-const (
-	// noCreate as an expiry of increment and decrement: a missing counter
-	// stays missing.
-	noCreate = 0xffffffff
-	// maxCreateTries bounds the race of creating a counter against those who
-	// create and delete it all the time.
-	maxCreateTries = 100
-)
+// noCreate as an expiry of increment and decrement: a missing counter stays
+// missing.
+const noCreate = 0xffffffff
 
-// binaryArithmetic answers increment and decrement. A counter that does not
-// exist is created by an add, which only one of several conns can win; the
-// others then find the counter.
+// binaryArithmetic answers increment and decrement.
 func (c *Conn) binaryArithmetic(p *packet) (n int) {
-	op := store.OpIncr
+	c.req = store.Request{
+		Op:      store.OpIncr,
+		Key:     p.key,
+		Delta:   binary.BigEndian.Uint64(p.extras),
+		CAS:     p.cas,
+		Create:  binary.BigEndian.Uint32(p.extras[16:]) != noCreate,
+		Initial: binary.BigEndian.Uint64(p.extras[8:]),
+	}
 	if p.op == opDecrement {
-		op = store.OpDecr
+		c.req.Op = store.OpDecr
 	}
-	delta, initial := binary.BigEndian.Uint64(p.extras), binary.BigEndian.Uint64(p.extras[8:])
-	r := store.Result{Status: store.NotStored}
-	for try := 0; try < maxCreateTries && r.Status == store.NotStored; try++ {
-		c.req = store.Request{Op: op, Key: p.key, Delta: delta, CAS: p.cas}
-		r = c.do()
-		if r.Status != store.NotFound || binary.BigEndian.Uint32(p.extras[16:]) == noCreate {
-			break
-		}
-		c.req = store.Request{
-			Op:      store.OpAdd,
-			Key:     p.key,
-			Value:   strconv.AppendUint(nil, initial, 10),
-			Expires: c.binaryExpiry(p.extras[16:]),
-		}
-		r = c.do()
-		r.Number = initial
+	if c.req.Create {
+		c.req.CreateExpires = c.binaryExpiry(p.extras[16:])
 	}
+	r := c.do()
 	switch r.Status {
 	case store.Stored:
 		if !p.quiet {
@@ -179,8 +165,6 @@ func (c *Conn) binaryArithmetic(p *packet) (n int) {
 		}
 	case store.NotFound:
 		c.fail(p, statusNotFound)
-	case store.NotStored:
-		c.fail(p, statusNotStored)
 	case store.Exists:
 		c.fail(p, statusExists)
 	case store.NonNumeric:

@@ -16,6 +16,7 @@
 //	flush_all [delay]            refused with Server.FlushEnabled off (-F)
 //	stats [settings|items|slabs|sizes|conns|reset]
 //	version verbosity quit
+//	mn mg ms md ma me            the meta protocol, all flags but E
 //	watch [class...]             refused with Server.NoWatch on (-W)
 //
 // with noreply, pipelining, and bare \n as the end of a command line. Replies
@@ -104,11 +105,9 @@
 //   - increment and decrement of an empty value with another CAS than the item's
 //     are "Data exists for key.", not "Non-numeric".
 //   - append and prepend without memory are "Out of memory", not "Not stored".
-//   - A counter that increment creates counts as a miss and a set.
 //
 // # Not supported (yet)
 //
-//   - The meta commands (mn mg ms md ma me): ERROR.
 //   - UDP.
 //   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
 //     cache_memlimit, extstore, stats detail, refresh_certs: ERROR.

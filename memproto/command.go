@@ -54,6 +54,9 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 		return c.storage(store.OpCAS, &t, rest, lineBytes)
 	}
 	c.simple(string(name), &t, rest[:end])
+	if c.dump.kind != dumpNone {
+		return lineBytes - 1, 0 // see dumpState
+	}
 	return lineBytes, 0
 }
 
@@ -76,6 +79,12 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 		c.version()
 	case "verbosity":
 		c.verbosity(t)
+	case "lru_crawler":
+		c.lruCrawler(t)
+	case "lru":
+		c.lru(t)
+	case "slabs":
+		c.slabs(t)
 	case "quit":
 		c.close(ReasonQuit, "")
 	case "watch":

@@ -20,6 +20,7 @@ type Conn struct {
 	scanned int   // bytes at the start of the input known to hold no line end
 	swallow int64 // bytes of a refused value that are still to be dropped
 	get     getState
+	dump    dumpState
 
 	stranger    bool // it has not logged in, and has to
 	loginBytes  int  // bytes of the text login that are to come; 0: its line
@@ -92,7 +93,7 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 		c.taken = res.N
 		n, need := c.step(in[res.N:])
 		if n == 0 {
-			res.Need = need
+			res.Need, res.More = need, c.dump.kind != dumpNone
 			break
 		}
 		c.said = false
@@ -122,6 +123,8 @@ func (c *Conn) step(rest []byte) (n, need int) {
 		return n, 0
 	case c.get.lineBytes > 0:
 		return c.resumeGet(rest)
+	case c.dump.kind != dumpNone:
+		return c.resumeDump(), 0
 	case !c.started:
 		// As in memcached, the first byte of a conn decides which protocol
 		// it speaks.

@@ -10,6 +10,7 @@ const (
 	replyTouched   = "TOUCHED\r\n"
 	replyOK        = "OK\r\n"
 	replyEnd       = "END\r\n"
+	replyDumpEnd   = "EN\r\n"
 	replyReset     = "RESET\r\n"
 
 	replyError         = "ERROR\r\n"
@@ -24,7 +25,9 @@ const (
 	replyNoWatch       = "CLIENT_ERROR watch commands not allowed\r\n"
 	replyWatchPipeline = "ERROR cannot pipeline other commands before watch\r\n"
 	replyManyWatchers  = "WATCHER_TOO_MANY log watcher limit reached\r\n"
-	replyNoCachedump   = "CLIENT_ERROR stats cachedump not allowed\r\n"
+	replyBadLine       = "CLIENT_ERROR bad command line\r\n"
+	replyBadSlab       = "CLIENT_ERROR Illegal slab id\r\n"
+	replyNoCrawler     = "CLIENT_ERROR lru crawler disabled\r\n"
 	replyNoShutdown    = "ERROR: shutdown not enabled\r\n"
 	replyBinary        = "CLIENT_ERROR the binary protocol is switched off, use text\r\n"
 	replyStranger      = "CLIENT_ERROR unauthenticated\r\n"

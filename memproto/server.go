@@ -54,6 +54,7 @@ type Server struct {
 
 	auth    authCounts
 	journal journal
+	tune    tuning // what clients' administration commands set
 }
 
 // textOnly tells whether a conn may not begin in the binary protocol.

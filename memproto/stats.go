@@ -34,7 +34,7 @@ func (c *Conn) stats(t *tokens) {
 		c.reply(replyReset, false)
 		return
 	case "cachedump":
-		c.reply(replyNoCachedump, false)
+		c.cachedump(t)
 		return
 	default:
 		c.reply(replyError, false)

@@ -7,6 +7,11 @@ type DumpCursor struct {
 	tag  uint64 // tags below it are done in that partition
 }
 
+// ClassSet is a set of size classes: bit n is class n. The zero value is all of them.
+type ClassSet uint64
+
+func (c ClassSet) has(class int) bool { return c == 0 || c>>class&1 != 0 }
+
 const (
 	dumpChunk  = 256     // items looked at under one lock hold, and the rest of those with the last one's tag
 	dumpVisits = 1 << 15 // items looked at in one call that has printed something
@@ -19,10 +24,9 @@ const (
 // tags, which neither a write nor a resize changes. One that comes or goes
 // meanwhile is shown once or not at all.
 //
-// class limits the dump to a size class, 0 is all of them. Where little is of that
-// class, a call may look at much before it adds anything; it holds no lock for
-// long. Nothing counts as read.
-func (s *Store) Dump(nowMillis int64, at *DumpCursor, class int, dst []byte, maxBytes int, render Render) (out []byte, done bool) {
+// classes limits the dump. Where little is of those classes, a call may look at
+// much before it adds anything; it holds no lock for long. Nothing counts as read.
+func (s *Store) Dump(nowMillis int64, at *DumpCursor, classes ClassSet, dst []byte, maxBytes int, render Render) (out []byte, done bool) {
 	s.dueFlush(nowMillis)
 	before, visits := len(dst), 0
 	for at.part < Partitions {
@@ -32,10 +36,10 @@ func (s *Store) Dump(nowMillis int64, at *DumpCursor, class int, dst []byte, max
 		}
 		p := &s.parts[at.part]
 		p.mu.Lock()
-		end := class != 0 && p.stats.class[class].items == 0
+		end := !p.hasAny(classes)
 		if !end {
 			var n int
-			dst, n, end = p.dumpSome(nowMillis, &at.tag, class, dst, before+maxBytes, render)
+			dst, n, end = p.dumpSome(nowMillis, &at.tag, classes, dst, before+maxBytes, render)
 			visits += n
 		}
 		p.mu.Unlock()
@@ -49,7 +53,7 @@ func (s *Store) Dump(nowMillis int64, at *DumpCursor, class int, dst []byte, max
 
 // dumpSome shows the next items of the partition. It ends only between two tags,
 // so that the items that share one are shown by one hold of the lock.
-func (p *partition) dumpSome(nowMillis int64, tag *uint64, class int, dst []byte, limit int, render Render) (out []byte, n int, end bool) {
+func (p *partition) dumpSome(nowMillis int64, tag *uint64, classes ClassSet, dst []byte, limit int, render Render) (out []byte, n int, end bool) {
 	x := &p.idx
 	for i := x.start(uint32(*tag)); i < uint64(len(x.slots)); i++ {
 		e := x.slots[i]
@@ -65,7 +69,7 @@ func (p *partition) dumpSome(nowMillis int64, tag *uint64, class int, dst []byte
 		hd := p.s.arena.at(handle(e))
 		switch {
 		case hd.is(bitTomb), hd.version <= p.s.flushedTo.Load(), hd.expires() != 0 && hd.expires() <= nowMillis:
-		case class != 0 && class != classOf(hd):
+		case !classes.has(classOf(hd)):
 		default:
 			p.show(hd, nowMillis)
 			dst = render(dst, &p.view)
@@ -73,4 +77,13 @@ func (p *partition) dumpSome(nowMillis int64, tag *uint64, class int, dst []byte
 		}
 	}
 	return dst, n, true
+}
+
+func (p *partition) hasAny(classes ClassSet) bool {
+	for i := range p.stats.class {
+		if p.stats.class[i].items > 0 && classes.has(i) {
+			return true
+		}
+	}
+	return false
 }

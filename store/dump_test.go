@@ -12,13 +12,13 @@ import (
 func renderKey(dst []byte, v *View) []byte { return append(append(dst, v.Key...), '\n') }
 
 // dumpAll runs a dump in pieces of pieceBytes and counts how often each key was shown. between runs after each piece.
-func dumpAll(t *testing.T, s *Store, nowMillis int64, class, pieceBytes int, between func()) map[string]int {
+func dumpAll(t *testing.T, s *Store, nowMillis int64, classes ClassSet, pieceBytes int, between func()) map[string]int {
 	t.Helper()
 	shown := map[string]int{}
 	var at DumpCursor
 	for done := false; !done; {
 		var out []byte
-		out, done = s.Dump(nowMillis, &at, class, nil, pieceBytes, renderKey)
+		out, done = s.Dump(nowMillis, &at, classes, nil, pieceBytes, renderKey)
 		if len(out) > pieceBytes+(MaxKeyBytes+1) {
 			t.Fatalf("%d bytes in a piece of %d", len(out), pieceBytes)
 		}
@@ -84,12 +84,15 @@ func TestDump_OfAClass(t *testing.T) {
 	}
 	total := 0
 	for class := 1; class < SizeClasses; class++ {
-		for key, n := range dumpAll(t, s, testNow, class, 500, nil) {
+		for key, n := range dumpAll(t, s, testNow, 1<<class, 500, nil) {
 			if n != 1 || classes[key] != class {
 				t.Errorf("class %d: %s, of class %d, is shown %d times", class, key, classes[key], n)
 			}
 			total++
 		}
+	}
+	if n := len(dumpAll(t, s, testNow, 1<<5|1<<12, 500, nil)); n != len(dumpAll(t, s, testNow, 1<<5, 500, nil))+len(dumpAll(t, s, testNow, 1<<12, 500, nil)) {
+		t.Errorf("%d items in two classes", n)
 	}
 	if total != len(classes) {
 		t.Errorf("%d items in all classes, want %d", total, len(classes))

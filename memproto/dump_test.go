@@ -1,0 +1,197 @@
+package memproto
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"twincached/store"
+)
+
+// fillForDump stores items that a dump has to tell apart, and some it must not show.
+func fillForDump(feed func(string)) {
+	for i := range 200 {
+		size := i * i % 4000
+		feed(fmt.Sprintf("set key%d %d %d %d\r\n%s\r\n", i, i%3, i%2*5000, size, strings.Repeat("x", size)))
+	}
+	feed("set a%b+c~.-_/:\x01\xff\x7f&=\"' 5 100 1\r\n1\r\n")
+	feed("set dead 0 -1 1\r\n1\r\n")
+	feed("get key7 key9\r\n")
+	feed("delete key11\r\n")
+}
+
+// TestMetadump_IsStockMemcacheds: the same lines but for times, CAS uniques, and the client's flags, which 1.6.18 leaves out.
+func TestMetadump_IsStockMemcacheds(t *testing.T) {
+	conn := startStock(t).dial(t)
+	e := newEngine(t, newTestServer(t))
+	fillForDump(func(s string) {
+		e.feed([]byte(s))
+		conn.Write([]byte(s + "mn\r\n"))
+		for l := ""; l != "MN"; {
+			var err error
+			if l, err = conn.readLine(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	reLA, reCAS, reFlags, reExp := regexp.MustCompile(` la=\d{10} `), regexp.MustCompile(` cas=\d+ `), regexp.MustCompile(` flags=\d+$`), regexp.MustCompile(` exp=\d{10} `)
+	plain := func(l string) string {
+		for _, r := range []*regexp.Regexp{reLA, reCAS, reExp} {
+			l = r.ReplaceAllString(l, " ... ")
+		}
+		return reFlags.ReplaceAllString(l, "")
+	}
+	for _, what := range []string{"all", "hash", "1,5", "12"} {
+		command := "lru_crawler metadump " + what + "\r\n"
+		want := stockDump(t, conn, command, plain)
+		out, ok := strings.CutSuffix(string(e.feed([]byte(command))), "\nEND\r\n")
+		if !ok {
+			t.Fatalf("%s: no END: %q", what, out)
+		}
+		var got []string
+		for l := range strings.SplitSeq(out, "\n") {
+			if !reFlags.MatchString(l) || !reLA.MatchString(l) || !reCAS.MatchString(l) {
+				t.Errorf("%s: line %q", what, l)
+			}
+			got = append(got, plain(l))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %d lines, want %d\ngot  %q\nwant %q", what, len(got), len(want), got, want)
+		}
+	}
+}
+
+// stockDump returns the lines of a stock metadump. While its crawler is still putting the last one away, it is asked again.
+func stockDump(t *testing.T, conn *stockConn, command string, plain func(string) string) (lines []string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	conn.Write([]byte(command))
+	for {
+		l, err := conn.readLine()
+		switch {
+		case err != nil || time.Now().After(deadline):
+			t.Fatalf("%q: %q, %v", command, l, err)
+		case l == "END":
+			return lines
+		case strings.HasPrefix(l, "ERROR"), strings.HasPrefix(l, "BUSY"):
+			conn.Write([]byte(command))
+		default:
+			lines = append(lines, plain(strings.TrimSuffix(l, "\n")))
+		}
+	}
+}
+
+func TestMetadump_SaysWhatMetaDebugSays(t *testing.T) {
+	e := newEngine(t, newTestServer(t))
+	e.feed([]byte("set a 77 5000 3\r\nabc\r\nset b 0 0 1\r\nx\r\nget a\r\n"))
+	e.now += 90_500
+	cas := strings.Fields(string(e.feed([]byte("gets b\r\n"))))[4]
+	want := fmt.Sprintf("key=b exp=-1 la=%d cas=%s fetch=yes cls=1 size=61 flags=0\n", e.now/1000, cas)
+	out := string(e.feed([]byte("lru_crawler metadump all\r\n")))
+	if !strings.Contains(out, want) {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	want = fmt.Sprintf("key=a exp=%d la=%d cas=", testNow/1000+5000, testNow/1000)
+	if !strings.Contains(out, want) || !strings.Contains(out, " fetch=yes cls=1 size=67 flags=77\n") {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	again := string(e.feed([]byte("lru_crawler metadump all\r\n")))
+	if again != out {
+		t.Errorf("a dump changes what it shows: %q, then %q", out, again)
+	}
+}
+
+// TestDump_GoesOnWhenOutIsWritten: a large dump comes in parts of the usual size, whatever stands behind it waits, and every
+// key is shown once.
+func TestDump_GoesOnWhenOutIsWritten(t *testing.T) {
+	s := newTestServer(t)
+	e := newEngine(t, s)
+	const items = 5000
+	for i := range items {
+		e.feed(fmt.Appendf(nil, "set some:longer:key:%d 0 0 1 noreply\r\nx\r\n", i))
+	}
+	for command, line := range map[string]string{
+		"lru_crawler metadump all": `(?m)^key=some%3Alonger%3Akey%3A(\d+) `,
+		"lru_crawler mgdump all":   `(?m)^mg some:longer:key:(\d+)\r$`,
+		"stats cachedump 1 0":      `(?m)^ITEM some:longer:key:(\d+) \[1 b; 0 s\]\r$`,
+	} {
+		in, calls := []byte(command+"\r\nversion\r\n"), 0
+		var got []byte
+		for more := true; more; calls++ {
+			r := e.c.Process(e.now, in, nil)
+			if len(r.Out) > OutSoftLimitBytes+400 {
+				t.Fatalf("%s: %d bytes in one call", command, len(r.Out))
+			}
+			got, in, more = append(got, r.Out...), in[r.N:], r.More
+			e.feed([]byte{}) // another conn's turn
+		}
+		if len(in) != 0 || calls < 2 {
+			t.Errorf("%s: %d calls, %d bytes left", command, calls, len(in))
+		}
+		seen := map[string]int{}
+		for _, m := range regexp.MustCompile(line).FindAllSubmatch(got, -1) {
+			seen[string(m[1])]++
+		}
+		for i := range items {
+			if n := seen[fmt.Sprint(i)]; n != 1 {
+				t.Fatalf("%s: key %d is shown %d times", command, i, n)
+			}
+		}
+		if !regexp.MustCompile(`\nEND?\r\nVERSION 1.6.18\r\n$`).Match(got) {
+			t.Errorf("%s ends %q", command, got[len(got)-60:])
+		}
+	}
+}
+
+func TestDump_BehindOtherCommandsIsRefused(t *testing.T) {
+	e := newEngine(t, newTestServer(t))
+	for _, kind := range []string{"metadump", "mgdump"} {
+		out := string(e.feed([]byte("mg foo v\r\nlru_crawler " + kind + " all\r\n")))
+		if want := "EN\r\nERROR cannot pipeline other commands before " + kind + "\r\n"; out != want {
+			t.Errorf("%q, want %q", out, want)
+		}
+	}
+}
+
+// TestMgdump_CanBeSentBack: the dump's lines are commands that fetch the items.
+func TestMgdump_CanBeSentBack(t *testing.T) {
+	s := newTestServer(t)
+	e := newEngine(t, s)
+	fillForDump(func(in string) { e.feed([]byte(in)) })
+	s.Store.Do(e.now, &store.Request{Op: store.OpSet, Key: []byte("with space\r\n\x00"), Value: []byte("v")})
+	out, ok := strings.CutSuffix(string(e.feed([]byte("lru_crawler mgdump all\r\n"))), "EN\r\n")
+	if !ok || strings.Count(out, "\r\n") != 201 {
+		t.Fatalf("%d lines in %q", strings.Count(out, "\r\n"), out)
+	}
+	if want := "HD\r\n"; string(e.feed([]byte(out))) != strings.Repeat(want, 201) {
+		t.Errorf("not every line fetches: %q", e.feed([]byte(out)))
+	}
+}
+
+func TestCachedump_KeepsItsLimits(t *testing.T) {
+	e := newEngine(t, newTestServer(t))
+	key := strings.Repeat("k", 240)
+	const items = 9000 // 9000 * 262 bytes are more than 2 MB
+	for i := range items {
+		e.feed(fmt.Appendf(nil, "set %s%d 0 0 1 noreply\r\nx\r\n", key, i))
+	}
+	class := store.ClassOf(store.ItemBytes(len(key)+4, 1))
+	for limit, want := range map[int]int{1: 1, 100: 100, 5000: 5000} {
+		out := string(e.feed(fmt.Appendf(nil, "stats cachedump %d %d\r\n", class, limit)))
+		if n := strings.Count(out, "ITEM "); n != want {
+			t.Errorf("a limit of %d shows %d items", limit, n)
+		}
+	}
+	out := e.feed(fmt.Appendf(nil, "stats cachedump %d 0\r\n", class))
+	if len(out) > cachedumpBytes || len(out) < cachedumpBytes-300 {
+		t.Errorf("without a limit: %d bytes", len(out))
+	}
+	if !strings.HasSuffix(string(out), " s]\r\nEND\r\n") {
+		t.Errorf("ends %q", out[len(out)-40:])
+	}
+}

@@ -16,6 +16,7 @@ type Conn struct {
 
 	started bool  // the first byte, which names the protocol, has been seen
 	binary  bool  // it named the binary protocol
+	md      bool  // the command is the meta protocol's delete
 	said    bool  // the command at the start of the input has been printed
 	scanned int   // bytes at the start of the input known to hold no line end
 	swallow int64 // bytes of a refused value that are still to be dropped

@@ -59,7 +59,7 @@ func isMeta(line []byte) bool {
 func (c *Conn) metaCommand(rest []byte, end, lineBytes int) (n, need int) {
 	line := rest[:end]
 	if line[1] == 'n' {
-		c.out = append(c.out, "MN\r\n"...)
+		c.reply("MN\r\n", false)
 		return lineBytes, 0
 	}
 	if c.meta == nil {
@@ -80,7 +80,9 @@ func (c *Conn) metaCommand(rest []byte, end, lineBytes int) (n, need int) {
 	case 'g':
 		c.metaGet(m, fault)
 	case 'd':
+		c.md = true
 		c.metaDelete(m, fault)
+		c.md = false
 	case 'a':
 		c.metaArithmetic(m, fault)
 	case 'e':

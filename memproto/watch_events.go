@@ -127,14 +127,18 @@ func (c *Conn) tellStore(key []byte, op store.Op, status store.Status, expires i
 	j.end(modeMutations, appendInt(b, " size=", int64(max(valueBytes, 0))))
 }
 
-// tellDeleted tells of a delete that hit. cmd is "delete" or "md".
-func (c *Conn) tellDeleted(key []byte, cmd string, look store.Look) {
+// tellDeleted tells of a delete that hit.
+func (c *Conn) tellDeleted(key []byte, look store.Look) {
 	if c.mode&modeDeletions == 0 {
 		return
 	}
 	j := &c.srv.journal
 	b := appendKey(append(j.begin(c.now), "type=deleted"...), key)
-	b = append(append(b, " cmd="...), cmd...)
+	if c.md {
+		b = append(b, " cmd=md"...)
+	} else {
+		b = append(b, " cmd=delete"...)
+	}
 	j.end(modeDeletions, appendSize(b, look.Class, look.ValueBytes))
 }
 

@@ -18,7 +18,7 @@ func (c *Conn) doWatched() store.Result {
 	case store.OpDelete:
 		c.tellLookup(req.Key, look)
 		if r.Status == store.Deleted {
-			c.tellDeleted(req.Key, "delete", look)
+			c.tellDeleted(req.Key, look)
 		}
 	case store.OpIncr, store.OpDecr:
 		c.tellLookup(req.Key, look)
@@ -28,14 +28,14 @@ func (c *Conn) doWatched() store.Result {
 		}
 	case store.OpTouch:
 		c.tellLookup(req.Key, look)
-	case store.OpMark: // of md: see there
+	case store.OpMark:
 		c.tellLookup(req.Key, look)
 		if r.Status == store.Stored && req.Empty {
 			c.tellLookup(req.Key, look) // and empties it by a set
 			c.tellStore(req.Key, store.OpSet, store.Stored, req.Expires, 0)
 		}
 		if r.Status == store.Stored && !req.Invalidate {
-			c.tellDeleted(req.Key, "md", look)
+			c.tellDeleted(req.Key, look)
 		}
 	default:
 		c.tellSet(&req, &r, look)

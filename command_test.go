@@ -55,11 +55,12 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
-		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20")
+		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
+			AuthFile: "/f", SASL: true, AllowShutdown: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
@@ -146,8 +147,10 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-o idle_timeout=-1", "-o idle_timeout=-1 is out of range: 0 to "},
 		{"-o idle_timeout=2000000000", "-o idle_timeout=2000000000 is out of range: 0 to "},
 		{"-s /s -l 1:2:3", "-l, --listen 1:2:3"},
-		{"-S", "-S, --enable-sasl: SASL authentication is not in this version"},
-		{"-Y f", "-Y, --auth-file"},
+		{"-S", "-S, --enable-sasl has no logins: name a file of lines name:password with -Y, --auth-file"},
+		{"-Y f -B binary", "-Y, --auth-file and -B, --protocol binary: "},
+		{"-Y f -B auto", "-Y, --auth-file and -B, --protocol auto: "},
+		{"-S -Y f -B ascii", "-S, --enable-sasl and -B, --protocol ascii: the text protocol has no SASL"},
 		{"-Z", "-Z, --enable-ssl: TLS is not in this version"},
 		{"--boot wait", "--boot wait contradicts a missing -x, --peer"},
 		{"--boot later", `--boot "later": it is serve or wait`},

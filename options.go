@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,12 @@ var clientOptions = []option{
 	{"disable-watch", "W", "", groupClients, "refuse the command watch", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoWatch, v) }},
 	{"protocol", "B", "NAME", groupClients, "auto: what a client's first byte says; ascii or binary: that one only", "auto", setProtocol},
+	{"auth-file", "Y", "FILE", groupClients, "clients log in; lines name:password, read again at SIGHUP", "none",
+		func(s *settings, v string) error { s.Node.AuthFile = v; return nil }},
+	{"enable-sasl", "S", "", groupClients, "clients of the binary protocol log in with SASL, with the names of -Y", "",
+		func(s *settings, v string) error { return setSASL(s, v) }},
+	{"enable-shutdown", "A", "", groupClients, "clients may end the node with shutdown", "",
+		func(s *settings, v string) error { return setBool(&s.Node.AllowShutdown, v) }},
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
 	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
 }
@@ -123,7 +130,6 @@ var ignored = []struct{ long, letter, value string }{
 	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
 	{"queue-length", "q", "N"},
 	{"disable-dumping", "", ""},
-	{"enable-shutdown", "A", ""},
 	{"memory-file", "e", "FILE"},
 	{"napi-ids", "N", "N"},
 	{"engine", "E", "NAME"},
@@ -132,8 +138,6 @@ var ignored = []struct{ long, letter, value string }{
 // refused are memcached's flags that change who may connect or how; to ignore
 // them would open a node that was meant to be closed.
 var refused = []struct{ long, letter, value, what string }{
-	{"enable-sasl", "S", "", "SASL authentication"},
-	{"auth-file", "Y", "FILE", "authentication of clients"},
 	{"enable-ssl", "Z", "", "TLS"},
 }
 
@@ -288,6 +292,18 @@ func setExtended(s *settings, v string) error {
 	}
 	if len(other) > 0 {
 		s.Ignored = append(s.Ignored, "--extended="+strings.Join(other, ","))
+	}
+	return nil
+}
+
+// setSASL also looks where memcached's own logins are.
+func setSASL(s *settings, v string) error {
+	if err := setBool(&s.Node.SASL, v); err != nil {
+		return err
+	}
+	s.Node.SASLFile = ""
+	if s.Node.SASL {
+		s.Node.SASLFile = os.Getenv("MEMCACHED_SASL_PWDB")
 	}
 	return nil
 }

@@ -34,7 +34,9 @@ func (p *program) serveNode(s settings) error {
 func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
 
 	level := new(slog.LevelVar)
 	level.Set(node.LevelFor(s.Node.Verbosity))
@@ -55,19 +57,34 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 		defer os.Remove(s.PidFile)
 	}
 	tell.started()
-	select {
-	case err := <-n.Failed():
-		n.Close()
-		return exitWith(exitOSError, err)
-	case sig := <-signals:
-		return drain(n, log, sig, signals)
+	for {
+		select {
+		case err := <-n.Failed():
+			n.Close()
+			return exitWith(exitOSError, err)
+		case <-reload:
+			logReload(log, n.Reload())
+		case <-n.Asked():
+			return drain(n, log, "shutdown command", signals)
+		case sig := <-signals:
+			return drain(n, log, sig.String(), signals)
+		}
 	}
+}
+
+// logReload says what SIGHUP has done.
+func logReload(log *slog.Logger, err error) {
+	if err != nil {
+		log.Error("files not read again: what they said before stays", "error", err.Error())
+		return
+	}
+	log.Info("files read again")
 }
 
 // drain stops the node as planned. A second signal ends the process now, with
 // the node still at it.
-func drain(n *node.Node, log *slog.Logger, sig os.Signal, signals <-chan os.Signal) error {
-	log.Info("draining", "signal", sig.String())
+func drain(n *node.Node, log *slog.Logger, why string, signals <-chan os.Signal) error {
+	log.Info("draining", "signal", why)
 	left := make(chan uint64, 1)
 	go func() { left <- n.Drain() }()
 	select {

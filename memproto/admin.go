@@ -54,3 +54,17 @@ func (c *Conn) verbosity(t *tokens) {
 	c.srv.setVerbosity(level)
 	c.reply(replyOK, quiet)
 }
+
+// shutdown answers "shutdown [graceful]". Both are the planned end here, and
+// neither has a reply.
+func (c *Conn) shutdown(t *tokens) {
+	switch {
+	case c.srv.Shutdown == nil:
+		c.reply(replyNoShutdown, false)
+	case t.n == 1 || t.n == 2 && string(t.word[1]) == "graceful":
+		c.close(ReasonShutdown, "")
+		c.srv.Shutdown()
+	default:
+		c.reply(replyBadShutdown, false)
+	}
+}

@@ -146,3 +146,21 @@ func TestLogin_KnownConnsDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestShutdown_OnlyWhereAllowedAndWithoutAReply(t *testing.T) {
+	s := newTestServer(t)
+	if out := newEngine(t, s).feed([]byte("shutdown\r\nshutdown graceful\r\n")); string(out) != replyNoShutdown+replyNoShutdown {
+		t.Errorf("%q", out)
+	}
+	asked := 0
+	s.Shutdown = func() { asked++ }
+	if out := newEngine(t, s).feed([]byte("shutdown now\r\nshutdown graceful now\r\nversion\r\n")); string(out) != replyBadShutdown+replyBadShutdown+"VERSION 1.6.18\r\n" || asked != 0 {
+		t.Errorf("%q, asked %d", out, asked)
+	}
+	for i, line := range []string{"shutdown\r\n", "shutdown graceful\r\n"} {
+		e := newEngine(t, s)
+		if out := e.feed([]byte("version\r\n" + line + "version\r\n")); string(out) != "VERSION 1.6.18\r\n" || e.reason != ReasonShutdown || asked != i+1 {
+			t.Errorf("%q: %q, closed for %q, asked %d", line, out, e.reason, asked)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 	case "watch":
 		c.watch(t, line, c.taken > 0)
 	case "shutdown":
-		c.reply(replyNoShutdown, false)
+		c.shutdown(t)
 	default:
 		if isHTTP(line) {
 			c.close(ReasonHTTP, "")

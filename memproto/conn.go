@@ -70,6 +70,7 @@ const (
 	ReasonMagic       = "not a packet of the binary protocol"
 	ReasonMalformed   = "malformed packet of the binary protocol"
 	ReasonHTTP        = "http request"
+	ReasonShutdown    = "shutdown"
 	ReasonStranger    = "not logged in"
 )
 

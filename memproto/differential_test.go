@@ -157,7 +157,7 @@ func (g *generator) command() string {
 		if g.one(3) {
 			return g.join("flush_all", g.pick("", "", "0", "-1")) + g.noreply() + g.end()
 		}
-		return g.join(g.pick("version", "verbosity 0", "stats nonsense", "stats reset", "shutdown")) + g.end()
+		return g.join(g.pick("version", "verbosity 0", "stats nonsense", "stats reset")) + g.end()
 	}
 	return g.pick("", " ", "x", "bogus", "sett k0 0 0 1", "GET k0", "\r", "delete", "touch k0", "incr n0", "cas k0 0 0 1") + g.end()
 }

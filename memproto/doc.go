@@ -76,6 +76,9 @@
 //   - flush_all with a Unix time that has passed flushes at once; memcached
 //     answers OK and flushes nothing.
 //
+//   - shutdown without leave answers SERVER_ERROR, as memcached does by now;
+//     1.6.18 says ERROR.
+//
 //   - The reply to a value that is too large is sent before the value has been
 //     swallowed, not after.
 //

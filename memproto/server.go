@@ -49,6 +49,7 @@ type Server struct {
 	Conns     func() []Stat   // "stats conns"
 	Reset     func()          // "stats reset", after the store's own counters
 	Verbosity func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
+	Shutdown  func()          // "shutdown" (-A): begins the end and returns; nil: refused
 	// Log gets what SetVerbosity asks for, a line without its end at a time.
 	Log func(line string)
 

@@ -32,9 +32,10 @@ type Protocol string
 
 // The protocols, under memcached's names in "stats settings".
 const (
-	ProtocolAuto   Protocol = "auto-negotiate" // the first byte of a conn decides
-	ProtocolText   Protocol = "ascii"
-	ProtocolBinary Protocol = "binary"
+	ProtocolDefault Protocol = ""               // any, or those that have the logins of AuthFile and SASL
+	ProtocolAuto    Protocol = "auto-negotiate" // the first byte of a conn decides
+	ProtocolText    Protocol = "ascii"
+	ProtocolBinary  Protocol = "binary"
 )
 
 // Config is everything that makes one node differ from another. Start with
@@ -81,6 +82,21 @@ type Config struct {
 	WatcherKiB int
 	// Protocol is what clients may speak.
 	Protocol Protocol
+	// AuthFile holds logins, a line "name:password" each: a client of the text
+	// protocol, and with SASL one of the binary protocol, has to have one of them.
+	// Without SASL there is no binary protocol then. Empty: no logins.
+	AuthFile string
+	// SASL makes clients of the binary protocol log in with SASL PLAIN. Without
+	// AuthFile there is no text protocol then.
+	SASL bool
+	// SASLFile holds the logins of SASL in the format of memcached's own password
+	// database. Empty: those of AuthFile.
+	SASLFile string
+	// AllowShutdown lets clients end the node with "shutdown": see Node.Asked.
+	AllowShutdown bool
+	// WaitAtLimit leaves clients beyond MaxConns in the kernel's queue. false: they
+	// are told that there are too many.
+	WaitAtLimit bool
 	// Verbosity: 0 says what happens to the node, 1 more, 2 and 3 most.
 	Verbosity int
 	// LocalKeys are globs (path.Match) of keys that are never replicated. Empty: none.
@@ -135,7 +151,6 @@ func Default() Config {
 		Threads:          min(4, runtime.NumCPU()),
 		Backlog:          1024,
 		RequestsPerEvent: 20,
-		Protocol:         ProtocolAuto,
 		LocalKeys:        []string{"*.lock"},
 		Cluster:          "default",
 		PeerWait:         10 * time.Second,

@@ -29,6 +29,7 @@ type Node struct {
 	started time.Time
 	state   *stateDir
 	id      store.ID
+	logins  logins
 
 	store   *store.Store
 	link    *replicator.Link
@@ -40,6 +41,7 @@ type Node struct {
 
 	ready  chan struct{}
 	failed chan error
+	asked  chan struct{} // a client wants the end
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // link, ticker, gate
 	gate   sync.Mutex     // held while the client port opens or shuts
@@ -56,7 +58,7 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Log, clock: newClock(), started: time.Now(),
-		ready: make(chan struct{}), failed: make(chan error, 1),
+		ready: make(chan struct{}), failed: make(chan error, 1), asked: make(chan struct{}, 1),
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -83,6 +85,9 @@ func (n *Node) open() (err error) {
 		if secret, err = readSecret(n.cfg.SecretFile); err != nil {
 			return err
 		}
+	}
+	if err := n.openLogins(); err != nil {
+		return err
 	}
 	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
 		return fmt.Errorf("node: -c, --conn-limit %d: %w", n.cfg.MaxConns, err)
@@ -209,7 +214,7 @@ func (n *Node) serveConfig() serve.Config {
 		MaxConns:         n.cfg.MaxConns,
 		Backlog:          n.cfg.Backlog,
 		RequestsPerEvent: n.cfg.RequestsPerEvent,
-		DropAtLimit:      true,
+		DropAtLimit:      !n.cfg.WaitAtLimit,
 		IdleTimeout:      n.cfg.IdleTimeout,
 		Now:              n.clock.Now,
 		NewConn:          func() serve.Handler { return memproto.NewConn(n.protocol()) },
@@ -225,8 +230,11 @@ func (n *Node) newProtocol() *memproto.Server {
 		Version:      MemcachedVersion,
 		MaxItemBytes: n.cfg.MaxItemBytes,
 		FlushEnabled: !n.cfg.NoFlush,
-		TextOnly:     n.cfg.Protocol == ProtocolText,
-		BinaryOnly:   n.cfg.Protocol == ProtocolBinary,
+		TextOnly:     n.cfg.protocol() == ProtocolText,
+		BinaryOnly:   n.cfg.protocol() == ProtocolBinary,
+		TextLogins:   n.logins.text,
+		SASLLogins:   n.logins.sasl,
+		Shutdown:     n.shutdown(),
 		NoWatch:      n.cfg.NoWatch,
 		WatcherBytes: n.cfg.WatcherKiB << 10,
 		Settings:     n.settingsRows,

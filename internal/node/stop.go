@@ -5,6 +5,23 @@ import (
 	"time"
 )
 
+// Asked delivers once when a client has asked for the end of the node; whoever
+// runs the node stops it then, as planned. Without Config.AllowShutdown: never.
+func (n *Node) Asked() <-chan struct{} { return n.asked }
+
+// shutdown is what the client command does; nil: it is refused.
+func (n *Node) shutdown() func() {
+	if !n.cfg.AllowShutdown {
+		return nil
+	}
+	return func() {
+		select {
+		case n.asked <- struct{}{}:
+		default: // it has been asked for already
+		}
+	}
+}
+
 // Drain stops the node as planned: the client port closes, requests that have
 // arrived are answered, the peer gets and acknowledges everything, both links
 // end. It returns how many items the peer does not have for certain, 0 for a

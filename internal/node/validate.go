@@ -39,7 +39,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLink, checkSecret,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkLink, checkSecret,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)
@@ -160,7 +160,7 @@ func checkLocalKeys(c *Config) error {
 
 func checkProtocol(c *Config) error {
 	switch c.Protocol {
-	case ProtocolAuto, ProtocolText, ProtocolBinary:
+	case ProtocolDefault, ProtocolAuto, ProtocolText, ProtocolBinary:
 		return nil
 	}
 	return fmt.Errorf("-B, --protocol %q: it is auto, ascii or binary", c.Protocol)

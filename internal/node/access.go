@@ -1,0 +1,113 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"twincached/memproto"
+)
+
+const maxLoginFileBytes = 1 << 20 // thousands of logins
+
+// logins are who may speak to the node. A nil one lets everybody.
+type logins struct{ text, sasl *memproto.Logins }
+
+// saslFile is where SASL's logins stand, and whether in memcached's own format
+// for them.
+func (c *Config) saslFile() (name string, own bool) {
+	if c.SASLFile != "" {
+		return c.SASLFile, true
+	}
+	return c.AuthFile, false
+}
+
+// protocol is what clients may speak, with what logins leave of it.
+func (c *Config) protocol() Protocol {
+	switch {
+	case c.Protocol != ProtocolDefault:
+		return c.Protocol
+	case c.AuthFile != "" && !c.SASL:
+		return ProtocolText
+	case c.AuthFile == "" && c.SASL:
+		return ProtocolBinary
+	}
+	return ProtocolAuto
+}
+
+// checkLogins finds protocols without a login beside one that has them.
+func checkLogins(c *Config) error {
+	if c.SASL && c.AuthFile == "" && c.SASLFile == "" {
+		return errors.New("-S, --enable-sasl has no logins: name a file of lines name:password with -Y, --auth-file, or with MEMCACHED_SASL_PWDB in the environment")
+	}
+	if c.AuthFile != "" && !c.SASL && c.protocol() != ProtocolText {
+		return fmt.Errorf("-Y, --auth-file and -B, --protocol %s: the binary protocol has no login but SASL; add -S, --enable-sasl or leave -B", flagOf(c.Protocol))
+	}
+	if c.SASL && c.AuthFile == "" && c.protocol() != ProtocolBinary {
+		return fmt.Errorf("-S, --enable-sasl and -B, --protocol %s: the text protocol has no SASL; add -Y, --auth-file or leave -B", flagOf(c.Protocol))
+	}
+	if c.SASL && c.protocol() == ProtocolText {
+		return errors.New("-S, --enable-sasl and -B, --protocol ascii: the text protocol has no SASL")
+	}
+	return nil
+}
+
+// flagOf is p as -B has it.
+func flagOf(p Protocol) string {
+	if p == ProtocolAuto {
+		return "auto"
+	}
+	return string(p)
+}
+
+// openLogins reads the files that the node starts with.
+func (n *Node) openLogins() error {
+	if n.cfg.AuthFile != "" {
+		n.logins.text = new(memproto.Logins)
+	}
+	if n.cfg.SASL {
+		n.logins.sasl = new(memproto.Logins)
+	}
+	return n.readLogins()
+}
+
+// readLogins reads each file of logins. One that cannot be taken as a whole
+// leaves what was read before.
+func (n *Node) readLogins() error {
+	var text, sasl error
+	if l := n.logins.text; l != nil {
+		text = readLoginFile("-Y, --auth-file", n.cfg.AuthFile, l.Load)
+	}
+	if l := n.logins.sasl; l != nil {
+		if name, own := n.cfg.saslFile(); own {
+			sasl = readLoginFile("MEMCACHED_SASL_PWDB", name, l.LoadSASL)
+		} else if text == nil {
+			sasl = readLoginFile("-Y, --auth-file", name, l.Load)
+		}
+	}
+	return errors.Join(text, sasl)
+}
+
+func readLoginFile(flag, name string, load func([]byte) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("node: %s: %w", flag, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxLoginFileBytes+1))
+	if err == nil && len(text) > maxLoginFileBytes {
+		err = fmt.Errorf("it is longer than %d bytes", maxLoginFileBytes)
+	}
+	if err == nil {
+		err = load(text)
+	}
+	if err != nil {
+		return fmt.Errorf("node: %s %s: %w", flag, name, err)
+	}
+	return nil
+}
+
+// Reload reads again what may change in files while the node runs: the logins.
+// What an error names is as it was; conns that have logged in stay.
+func (n *Node) Reload() error { return n.readLogins() }

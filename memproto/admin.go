@@ -8,6 +8,7 @@ func (c *Conn) flushAll(t *tokens) {
 	}
 	quiet := t.quiet()
 	if !c.srv.FlushEnabled {
+		c.srv.Store.CountFlush()
 		c.reply(replyNoFlush, quiet)
 		return
 	}

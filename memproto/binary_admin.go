@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strings"
 )
 
 // binaryFlush answers flush, with or without a delay.
 func (c *Conn) binaryFlush(p *packet) (n int) {
 	if !c.srv.FlushEnabled {
+		c.srv.Store.CountFlush()
 		c.fail(p, statusAuth)
 		return p.headBytes
 	}
@@ -32,13 +34,21 @@ func (c *Conn) binaryVerbosity(p *packet) (n int) {
 // each, and one without key and value behind them. What is no such group there
 // is not found here.
 func (c *Conn) binaryStat(p *packet) (n int) {
+	kind, what, _ := bytes.Cut(p.key, []byte{' '})
+	switch string(kind) {
+	case "detail":
+		return c.binaryDetail(p, string(what))
+	case "cachedump", "extstore": // of the text protocol only, as in memcached
+		c.fail(p, statusNotFound)
+		return p.headBytes
+	}
 	at := len(c.out)
 	var t tokens
 	t.split(slices.Concat([]byte("stats "), p.key))
 	c.stats(&t)
 	text := slices.Clone(c.out[at:])
 	c.out = c.out[:at]
-	known := bytes.HasSuffix(text, []byte(replyEnd)) || string(text) == replyReset
+	known := bytes.HasSuffix(text, []byte(replyEnd)) || string(text) == replyReset || bytes.HasPrefix(kind, []byte("sizes_")) && len(text) > len(replyError)
 	if !known {
 		c.fail(p, statusNotFound)
 		return p.headBytes
@@ -51,6 +61,29 @@ func (c *Conn) binaryStat(p *packet) (n int) {
 		name, value, _ := bytes.Cut(row, []byte{' '})
 		c.head(p, statusOK, 0, len(name), len(name)+len(value), 0)
 		c.out = append(append(c.out, name...), value...)
+	}
+	c.head(p, statusOK, 0, 0, 0, 0)
+	return p.headBytes
+}
+
+// binaryDetail answers stat of "detail", "detail dump", "detail on" and "detail off";
+// a dump is one row.
+func (c *Conn) binaryDetail(p *packet, what string) (n int) {
+	what, _, _ = strings.Cut(what, " ")
+	switch what {
+	case "", "dump":
+		at := len(c.out)
+		c.dumpPrefixes()
+		text := slices.Clone(c.out[at:])
+		c.out = c.out[:at]
+		const name = "detailed"
+		c.head(p, statusOK, 0, len(name), len(name)+len(text), 0)
+		c.out = append(append(c.out, name...), text...)
+	case "on", "off":
+		c.srv.CountPrefixes(what == "on")
+	default:
+		c.fail(p, statusNotFound)
+		return p.headBytes
 	}
 	c.head(p, statusOK, 0, 0, 0, 0)
 	return p.headBytes

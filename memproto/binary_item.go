@@ -37,6 +37,7 @@ func (c *Conn) binaryTouch(p *packet) (n int) {
 
 // retrieved finishes a retrieval whose reply, on a hit, begins at c.out[at].
 func (c *Conn) retrieved(p *packet, at int, hit bool) (n int) {
+	c.noteGet(p.key, hit)
 	switch {
 	case hit:
 		c.address(p, at)
@@ -60,7 +61,10 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if p.valueBytes > int64(c.maxItem) || store.ItemBytes(len(p.key), int(p.valueBytes)) > c.maxItem {
 		c.fail(p, statusTooLarge)
 		c.tellTooLarge(storeOp(p.op), p.key)
-		if p.op == opSet {
+		c.noteSet(p.key)
+		if p.op != opSet {
+			c.srv.Store.CountTooLarge()
+		} else {
 			// As in the text protocol: the older value must not be read for
 			// the one that failed.
 			c.req = store.Request{Op: store.OpDrop, Key: p.key}
@@ -73,6 +77,7 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if len(rest) < end {
 		return 0, end
 	}
+	c.noteSet(p.key)
 	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: rest[p.headBytes:end], CAS: p.cas}
 	missing := statusNotStored // what NotStored means to this op
 	switch p.op {
@@ -122,6 +127,7 @@ func storeOp(op byte) store.Op {
 
 // binaryDelete answers delete.
 func (c *Conn) binaryDelete(p *packet) (n int) {
+	c.noteDelete(p.key)
 	c.req = store.Request{Op: store.OpDelete, Key: p.key, CAS: p.cas}
 	switch c.do().Status {
 	case store.Deleted:

@@ -230,6 +230,7 @@ func (c *Conn) metaInspect(m *metaLine, fault string) {
 		c.reply(fault, false)
 		return
 	}
+	c.srv.metaDebugs.Add(1)
 	c.fetch = store.Fetch{Key: m.key, Peek: true}
 	if !c.doFetch((*metaInspection)(m)) {
 		c.out = append(c.out, "EN\r\n"...)

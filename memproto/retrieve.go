@@ -85,6 +85,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		if i := bytes.IndexByte(rest[at:end], ' '); i >= 0 {
 			stop = at + i
 		}
+		before := len(c.out)
 		switch {
 		case g.touch:
 			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires}
@@ -98,6 +99,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		default:
 			c.out, _ = st.Get(c.now, rest[at:stop], c.out, render)
 		}
+		c.noteGet(rest[at:stop], len(c.out) > before)
 		at = stop
 	}
 	c.reply(replyEnd, false)

@@ -1,6 +1,10 @@
 package memproto
 
-import "twincached/store"
+import (
+	"sync/atomic"
+
+	"twincached/store"
+)
 
 // Limits of one conn.
 const (
@@ -35,6 +39,8 @@ type Server struct {
 	NoWatch      bool   // -W: watch is refused
 	WatcherBytes int    // what a watcher holds for a client that does not read; 0 = DefaultWatcherBytes, at least MinWatcherBytes
 
+	PrefixDelimiter byte // -D: ends the prefix of a key in "stats detail"; 0 = ':'
+
 	// TextLogins (-Y) are asked for in the text protocol, SASLLogins (-S) in the
 	// binary one; nil: nobody has to log in. With only one of them a client speaks
 	// that protocol, as with TextOnly or BinaryOnly.
@@ -45,17 +51,23 @@ type Server struct {
 	// General gives the rows of "stats" that only the node knows: pid, uptime,
 	// time, version, curr_connections, threads, bytes_read, ... The store's
 	// rows follow behind them.
-	General   func() []Stat
-	Conns     func() []Stat   // "stats conns"
-	Reset     func()          // "stats reset", after the store's own counters
-	Verbosity func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
-	Shutdown  func()          // "shutdown" (-A): begins the end and returns; nil: refused
+	General func() []Stat
+	// Replication gives the rows about the other node: "stats replication", and the
+	// last ones of "stats".
+	Replication func() []Stat
+	Conns       func() []Stat   // "stats conns"
+	Reset       func()          // "stats reset", after the store's own counters
+	Verbosity   func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
+	Shutdown    func()          // "shutdown" (-A): begins the end and returns; nil: refused
 	// Log gets what SetVerbosity asks for, a line without its end at a time.
 	Log func(line string)
 
 	auth    authCounts
 	journal journal
 	tune    tuning // what clients' administration commands set
+
+	prefixes   prefixes
+	metaDebugs atomic.Uint64 // cmd_meta
 }
 
 // textOnly tells whether a conn may not begin in the binary protocol.
@@ -66,6 +78,9 @@ func (s *Server) binaryOnly() bool { return s.BinaryOnly || s.SASLLogins != nil 
 
 // Stat is one row of a stats reply: "STAT Name Value".
 type Stat struct{ Name, Value string }
+
+// WatcherSize is what a watcher holds, WatcherBytes with its default and limit.
+func (s *Server) WatcherSize() int { return s.watcherBytes() }
 
 func (s *Server) watcherBytes() int {
 	if s.WatcherBytes == 0 {

@@ -26,6 +26,7 @@ func (c *Conn) delete(t *tokens) {
 		c.reply(replyBadFormat, quiet)
 		return
 	}
+	c.noteDelete(t.word[1])
 	c.req = store.Request{Op: store.OpDelete, Key: t.word[1]}
 	switch c.do().Status {
 	case store.Deleted:

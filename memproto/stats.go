@@ -1,6 +1,7 @@
 package memproto
 
 import (
+	"math/bits"
 	"strconv"
 
 	"twincached/store"
@@ -16,7 +17,7 @@ func (c *Conn) stats(t *tokens) {
 	case "":
 		c.statsGeneral()
 	case "settings":
-		c.statRows(c.srv.Settings)
+		c.statsSettings()
 	case "items":
 		c.statsItems()
 	case "slabs":
@@ -24,14 +25,18 @@ func (c *Conn) stats(t *tokens) {
 	case "sizes":
 		c.statsSizes()
 	case "conns":
-		c.statRows(c.srv.Conns)
+		c.statsConns()
+	case "replication":
+		c.statRows(c.srv.Replication)
+	case "extstore": // as a memcached that has it and was given no file for it
 	case "reset":
-		c.srv.Store.ResetStats()
-		c.srv.auth.reset()
-		if c.srv.Reset != nil {
-			c.srv.Reset()
-		}
-		c.reply(replyReset, false)
+		c.statsReset()
+		return
+	case "sizes_enable", "sizes_disable":
+		c.trackSizes(kind == "sizes_enable")
+		return
+	case "detail":
+		c.detail(t)
 		return
 	case "cachedump":
 		c.cachedump(t)
@@ -43,6 +48,17 @@ func (c *Conn) stats(t *tokens) {
 	c.reply(replyEnd, false)
 }
 
+func (c *Conn) statsReset() {
+	c.srv.Store.ResetStats()
+	c.srv.auth.reset()
+	c.srv.tune.reset()
+	c.srv.prefixes.reset()
+	if c.srv.Reset != nil {
+		c.srv.Reset()
+	}
+	c.reply(replyReset, false)
+}
+
 // statRows prints the rows of a Server hook.
 func (c *Conn) statRows(rows func() []Stat) {
 	if rows == nil {
@@ -52,12 +68,16 @@ func (c *Conn) statRows(rows func() []Stat) {
 		if i == MaxStatRows {
 			return
 		}
-		c.out = append(c.out, "STAT "...)
-		c.out = append(c.out, s.Name...)
-		c.out = append(c.out, ' ')
-		c.out = append(c.out, s.Value...)
-		c.out = append(c.out, "\r\n"...)
+		c.statText(s.Name, s.Value)
 	}
+}
+
+func (c *Conn) statText(name, value string) {
+	c.out = append(c.out, "STAT "...)
+	c.out = append(c.out, name...)
+	c.out = append(c.out, ' ')
+	c.out = append(c.out, value...)
+	c.out = append(c.out, "\r\n"...)
 }
 
 // stat prints one number.
@@ -69,20 +89,29 @@ func (c *Conn) stat(name string, v uint64) {
 	c.out = append(c.out, "\r\n"...)
 }
 
-// statsGeneral prints what the node says, then the store's counters under the
-// names and in the order of memcached 1.6. Counters of machinery that does not
-// exist here (slab moves, crawlers, LRU juggling) are left out, not invented.
+type statRow struct {
+	name string
+	v    uint64
+}
+
+func (c *Conn) statTable(rows []statRow) {
+	for _, r := range rows {
+		c.stat(r.name, r.v)
+	}
+}
+
+// statsGeneral prints what the node says, the store's counters under memcached's
+// names, the rows of memcached's machinery that has nothing to do here, and at
+// last what no memcached has: some readers take 4096 bytes and no more.
 func (c *Conn) statsGeneral() {
 	c.statRows(c.srv.General)
 	st := c.srv.Store.Stats()
-	for _, row := range [...]struct {
-		name string
-		v    uint64
-	}{
+	c.statTable([]statRow{
 		{"cmd_get", st.CmdGet},
 		{"cmd_set", st.CmdSet},
 		{"cmd_flush", st.CmdFlush},
 		{"cmd_touch", st.CmdTouch},
+		{"cmd_meta", c.srv.metaDebugs.Load()},
 		{"get_hits", st.GetHits},
 		{"get_misses", st.GetMisses},
 		{"get_expired", st.GetExpired},
@@ -108,11 +137,106 @@ func (c *Conn) statsGeneral() {
 		{"total_items", st.TotalItems},
 		{"expired_unfetched", st.ExpiredUnfetched},
 		{"evicted_unfetched", st.EvictedUnfetched},
+		{"evicted_active", st.EvictedActive},
 		{"evictions", st.Evictions},
 		{"reclaimed", st.Reclaimed},
-	} {
-		c.stat(row.name, row.v)
+		{"crawler_reclaimed", st.CrawlerReclaimed},
+		{"crawler_items_checked", st.CrawlerChecked},
+		{"direct_reclaims", st.DirectReclaims},
+		{"total_malloced", st.CommittedBytes},
+		{"hash_power_level", uint64(max(bits.Len64(st.IndexSlots), 1) - 1)},
+		{"hash_bytes", st.IndexBytes},
+	})
+	tune := c.srv.tune.get()
+	c.stat("lru_crawler_running", flag(c.srv.Store.Crawling()))
+	c.stat("lru_crawler_starts", tune.crawls)
+	c.statTable(nothing[:])
+	c.statText("slab_reassign_last_busy_status", "none")
+	c.statRows(c.srv.Replication)
+}
+
+// nothing are the counts of machinery that memcached has and that does not exist
+// here, so that it has done nothing: indexes grow in one step, pages belong to no
+// class, there is one order of items, and no objects are kept for replies.
+var nothing = [...]statRow{
+	{name: "hash_is_expanding"},
+	{name: "response_obj_oom"},
+	{name: "response_obj_count"},
+	{name: "response_obj_bytes"},
+	{name: "read_buf_count"},
+	{name: "read_buf_bytes"},
+	{name: "read_buf_bytes_free"},
+	{name: "read_buf_oom"},
+	{name: "slab_reassign_rescues"},
+	{name: "slab_reassign_chunk_rescues"},
+	{name: "slab_reassign_evictions_nomem"},
+	{name: "slab_reassign_inline_reclaim"},
+	{name: "slab_reassign_busy_items"},
+	{name: "slab_reassign_busy_deletes"},
+	{name: "slab_reassign_busy_nomem"},
+	{name: "slab_reassign_running"},
+	{name: "slabs_moved"},
+	{name: "slab_global_page_pool"},
+	{name: "lru_maintainer_juggles"},
+	{name: "lru_bumps_dropped"},
+	{name: "lrutail_reflocked"},
+	{name: "moves_to_cold"},
+	{name: "moves_to_warm"},
+	{name: "moves_within_lru"},
+	{name: "malloc_fails"},
+	{name: "unexpected_napi_ids"},
+	{name: "round_robin_fallback"},
+}
+
+func flag(v bool) uint64 {
+	if v {
+		return 1
 	}
+	return 0
+}
+
+// statsConns prints the rows of the node; the conn that asks is busy with that.
+func (c *Conn) statsConns() {
+	own := strconv.Itoa(c.client.FD) + ":state"
+	c.statRows(func() []Stat {
+		if c.srv.Conns == nil {
+			return nil
+		}
+		rows := c.srv.Conns()
+		for i := range rows {
+			if rows[i].Name == own && rows[i].Value == "conn_read" {
+				rows[i].Value = "conn_parse_cmd"
+			}
+		}
+		return rows
+	})
+}
+
+// trackSizes answers "stats sizes_enable" and "stats sizes_disable", without END as
+// memcached does.
+func (c *Conn) trackSizes(on bool) {
+	c.srv.tune.set(func(s *tunables) { s.sizes = on })
+	c.sizesStatus(on)
+}
+
+func (c *Conn) sizesStatus(on bool) {
+	if on {
+		c.statText("sizes_status", "enabled")
+	} else {
+		c.statText("sizes_status", "disabled")
+	}
+}
+
+// statsSizes prints how many items each 32-byte step of size holds, if that was
+// enabled: it looks at every item.
+func (c *Conn) statsSizes() {
+	if !c.srv.tune.get().sizes {
+		c.sizesStatus(false)
+		return
+	}
+	c.srv.Store.Sizes(func(sizeBytes int, items uint64) {
+		c.stat(strconv.Itoa(sizeBytes), items)
+	})
 }
 
 // classRow prints "STAT <prefix><class>:<name> <v>".
@@ -127,62 +251,34 @@ func (c *Conn) classRow(prefix string, class int, name string, v uint64) {
 	c.out = append(c.out, "\r\n"...)
 }
 
-// statsItems prints the size classes that hold items, as memcached does.
-func (c *Conn) statsItems() {
-	st := c.srv.Store.Stats()
-	for i := range st.Classes {
-		k := &st.Classes[i]
-		if k.Items == 0 {
-			continue
+// statsSettings prints what the node was told, and behind it what commands have set.
+func (c *Conn) statsSettings() {
+	c.statRows(c.srv.Settings)
+	t := c.srv.tune.get()
+	yesNo := func(name string, v bool) {
+		if v {
+			c.statText(name, "yes")
+		} else {
+			c.statText(name, "no")
 		}
-		c.classRow("items:", i, "number", k.Items)
-		c.classRow("items:", i, "mem_requested", k.Bytes)
-		c.classRow("items:", i, "evicted", k.Evictions)
-		c.classRow("items:", i, "evicted_unfetched", k.EvictedUnfetched)
 	}
-}
-
-// slabPageBytes is memcached's page, the unit of the rows about pages.
-const slabPageBytes = 1 << 20
-
-// statsSlabs prints the same classes as memcached's slabs. Memory belongs to
-// no class here, so a class has as many chunks as it has items and none free;
-// the pages are what those chunks would fill in memcached. total_malloced is
-// the memory that is taken for all of them, and everything else the data costs.
-func (c *Conn) statsSlabs() {
-	st := c.srv.Store.Stats()
-	active := uint64(0)
-	for i := range st.Classes {
-		k := &st.Classes[i]
-		if k.Items == 0 {
-			continue
-		}
-		active++
-		c.classPages(i, k)
-	}
-	c.stat("active_slabs", active)
-	c.stat("total_malloced", st.CommittedBytes)
-}
-
-func (c *Conn) classPages(class int, k *store.ClassStats) {
-	perPage := max(1, slabPageBytes/uint64(max(1, k.ChunkBytes)))
-	c.classRow("", class, "chunk_size", uint64(k.ChunkBytes))
-	c.classRow("", class, "chunks_per_page", perPage)
-	c.classRow("", class, "total_pages", (k.Items+perPage-1)/perPage)
-	c.classRow("", class, "total_chunks", k.Items)
-	c.classRow("", class, "used_chunks", k.Items)
-	c.classRow("", class, "free_chunks", 0)
-	c.classRow("", class, "free_chunks_end", 0)
-	c.classRow("", class, "mem_requested", k.Bytes)
-}
-
-// statsSizes prints how many items each 32-byte step of size holds.
-func (c *Conn) statsSizes() {
-	c.srv.Store.Sizes(func(sizeBytes int, items uint64) {
-		c.out = append(c.out, "STAT "...)
-		c.out = strconv.AppendInt(c.out, int64(sizeBytes), 10)
-		c.out = append(c.out, ' ')
-		c.out = strconv.AppendUint(c.out, items, 10)
-		c.out = append(c.out, "\r\n"...)
-	})
+	decimal := func(name string, v float64) { c.statText(name, strconv.FormatFloat(v, 'f', 2, 64)) }
+	c.statText("stat_key_prefix", string(rune(c.srv.delimiter())))
+	yesNo("detail_enabled", c.srv.prefixes.on.Load())
+	c.stat("slab_automove", uint64(t.automove))
+	decimal("slab_automove_ratio", t.ratio)
+	c.stat("slab_automove_window", uint64(t.window))
+	c.stat("slab_chunk_max", store.LastClassBytes)
+	yesNo("lru_crawler", !t.crawlerOff)
+	c.stat("lru_crawler_sleep", uint64(t.crawlerSleep))
+	c.stat("lru_crawler_tocrawl", uint64(t.toCrawl))
+	yesNo("lru_maintainer_thread", true)
+	yesNo("lru_segmented", !t.flat)
+	c.stat("hot_lru_pct", uint64(t.hotPercent))
+	c.stat("warm_lru_pct", uint64(t.warmPercent))
+	decimal("hot_max_factor", t.hotFactor)
+	decimal("warm_max_factor", t.warmFactor)
+	yesNo("temp_lru", t.tempLRU)
+	c.stat("temporary_ttl", uint64(t.tempTTL))
+	yesNo("track_sizes", t.sizes)
 }

@@ -110,7 +110,10 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 	if store.ItemBytes(len(l.key), l.valueBytes) > c.maxItem {
 		c.reply(replyTooLarge, l.quiet)
 		c.tellTooLarge(l.op, l.key)
-		if l.op == store.OpSet {
+		c.noteSet(l.key)
+		if l.op != store.OpSet {
+			c.srv.Store.CountTooLarge()
+		} else {
 			// The older value must not be read for the one that failed:
 			// a client that asked for noreply would never know. Only set
 			// promises that, as in memcached.
@@ -124,6 +127,7 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 	if len(rest) < end+2 {
 		return 0, end + 2
 	}
+	c.noteSet(l.key)
 	if rest[end] != '\r' || rest[end+1] != '\n' {
 		c.reply(replyBadChunk, l.quiet)
 		return end + 2, 0

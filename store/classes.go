@@ -13,7 +13,7 @@ const (
 	SizeClasses = 40
 
 	firstClassBytes = 96
-	lastClassBytes  = 512 << 10 // chunk of the last class, which takes everything larger too
+	LastClassBytes  = 512 << 10 // chunk of the last class, which takes everything larger too
 	classGrowth     = 1.25
 )
 
@@ -37,6 +37,7 @@ type ClassCounters struct {
 	Evictions                        uint64
 	EvictedNonzero                   uint64 // of those, had an expiry
 	EvictedUnfetched                 uint64 // of those, never read
+	EvictedActive                    uint64 // of those, read since the hand had last passed
 	NoMemory                         uint64 // stores refused for want of memory
 	DirectReclaims                   uint64 // times a client's store had to wait for the cleaner
 	Reclaimed, ExpiredUnfetched      uint64
@@ -53,12 +54,12 @@ var classLimits = makeClassLimits()
 
 func makeClassLimits() (limits [SizeClasses]uint32) {
 	size, i := firstClassBytes, 1
-	for ; float64(size) <= lastClassBytes/classGrowth; i++ {
+	for ; float64(size) <= LastClassBytes/classGrowth; i++ {
 		size = (size + 7) &^ 7
 		limits[i] = uint32(size)
 		size = int(float64(size) * classGrowth)
 	}
-	limits[i] = lastClassBytes
+	limits[i] = LastClassBytes
 	if i != SizeClasses-1 {
 		panic("store: SizeClasses does not fit the sizes")
 	}
@@ -129,6 +130,7 @@ func (st *Stats) sum() {
 		st.CasBadval += k.CasBadval
 		st.Evictions += k.Evictions
 		st.EvictedUnfetched += k.EvictedUnfetched
+		st.EvictedActive += k.EvictedActive
 		st.Reclaimed += k.Reclaimed
 		st.ExpiredUnfetched += k.ExpiredUnfetched
 		st.CrawlerReclaimed += k.CrawlerReclaimed

@@ -16,6 +16,8 @@ type Stats struct {
 	Tombstones     uint64 // deletes the peer has not acknowledged
 	TombstoneBytes uint64
 	LocalItems     uint64 // items that match Config.LocalKeys
+	IndexSlots     uint64 // places in all indexes, empty ones included
+	IndexBytes     uint64 // what they take of CommittedBytes
 	Classes        [SizeClasses]ClassStats
 
 	Counters
@@ -36,6 +38,7 @@ type Counters struct {
 	StoreTooLarge, StoreNoMemory     uint64
 	Evictions                        uint64 // live items removed for memory
 	EvictedUnfetched                 uint64 // of those, never read
+	EvictedActive                    uint64 // of those, read since the hand had last passed
 	Reclaimed                        uint64 // expired or flushed items that the cleaner removed
 	CrawlerReclaimed                 uint64 // expired or flushed items that the sweep removed
 	CrawlerChecked                   uint64 // items the sweep looked at
@@ -84,6 +87,8 @@ func (t *partStats) evict(hd *header) {
 	}
 	if !hd.is(bitFetched) {
 		c.EvictedUnfetched++
+	} else if hd.bits&bitFreq > 0 {
+		c.EvictedActive++
 	}
 }
 
@@ -145,6 +150,7 @@ func (s *Store) snapshot() (st Stats) {
 		p.mu.Lock()
 		p.stats.addTo(&st)
 		st.Tombstones += uint64(p.tombN)
+		st.IndexSlots += uint64(len(p.idx.slots))
 		p.mu.Unlock()
 	}
 	for i := range st.Classes {
@@ -152,6 +158,7 @@ func (s *Store) snapshot() (st Stats) {
 		k.ChunkBytes, k.OldestMillis, k.EvictedIdle = classLimits[i], s.sweep.old[i].Load(), s.evictedIdle[i].Load()
 	}
 	st.sum()
+	st.IndexBytes = uint64(tableBytes(int(st.IndexSlots)))
 	st.CmdFlush = s.cmdFlush.Load()
 	st.StoreTooLarge += s.tooLarge.Load()
 	st.Reclaims = s.reclaimRuns.Load()

@@ -239,6 +239,7 @@ func (n *Node) newProtocol() *memproto.Server {
 		WatcherBytes: n.cfg.WatcherKiB << 10,
 		Settings:     n.settingsRows,
 		General:      n.generalRows,
+		Replication:  n.replicationRows,
 		Conns:        n.connRows,
 		Verbosity:    n.setVerbosity,
 		Log:          func(line string) { n.log.Debug(line) },

@@ -60,20 +60,45 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.uint("total_connections", c.TotalConns)
 	r.uint("rejected_connections", c.RejectedConns)
 	r.int("connection_structures", c.CurrConns)
+	r.int("reserved_fds", serve.ReservedFiles)
 	r.uint("bytes_read", c.BytesRead)
 	r.uint("bytes_written", c.BytesWritten)
 	r.oneZero("accepting_conns", c.Accepting)
 	r.uint("listen_disabled_num", c.ListenDisabled)
+	r.int("time_in_listen_disabled_us", c.DisabledFor.Microseconds())
 	r.int("threads", int64(n.cfg.Threads))
 	r.uint("conn_yields", c.Yields)
 	n.watchRows(&r)
 	if n.cfg.IdleTimeout > 0 { // as in memcached
 		r.uint("idle_kicks", c.IdleKicks)
 	}
+	return r
+}
+
+// replicationRows are "stats replication", and the last rows of "stats".
+func (n *Node) replicationRows() []memproto.Stat {
+	r := make(rows, 0, 64)
+	n.repcachedRows(&r)
 	n.storeRows(&r)
 	n.replRows(&r)
 	return r
 }
+
+// repcachedRows are the three that repcached has, for whoever watches one: a node
+// with a peer takes writes whatever the peer does, and no queue ever fills.
+func (n *Node) repcachedRows(r *rows) {
+	if !n.cfg.replicates() {
+		return
+	}
+	r.text("replication", "MASTER")
+	r.text("repcached_version", repcachedVersion)
+	r.int("repcached_qi_free", repcachedQueue)
+}
+
+const (
+	repcachedVersion = "2.3.1" // whose command line and rows a node takes over
+	repcachedQueue   = 8192    // repcached's default for -q
+)
 
 // watchRows are memcached's about "watch". Events go to the watchers at once, so
 // there is no queue before them that could drop any.
@@ -155,7 +180,7 @@ func (n *Node) replRows(r *rows) {
 func (n *Node) settingsRows() []memproto.Stat {
 	r := make(rows, 0, 32)
 	c := &n.cfg
-	r.int("maxbytes", int64(c.MemoryMiB)<<20)
+	r.uint("maxbytes", n.store.Stats().LimitBytes)
 	r.int("maxconns", int64(c.MaxConns))
 	r.int("tcpport", int64(choose(c.UnixSocket == "", portOf(n.ClientAddrs()), max(c.Port, 0))))
 	r.int("udpport", 0)
@@ -168,7 +193,24 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.text("evictions", choose(c.NoEviction, "off", "on"))
 	r.text("domain_socket", choose(c.UnixSocket != "", printable(c.UnixSocket), "NULL"))
 	r.text("umask", strconv.FormatInt(int64(c.UnixMask), 8))
+	r.int("oldest", n.oldest())
 	r.yesNo("shutdown_command", c.AllowShutdown)
+	r.text("growth_factor", "1.25")
+	r.int("chunk_size", 48)
+	r.int("num_threads_per_udp", 0)
+	r.int("hashpower_init", 0)
+	r.yesNo("slab_reassign", true)
+	r.int("tail_repair_time", 0)
+	r.text("hash_algorithm", "xxhash64")
+	r.int("watcher_logbuf_size", int64(n.protocol().WatcherSize()))
+	r.int("worker_logbuf_size", 0)
+	r.int("read_buf_mem_limit", 0)
+	r.yesNo("inline_ascii_response", false)
+	r.yesNo("drop_privileges", false)
+	r.yesNo("proxy_enabled", false)
+	r.int("num_napi_ids", 0)
+	r.text("memory_file", "(null)")
+	r.int("client_flags_size", 4)
 	r.int("num_threads", int64(c.Threads))
 	r.int("reqs_per_event", int64(c.RequestsPerEvent))
 	r.yesNo("cas_enabled", true)
@@ -180,7 +222,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.int("item_size_max", int64(c.MaxItemBytes))
 	r.yesNo("maxconns_fast", !c.WaitAtLimit)
 	r.yesNo("flush_enabled", !c.NoFlush)
-	r.yesNo("dump_enabled", false)
+	r.yesNo("dump_enabled", true)
 	r.yesNo("ssl_enabled", false)
 	r.text("peer", orNone(c.Peer))
 	r.text("repl_address", addressText(n.ReplAddr()))
@@ -194,19 +236,31 @@ func (n *Node) settingsRows() []memproto.Stat {
 	return r
 }
 
+// oldest is when the last flush was, as memcached counts: in seconds since the
+// start; 0 none.
+func (n *Node) oldest() int64 {
+	f, _, _ := n.store.FlushState()
+	if f == 0 {
+		return 0
+	}
+	return max(1, (store.VersionMillis(f)-n.started.UnixMilli())/1000)
+}
+
 // connRows are "stats conns".
 func (n *Node) connRows() []memproto.Stat {
 	s := n.clients.Load()
 	if s == nil {
 		return nil
 	}
-	conns := s.Conns()
+	conns := append(s.Listening(), s.Conns()...)
 	sort.Slice(conns, func(i, j int) bool { return conns[i].FD < conns[j].FD })
 	r := make(rows, 0, 4*len(conns))
 	for i, c := range conns {
 		prefix := strconv.Itoa(choose(c.FD >= 0, c.FD, i)) + ":"
 		r.text(prefix+"addr", c.Addr)
-		r.text(prefix+"listen_addr", c.ListenAddr)
+		if c.ListenAddr != "" {
+			r.text(prefix+"listen_addr", c.ListenAddr)
+		}
 		r.text(prefix+"state", c.State)
 		r.int(prefix+"secs_since_last_cmd", c.IdleSeconds)
 	}

@@ -54,6 +54,7 @@ func startLoops(s *Server, socks []boundSocket) (err error) {
 		if err := sock.listen(s.cfg.Backlog); err != nil {
 			return bindError(s.addrs[i], err)
 		}
+		s.listensOn(sock.fd, s.addrs[i])
 	}
 	s.count.accepting.Store(true)
 	s.eng = ls
@@ -145,7 +146,7 @@ func (ls *loops) pause(err error) {
 	}
 	ls.paused = true
 	ls.s.count.listenDisabled.Add(1)
-	ls.s.count.accepting.Store(false)
+	ls.s.count.suspend()
 	for i, fd := range ls.fds {
 		ls.pol.change(fd, int32(i), 0)
 	}
@@ -160,7 +161,7 @@ func (ls *loops) resume() {
 		return
 	}
 	ls.paused = false
-	ls.s.count.accepting.Store(true)
+	ls.s.count.goOn(true)
 	for i, fd := range ls.fds {
 		ls.pol.change(fd, int32(i), listenerEvents)
 	}

@@ -65,7 +65,7 @@ func (l *Listeners) Addrs() []net.Addr { return l.addrs }
 func (l *Listeners) Listen() (s *Server, err error) {
 	err = errors.New("serve: listeners are closed")
 	l.once.Do(func() {
-		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, quit: make(chan struct{}), ended: make(chan struct{})}
+		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, quit: make(chan struct{}), ended: make(chan struct{}), began: time.Now()}
 		if err = startEngine(s, l.socks); err != nil {
 			s.removeFile()
 			return

@@ -135,7 +135,11 @@ func addrText(sa unix.Sockaddr) string {
 	if u, ok := sa.(*unix.SockaddrUnix); ok {
 		return unixName(u.Name)
 	}
-	return "tcp:" + addrPort(sa).String()
+	a := addrPort(sa)
+	if a.Addr().Is6() {
+		return "tcp6:" + a.String()
+	}
+	return "tcp:" + a.String()
 }
 
 // addrPort is what sa says; the zero value if it is no TCP address.

@@ -29,7 +29,7 @@ func raiseFileLimit(maxConns int, get func() (soft, hard uint64, err error), set
 	if err != nil {
 		return fmt.Errorf("serve: cannot read the limit of open files: %w", err)
 	}
-	need := uint64(max(maxConns, 0)) + reservedFiles
+	need := uint64(max(maxConns, 0)) + ReservedFiles
 	if soft >= need {
 		return nil
 	}
@@ -37,8 +37,8 @@ func raiseFileLimit(maxConns int, get func() (soft, hard uint64, err error), set
 		return nil
 	}
 	possible := uint64(0)
-	if hard > reservedFiles {
-		possible = hard - reservedFiles
+	if hard > ReservedFiles {
+		possible = hard - ReservedFiles
 	}
 	return fmt.Errorf("serve: -c %d needs %d open files, but this process may have %d: start with -c %d or less, or raise the limit (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker)",
 		maxConns, need, hard, possible)

@@ -30,7 +30,7 @@ func TestFileLimit(t *testing.T) {
 			return nil
 		})
 		switch {
-		case c.wantErr == "" && (err != nil || soft < uint64(c.maxConns)+reservedFiles):
+		case c.wantErr == "" && (err != nil || soft < uint64(c.maxConns)+ReservedFiles):
 			t.Errorf("%+v: %v, soft %d", c, err, soft)
 		case c.wantErr != "" && (err == nil || !strings.Contains(err.Error(), c.wantErr)):
 			t.Errorf("%+v: %v", c, err)

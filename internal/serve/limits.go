@@ -34,9 +34,9 @@ const (
 	// are handed over at once, so this bounds only a client that never stops sending.
 	portableDrainRead = 50 * time.Millisecond
 
-	// reservedFiles are the descriptors left for everything that is not a client: listeners, loops, peer link, status page,
+	// ReservedFiles are the descriptors left for everything that is not a client: listeners, loops, peer link, status page,
 	// files. See RaiseFileLimit.
-	reservedFiles = 128
+	ReservedFiles = 128
 )
 
 // tooManyConns is memcached's answer at -c.

@@ -42,6 +42,7 @@ func startPortable(s *Server, socks []boundSocket) error {
 			return bindError(s.addrs[i], err)
 		}
 		p.listeners = append(p.listeners, l)
+		s.listensOn(descriptorOf(l), s.addrs[i])
 	}
 	s.count.accepting.Store(true)
 	s.eng = p
@@ -80,13 +81,13 @@ func (p *portable) stopping() bool {
 func (p *portable) waitForRoom() {
 	t := time.NewTimer(acceptPause)
 	defer t.Stop()
-	p.s.count.accepting.Store(false)
+	p.s.count.suspend()
 	select {
 	case <-p.room:
 	case <-p.stop:
 	case <-t.C:
 	}
-	p.s.count.accepting.Store(!p.stopping())
+	p.s.count.goOn(!p.stopping())
 }
 
 // admit serves nc, rejects it, or holds it back until there is room.
@@ -234,6 +235,9 @@ func (p *portable) conns() (infos []ConnInfo) {
 func addrName(a net.Addr) string {
 	if _, ok := a.(*net.UnixAddr); ok {
 		return unixName(a.String())
+	}
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.To4() == nil {
+		return "tcp6:" + a.String()
 	}
 	return "tcp:" + a.String()
 }

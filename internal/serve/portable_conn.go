@@ -175,8 +175,13 @@ func descriptor(nc net.Conn) int {
 	if outer, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = outer.NetConn()
 	}
+	return descriptorOf(nc)
+}
+
+// descriptorOf returns the file descriptor of a conn or listener, or -1.
+func descriptorOf(v any) int {
 	fd := -1
-	if sc, ok := nc.(syscall.Conn); ok {
+	if sc, ok := v.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			_ = raw.Control(func(f uintptr) { fd = int(f) })
 		}

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,16 +58,17 @@ type Config struct {
 
 // Stats is a snapshot. CurrConns <= MaxConns; TotalConns counts the accepted ones, without RejectedConns.
 type Stats struct {
-	CurrConns      int64  // open client conns
-	TotalConns     uint64 // conns accepted since Listen
-	IdleKicks      uint64 // conns closed by IdleTimeout
-	RejectedConns  uint64 // answered "Too many open connections" and closed
-	ListenDisabled uint64 // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
-	Accepting      bool   // false while accepting is suspended, and after Drain or Close
-	BytesRead      uint64 // from clients
-	BytesWritten   uint64 // to clients
-	Threads        int    // event loops; 0 with a goroutine for each conn
-	Yields         uint64 // times a conn used up RequestsPerEvent and had to wait for its next turn
+	CurrConns      int64         // open client conns
+	TotalConns     uint64        // conns accepted since Listen
+	IdleKicks      uint64        // conns closed by IdleTimeout
+	RejectedConns  uint64        // answered "Too many open connections" and closed
+	DisabledFor    time.Duration // how long accepting was suspended, the time since the last suspension began included
+	ListenDisabled uint64        // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
+	Accepting      bool          // false while accepting is suspended, and after Drain or Close
+	BytesRead      uint64        // from clients
+	BytesWritten   uint64        // to clients
+	Threads        int           // event loops; 0 with a goroutine for each conn
+	Yields         uint64        // times a conn used up RequestsPerEvent and had to wait for its next turn
 }
 
 // ConnInfo is one line of "stats conns".
@@ -90,15 +92,17 @@ type engine interface {
 
 // Server is the open client port. Its methods may be called from any goroutine.
 type Server struct {
-	cfg     Config
-	addrs   []net.Addr
-	file    *socketFile // of the unix socket; nil without one
-	count   counters
-	eng     engine
-	streams streams
-	once    sync.Once     // the first Drain or Close
-	quit    chan struct{} // closed when Drain or Close begins
-	ended   chan struct{}
+	cfg       Config
+	addrs     []net.Addr
+	file      *socketFile // of the unix socket; nil without one
+	count     counters
+	eng       engine
+	streams   streams
+	once      sync.Once     // the first Drain or Close
+	quit      chan struct{} // closed when Drain or Close begins
+	began     time.Time
+	listeners []ConnInfo // without IdleSeconds; unchanged once serving
+	ended     chan struct{}
 }
 
 // counters are shared by acceptor, loops and Stats.
@@ -108,6 +112,8 @@ type counters struct {
 	rejected       atomic.Uint64
 	idleKicks      atomic.Uint64
 	listenDisabled atomic.Uint64
+	disabledFor    atomic.Int64 // ns, of the suspensions that are over
+	disabledSince  atomic.Int64 // Unix ns; 0: accepting is not suspended
 	yields         atomic.Uint64
 	read           atomic.Uint64
 	written        atomic.Uint64
@@ -144,12 +150,46 @@ func (s *Server) Stats() Stats {
 		IdleKicks:      s.count.idleKicks.Load(),
 		RejectedConns:  s.count.rejected.Load(),
 		ListenDisabled: s.count.listenDisabled.Load(),
+		DisabledFor:    s.count.suspended(),
 		Accepting:      s.count.accepting.Load(),
 		BytesRead:      s.count.read.Load(),
 		BytesWritten:   s.count.written.Load(),
 		Threads:        s.eng.threads(),
 		Yields:         s.count.yields.Load(),
 	}
+}
+
+// suspend and goOn note that accepting is suspended, and that it goes on.
+func (c *counters) suspend() {
+	c.accepting.Store(false)
+	c.disabledSince.CompareAndSwap(0, time.Now().UnixNano())
+}
+
+func (c *counters) goOn(accepting bool) {
+	c.accepting.Store(accepting)
+	if since := c.disabledSince.Swap(0); since != 0 {
+		c.disabledFor.Add(max(0, time.Now().UnixNano()-since))
+	}
+}
+
+func (c *counters) suspended() time.Duration {
+	d := c.disabledFor.Load()
+	if since := c.disabledSince.Load(); since != 0 {
+		d += max(0, time.Now().UnixNano()-since)
+	}
+	return time.Duration(d)
+}
+
+// Listening describes the listeners, which have no ListenAddr: Addr is their own.
+func (s *Server) Listening() []ConnInfo {
+	if !s.count.accepting.Load() && s.count.disabledSince.Load() == 0 {
+		return nil // they are closed
+	}
+	infos := slices.Clone(s.listeners)
+	for i := range infos {
+		infos[i].IdleSeconds = int64(time.Since(s.began).Seconds())
+	}
+	return infos
 }
 
 // Conns lists the open client conns in no particular order. A Handler may call it.
@@ -188,6 +228,11 @@ func (s *Server) removeFile() {
 	if s.file != nil {
 		s.file.remove()
 	}
+}
+
+// listensOn notes a listener for Listening.
+func (s *Server) listensOn(fd int, a net.Addr) {
+	s.listeners = append(s.listeners, ConnInfo{FD: fd, Addr: addrName(a), State: "conn_listening"})
 }
 
 // connGone counts a conn that is closed.

@@ -164,7 +164,7 @@ func (c *Conn) binaryArithmetic(p *packet) (n int) {
 	}
 	r := c.do()
 	switch r.Status {
-	case store.Stored:
+	case store.Stored, store.Created:
 		if !p.quiet {
 			c.head(p, statusOK, 0, 0, 8, r.Version)
 			c.out = binary.BigEndian.AppendUint64(c.out, r.Number)

@@ -101,7 +101,7 @@ func (c *Conn) metaStored(m *metaLine, r store.Result, sentBytes int) {
 		if m.quiet {
 			return
 		}
-		code, sentBytes = "HD", r.ValueBytes
+		code, sentBytes = "HD", int(r.Number)
 	case store.Exists:
 		code = "EX"
 	case store.NotFound:
@@ -179,7 +179,7 @@ func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 		return
 	}
 	switch r := c.do(); r.Status {
-	case store.Stored:
+	case store.Stored, store.Created:
 		if !m.quiet {
 			c.metaNumber(m, &r)
 		}

@@ -1,6 +1,10 @@
 package memproto
 
-import "twincached/store"
+import (
+	"strconv"
+
+	"twincached/store"
+)
 
 // As in memcached, every command that comes to an item is a lookup to those who
 // watch fetchers, whatever else it does to it. What the peer sends is no command
@@ -22,9 +26,9 @@ func (c *Conn) doWatched() store.Result {
 		}
 	case store.OpIncr, store.OpDecr:
 		c.tellLookup(req.Key, look)
-		if r.Created {
+		if r.Status == store.Created {
 			c.tellLookup(req.Key, look) // memcached makes the item by an add
-			c.tellStore(req.Key, req.Op, store.Stored, req.CreateExpires, r.ValueBytes)
+			c.tellStore(req.Key, req.Op, store.Stored, req.CreateExpires, len(strconv.FormatUint(r.Number, 10)))
 		}
 	case store.OpTouch:
 		c.tellLookup(req.Key, look)
@@ -55,7 +59,7 @@ func (c *Conn) tellSet(req *store.Request, r *store.Result, look store.Look) {
 	c.tellLookup(req.Key, look)
 	size := len(req.Value)
 	if r.Status == store.Stored {
-		size = r.ValueBytes // append and prepend: of both
+		size = int(r.Number) // append and prepend: of both
 	}
 	c.tellStore(req.Key, req.Op, r.Status, req.Expires, size)
 }

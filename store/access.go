@@ -29,15 +29,11 @@ func (h *header) setAccessCode(c uint16) {
 }
 
 // setAccess notes an access now.
-func (h *header) setAccess(nowMillis int64) {
-	h.setAccessCode(accessFine | uint16(nowMillis/1000&accessMask))
-}
+func (h *header) setAccess(nowMillis int64) { h.setAccessCode(accessNow(nowMillis)) }
 
-// setAccessAt notes an access in the past: of an item that comes from the peer.
-func (h *header) setAccessAt(atMillis, nowMillis int64) {
-	h.setAccessCode(accessCode(atMillis/1000, nowMillis/1000))
-}
+func accessNow(nowMillis int64) uint16 { return accessFine | uint16(nowMillis/1000&accessMask) }
 
+// accessCode is the code of an access at a time in the past, or now; both in s.
 func accessCode(at, now int64) uint16 {
 	age := max(now-at, 0)
 	switch {

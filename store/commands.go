@@ -131,7 +131,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	} else {
 		v = p.s.clock.next(nowMillis)
 		ok = p.put(tag, h, &change{key: r.Key, value: value, version: v, ever: v, expires: expires, flags: flags,
-			marks: marks, accessed: nowMillis, now: nowMillis}) != 0
+			marks: marks, access: accessNow(nowMillis)}) != 0
 	}
 	if !ok {
 		return Result{}, false
@@ -141,7 +141,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if old != nil {
 		old.CasHits++
 	}
-	return Result{Status: Stored, Version: v, ValueBytes: len(value)}, true
+	return Result{Status: Stored, Version: v, Number: uint64(len(value))}, true
 }
 
 // refuses tells why a request of the set family cannot be carried out on what is
@@ -176,7 +176,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 		return Result{Status: Exists}, true
 	}
 	row := p.stats.row(hd)
-	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), accessed: nowMillis, now: nowMillis}
+	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), access: accessNow(nowMillis)}
 	if r.Empty {
 		c.value, c.flags, c.expires = nil, r.Flags, 0
 	}
@@ -200,7 +200,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 	if !r.Invalidate {
 		row.DeleteHits++
 	}
-	return Result{Status: Stored, Version: c.version, ValueBytes: len(c.value)}, true
+	return Result{Status: Stored, Version: c.version, Number: uint64(len(c.value))}, true
 }
 
 // dead reports whether an expiry has passed.
@@ -324,7 +324,7 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	}
 	row := p.stats.row(hd)
 	hd.countRead(nowMillis)
-	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks(), accessed: nowMillis, now: nowMillis}
+	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks(), access: accessNow(nowMillis)}
 	if r.Touch {
 		c.expires = r.Expires
 	}
@@ -336,7 +336,7 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	} else {
 		row.DecrHits++
 	}
-	return Result{Status: Stored, Version: c.version, ValueBytes: len(text), Number: n, Expires: max(c.expires, 0)}, true
+	return Result{Status: Stored, Version: c.version, Number: n, Expires: max(c.expires, 0)}, true
 }
 
 // putNumber stores a counter under a new version, which it notes in c.
@@ -354,12 +354,12 @@ func (p *partition) putNumber(tag uint32, h handle, nowMillis int64, c *change) 
 func (p *partition) createCounter(tag uint32, h handle, nowMillis int64, r *Request) (Result, bool) {
 	var room [maxUint64Digits]byte
 	text := strconv.AppendUint(room[:0], r.Initial, 10)
-	c := change{key: r.Key, value: text, expires: r.CreateExpires, accessed: nowMillis, now: nowMillis}
+	c := change{key: r.Key, value: text, expires: r.CreateExpires, access: accessNow(nowMillis)}
 	if !p.putNumber(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	p.stats.TotalItems++
-	return Result{Status: Stored, Version: c.version, ValueBytes: len(text), Number: r.Initial, Expires: max(c.expires, 0), Created: true}, true
+	return Result{Status: Created, Version: c.version, Number: r.Initial, Expires: max(c.expires, 0)}, true
 }
 
 // parseCounter reads a decimal uint64 with spaces behind it, as decr leaves them.

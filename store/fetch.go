@@ -105,7 +105,7 @@ func (p *partition) vivify(tag uint32, h handle, nowMillis int64, f *Fetch, dst 
 	} else {
 		version = p.s.clock.next(nowMillis)
 		if p.put(tag, h, &change{key: f.Key, version: version, ever: version, expires: f.CreateExpires,
-			marks: MarkWon, accessed: nowMillis, now: nowMillis}) == 0 {
+			marks: MarkWon, access: accessNow(nowMillis)}) == 0 {
 			return dst, false, false
 		}
 	}

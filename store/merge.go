@@ -97,7 +97,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
-		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.s.peerSrc(), accessed: min(VersionMillis(r.Version), nowMillis), now: nowMillis}) != 0
+		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.s.peerSrc(), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
 }
 
 // compare orders a received state against the one held, by (version, tombstone,

@@ -31,19 +31,19 @@ type partition struct {
 
 // change is a new state of a key, on its way into the partition.
 type change struct {
-	key           []byte
-	value         []byte
-	version       uint64
-	ever          uint64
-	expires       int64
-	flags         uint32
-	marks         Marks
-	src           uint8 // 0: made here
-	tomb          bool
-	touch         bool  // only the expiry differs from what the peer acknowledged
-	accessed, now int64 // Unix ms, for the time of the last access; no meaning for a tombstone
-	cleaner       bool  // made by the cleaner: takes its memory from the cleaner's segment
-	inPlace       bool  // a tombstone that may waste the memory it takes over
+	key     []byte
+	value   []byte
+	version uint64
+	ever    uint64
+	expires int64
+	flags   uint32
+	marks   Marks
+	src     uint8 // 0: made here
+	tomb    bool
+	touch   bool   // only the expiry differs from what the peer acknowledged
+	access  uint16 // accessCode of the last access; no meaning for a tombstone
+	cleaner bool   // made by the cleaner: takes its memory from the cleaner's segment
+	inPlace bool   // a tombstone that may waste the memory it takes over
 }
 
 // find returns the item or tombstone of a key, or 0.
@@ -98,7 +98,7 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	hd.setSource(c.src)
 	hd.setExpires(c.expires)
 	hd.setMarks(c.marks)
-	hd.setAccessAt(c.accessed, c.now)
+	hd.setAccessCode(c.access)
 	if c.touch {
 		hd.bits |= bitTouch
 	}

@@ -42,7 +42,14 @@ const (
 // Request is one complete, checked mutation. Key and Value are borrowed for the
 // length of the call.
 type Request struct {
-	Op      Op
+	Op Op
+
+	// What the meta protocol can ask for besides.
+	Create     bool // append, prepend, incr, decr: where there is no item, make one
+	Touch      bool // incr, decr, OpMark: Expires is the item's new expiry
+	Invalidate bool // OpMark: the item is stale. OpCAS: a CAS older than the item's stores the value, as stale
+	Empty      bool // OpMark: the item's value is gone; it has the flags of this request, and never expires unless Touch says so
+
 	Key     []byte // 1..MaxKeyBytes
 	Value   []byte
 	Flags   uint32
@@ -50,14 +57,8 @@ type Request struct {
 	CAS     uint64 // OpCAS: the version that must be current; other ops: 0 = do not compare
 	Delta   uint64 // OpIncr, OpDecr
 
-	// The rest is what the meta protocol can ask for besides.
-
-	Create        bool   // append, prepend, incr, decr: where there is no item, make one
-	CreateExpires int64  // as Expires, of an item so made
+	CreateExpires int64  // as Expires, of an item that Create makes
 	Initial       uint64 // the number that incr and decr then begin with
-	Touch         bool   // incr, decr, OpMark: Expires is the item's new expiry
-	Invalidate    bool   // OpMark: the item is stale. OpCAS: a CAS older than the item's stores the value, as stale
-	Empty         bool   // OpMark: the item's value is gone; it has the flags of this request, and never expires unless Touch says so
 }
 
 // Status is the outcome of a Request.
@@ -66,6 +67,7 @@ type Status uint8
 // Outcomes. Which op can have which is said beside each.
 const (
 	Stored     Status = iota + 1 // set family, incr and decr, mark
+	Created                      // incr and decr with Create on a miss
 	NotStored                    // add on a hit; replace, append, prepend on a miss
 	Exists                       // the CAS did not match
 	NotFound                     // cas, delete, incr, decr, touch, mark on a miss
@@ -76,17 +78,16 @@ const (
 	NoMemory                     // memory is full and eviction is off, or nothing could be evicted
 )
 
-// Result is the answer to a Request. Where the status is Stored, Version is the
-// item's new version (the CAS unique) and ValueBytes the length of its value; else
-// they are 0. Number and Expires are the value and the expiry after incr or decr;
-// Created says that they made the item.
+// Result is the answer to a Request. Where the status is Stored or Created, Version
+// is the item's new version (the CAS unique), and Number its value as a number after
+// incr or decr, the length of its value in bytes after every other op; else they are
+// 0. Expires is the expiry after incr or decr. With a fifth field the compiler would
+// no longer return it in registers: 20 ns a request.
 type Result struct {
-	Status     Status
-	Version    uint64
-	ValueBytes int
-	Number     uint64
-	Expires    int64
-	Created    bool
+	Status  Status
+	Version uint64
+	Number  uint64
+	Expires int64
 }
 
 // Marks are what the meta protocol says about a value. The numbers travel.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os/exec"
 	"strconv"
 	"testing"
 )
@@ -95,12 +96,17 @@ func TestPeclLockSequence_WaitsWithoutLocalKeys(t *testing.T) {
 // does that once for each time that it tries to get a lock.
 func (n *node) incrs() int {
 	n.t.Helper()
-	hits, err := strconv.Atoi(n.stat("incr_hits"))
-	misses, err2 := strconv.Atoi(n.stat("incr_misses"))
-	if err != nil || err2 != nil {
-		n.t.Fatalf("stats of node %s: %v, %v", n.name, err, err2)
+	return n.number("incr_hits") + n.number("incr_misses")
+}
+
+// number is one row of "stats" that is a number.
+func (n *node) number(name string) int {
+	n.t.Helper()
+	count, err := strconv.Atoi(n.stat(name))
+	if err != nil {
+		n.t.Fatalf("stats of node %s: %v", n.name, err)
 	}
-	return hits + misses
+	return count
 }
 
 // The real extension: a request holds its session's lock, and the node that has
@@ -159,6 +165,23 @@ func TestPeclLockSequence_HolderDiesWithItsNode(t *testing.T) {
 // and ends with release.
 func hold(p *page, session string) (release func()) {
 	p.t.Helper()
+	slow := p.hold(session)
+	return func() {
+		slow.stdin.Close()
+		_, _ = io.Copy(io.Discard, slow.out)
+		_ = slow.Wait() // its session may not have been written: one node is gone
+	}
+}
+
+// heldVisit is a visit that goes on until its input ends.
+type heldVisit struct {
+	*exec.Cmd
+	stdin io.Closer
+	out   io.Reader
+}
+
+func (p *page) hold(session string) *heldVisit {
+	p.t.Helper()
 	slow := *p
 	slow.script = slow.script[:len(slow.script)-len("counter.php")] + "counter_held.php"
 	cmd := slow.command(session)
@@ -177,9 +200,5 @@ func hold(p *page, session string) (release func()) {
 	if line, err := out.ReadString('\n'); line != "2\n" {
 		p.t.Fatalf("the slow visit printed %q, %v", line, err)
 	}
-	return func() {
-		stdin.Close()
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait() // its session may not have been written: one node is gone
-	}
+	return &heldVisit{cmd, stdin, out}
 }

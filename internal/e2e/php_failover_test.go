@@ -1,0 +1,193 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// One after the other the nodes are killed or stopped, either first, with nobody
+// looking or between a visit and the next one, and come back. The web servers
+// live through all of it, and nobody is logged out.
+func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 2), 4)
+		c.count("first visit")
+		for _, planned := range []bool{false, true} {
+			for _, order := range [][2]*node{{a, b}, {b, a}} {
+				for _, idle := range []bool{true, false} {
+					for _, n := range order {
+						c.restart(n, a, b, planned, idle)
+					}
+					c.count("both are back")
+				}
+			}
+		}
+	})
+}
+
+// restart takes a node away and back. A planned stop hands over what was just
+// written; before a kill the nodes have had the time to.
+func (c *crowd) restart(n, a, b *node, planned, idle bool) {
+	c.t.Helper()
+	what := fmt.Sprintf("node %s down (planned %t, idle %t)", n.name, planned, idle)
+	if planned {
+		if code := n.stop(); code != 0 {
+			c.t.Fatalf("%s: it ended with status %d", what, code)
+		}
+	} else {
+		c.waitBoth(a, b)
+		n.kill()
+	}
+	if !idle {
+		c.count(what)
+		c.count(what + ", second visit")
+	}
+	n.start()
+	n.waitServing()
+	if !idle {
+		c.count(what + " and back")
+	}
+	waitLinked(a, b)
+}
+
+// A request that has begun loses its node, and is saved on the other one.
+func TestPHPSession_RequestOutlivesItsNode(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		p := f.page(t, "counter.php", a, b)
+		for i, session := range keys("begun", 4) {
+			if n, complaints := p.visit(session); n != 1 {
+				t.Fatalf("session %s counts %d %s", session, n, complaints)
+			}
+			waitEqual(a, b, p.keys(session)[:1])
+			release := hold(p, session)
+			doomed := []*node{a, b}[i%2]
+			doomed.kill()
+			release()
+			if n, complaints := p.visit(session); n != 3 {
+				t.Errorf("node %s killed during a request: session %s counts %d, want 3\n%s", doomed.name, session, n, complaints)
+			}
+			doomed.start()
+			doomed.waitServing()
+			waitLinked(a, b)
+		}
+	})
+}
+
+// limit is far above what the page's own time-outs allow for one request with
+// one node that does not answer: each of its calls may wait once for that node.
+// What a call waits for depends on what the node does not do.
+func (p *page) limit(call time.Duration) time.Duration {
+	p.t.Helper()
+	calls := 2 * 4 // memcache: reads and stores a session and its lock on two nodes
+	if p.setting("session.save_handler") == "memcached" {
+		lock := 1 + p.number("memcached.sess_lock_retries")
+		calls = lock + 2 + 3 + 1 // the lock; two replicas read; three times stored; the lock
+	}
+	return 10*time.Second + 2*time.Duration(calls)*call
+}
+
+// connectTimeout is how long the extension waits for a machine that is not there.
+func (p *page) connectTimeout() time.Duration {
+	p.t.Helper()
+	if p.setting("session.save_handler") == "memcached" {
+		return time.Duration(p.number("memcached.sess_connect_timeout")) * time.Millisecond
+	}
+	return time.Second // timeout=1 in the path
+}
+
+// answerTimeout is how long it waits for one that is there and says nothing.
+func (p *page) answerTimeout() time.Duration {
+	p.t.Helper()
+	if p.setting("session.save_handler") == "memcached" {
+		return 5 * time.Second // libmemcached's own, and not to be set
+	}
+	return time.Second
+}
+
+func TestPHPSession_DeadNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 4), 4)
+		c.count("first visit")
+		c.waitBoth(a, b)
+		a.kill()
+		within(t, 10*time.Second, "visiting with a node dead", func() { c.count("a is dead") })
+		silence(t, a.host+clientPort)
+		limit := c.limit(c.connectTimeout())
+		within(t, limit, "visiting with a machine gone", func() { c.count("a's machine is gone") })
+	})
+}
+
+// silence makes an address swallow what comes, as that of a machine without
+// power does: somebody listens there, but the queue for connections is full.
+func silence(t *testing.T, address string) {
+	t.Helper()
+	var ip [4]byte
+	var port int
+	if _, err := fmt.Sscanf(address, "%d.%d.%d.%d:%d", &ip[0], &ip[1], &ip[2], &ip[3], &port); err != nil {
+		t.Fatal(err)
+	}
+	at := &syscall.SockaddrInet4{Port: port, Addr: ip}
+	open := func() int {
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Close(fd) })
+		return fd
+	}
+	listener := open()
+	if err := syscall.SetsockoptInt(listener, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Bind(listener, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(listener, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		_ = syscall.Connect(open(), at) // it is under way, for ever
+	}
+}
+
+// A process that is stopped answers nothing, and its machine accepts all: the
+// slowest failure there is. A request ends within the client's own time-outs,
+// with its session or with an error, and never with a new session. When the node
+// goes on, it takes the locks of requests that have given up: these expire, and
+// everybody is where they were.
+func TestPHPSession_StoppedNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		override := []string{"memcache.lock_timeout=2"}
+		if f.ini != "php-memcache.ini" {
+			// One wait is like another.
+			override = []string{"memcached.sess_lock_expire=2", "memcached.sess_lock_retries=0"}
+		}
+		c := newCrowd(newSite(f.page(t, "counter.php", a, b, override...), 4), 4)
+		c.count("first visit")
+		c.waitBoth(a, b)
+		a.signal(syscall.SIGSTOP)
+		var visits []answer
+		within(t, c.limit(c.answerTimeout()), "visiting with a node stopped", func() { visits = c.visitAll() })
+		a.signal(syscall.SIGCONT)
+		for i, v := range visits {
+			if v.visits != 2 && v.status != http.StatusServiceUnavailable {
+				t.Errorf("visitor %d was answered %d and visit %d with a stopped node\n%s", i, v.status, v.visits, v.body)
+			}
+			var next answer
+			eventually(t, "the visitor's lock is free", func() bool {
+				next = c.browsers[i].visit("")
+				return next.status == http.StatusOK
+			})
+			if next.visits != 2 && next.visits != 3 {
+				t.Errorf("visitor %d is at visit %d when the node goes on, and was at %d\n%s", i, next.visits, v.visits, next.body)
+			}
+		}
+	})
+}

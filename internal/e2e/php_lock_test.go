@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Requests of one session come at once, from several web servers: each waits for
+// its turn, and none of them is lost. One that waits too long is refused, and
+// asks again.
+func TestPHPLock_OneSessionIsServedOneAtATime(t *testing.T) {
+	t.Parallel()
+	const servers, requests = 4, 6
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		v := newSite(f.page(t, "counter.php", a, b), servers).browser()
+		v.want("first visit", "?work=30", 1)
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		seen := map[int]int{}
+		for i := range servers {
+			other := *v
+			other.turn = i // the cookies are shared
+			all.Go(func() {
+				for range requests {
+					var got answer
+					var err error
+					for got.status != http.StatusOK && err == nil {
+						got, err = other.try("?work=30")
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					seen[got.visits]++
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		for n := 2; n <= 1+servers*requests; n++ {
+			if seen[n] != 1 {
+				t.Errorf("visit %d was counted %d times: %v", n, seen[n], seen)
+				break
+			}
+		}
+	})
+}
+
+// A request that is under way holds the lock, and the next one waits.
+func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		p := f.page(t, "counter.php", a, b)
+		if n, complaints := p.visit("session"); n != 1 {
+			t.Fatalf("first visit counts %d %s", n, complaints)
+		}
+		waitEqual(a, b, p.keys("session")[:1])
+		release := hold(p, "session")
+		before := lockTries(a) + lockTries(b)
+		second := p.command("session")
+		var out, complaints strings.Builder
+		second.Stdout, second.Stderr = &out, &complaints
+		if err := second.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the second request has found the lock", func() bool { return lockTries(a)+lockTries(b) > before })
+		release()
+		if err := second.Wait(); err != nil || out.String() != "3\n" {
+			t.Errorf("the second request: %v, it counts %q, want 3\n%s", err, &out, &complaints)
+		}
+	})
+}
+
+// lockTries counts what locks are asked for with: pecl-memcache counts something
+// up, and php-memcached adds something, which memcached counts as a set.
+func lockTries(n *node) int {
+	n.t.Helper()
+	return n.incrs() + n.number("cmd_set")
+}
+
+// A request that is killed leaves its lock behind. It expires, and the session
+// is as the last complete request left it.
+func TestPHPLock_OfAKilledRequestExpires(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		p := f.page(t, "counter.php", a, b, "memcached.sess_lock_expire=1", "memcache.lock_timeout=1")
+		if n, complaints := p.visit("session"); n != 1 {
+			t.Fatalf("first visit counts %d %s", n, complaints)
+		}
+		waitEqual(a, b, p.keys("session")[:1])
+		slow := p.hold("session")
+		if err := slow.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = slow.Wait() // it was killed
+		if n, complaints := p.visit("session"); n != 2 {
+			t.Errorf("after a killed request the session counts %d, want 2\n%s", n, complaints)
+		}
+		if locked(t, p, "session", a, b) {
+			t.Error("the lock is still there")
+		}
+	})
+}
+
+// locked reports whether a node has a lock of the session that is not free.
+func locked(t *testing.T, p *page, session string, nodes ...*node) bool {
+	t.Helper()
+	names := p.keys(session)
+	name := names[len(names)-1]
+	if len(names) == 1 {
+		name += ".lock" // pecl-memcache's; 0 is free
+	}
+	for _, n := range nodes {
+		if value, _, hit := n.dial().get(name); hit && value != "0" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,25 @@
+package e2e
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// startMemcached starts the real thing, to compare with. It ends with the test.
+func startMemcached(t *testing.T, args ...string) *node {
+	t.Helper()
+	path := needTool(t, "memcached", "it shows what a pair has to do")
+	n := &node{t: t, name: "memcached", host: newNet() + ".1"}
+	cmd := exec.Command(path, append([]string{"-u", "root", "-U", "0", "-l", n.host, "-p", clientPort[1:]}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	eventually(t, "memcached serves", n.serving)
+	return n
+}

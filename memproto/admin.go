@@ -69,3 +69,26 @@ func (c *Conn) shutdown(t *tokens) {
 		c.reply(replyBadShutdown, false)
 	}
 }
+
+// memoryLimit answers "cache_memlimit <MiB>".
+func (c *Conn) memoryLimit(t *tokens) {
+	quiet, reply := t.quiet(), replyError
+	if t.n > 1 {
+		if mib, ok := parseUint32(t.word[1]); ok {
+			reply = c.setMemoryLimit(int64(mib))
+		}
+	}
+	c.reply(reply, quiet)
+}
+
+func (c *Conn) setMemoryLimit(mib int64) (reply string) {
+	switch {
+	case mib < 8:
+		return "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
+	case mib > 1_000_000_000:
+		return "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"
+	case !c.srv.Store.SetMemoryLimit(mib << 20):
+		return "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n"
+	}
+	return replyOK
+}

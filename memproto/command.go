@@ -85,6 +85,8 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 		c.lru(t)
 	case "slabs":
 		c.slabs(t)
+	case "cache_memlimit":
+		c.memoryLimit(t)
 	case "quit":
 		c.close(ReasonQuit, "")
 	case "watch":

@@ -23,9 +23,10 @@ type arena struct {
 
 	segBytes int   // a power of two
 	maxSmall int   // larger items get a run
-	limit    int64 // bytes that may be committed
+	room     int64 // the highest that limit may become
 
 	mu        sync.Mutex
+	limit     int64     // bytes that may be committed
 	committed int64     // bytes in segments, runs and index tables that count against limit
 	dead      int64     // bytes of unlinked items in segments in use
 	segs      []segment // 0 is unused; then the small segments; then the large runs in use or reusable
@@ -70,20 +71,26 @@ const (
 )
 
 func newArena(limit int64) (*arena, error) {
-	a := &arena{limit: limit, shift: 3}
+	room := roomFor(limit)
+	a, err := newArenaWith(limit, room)
+	if err != nil && room > limit { // the system counts address space
+		a, err = newArenaWith(limit, limit)
+	}
+	return a, err
+}
+
+func newArenaWith(limit, room int64) (*arena, error) {
+	a := &arena{limit: limit, room: room, shift: unitShift(room)}
 	a.segBytes = minSegBytes
 	for a.segBytes < maxSegBytes && int64(a.segBytes)*2*segsPerLimit <= limit {
 		a.segBytes *= 2
 	}
 	a.maxSmall = a.segBytes / maxSmallPart
-	a.smallSegs = int32(limit / int64(a.segBytes))
+	a.smallSegs = int32(room / int64(a.segBytes))
 	small := int64(a.smallSegs+1) * int64(a.segBytes)
 	// Runs come and go in any size: twice the limit of address space for them
 	// keeps a free stretch findable while the bytes in use stay under the limit.
-	large := (2*limit + 1<<20) &^ (pageBytes - 1)
-	for (small+large)>>a.shift >= 1<<32 {
-		a.shift++
-	}
+	large := (2*room + 1<<20) &^ (pageBytes - 1)
 	var err error
 	if a.mem, err = reserve(small + large); err != nil {
 		return nil, err
@@ -229,7 +236,7 @@ func (a *arena) freeLocked(id int32) {
 	s := &a.segs[id]
 	a.dead -= int64(s.dead)
 	*s = segment{}
-	if len(a.free) > max(8, int(a.smallSegs)/32) {
+	if len(a.free) > max(8, int(a.limit/int64(a.segBytes))/32) || a.committed > a.limit && len(a.free) >= reserveSegs {
 		a.chillLocked(id)
 		return
 	}

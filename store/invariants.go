@@ -26,8 +26,8 @@ func (s *Store) CheckInvariants() error {
 	if got := s.tombBytes.Load(); got != tombBytes {
 		return fmt.Errorf("tombstone bytes are counted as %d, but there are %d", got, tombBytes)
 	}
-	if tombBytes > s.tombBudget {
-		return fmt.Errorf("tombstones take %d bytes of a budget of %d", tombBytes, s.tombBudget)
+	if budget := s.tombBudget.Load(); tombBytes > budget {
+		return fmt.Errorf("tombstones take %d bytes of a budget of %d", tombBytes, budget)
 	}
 	return s.arena.check(inSegment, runs, indexBytes)
 }

@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Items          uint64 // values held, expired ones included until they are removed
 	Bytes          uint64 // what they occupy: header, key, value, rounding
-	LimitBytes     uint64 // Config.MemoryBytes
+	LimitBytes     uint64 // Config.MemoryBytes, or what SetMemoryLimit made of it
 	CommittedBytes uint64 // taken of it: segments, large runs, index tables
 	DeadBytes      uint64 // of that, items unlinked and not yet cleaned
 	Tombstones     uint64 // deletes the peer has not acknowledged
@@ -166,7 +166,7 @@ func (s *Store) snapshot() (st Stats) {
 	a.mu.Lock()
 	st.CommittedBytes, st.DeadBytes = uint64(a.committed), uint64(a.dead)
 	a.mu.Unlock()
-	st.LimitBytes = uint64(s.cfg.MemoryBytes)
+	st.LimitBytes = uint64(s.limit.Load())
 	st.TombstoneBytes = uint64(s.tombBytes.Load())
 	return st
 }

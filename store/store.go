@@ -44,7 +44,8 @@ type Store struct {
 	cancelled   uint64        // version of the pending flush that was last replaced or carried out; guarded by flushMu
 	pendingAt   atomic.Int64  // pending.AtMillis, 0: none; read on every command
 	tombBytes   atomic.Int64
-	tombBudget  int64
+	tombBudget  atomic.Int64
+	limit       atomic.Int64 // Config.MemoryBytes, or what SetMemoryLimit said
 	reclaimMu   sync.Mutex
 	minFreq     uint8 // reads an item needs for the hand to spare it; guarded by reclaimMu
 	keptAvg     int   // bytes the hand spared of a segment, averaged; guarded by reclaimMu
@@ -73,10 +74,9 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, arena: a, seed: maphash.MakeSeed(), tombBudget: cfg.TombstoneBytes, minFreq: 1}
-	if s.tombBudget == 0 {
-		s.tombBudget = min(max(cfg.MemoryBytes/20, min(1<<20, cfg.MemoryBytes/8)), 256<<20)
-	}
+	s := &Store{cfg: cfg, arena: a, seed: maphash.MakeSeed(), minFreq: 1}
+	s.limit.Store(cfg.MemoryBytes)
+	s.tombBudget.Store(cfg.tombBudget(cfg.MemoryBytes))
 	for _, g := range cfg.LocalKeys {
 		s.local = append(s.local, newLocalGlob(g))
 	}

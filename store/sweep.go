@@ -29,6 +29,7 @@ const (
 // items. Call it about ten times a second.
 func (s *Store) Tick(nowMillis int64) {
 	s.dueFlush(nowMillis)
+	s.shrink(nowMillis)
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
 	if s.sweep.hurry.Swap(false) {

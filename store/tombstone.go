@@ -122,7 +122,7 @@ func (p *partition) resortTombs() {
 // tombstones while the sum is over it.
 func (p *partition) limitTombs() {
 	a := p.s.arena
-	for p.tombN > 0 && p.s.tombBytes.Load() > p.s.tombBudget {
+	for p.tombN > 0 && p.s.tombBytes.Load() > p.s.tombBudget.Load() {
 		var oldest handle
 		for _, t := range p.tombs {
 			if t.head != 0 && (oldest == 0 || a.at(t.head).version < a.at(oldest).version) {

@@ -1,6 +1,7 @@
 package store
 
-// Get appends render(view) to dst for a live item. A miss returns dst unchanged and false.
+// Get appends render(view) to dst for a live item: with a view of the value alone,
+// without marks and history. A miss returns dst unchanged and false.
 func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bool) {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(key)
@@ -13,9 +14,10 @@ func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bo
 		return dst, false
 	}
 	p.stats.row(hd).GetHits++
-	p.show(hd, nowMillis)
-	dst = render(dst, &p.view)
-	p.view = View{}
+	v := &p.view
+	v.show(hd)
+	dst = render(dst, v)
+	v.Key, v.Value = nil, nil
 	hd.countRead(nowMillis)
 	p.mu.Unlock()
 	return dst, true
@@ -134,8 +136,14 @@ func (p *partition) countFetch(f *Fetch, row *classRow) {
 // show fills the view for one reply. It is the partition's, so that it costs no
 // allocation, and has to be cleared before the lock is given up.
 func (p *partition) show(hd *header, nowMillis int64) {
-	p.view = View{Key: hd.key(), Value: hd.value(), Flags: hd.flags, Version: hd.version, Expires: hd.expires(),
-		Marks: hd.marks(), Fetched: hd.is(bitFetched), IdleSeconds: hd.idleSeconds(nowMillis)}
+	p.view = View{Marks: hd.marks(), Fetched: hd.is(bitFetched), IdleSeconds: hd.idleSeconds(nowMillis)}
+	p.view.show(hd)
+}
+
+// show fills the fields that every reply may want.
+func (v *View) show(hd *header) {
+	v.Key, v.Value = hd.key(), hd.value()
+	v.Flags, v.Version, v.Expires = hd.flags, hd.version, hd.expires()
 }
 
 // dropExpired removes what present found expired, where h is that.

@@ -132,12 +132,13 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 		c.reply(replyBadChunk, l.quiet)
 		return end + 2, 0
 	}
-	c.req = store.Request{Op: l.op, Key: l.key, Value: rest[lineBytes:end]}
+	r := &c.req // zero between two requests
+	r.Op, r.Key, r.Value = l.op, l.key, rest[lineBytes:end]
 	switch l.op {
 	case store.OpAppend, store.OpPrepend: // keep the item's flags and expiry
 	default:
-		c.req.Flags, c.req.CAS = l.flags, l.cas
-		c.req.Expires = absoluteExpiry(c.now, l.exptime)
+		r.Flags, r.CAS = l.flags, l.cas
+		r.Expires = absoluteExpiry(c.now, l.exptime)
 	}
 	c.reply(storageReply(c.do().Status), l.quiet)
 	return end + 2, 0

@@ -14,7 +14,8 @@
 //	set add replace append prepend cas
 //	delete incr decr touch
 //	flush_all [delay]            refused with Server.FlushEnabled off (-F)
-//	stats [settings|items|slabs|sizes|conns|reset]
+//	stats [settings|items|slabs|sizes|conns|detail|replication|cachedump|reset]
+//	lru_crawler metadump|mgdump|crawl|...    lru slabs cache_memlimit
 //	version verbosity quit
 //	mn mg ms md ma me            the meta protocol, all flags but E
 //	watch [class...]             refused with Server.NoWatch on (-W)
@@ -94,11 +95,21 @@
 //   - verbosity 2 shows the replies to all text commands, but no numbers that incr
 //     and decr made, and of a line that is no command its length only.
 //
+//   - Size classes are for statistics: memory belongs to none, items stand in one
+//     order, and what memcached counts of its page mover, its three LRUs and its
+//     reply objects is 0. lru, slabs and the crawler's settings are taken, shown by
+//     stats settings, and change nothing; "slabs reassign" finds no spare page.
+//
+//   - A metadump or mgdump is no thread's work: any number may run at once, and none
+//     is BUSY. Its lines are in no order that means anything, those of cachedump as
+//     well. metadump prints the client's flags, as memcached does by now.
+//
+//   - "lru_crawler crawl" passes all classes, whichever it names.
+//
 // In the binary protocol:
 //
 //   - verbosity is answered; memcached does not know it.
-//   - stat knows the group conns, which is text only in memcached, and does not
-//     know detail.
+//   - stat knows the groups conns and replication.
 //   - An unknown opcode costs its packet only. memcached 1.6.18 drops the
 //     length of extras and key once more, and with it what follows.
 //   - A refused value of 2 GiB and more is dropped as any other; memcached
@@ -112,8 +123,5 @@
 // # Not supported (yet)
 //
 //   - UDP.
-//   - Commands about memcached's own machinery: slabs, lru, lru_crawler,
-//     cache_memlimit, extstore, stats detail, refresh_certs: ERROR.
-//     stats cachedump answers as a memcached that was told to refuse it, and
-//     shutdown as one that was not told to allow it.
+//   - extstore and the proxy: their commands are ERROR, "stats extstore" is empty.
 package memproto

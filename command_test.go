@@ -55,12 +55,14 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
-		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A")
+		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
+		" --disable-dumping -D / -o track_sizes,no_lru_crawler")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
 			AuthFile: "/f", SASL: true, AllowShutdown: true,
+			NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,

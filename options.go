@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -69,6 +70,10 @@ var clientOptions = []option{
 		func(s *settings, v string) error { return setBool(&s.Node.NoFlush, v) }},
 	{"disable-watch", "W", "", groupClients, "refuse the command watch", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoWatch, v) }},
+	{"disable-dumping", "", "", groupClients, "refuse the commands that list keys", "",
+		func(s *settings, v string) error { return setBool(&s.Node.NoDumps, v) }},
+	{"prefix-delimiter", "D", "CHAR", groupClients, "count commands by what stands before it in a key (stats detail)", "off",
+		func(s *settings, v string) error { return setDelimiter(s, v) }},
 	{"protocol", "B", "NAME", groupClients, "auto: what a client's first byte says; ascii or binary: that one only", "auto", setProtocol},
 	{"auth-file", "Y", "FILE", groupClients, "clients log in; lines name:password, read again at SIGHUP", "none",
 		func(s *settings, v string) error { s.Node.AuthFile = v; return nil }},
@@ -126,10 +131,8 @@ var ignored = []struct{ long, letter, value string }{
 	{"enable-largepages", "L", ""},
 	{"lock-memory", "k", ""},
 	{"enable-coredumps", "r", ""},
-	{"prefix-delimiter", "D", "CHAR"},
 	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
 	{"queue-length", "q", "N"},
-	{"disable-dumping", "", ""},
 	{"memory-file", "e", "FILE"},
 	{"napi-ids", "N", "N"},
 	{"engine", "E", "NAME"},
@@ -274,6 +277,13 @@ func setExtended(s *settings, v string) error {
 		name, value, given := strings.Cut(strings.TrimSpace(word), "=")
 		switch {
 		case name == "":
+		case name == "track_sizes":
+			s.Node.TrackSizes = true
+		case name == "lru_crawler", name == "no_lru_crawler":
+			s.Node.NoCrawler = name == "no_lru_crawler"
+		case name == "modern", name == "no_modern":
+			s.Node.NoCrawler = name == "no_modern"
+			other = append(other, name)
 		case name == "watcher_logbuf_size":
 			if err := setInt(&s.Node.WatcherKiB, value); err != nil {
 				return fmt.Errorf("watcher_logbuf_size: %w", err)
@@ -293,6 +303,15 @@ func setExtended(s *settings, v string) error {
 	if len(other) > 0 {
 		s.Ignored = append(s.Ignored, "--extended="+strings.Join(other, ","))
 	}
+	return nil
+}
+
+// setDelimiter takes the first byte, as memcached does.
+func setDelimiter(s *settings, v string) error {
+	if v == "" {
+		return errors.New("a character is missing")
+	}
+	s.Node.PrefixDelimiter = v[0]
 	return nil
 }
 

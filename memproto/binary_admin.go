@@ -37,6 +37,10 @@ func (c *Conn) binaryStat(p *packet) (n int) {
 	kind, what, _ := bytes.Cut(p.key, []byte{' '})
 	switch string(kind) {
 	case "detail":
+		if c.srv.NoDumps {
+			c.fail(p, statusNotFound)
+			return p.headBytes
+		}
 		return c.binaryDetail(p, string(what))
 	case "cachedump", "extstore": // of the text protocol only, as in memcached
 		c.fail(p, statusNotFound)

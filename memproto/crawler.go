@@ -68,6 +68,10 @@ func (c *Conn) startDump(kind dumpKind, classes []byte, pipelined string, quiet 
 	switch {
 	case !c.srv.tune.crawler():
 		reply = replyNoCrawler
+	case c.srv.NoDumps && kind == dumpMeta:
+		reply = replyNoMetadump
+	case c.srv.NoDumps:
+		reply = replyNoMgdump
 	case c.taken > 0:
 		reply = pipelined
 	}

@@ -89,6 +89,10 @@ func (c *Conn) noteDelete(key []byte) {
 
 // detail answers "stats detail on|off|dump".
 func (c *Conn) detail(t *tokens) {
+	if c.srv.NoDumps {
+		c.reply(replyNoDetail, false)
+		return
+	}
 	what := ""
 	if t.n > 2 {
 		what = string(t.word[2])

@@ -137,6 +137,10 @@ func appendURI(dst, key []byte) []byte {
 
 // cachedump answers "stats cachedump <class> <limit>"; a limit of 0 is none.
 func (c *Conn) cachedump(t *tokens) {
+	if c.srv.NoDumps {
+		c.reply(replyNoCachedump, false)
+		return
+	}
 	if t.n < 4 {
 		c.reply(replyBadLine, false)
 		return

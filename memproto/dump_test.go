@@ -195,3 +195,41 @@ func TestCachedump_KeepsItsLimits(t *testing.T) {
 		t.Errorf("ends %q", out[len(out)-40:])
 	}
 }
+
+func TestNoDumps_RefusesWhatListsKeys(t *testing.T) {
+	s := newTestServer(t)
+	s.NoDumps = true
+	e := newEngine(t, s)
+	for command, want := range map[string]string{
+		"stats cachedump 1 0": replyNoCachedump, "stats detail on": replyNoDetail, "stats detail dump": replyNoDetail,
+		"lru_crawler metadump all": replyNoMetadump, "lru_crawler mgdump all": replyNoMgdump, "lru_crawler crawl 1": replyOK,
+	} {
+		if out := string(e.feed([]byte(command + "\r\n"))); out != want {
+			t.Errorf("%s: %q, want %q", command, out, want)
+		}
+	}
+	bin := newEngine(t, s)
+	if replies, _ := bin.exchange(t, request(opStat, "detail dump", "", "")); len(replies) != 1 || replies[0].status != uint16(statusNotFound) {
+		t.Errorf("binary detail: %v", replies)
+	}
+}
+
+func TestDetail_OverTheBinaryProtocol(t *testing.T) {
+	s := newTestServer(t)
+	s.PrefixDelimiter = '/'
+	e := newEngine(t, s)
+	for _, p := range []struct{ group, want string }{
+		{"detail on", ""}, {"detail dump", "END\r\n"}, {"detail", "END\r\n"}, {"detail off", ""}, {"sizes_enable", "enabled"},
+	} {
+		replies, _ := e.exchange(t, request(opStat, p.group, "", ""))
+		if last := replies[len(replies)-1]; last.key != "" || last.status != 0 || (len(replies) == 2) != (p.want != "") || replies[0].value != p.want {
+			t.Errorf("%s: %v", p.group, replies)
+		}
+	}
+	e.exchange(t, request(opStat, "detail on", "", ""))
+	e.exchange(t, slices.Concat(request(opSet, "a/b", strings.Repeat("\x00", 8), "v"), request(opGet, "a/c", "", ""), request(opDelete, "a:b", "", "")))
+	replies, _ := e.exchange(t, request(opStat, "detail dump", "", ""))
+	if want := "PREFIX a get 1 hit 0 set 1 del 0\r\nEND\r\n"; replies[0].key != "detailed" || replies[0].value != want {
+		t.Errorf("%v, want %q", replies, want)
+	}
+}

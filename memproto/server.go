@@ -37,6 +37,7 @@ type Server struct {
 	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
 	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
 	NoWatch      bool   // -W: watch is refused
+	NoDumps      bool   // --disable-dumping: metadump, mgdump, stats cachedump and stats detail are refused
 	WatcherBytes int    // what a watcher holds for a client that does not read; 0 = DefaultWatcherBytes, at least MinWatcherBytes
 
 	PrefixDelimiter byte // -D: ends the prefix of a key in "stats detail"; 0 = ':'

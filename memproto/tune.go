@@ -53,6 +53,12 @@ func (u *tuning) get() (t tunables) {
 	return t
 }
 
+// SetCrawler is "lru_crawler enable" and "disable".
+func (s *Server) SetCrawler(on bool) { s.tune.setCrawler(on) }
+
+// SetTrackSizes is "stats sizes_enable" and "sizes_disable".
+func (s *Server) SetTrackSizes(on bool) { s.tune.set(func(t *tunables) { t.sizes = on }) }
+
 func (u *tuning) crawler() bool { return !u.get().crawlerOff }
 
 // setCrawler reports whether that changed anything.

@@ -290,6 +290,20 @@ func TestSettings_FollowTheCommands(t *testing.T) {
 	}
 }
 
+// TestSettings_BeginAsTheFlagsSay: -D, --disable-dumping and the words of -o.
+func TestSettings_BeginAsTheFlagsSay(t *testing.T) {
+	cfg := testConfig(t.Output())
+	cfg.NoDumps, cfg.PrefixDelimiter, cfg.NoCrawler, cfg.TrackSizes = true, '|', true, true
+	n := start(t, cfg)
+	waitReady(t, n)
+	rows := ask(t, n, "stats settings")
+	for setting, want := range map[string]string{"dump_enabled": "no", "stat_key_prefix": "|", "detail_enabled": "yes", "lru_crawler": "no", "track_sizes": "yes"} {
+		if rows[setting] != want {
+			t.Errorf("%s is %q, want %q", setting, rows[setting], want)
+		}
+	}
+}
+
 // tell sends a command and waits for its answer.
 func tell(t *testing.T, n *Node, command string) {
 	t.Helper()

@@ -236,6 +236,7 @@ func (n *Node) newProtocol() *memproto.Server {
 		SASLLogins:   n.logins.sasl,
 		Shutdown:     n.shutdown(),
 		NoWatch:      n.cfg.NoWatch,
+		NoDumps:      n.cfg.NoDumps,
 		WatcherBytes: n.cfg.WatcherKiB << 10,
 		Settings:     n.settingsRows,
 		General:      n.generalRows,
@@ -244,6 +245,10 @@ func (n *Node) newProtocol() *memproto.Server {
 		Verbosity:    n.setVerbosity,
 		Log:          func(line string) { n.log.Debug(line) },
 	}
+	p.PrefixDelimiter = n.cfg.PrefixDelimiter
+	p.CountPrefixes(n.cfg.PrefixDelimiter != 0)
+	p.SetCrawler(!n.cfg.NoCrawler)
+	p.SetTrackSizes(n.cfg.TrackSizes)
 	p.SetVerbosity(n.cfg.Verbosity)
 	n.store.SetEvicted(p.Evicted)
 	return p

@@ -222,7 +222,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.int("item_size_max", int64(c.MaxItemBytes))
 	r.yesNo("maxconns_fast", !c.WaitAtLimit)
 	r.yesNo("flush_enabled", !c.NoFlush)
-	r.yesNo("dump_enabled", true)
+	r.yesNo("dump_enabled", !c.NoDumps)
 	r.yesNo("ssl_enabled", false)
 	r.text("peer", orNone(c.Peer))
 	r.text("repl_address", addressText(n.ReplAddr()))

@@ -42,17 +42,13 @@ func (c *Conn) version() {
 
 // verbosity answers "verbosity <level> [noreply]".
 func (c *Conn) verbosity(t *tokens) {
-	if t.n != 2 && t.n != 3 {
-		c.reply(replyError, false)
-		return
-	}
 	quiet := t.quiet()
-	level, ok := parseUint(t.word[1])
-	if !ok {
+	level, ok := parseUint32(t.word[1])
+	if t.n < 2 || !ok {
 		c.reply(replyBadFormat, quiet)
 		return
 	}
-	c.srv.setVerbosity(level)
+	c.srv.setVerbosity(uint64(level))
 	c.reply(replyOK, quiet)
 }
 

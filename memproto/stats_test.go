@@ -139,7 +139,7 @@ func TestStats_Hooks(t *testing.T) {
 	}
 	level := -1
 	s.Verbosity = func(l int) { level = l }
-	if e.feed([]byte("verbosity 18446744073709551615\r\n")); level != 2 { // memcached's highest at run time
+	if e.feed([]byte("verbosity 4294967295\r\n")); level != 2 { // memcached's highest at run time
 		t.Errorf("level %d", level)
 	}
 	if e.feed([]byte("verbosity 1 noreply\r\n")); level != 1 {

@@ -93,3 +93,32 @@ func TestClassOf_IsMemcacheds(t *testing.T) {
 type renderNothing struct{}
 
 func (renderNothing) Render(dst []byte, _ *View) []byte { return dst }
+
+// TestStats_SayWhatWasEvicted: how long it had not been read, whether it had an expiry, whether anybody ever read it.
+func TestStats_SayWhatWasEvicted(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 4 << 20})
+	const later = testNow + 100_000
+	put := func(now int64, i int, expires int64) {
+		s.Do(now, &Request{Op: OpSet, Key: fmt.Appendf(nil, "k%d", i), Value: make([]byte, 1000), Expires: expires})
+	}
+	for i := range 2000 {
+		put(testNow, i, int64(i%2)*(testNow+1_000_000))
+	}
+	for i := 2000; s.Stats().Evictions < 300; i++ {
+		put(later, i, 0)
+	}
+	st := s.Stats()
+	k := &st.Classes[ClassOf(ItemBytes(5, 1000))]
+	if k.EvictedIdle != 100 {
+		t.Errorf("the item last evicted was idle for %d s, want 100", k.EvictedIdle)
+	}
+	if k.Evictions != st.Evictions || k.EvictedUnfetched != k.Evictions || k.EvictedActive != 0 {
+		t.Errorf("%d evictions: %d never read, %d read lately", k.Evictions, k.EvictedUnfetched, k.EvictedActive)
+	}
+	if k.EvictedNonzero < k.Evictions/4 || k.EvictedNonzero > k.Evictions*3/4 {
+		t.Errorf("%d of %d evictions had an expiry, want about half", k.EvictedNonzero, k.Evictions)
+	}
+	if k.DirectReclaims == 0 || st.DirectReclaims != k.DirectReclaims {
+		t.Errorf("%d waits for memory, %d in all", k.DirectReclaims, st.DirectReclaims)
+	}
+}

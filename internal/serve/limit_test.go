@@ -42,6 +42,10 @@ func TestLimit_WithoutDropNewcomersWait(t *testing.T) {
 		late := w.dial()
 		late.send("get\r\n")
 		until(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting && w.s.Stats().ListenDisabled == 1 })
+		until(t, "the suspension is counted while it lasts", func() bool { return w.s.Stats().DisabledFor > 0 })
+		if infos := w.s.Listening(); len(infos) != 1 || infos[0].State != "conn_listening" || infos[0].Addr != "tcp:"+w.s.Addrs()[0].String() {
+			t.Errorf("listeners: %+v", infos)
+		}
 		a.send("get\r\n")
 		a.want("END")
 		a.Close()

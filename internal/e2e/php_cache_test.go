@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runChecks runs a page of testdata/php that checks one thing a line.
+func runChecks(t *testing.T, extension string, ini []string, script string, args ...string) {
+	t.Helper()
+	php := needTool(t, "php", "it runs the cache pages")
+	needExtension(t, php, extension)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	argv := []string{"-d", "display_errors=stderr", "-d", "log_errors=0", "-d", "memory_limit=512M"}
+	for _, line := range ini {
+		argv = append(argv, "-d", line)
+	}
+	argv = append(append(argv, abs(t, "../../testdata/php/"+script)), args...)
+	cmd := exec.CommandContext(ctx, php, argv...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	checks := 0
+	for line := range strings.Lines(stdout.String()) {
+		switch {
+		case strings.HasPrefix(line, "ok "):
+			checks++
+		case line != "done\n":
+			t.Errorf("%.300s", line)
+		}
+	}
+	if err != nil || !strings.HasSuffix(stdout.String(), "\ndone\n") || checks == 0 {
+		t.Errorf("%s ended early, after %d checks: %v", script, checks, err)
+	}
+	if t.Failed() {
+		t.Logf("PHP says:\n%.2000s", &stderr)
+	}
+}
+
+// onPairAndStock runs pages on a pair, near and far node, and on memcached, which
+// is both: what the pages want is what memcached does.
+func onPairAndStock(t *testing.T, extension string, ini []string, script string, args ...string) {
+	t.Run("pair", func(t *testing.T) {
+		t.Parallel()
+		a, b := newPair(t)
+		startAll(a, b)
+		runChecks(t, extension, ini, script, append([]string{a.host, b.host}, args...)...)
+		runChecks(t, extension, ini, script, append([]string{b.host, a.host}, args...)...)
+	})
+	t.Run("memcached", func(t *testing.T) {
+		t.Parallel()
+		stock := startMemcached(t)
+		runChecks(t, extension, ini, script, append([]string{stock.host, stock.host}, args...)...)
+	})
+}
+
+func TestPHPCache_EveryCallOfMemcachedOnEachNode(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"text php fastlz", "binary php zlib", "text igbinary none", "binary json fastlz"} {
+		t.Run(how, func(t *testing.T) {
+			if strings.Contains(how, "igbinary") {
+				needExtension(t, needTool(t, "php", "it runs the cache pages"), "igbinary")
+			}
+			onPairAndStock(t, "memcached", nil, "cache_memcached.php", strings.Fields(how)...)
+		})
+	}
+}
+
+func TestPHPCache_EveryCallOfMemcacheOnEachNode(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"ascii", "binary"} {
+		t.Run(protocol, func(t *testing.T) {
+			onPairAndStock(t, "memcache", []string{"memcache.protocol=" + protocol}, "cache_memcache.php")
+		})
+	}
+}
+
+// loginPair is a pair whose clients log in.
+func loginPair(t *testing.T) (a, b *node) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "logins")
+	if err := os.WriteFile(file, []byte("other:other\nphp:right-one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, b = newPair(t, "-S", "-Y", file)
+	startAll(a, b)
+	return a, b
+}
+
+func TestPHPCache_LogsInWithSASL(t *testing.T) {
+	t.Parallel()
+	a, b := loginPair(t)
+	runChecks(t, "memcached", nil, "cache_sasl.php", a.host, b.host, "php", "right-one")
+}
+
+// Sessions log in too, and go on to the other node as ever.
+func TestPHPSession_LogsInWithSASL(t *testing.T) {
+	t.Parallel()
+	a, b := loginPair(t)
+	login := []string{"memcached.sess_sasl_username=php", "memcached.sess_sasl_password=right-one"}
+	v := newVisitors(newPage(t, "php-memcached.ini", "counter.php", a, b, login...))
+	v.count("first visit")
+	if code := a.stop(); code != 0 {
+		t.Fatalf("node a ended with status %d", code)
+	}
+	v.count("a stopped")
+	a.start()
+	a.waitServing()
+	if code := b.stop(); code != 0 {
+		t.Fatalf("node b ended with status %d", code)
+	}
+	v.count("b stopped")
+	wrong := newPage(t, "php-memcached.ini", "counter.php", a, b, login[0], "memcached.sess_sasl_password=wrong")
+	out, err := wrong.command("visitor0").Output()
+	if err != nil || strings.TrimSpace(string(out)) != "1" {
+		t.Errorf("with a wrong password: %v, it counts %q, want a page without its session", err, out)
+	}
+	v.count("after a wrong password")
+}

@@ -74,14 +74,20 @@ func (c *Conn) metaLine(dst []byte, v *store.View) []byte {
 	} else {
 		dst = append(dst, " fetch=no cls="...)
 	}
-	size := store.ItemBytes(len(v.Key), len(v.Value))
-	dst = strconv.AppendInt(dst, int64(store.ClassOf(size)), 10)
-	if v.Flags != 0 { // memcached keeps no room for flags of 0
-		size += 4
-	}
-	dst = strconv.AppendInt(append(dst, " size="...), int64(size), 10)
+	dst = appendClassAndSize(dst, v)
 	dst = strconv.AppendUint(append(dst, " flags="...), uint64(v.Flags), 10)
 	return append(dst, '\n')
+}
+
+// appendClassAndSize prints an item's slab class, " size=", and its size as
+// memcached counts it, which keeps no room for flags of 0.
+func appendClassAndSize(dst []byte, v *store.View) []byte {
+	size := store.ItemBytes(len(v.Key), len(v.Value))
+	dst = strconv.AppendInt(dst, int64(store.ClassOf(size)), 10)
+	if v.Flags != 0 {
+		size += 4
+	}
+	return strconv.AppendInt(append(dst, " size="...), int64(size), 10)
 }
 
 // mgLine is the store.Render of mgdump. A key that cannot stand in a line is

@@ -37,7 +37,7 @@ func TestMetadump_IsStockMemcacheds(t *testing.T) {
 			}
 		}
 	})
-	reLA, reCAS, reFlags, reExp := regexp.MustCompile(` la=\d{10} `), regexp.MustCompile(` cas=\d+ `), regexp.MustCompile(` flags=\d+$`), regexp.MustCompile(` exp=\d{10} `)
+	reLA, reCAS, reFlags, reExp := regexp.MustCompile(` la=\d{10} `), regexp.MustCompile(` cas=\d+ `), reFlagsEnd, regexp.MustCompile(` exp=\d{10} `)
 	plain := func(l string) string {
 		for _, r := range []*regexp.Regexp{reLA, reCAS, reExp} {
 			l = r.ReplaceAllString(l, " ... ")
@@ -65,6 +65,8 @@ func TestMetadump_IsStockMemcacheds(t *testing.T) {
 		}
 	}
 }
+
+var reFlagsEnd = regexp.MustCompile(` flags=\d+$`)
 
 // stockDump returns the lines of a stock metadump. While its crawler is still putting the last one away, it is asked again.
 func stockDump(t *testing.T, conn *stockConn, command string, plain func(string) string) (lines []string) {
@@ -99,6 +101,14 @@ func TestMetadump_SaysWhatMetaDebugSays(t *testing.T) {
 	want = fmt.Sprintf("key=a exp=%d la=%d cas=", testNow/1000+5000, testNow/1000)
 	if !strings.Contains(out, want) || !strings.Contains(out, " fetch=yes cls=1 size=67 flags=77\n") {
 		t.Errorf("got %q, want %q", out, want)
+	}
+	tail := func(s string) string { return s[strings.Index(s, " fetch="):] }
+	for _, key := range []string{"a", "b"} {
+		me := strings.TrimSuffix(string(e.feed([]byte("me "+key+"\r\n"))), "\r\n")
+		line := regexp.MustCompile("(?m)^key=" + key + " .*$").FindString(out)
+		if got := reFlagsEnd.ReplaceAllString(tail(line), ""); got != tail(me) {
+			t.Errorf("%q, and me says %q", line, me)
+		}
 	}
 	again := string(e.feed([]byte("lru_crawler metadump all\r\n")))
 	if again != out {

@@ -261,10 +261,6 @@ func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	} else {
 		dst = append(dst, "no"...)
 	}
-	size := store.ItemBytes(len(v.Key), len(v.Value))
-	dst = append(dst, " cls="...)
-	dst = strconv.AppendInt(dst, int64(store.ClassOf(size)), 10)
-	dst = append(dst, " size="...)
-	dst = strconv.AppendInt(dst, int64(size), 10)
+	dst = appendClassAndSize(append(dst, " cls="...), v)
 	return append(dst, "\r\n"...)
 }

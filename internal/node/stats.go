@@ -79,8 +79,9 @@ func (n *Node) generalRows() []memproto.Stat {
 func (n *Node) replicationRows() []memproto.Stat {
 	r := make(rows, 0, 64)
 	n.repcachedRows(&r)
-	n.storeRows(&r)
-	n.replRows(&r)
+	data := n.store.Stats()
+	n.storeRows(&r, &data)
+	n.replRows(&r, &data)
 	return r
 }
 
@@ -122,8 +123,7 @@ func cpuTime() (user, system string) {
 }
 
 // storeRows are the store's counts that memcached has no row for.
-func (n *Node) storeRows(r *rows) {
-	st := n.store.Stats()
+func (n *Node) storeRows(r *rows, st *store.Stats) {
 	r.uint("bytes_committed", st.CommittedBytes)
 	r.uint("tombstones", st.Tombstones)
 	r.uint("tombstone_bytes", st.TombstoneBytes)
@@ -132,9 +132,8 @@ func (n *Node) storeRows(r *rows) {
 
 // replRows say what the link does. They stand in every node's stats, so that
 // whoever watches needs no case for a node without a peer.
-func (n *Node) replRows(r *rows) {
+func (n *Node) replRows(r *rows, data *store.Stats) {
 	st := n.link.Stats()
-	data := n.store.Stats()
 	r.text("repl_state", st.State.String())
 	r.text("repl_qualifier", orNone(st.Qualifier))
 	r.text("repl_link", st.Link)

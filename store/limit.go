@@ -33,10 +33,10 @@ func (s *Store) SetMemoryLimit(bytes int64) bool {
 	if bytes < MinMemoryBytes || bytes < 2*int64(s.cfg.MaxItemBytes) || bytes > a.room {
 		return false
 	}
-	s.limit.Store(bytes)
-	s.tombBudget.Store(s.cfg.tombBudget(bytes))
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	s.limit.Store(bytes)
+	s.tombBudget.Store(s.cfg.tombBudget(bytes))
 	// At least one free segment stays for the cleaner, be it over the limit.
 	if len(a.free) < reserveSegs && len(a.cold) > 0 {
 		a.free = append(a.free, a.cold[len(a.cold)-1])
@@ -57,8 +57,9 @@ func (c *Config) tombBudget(bytes int64) int64 {
 
 // shrink brings the limit a step nearer to what SetMemoryLimit said.
 func (s *Store) shrink(nowMillis int64) {
-	a, target := s.arena, s.limit.Load()
+	a := s.arena
 	a.mu.Lock()
+	target := s.limit.Load()
 	over := a.limit > target
 	if over {
 		a.limit = max(target, a.limit-shrinkSegs*int64(a.segBytes))
@@ -83,6 +84,6 @@ func (s *Store) shrink(nowMillis int64) {
 		return
 	}
 	a.mu.Lock()
-	a.limit = max(target, a.committed) // eviction is off: what is there stays
+	a.limit = max(s.limit.Load(), a.committed) // eviction is off: what is there stays
 	a.mu.Unlock()
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -102,6 +103,56 @@ func TestSetMemoryLimit_WithoutEvictionKeepsEverything(t *testing.T) {
 			t.Fatal("a store far over its limit takes more and more")
 		}
 	}
+	if err := s.CheckInvariants(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSetMemoryLimit_BesideWriters: the limit goes up and down while others write and sweep.
+func TestSetMemoryLimit_BesideWriters(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 16 << 20, Replicated: true})
+	var writers, rest sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range 3 {
+		writers.Go(func() {
+			r := rand.New(rand.NewPCG(9, uint64(w)))
+			for range 6000 {
+				key := fmt.Appendf(nil, "k%d", r.IntN(50_000))
+				if r.IntN(4) == 0 {
+					s.Do(testNow, &Request{Op: OpDelete, Key: key})
+				} else if st := s.Do(testNow, &Request{Op: OpSet, Key: key, Value: make([]byte, r.IntN(9000))}).Status; st != Stored {
+					t.Errorf("status %d", st)
+					return
+				}
+			}
+		})
+	}
+	for w := range 2 {
+		rest.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if w == 0 {
+					s.SetMemoryLimit(int64(8+i*7%40) << 20)
+				}
+				s.Tick(testNow)
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	rest.Wait()
+	s.SetMemoryLimit(8 << 20)
+	for i := 0; s.Stats().CommittedBytes > 8<<20; i++ {
+		if i == 1000 {
+			t.Fatal("a thousand ticks do not bring it down")
+		}
+		s.Tick(testNow)
+	}
+	s.Tick(testNow)
 	if err := s.CheckInvariants(); err != nil {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -118,4 +119,53 @@ func locked(t *testing.T, p *page, session string, nodes ...*node) bool {
 		}
 	}
 	return false
+}
+
+// With the settings as they are shipped, on both nodes: a session lives for
+// session.gc_maxlifetime, and no lock for longer than they say.
+func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		p := f.page(t, "counter.php", a, b)
+		session := p.keys("session")[0]
+		lock, lockSeconds := session+".lock", 0
+		if f.ini == "php-memcache.ini" {
+			lockSeconds = p.number("memcache.lock_timeout")
+		} else {
+			lock, lockSeconds = p.keys("session")[1], p.number("memcached.sess_lock_expire")
+		}
+		if n, complaints := p.visit("session"); n != 1 {
+			t.Fatalf("first visit counts %d %s", n, complaints)
+		}
+		release := hold(p, "session")
+		locks := 0
+		for _, n := range []*node{a, b} {
+			eventually(t, "the session is on node "+n.name, func() bool { return n.secondsLeft(session) > 0 })
+			if left := n.secondsLeft(session); left > 1440 || left < 1440-int(patience.Seconds()) {
+				t.Errorf("node %s: the session lives for %d s, want 1440", n.name, left)
+			}
+			if left := n.secondsLeft(lock); left > lockSeconds || left < 0 {
+				t.Errorf("node %s: the lock lives for %d s, want %d at most", n.name, left, lockSeconds)
+			} else if left > 0 {
+				locks++
+			}
+		}
+		release()
+		if locks == 0 {
+			t.Error("no node has a lock")
+		}
+	})
+}
+
+// secondsLeft is how long the node keeps a key; 0 where it has none, -1 for ever.
+func (n *node) secondsLeft(key string) int {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	reply := c.do("mg %s t", key)
+	var left int
+	if _, err := fmt.Sscanf(reply, "HD t%d", &left); err != nil && reply != "EN" {
+		n.t.Fatalf("reply to mg %s: %q", key, reply)
+	}
+	return left
 }

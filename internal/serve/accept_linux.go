@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,8 @@ type loops struct {
 
 const listenerEvents = unix.EPOLLIN
 
-// startLoops opens the port and starts serving. It consumes socks.
-func startLoops(s *Server, socks []boundSocket) (err error) {
+// newLoops opens the port. It consumes socks.
+func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err error) {
 	ls := &loops{s: s, done: make(chan struct{})}
 	for _, sock := range socks {
 		ls.fds = append(ls.fds, sock.fd)
@@ -35,34 +36,35 @@ func startLoops(s *Server, socks []boundSocket) (err error) {
 	}()
 	pol, err := newPoller()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ls.pol = pol
 	for i := range s.cfg.Threads {
 		l, err := newLoop(s, i)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ls.loops = append(ls.loops, l)
 	}
 	for i, fd := range ls.fds {
 		if err := ls.pol.add(fd, int32(i), listenerEvents); err != nil {
-			return os.NewSyscallError("epoll_ctl", err)
+			return nil, os.NewSyscallError("epoll_ctl", err)
 		}
 	}
 	for i, sock := range socks {
 		if err := sock.listen(s.cfg.Backlog); err != nil {
-			return bindError(s.addrs[i], err)
+			return nil, bindError(addrs[i], err)
 		}
-		s.listensOn(sock.fd, s.addrs[i])
+		s.listensOn(sock.fd, addrs[i])
 	}
-	s.count.accepting.Store(true)
-	s.eng = ls
+	return ls, nil
+}
+
+func (ls *loops) start() {
 	for _, l := range ls.loops {
 		go l.run()
 	}
 	go ls.accept()
-	return nil
 }
 
 // release closes the descriptors of goroutines that have ended or never began.
@@ -123,13 +125,17 @@ func (ls *loops) acceptFrom(listener int) {
 		default: // the client gave up before we took it
 			continue
 		}
+		if full = full || !ls.s.takeRoom(); full && !ls.s.cfg.DropAtLimit {
+			// Another engine was quicker: one conn too many is better than one that nobody serves.
+			full = false
+			ls.s.count.curr.Add(1)
+		}
 		if full {
 			ls.s.count.rejected.Add(1)
 			_, _ = unix.Write(fd, []byte(tooManyConns))
 			_ = unix.Close(fd)
 			continue
 		}
-		ls.s.count.curr.Add(1)
 		ls.s.count.total.Add(1)
 		ls.next = (ls.next + 1) % len(ls.loops)
 		if !ls.loops[ls.next].hand(accepted{int32(fd), clientAddr(sa)}) {

@@ -16,7 +16,8 @@ import (
 // elsewhere Bind only finds out whether the port is free). Listen or Close ends them.
 type Listeners struct {
 	cfg   Config
-	socks []boundSocket
+	socks []boundSocket // those of Config.TLS last
+	plain int           // how many are not of Config.TLS
 	addrs []net.Addr
 	file  *socketFile // of the unix socket; nil without one
 	once  sync.Once
@@ -35,27 +36,48 @@ func Bind(cfg Config) (*Listeners, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.socks, l.file = []boundSocket{sock}, file
+		l.socks, l.plain, l.file = []boundSocket{sock}, 1, file
+		l.cfg.TLS = nil
 		l.addrs = []net.Addr{&net.UnixAddr{Name: cfg.UnixSocket, Net: "unix"}}
 		return l, nil
 	}
 	for _, address := range cfg.Addresses {
-		targets, err := resolve(address)
+		n, err := l.bind(address)
 		if err != nil {
-			l.Close()
 			return nil, err
 		}
-		for _, target := range targets {
-			sock, addr, err := bindSocket(target, cfg.Portable)
-			if err != nil {
-				l.Close()
-				return nil, bindError(target, err)
-			}
-			l.socks = append(l.socks, sock)
-			l.addrs = append(l.addrs, addr)
+		l.plain += n
+	}
+	l.cfg.TLS = nil // one for each socket: a name may have several addresses
+	for _, a := range cfg.TLS {
+		n, err := l.bind(a.Address)
+		if err != nil {
+			return nil, err
+		}
+		for range n {
+			l.cfg.TLS = append(l.cfg.TLS, a)
 		}
 	}
 	return l, nil
+}
+
+// bind takes the addresses behind one of the configuration's, and tells how many they are. After an error l is closed.
+func (l *Listeners) bind(address string) (n int, err error) {
+	targets, err := resolve(address)
+	if err != nil {
+		l.Close()
+		return 0, err
+	}
+	for _, target := range targets {
+		sock, addr, err := bindSocket(target, l.cfg.Portable)
+		if err != nil {
+			l.Close()
+			return 0, bindError(target, err)
+		}
+		l.socks = append(l.socks, sock)
+		l.addrs = append(l.addrs, addr)
+	}
+	return len(targets), nil
 }
 
 // Addrs are the bound addresses, with the port the kernel chose where it was 0.
@@ -66,7 +88,7 @@ func (l *Listeners) Listen() (s *Server, err error) {
 	err = errors.New("serve: listeners are closed")
 	l.once.Do(func() {
 		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, quit: make(chan struct{}), ended: make(chan struct{}), began: time.Now()}
-		if err = startEngine(s, l.socks); err != nil {
+		if err = startEngines(s, l); err != nil {
 			s.removeFile()
 			return
 		}

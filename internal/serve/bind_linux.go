@@ -122,12 +122,12 @@ func (b boundSocket) listener(backlog int) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-// startEngine sets s.eng, before the first conn: its handler may ask for Stats.
-func startEngine(s *Server, socks []boundSocket) error {
+// newPlain makes the engine for conns that are plain sockets. It consumes socks.
+func newPlain(s *Server, socks []boundSocket, addrs []net.Addr) (engine, error) {
 	if s.cfg.Portable {
-		return startPortable(s, socks)
+		return newPortable(s, socks, addrs, nil)
 	}
-	return startLoops(s, socks)
+	return newLoops(s, socks, addrs)
 }
 
 // addrText is sa as "stats conns" shows it.

@@ -46,7 +46,10 @@ func (b boundSocket) listener(int) (net.Listener, error) {
 	return l, os.Chmod(b.path, b.mode)
 }
 
-func startEngine(s *Server, socks []boundSocket) error { return startPortable(s, socks) }
+// newPlain makes the engine for conns that are plain sockets. It consumes socks.
+func newPlain(s *Server, socks []boundSocket, addrs []net.Addr) (engine, error) {
+	return newPortable(s, socks, addrs, nil)
+}
 
 // bindUnixSocket finds out whether the file can be made. It stays, without a socket, until the client port opens.
 func bindUnixSocket(path string, mode fs.FileMode) (boundSocket, error) {

@@ -48,7 +48,11 @@ func (c rawClient) ask(request []byte) {
 }
 
 func (c rawClient) answer() {
-	if n, err := unix.Read(c.fd, c.buf); err != nil || string(c.buf[:n]) != "END\r\n" {
+	n, err := unix.Read(c.fd, c.buf)
+	for err == unix.EINTR {
+		n, err = unix.Read(c.fd, c.buf)
+	}
+	if err != nil || string(c.buf[:n]) != "END\r\n" {
 		c.t.Fatalf("got %q, %v", c.buf[:max(n, 0)], err)
 	}
 }
@@ -71,6 +75,7 @@ func TestCost_RequestAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	engines(t, func(c *Config) { c.NewConn = func() Handler { return ender{} } }, func(t *testing.T, w *world) {
+		w.plainOnly()
 		c := newRawClient(t)
 		c.connect(w.s.Addrs()[0])
 		get, half, rest := []byte("get\r\n"), []byte("ge"), []byte("t\r\n")
@@ -103,6 +108,7 @@ func TestCost_IdleConn(t *testing.T) {
 		t.Skip("the race detector costs memory")
 	}
 	engines(t, func(c *Config) { c.NewConn = func() Handler { return ender{} } }, func(t *testing.T, w *world) {
+		w.plainOnly()
 		const n = 3000
 		clients := make([]rawClient, n)
 		for i := range clients {
@@ -128,6 +134,7 @@ func TestCost_IdleConn(t *testing.T) {
 
 func TestLimit_OutOfDescriptorsSuspendsAccepting(t *testing.T) {
 	engines(t, nil, func(t *testing.T, w *world) {
+		w.plainOnly()
 		served, late := newRawClient(t), newRawClient(t)
 		served.connect(w.s.Addrs()[0])
 		served.ask([]byte("get\r\n"))

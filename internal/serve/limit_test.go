@@ -18,7 +18,7 @@ func TestLimit_AtMaxConnsNewcomersGetAnError(t *testing.T) {
 			c.want("END")
 			in = append(in, c)
 		}
-		late := w.dial()
+		late := dial(t, w.s.Addrs()[0]) // told in plain words, before any handshake
 		late.want("ERROR Too many open connections")
 		late.wantEnd()
 		if st := w.s.Stats(); st.RejectedConns != 1 || st.CurrConns != 3 || st.TotalConns != 3 || st.ListenDisabled != 0 || !st.Accepting {
@@ -34,6 +34,7 @@ func TestLimit_AtMaxConnsNewcomersGetAnError(t *testing.T) {
 
 func TestLimit_WithoutDropNewcomersWait(t *testing.T) {
 	engines(t, func(c *Config) { c.MaxConns = 2; c.DropAtLimit = false }, func(t *testing.T, w *world) {
+		w.plainOnly() // TestTLS_WithoutDropNewcomersWaitForRoomElsewhere
 		a, b := w.dial(), w.dial()
 		for _, c := range []*client{a, b} {
 			c.send("get\r\n")
@@ -61,7 +62,7 @@ func TestLimit_DrainWhileAcceptingIsSuspended(t *testing.T) {
 		a := w.dial()
 		a.send("get\r\n")
 		a.want("END")
-		_ = w.dial()
+		_ = dial(t, w.s.Addrs()[0])
 		until(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting })
 		w.s.Drain(patience)
 		a.wantEnd()
@@ -185,7 +186,7 @@ func TestBind_ClearErrors(t *testing.T) {
 func TestServe_AddressNamedByName(t *testing.T) {
 	engines(t, func(c *Config) { c.Addresses = []string{"localhost:0"} }, func(t *testing.T, w *world) {
 		for _, addr := range w.s.Addrs() {
-			c := dial(t, addr)
+			c := dialAs(t, addr, w.secure)
 			c.send("get\r\nquit\r\n")
 			c.want("END", "BYE")
 			if _, err := io.Copy(io.Discard, c.r); err != nil {

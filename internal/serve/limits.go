@@ -8,6 +8,9 @@ const (
 	defaultMaxConns = 1024
 	defaultBacklog  = 1024
 	defaultRounds   = 20 // -R
+
+	// defaultHandshake is time for a client far away, and not for one that only holds a place.
+	defaultHandshake = 10 * time.Second
 )
 
 const (

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"slices"
@@ -13,6 +14,7 @@ import (
 type portable struct {
 	s         *Server
 	listeners []net.Listener
+	tls       []*tls.Config // of each listener; nil: plain conns
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
 	stop      chan struct{} // closed when accepting shall end
@@ -27,37 +29,47 @@ type portable struct {
 	cut atomic.Int64
 }
 
-// startPortable opens the port and starts serving. It consumes socks.
-func startPortable(s *Server, socks []boundSocket) error {
+// newPortable opens the port; secure are the configurations of TLS, one for each sock, or nil. It consumes socks.
+func newPortable(s *Server, socks []boundSocket, addrs []net.Addr, secure []TLSAddress) (*portable, error) {
 	p := &portable{s: s, stop: make(chan struct{}), room: make(chan struct{}, 1), open: map[*goConn]struct{}{}}
 	for i, sock := range socks {
 		l, err := sock.listener(s.cfg.Backlog)
 		if err != nil {
-			for _, l := range p.listeners {
-				l.Close()
-			}
+			p.release()
 			for _, sock := range socks[i+1:] {
 				sock.close()
 			}
-			return bindError(s.addrs[i], err)
+			return nil, bindError(addrs[i], err)
 		}
 		p.listeners = append(p.listeners, l)
-		s.listensOn(descriptorOf(l), s.addrs[i])
+		s.listensOn(descriptorOf(l), addrs[i])
+		var cfg *tls.Config
+		if secure != nil {
+			cfg = secure[i].Config
+		}
+		p.tls = append(p.tls, cfg)
 	}
-	s.count.accepting.Store(true)
-	s.eng = p
-	for _, l := range p.listeners {
-		p.accepting.Go(func() { p.accept(l) })
-	}
-	return nil
+	return p, nil
 }
 
-func (p *portable) accept(l net.Listener) {
+func (p *portable) start() {
+	for i, l := range p.listeners {
+		p.accepting.Go(func() { p.accept(l, p.tls[i]) })
+	}
+}
+
+func (p *portable) release() {
+	for _, l := range p.listeners {
+		l.Close()
+	}
+}
+
+func (p *portable) accept(l net.Listener, secure *tls.Config) {
 	for {
 		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			p.admit(nc)
+			p.admit(nc, secure)
 		case errors.Is(err, net.ErrClosed) || p.stopping():
 			return
 		default: // out of descriptors most likely: do not spin
@@ -91,9 +103,9 @@ func (p *portable) waitForRoom() {
 }
 
 // admit serves nc, rejects it, or holds it back until there is room.
-func (p *portable) admit(nc net.Conn) {
+func (p *portable) admit(nc net.Conn, secure *tls.Config) {
 	for waited := false; ; waited = true {
-		if p.start(nc) {
+		if p.serve(nc, secure) {
 			return
 		}
 		if p.s.cfg.DropAtLimit {
@@ -113,15 +125,17 @@ func (p *portable) admit(nc net.Conn) {
 	}
 }
 
-// start serves nc unless MaxConns are open.
-func (p *portable) start(nc net.Conn) bool {
+// serve serves nc unless MaxConns are open.
+func (p *portable) serve(nc net.Conn, secure *tls.Config) bool {
 	c := &goConn{p: p, nc: nc}
+	if secure != nil {
+		c.nc = tls.Server(nc, secure)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.open) >= p.s.cfg.MaxConns {
+	if !p.s.takeRoom() {
 		return false
 	}
-	p.s.count.curr.Add(1)
 	p.s.count.total.Add(1)
 	p.open[c] = struct{}{}
 	c.h = p.s.cfg.NewConn()
@@ -136,7 +150,7 @@ func (p *portable) start(nc net.Conn) bool {
 // gone forgets c.
 func (p *portable) gone(c *goConn) {
 	c.h.Closed(p.s.cfg.Now(), c.why)
-	c.nc.Close()
+	socketOf(c.nc).Close() // what TLS had to say has been said
 	p.mu.Lock()
 	delete(p.open, c)
 	p.mu.Unlock()
@@ -185,7 +199,7 @@ func (p *portable) close() {
 	defer p.mu.Unlock()
 	p.shut = true
 	for c := range p.open {
-		c.nc.Close()
+		socketOf(c.nc).Close() // of TLS too: a goodbye could block
 	}
 }
 

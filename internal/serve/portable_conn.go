@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -38,6 +39,9 @@ var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, busyReadBytes)
 func (c *goConn) run() {
 	defer c.p.gone(c)
 	c.h.Opened(c.p.s.cfg.Now(), clientOf(c.nc))
+	if secure, ok := c.nc.(*tls.Conn); ok && !c.handshake(secure) {
+		return
+	}
 	for {
 		if len(c.in) == 0 && cap(c.in) > idleReadBytes || c.in == nil {
 			c.in = make([]byte, 0, idleReadBytes)
@@ -52,6 +56,9 @@ func (c *goConn) run() {
 					c.part(deadline)
 				case err == io.EOF:
 					c.why = memproto.CloseNormal
+					c.bye()
+				case c.why == memproto.CloseIdle:
+					c.bye()
 				}
 				return
 			}
@@ -62,6 +69,8 @@ func (c *goConn) run() {
 		if !c.process() {
 			if c.src != nil {
 				c.stream(c.src)
+			} else {
+				c.bye()
 			}
 			return
 		}
@@ -154,17 +163,22 @@ func (c *goConn) write(b []byte) bool {
 func (c *goConn) part(deadline time.Time) {
 	c.state.Store(stateClosing)
 	c.why = memproto.CloseShutdown
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if closeWrite(c.nc) != nil {
 		return
 	}
 	end := time.Now().Add(lingerTime)
 	if deadline.Before(end) {
 		end = deadline
 	}
-	_ = c.nc.SetReadDeadline(end)
+	c.discard(end)
+}
+
+// discard throws input away until the client's FIN, or end.
+func (c *goConn) discard(end time.Time) {
+	nc := socketOf(c.nc) // nobody wants to know what it says
+	_ = nc.SetReadDeadline(end)
 	for {
-		if _, err := c.nc.Read(c.in[:cap(c.in)]); err != nil {
+		if _, err := nc.Read(c.in[:cap(c.in)]); err != nil {
 			return
 		}
 	}
@@ -172,10 +186,7 @@ func (c *goConn) part(deadline time.Time) {
 
 // descriptor is nc's file descriptor, -1 if it has none.
 func descriptor(nc net.Conn) int {
-	if outer, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = outer.NetConn()
-	}
-	return descriptorOf(nc)
+	return descriptorOf(socketOf(nc))
 }
 
 // descriptorOf returns the file descriptor of a conn or listener, or -1.

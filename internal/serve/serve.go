@@ -42,13 +42,15 @@ var _ Handler = (*memproto.Conn)(nil)
 // Config says where and how to listen. It is copied; nothing in it may change after Bind.
 type Config struct {
 	Addresses        []string       // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose
-	UnixSocket       string         // a file to listen on instead of Addresses: TCP is off then; "" = none
+	TLS              []TLSAddress   // addresses whose conns speak TLS
+	UnixSocket       string         // a file to listen on instead of Addresses and TLS: TCP is off then; "" = none
 	UnixMode         fs.FileMode    // permissions of UnixSocket; exact, whatever the process's umask
 	Threads          int            // event loops; 0 = 4, as memcached. More than there are cores gains nothing
 	MaxConns         int            // client conns at a time (-c); 0 = 1024
 	Backlog          int            // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
 	RequestsPerEvent int            // rounds of at most 64 KiB of replies a conn may have before the others have their turn (-R); 0 = 20
 	DropAtLimit      bool           // at MaxConns: true answers an error and closes (memcached's default), false lets newcomers wait in the backlog
+	HandshakeTimeout time.Duration  // TLS conns that have not come to terms by then are closed; 0 = 10 s
 	IdleTimeout      time.Duration  // conns without a request for longer are closed; whole seconds, 0 = never; not with UnixSocket
 	Portable         bool           // a goroutine for each conn on Linux too
 	Now              func() int64   // Unix milliseconds handed to Process; required
@@ -58,17 +60,19 @@ type Config struct {
 
 // Stats is a snapshot. CurrConns <= MaxConns; TotalConns counts the accepted ones, without RejectedConns.
 type Stats struct {
-	CurrConns      int64         // open client conns
-	TotalConns     uint64        // conns accepted since Listen
-	IdleKicks      uint64        // conns closed by IdleTimeout
-	RejectedConns  uint64        // answered "Too many open connections" and closed
-	DisabledFor    time.Duration // how long accepting was suspended, the time since the last suspension began included
-	ListenDisabled uint64        // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
-	Accepting      bool          // false while accepting is suspended, and after Drain or Close
-	BytesRead      uint64        // from clients
-	BytesWritten   uint64        // to clients
-	Threads        int           // event loops; 0 with a goroutine for each conn
-	Yields         uint64        // times a conn used up RequestsPerEvent and had to wait for its next turn
+	CurrConns       int64         // open client conns
+	TotalConns      uint64        // conns accepted since Listen
+	IdleKicks       uint64        // conns closed by IdleTimeout
+	RejectedConns   uint64        // answered "Too many open connections" and closed
+	DisabledFor     time.Duration // how long accepting was suspended, the time since the last suspension began included
+	ListenDisabled  uint64        // times accepting was suspended: at MaxConns without DropAtLimit, or out of file descriptors
+	HandshakeErrors uint64        // TLS handshakes that failed, or took too long
+	TLSSessions     uint64        // TLS handshakes that succeeded and resumed no earlier session
+	Accepting       bool          // false while accepting is suspended, and after Drain or Close
+	BytesRead       uint64        // from clients
+	BytesWritten    uint64        // to clients
+	Threads         int           // event loops; 0 with a goroutine for each conn
+	Yields          uint64        // times a conn used up RequestsPerEvent and had to wait for its next turn
 }
 
 // ConnInfo is one line of "stats conns".
@@ -82,6 +86,8 @@ type ConnInfo struct {
 
 // engine is what stands behind a Server: event loops, or a goroutine for each conn.
 type engine interface {
+	start()   // begins to accept; the port is open already
+	release() // undoes what making it did, in place of start
 	drain(deadline time.Time) (cut int)
 	close()
 	conns() []ConnInfo
@@ -107,17 +113,19 @@ type Server struct {
 
 // counters are shared by acceptor, loops and Stats.
 type counters struct {
-	curr           atomic.Int64
-	total          atomic.Uint64
-	rejected       atomic.Uint64
-	idleKicks      atomic.Uint64
-	listenDisabled atomic.Uint64
-	disabledFor    atomic.Int64 // ns, of the suspensions that are over
-	disabledSince  atomic.Int64 // Unix ns; 0: accepting is not suspended
-	yields         atomic.Uint64
-	read           atomic.Uint64
-	written        atomic.Uint64
-	accepting      atomic.Bool
+	curr            atomic.Int64
+	total           atomic.Uint64
+	rejected        atomic.Uint64
+	idleKicks       atomic.Uint64
+	listenDisabled  atomic.Uint64
+	disabledFor     atomic.Int64 // ns, of the suspensions that are over
+	disabledSince   atomic.Int64 // Unix ns; 0: accepting is not suspended
+	handshakeErrors atomic.Uint64
+	tlsSessions     atomic.Uint64
+	yields          atomic.Uint64
+	read            atomic.Uint64
+	written         atomic.Uint64
+	accepting       atomic.Bool
 }
 
 // Listen binds, listens and serves in one step.
@@ -139,23 +147,25 @@ func Probe(cfg *Config) error {
 	return nil
 }
 
-// Addrs are the addresses listened on, in the order of Config.Addresses, with the port the kernel chose where it was 0.
+// Addrs are the addresses listened on, in the order of Config.Addresses and Config.TLS, with the port the kernel chose where it was 0.
 func (s *Server) Addrs() []net.Addr { return s.addrs }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
 	return Stats{
-		CurrConns:      s.count.curr.Load(),
-		TotalConns:     s.count.total.Load(),
-		IdleKicks:      s.count.idleKicks.Load(),
-		RejectedConns:  s.count.rejected.Load(),
-		ListenDisabled: s.count.listenDisabled.Load(),
-		DisabledFor:    s.count.suspended(),
-		Accepting:      s.count.accepting.Load(),
-		BytesRead:      s.count.read.Load(),
-		BytesWritten:   s.count.written.Load(),
-		Threads:        s.eng.threads(),
-		Yields:         s.count.yields.Load(),
+		CurrConns:       s.count.curr.Load(),
+		TotalConns:      s.count.total.Load(),
+		IdleKicks:       s.count.idleKicks.Load(),
+		RejectedConns:   s.count.rejected.Load(),
+		ListenDisabled:  s.count.listenDisabled.Load(),
+		DisabledFor:     s.count.suspended(),
+		HandshakeErrors: s.count.handshakeErrors.Load(),
+		TLSSessions:     s.count.tlsSessions.Load(),
+		Accepting:       s.count.accepting.Load(),
+		BytesRead:       s.count.read.Load(),
+		BytesWritten:    s.count.written.Load(),
+		Threads:         s.eng.threads(),
+		Yields:          s.count.yields.Load(),
 	}
 }
 
@@ -243,14 +253,19 @@ func (s *Server) connGone() {
 
 // withDefaults fills in what zero stands for.
 func (c Config) withDefaults() (Config, error) {
-	if len(c.Addresses) == 0 && c.UnixSocket == "" {
+	if len(c.Addresses)+len(c.TLS) == 0 && c.UnixSocket == "" {
 		return c, errors.New("serve: no address to listen on")
 	}
 	if c.Now == nil || c.NewConn == nil {
 		return c, errors.New("serve: Now and NewConn are required")
 	}
-	if c.Threads < 0 || c.MaxConns < 0 || c.Backlog < 0 || c.RequestsPerEvent < 0 || c.IdleTimeout < 0 {
-		return c, errors.New("serve: threads, connections, backlog, requests per event and idle timeout cannot be negative")
+	if c.Threads < 0 || c.MaxConns < 0 || c.Backlog < 0 || c.RequestsPerEvent < 0 || c.IdleTimeout < 0 || c.HandshakeTimeout < 0 {
+		return c, errors.New("serve: threads, connections, backlog, requests per event and timeouts cannot be negative")
+	}
+	for _, a := range c.TLS {
+		if a.Config == nil {
+			return c, errors.New("serve: TLS needs a configuration for " + a.Address)
+		}
 	}
 	if c.Threads == 0 {
 		c.Threads = defaultThreads
@@ -260,6 +275,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Backlog == 0 {
 		c.Backlog = defaultBacklog
+	}
+	if c.HandshakeTimeout == 0 {
+		c.HandshakeTimeout = defaultHandshake
 	}
 	if c.RequestsPerEvent == 0 {
 		c.RequestsPerEvent = defaultRounds

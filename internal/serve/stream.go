@@ -170,9 +170,7 @@ func (ss *streams) conns(infos []ConnInfo) []ConnInfo {
 func (c *goConn) stream(src *memproto.Watcher) {
 	c.state.Store(stateWatch)
 	st := &stream{s: c.p.s, c: c.nc, src: src}
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		st.half = half.CloseWrite
-	}
+	st.half = func() error { return closeWrite(c.nc) }
 	c.why = st.run()
 }
 

@@ -110,23 +110,26 @@ func hexSum(s string) string { return strconv.FormatUint(sum([]byte(s)), 16) }
 type world struct {
 	t       *testing.T
 	s       *Server
+	secure  bool // clients speak TLS
 	counter atomic.Int64
 	early   atomic.Int64
 }
 
-// engines runs f against both engines.
+// engines runs f against both engines, and over TLS.
 func engines(t *testing.T, change func(*Config), f func(t *testing.T, w *world)) {
-	for _, portable := range []bool{false, true} {
-		name := "loops"
-		if portable {
-			name = "portable"
-		}
+	for _, name := range []string{"loops", "portable", "tls"} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{t: t}
+			w := &world{t: t, secure: name == "tls"}
 			cfg := w.config()
-			cfg.Portable = portable
+			cfg.Portable = name == "portable"
 			if change != nil {
 				change(&cfg)
+			}
+			if w.secure {
+				if cfg.UnixSocket != "" {
+					t.Skip("no TLS on a unix socket")
+				}
+				overTLS(&cfg)
 			}
 			s, err := Listen(cfg)
 			if err != nil {
@@ -167,9 +170,21 @@ type client struct {
 	r *bufio.Reader
 }
 
-func (w *world) dial() *client { return dial(w.t, w.s.Addrs()[0]) }
+func (w *world) dial() *client { return dialAs(w.t, w.s.Addrs()[0], w.secure) }
+
+// plainOnly skips what is about sockets themselves.
+func (w *world) plainOnly() {
+	if w.secure {
+		w.t.Skip("not over TLS")
+	}
+}
 
 func dial(t *testing.T, addr net.Addr) *client {
+	t.Helper()
+	return dialAs(t, addr, false)
+}
+
+func dialAs(t *testing.T, addr net.Addr, secure bool) *client {
 	t.Helper()
 	nc, err := net.DialTimeout(addr.Network(), dialable(addr), patience)
 	if err != nil {
@@ -178,6 +193,13 @@ func dial(t *testing.T, addr net.Addr) *client {
 	t.Cleanup(func() { nc.Close() })
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
+	}
+	if secure {
+		secured := tlsClient(t, nc)
+		if err := secured.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		nc = secured
 	}
 	return &client{t, nc.(halfConn), bufio.NewReader(nc)}
 }

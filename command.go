@@ -70,9 +70,6 @@ func flags() []cli.Flag {
 	for _, o := range ignored {
 		out = append(out, makeFlag(o.long, o.letter, o.value))
 	}
-	for _, o := range refused {
-		out = append(out, makeFlag(o.long, o.letter, o.value))
-	}
 	return out
 }
 

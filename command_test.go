@@ -61,7 +61,7 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
-			AuthFile: "/f", SASL: true, AllowShutdown: true,
+			TLS: node.TLS{MinVersion: 2}, AuthFile: "/f", SASL: true, AllowShutdown: true,
 			NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
@@ -132,7 +132,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-p 65536", "-p, --port 65536 is out of range"},
 		{"-l 1.2.3.4:99999", "-l, --listen 1.2.3.4:99999"},
 		{"-l 1:2:3", "-l, --listen 1:2:3"},
-		{"-l notls:127.0.0.1", "not in this version"},
+		{"-l notls:127.0.0.1", "notls means nothing without -Z, --enable-ssl"},
 		{"-U 11211", "UDP amplifies attacks"},
 		{"-B smoke", `"smoke" is neither`},
 		{"-s /" + strings.Repeat("x", 200), "-s, --unix-socket: the path has 201 bytes, a socket's has 10"},
@@ -153,7 +153,10 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-Y f -B binary", "-Y, --auth-file and -B, --protocol binary: "},
 		{"-Y f -B auto", "-Y, --auth-file and -B, --protocol auto: "},
 		{"-S -Y f -B ascii", "-S, --enable-sasl and -B, --protocol ascii: the text protocol has no SASL"},
-		{"-Z", "-Z, --enable-ssl: TLS is not in this version"},
+		{"-Z", "-Z, --enable-ssl needs a certificate: -o ssl_chain_cert=FILE"},
+		{"-Z -s /s -o ssl_chain_cert=f", "there is no TLS on a unix socket"},
+		{"-Z -o ssl_chain_cert=f,ssl_verify_mode=4", "-o ssl_verify_mode 4 is out of range"},
+		{"-Z -o ssl_chain_cert=f,ssl_min_version=tlsv9", "ssl_min_version: "},
 		{"--boot wait", "--boot wait contradicts a missing -x, --peer"},
 		{"--boot later", `--boot "later": it is serve or wait`},
 		{"--secret-file f", "--secret-file has no use without -x, --peer"},
@@ -244,5 +247,16 @@ func TestHelp_NamesEachFlagOnce(t *testing.T) {
 		if n == 0 || n > 3 {
 			t.Errorf("--%s stands %d times in the help", long, n)
 		}
+	}
+}
+
+func TestCommandLine_TLSWords(t *testing.T) {
+	got := mustParse(t, "-Z -o ssl_chain_cert=/c,ssl_key=/k -o ssl_ca_cert=/a,ssl_verify_mode=2,ssl_min_version=3,ssl_session_cache,ssl_wbuf_size=64,no_maxconns_fast")
+	want := node.TLS{Enabled: true, ChainCert: "/c", Key: "/k", CACert: "/a", VerifyMode: 2, MinVersion: 3, SessionCache: true}
+	if got.Node.TLS != want || !got.Node.WaitAtLimit || !reflect.DeepEqual(got.Ignored, []string{"--extended=ssl_wbuf_size"}) {
+		t.Errorf("%+v, %q", got.Node.TLS, got.Ignored)
+	}
+	if v := mustParse(t, "-Z -o ssl_chain_cert=/c,ssl_min_version=tlsv1.3").Node.TLS.MinVersion; v != 3 {
+		t.Errorf("%d", v)
 	}
 }

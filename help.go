@@ -47,13 +47,6 @@ itself on a second machine.
 		}
 		b.WriteString("--" + o.long)
 	}
-	b.WriteString("\n\nNot in this version: ")
-	for i, o := range refused {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("-" + o.letter + " --" + o.long)
-	}
 	b.WriteString(`
 
 Each flag has an environment variable: --max-item-size is

@@ -79,6 +79,8 @@ var clientOptions = []option{
 		func(s *settings, v string) error { s.Node.AuthFile = v; return nil }},
 	{"enable-sasl", "S", "", groupClients, "clients of the binary protocol log in with SASL, with the names of -Y", "",
 		func(s *settings, v string) error { return setSASL(s, v) }},
+	{"enable-ssl", "Z", "", groupClients, "TLS for clients, with the files of -o; -l notls:ADDRESS goes without", "",
+		func(s *settings, v string) error { return setBool(&s.Node.TLS.Enabled, v) }},
 	{"enable-shutdown", "A", "", groupClients, "clients may end the node with shutdown", "",
 		func(s *settings, v string) error { return setBool(&s.Node.AllowShutdown, v) }},
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
@@ -136,12 +138,6 @@ var ignored = []struct{ long, letter, value string }{
 	{"memory-file", "e", "FILE"},
 	{"napi-ids", "N", "N"},
 	{"engine", "E", "NAME"},
-}
-
-// refused are memcached's flags that change who may connect or how; to ignore
-// them would open a node that was meant to be closed.
-var refused = []struct{ long, letter, value, what string }{
-	{"enable-ssl", "Z", "", "TLS"},
 }
 
 // apply sets one flag's value.
@@ -277,6 +273,14 @@ func setExtended(s *settings, v string) error {
 		name, value, given := strings.Cut(strings.TrimSpace(word), "=")
 		switch {
 		case name == "":
+		case strings.HasPrefix(name, "ssl_"):
+			if known, err := setTLSWord(&s.Node.TLS, name, value); err != nil {
+				return err
+			} else if !known {
+				other = append(other, name)
+			}
+		case name == "maxconns_fast", name == "no_maxconns_fast":
+			s.Node.WaitAtLimit = name == "no_maxconns_fast"
 		case name == "track_sizes":
 			s.Node.TrackSizes = true
 		case name == "lru_crawler", name == "no_lru_crawler":

@@ -172,11 +172,6 @@ func readSettings(long []string) (settings, sources, error) {
 			s.Ignored = append(s.Ignored, "--"+o.long)
 		}
 	}
-	for _, o := range refused {
-		if _, there := g[o.long]; there {
-			return s, g, explain(o.long, fmt.Errorf("-%s, --%s: %s is not in this version", o.letter, o.long, o.what))
-		}
-	}
 	return s, g, nil
 }
 

@@ -105,7 +105,7 @@ func TestConfigFile_BadInputIsAnsweredClearly(t *testing.T) {
 		"verbose":          `:1: unexpected word "verbose": a line has flags`,
 		"pair":             `:1: unexpected word "pair"`,
 		"-m":               ":1: -m, --memory-limit needs a value",
-		"-Z":               ":1: -Z, --enable-ssl",
+		"-o ssl_key":       ":1: -o, --extended: ssl_key needs a value",
 		"--config /x":      ":1: --config cannot stand in a file",
 		"-x 'o":            ":1: a quote ' is not closed",
 		"-m 1":             "-m, --memory-limit 1 is too small",

@@ -88,3 +88,17 @@ func (c *Conn) setMemoryLimit(mib int64) (reply string) {
 	}
 	return replyOK
 }
+
+// refreshCerts answers "refresh_certs". What it says of a failure begins as
+// memcached's does.
+func (c *Conn) refreshCerts() {
+	if c.srv.RefreshCerts == nil {
+		c.reply(replyNoTLS, false)
+		return
+	}
+	if err := c.srv.RefreshCerts(); err != nil {
+		c.reply("Error "+err.Error()+"\r\n", false)
+		return
+	}
+	c.reply(replyOK, false)
+}

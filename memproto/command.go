@@ -93,6 +93,8 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 		c.watch(t, line, c.taken > 0)
 	case "shutdown":
 		c.shutdown(t)
+	case "refresh_certs":
+		c.refreshCerts()
 	default:
 		if isHTTP(line) {
 			c.close(ReasonHTTP, "")

@@ -33,6 +33,7 @@ const (
 	replyNoMgdump      = "ERROR key dump not allowed\r\n"
 	replyNoCrawler     = "CLIENT_ERROR lru crawler disabled\r\n"
 	replyNoShutdown    = "SERVER_ERROR: shutdown not enabled\r\n"
+	replyNoTLS         = "Error TLS not enabled\r\n"
 	replyBadShutdown   = "CLIENT_ERROR invalid shutdown mode\r\n"
 	replyBinary        = "CLIENT_ERROR the binary protocol is switched off, use text\r\n"
 	replyStranger      = "CLIENT_ERROR unauthenticated\r\n"

@@ -60,6 +60,8 @@ type Server struct {
 	Reset       func()          // "stats reset", after the store's own counters
 	Verbosity   func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
 	Shutdown    func()          // "shutdown" (-A): begins the end and returns; nil: refused
+	// RefreshCerts is "refresh_certs"; its error is shown to the client. nil: no TLS.
+	RefreshCerts func() error
 	// Log gets what SetVerbosity asks for, a line without its end at a time.
 	Log func(line string)
 

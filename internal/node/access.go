@@ -108,6 +108,6 @@ func readLoginFile(flag, name string, load func([]byte) error) error {
 	return nil
 }
 
-// Reload reads again what may change in files while the node runs: the logins.
-// What an error names is as it was; conns that have logged in stay.
-func (n *Node) Reload() error { return n.readLogins() }
+// Reload reads again what may change in files while the node runs: the logins
+// and the certificates. What an error names is as it was; conns stay.
+func (n *Node) Reload() error { return errors.Join(n.readLogins(), n.readCertificates()) }

@@ -23,7 +23,8 @@ func (c *Config) clientAddresses() []string {
 
 // clientAddress completes one entry of Listen with the default port.
 func (c *Config) clientAddress(entry string) (string, error) {
-	if strings.HasPrefix(entry, "notls:") || strings.HasPrefix(entry, "proto[") || strings.HasPrefix(entry, "tag[") {
+	entry = strings.TrimPrefix(entry, plainPrefix)
+	if strings.HasPrefix(entry, "proto[") || strings.HasPrefix(entry, "tag[") {
 		return "", fmt.Errorf("-l, --listen %s: prefixes before the address are not in this version", entry)
 	}
 	host, port, err := splitHostPort(entry, max(c.Port, 0))

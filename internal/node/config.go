@@ -100,6 +100,9 @@ type Config struct {
 	// SASLFile holds the logins of SASL in the format of memcached's own password
 	// database. Empty: those of AuthFile.
 	SASLFile string
+	// TLS is how clients are served over TLS: on each entry of Listen but those
+	// that begin with "notls:".
+	TLS TLS
 	// AllowShutdown lets clients end the node with "shutdown": see Node.Asked.
 	AllowShutdown bool
 	// WaitAtLimit leaves clients beyond MaxConns in the kernel's queue. false: they
@@ -163,6 +166,7 @@ func Default() Config {
 		Cluster:          "default",
 		PeerWait:         10 * time.Second,
 		Boot:             BootServe,
+		TLS:              TLS{MinVersion: 2},
 		DrainTimeout:     10 * time.Second,
 	}
 }

@@ -30,6 +30,7 @@ type Node struct {
 	state   *stateDir
 	id      store.ID
 	logins  logins
+	certs   certificates
 
 	store   *store.Store
 	link    *replicator.Link
@@ -87,6 +88,9 @@ func (n *Node) open() (err error) {
 		}
 	}
 	if err := n.openLogins(); err != nil {
+		return err
+	}
+	if err := n.readCertificates(); err != nil {
 		return err
 	}
 	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
@@ -206,8 +210,10 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 }
 
 func (n *Node) serveConfig() serve.Config {
+	plain, secure := n.splitTLS()
 	return serve.Config{
-		Addresses:        n.cfg.clientAddresses(),
+		Addresses:        plain,
+		TLS:              secure,
 		UnixSocket:       n.cfg.UnixSocket,
 		UnixMode:         fs.FileMode(n.cfg.UnixMask),
 		Threads:          n.cfg.Threads,
@@ -235,6 +241,7 @@ func (n *Node) newProtocol() *memproto.Server {
 		TextLogins:   n.logins.text,
 		SASLLogins:   n.logins.sasl,
 		Shutdown:     n.shutdown(),
+		RefreshCerts: n.refreshCerts(),
 		NoWatch:      n.cfg.NoWatch,
 		NoDumps:      n.cfg.NoDumps,
 		WatcherBytes: n.cfg.WatcherKiB << 10,

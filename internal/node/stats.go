@@ -72,6 +72,13 @@ func (n *Node) generalRows() []memproto.Stat {
 	if n.cfg.IdleTimeout > 0 { // as in memcached
 		r.uint("idle_kicks", c.IdleKicks)
 	}
+	if n.cfg.TLS.Enabled {
+		if n.cfg.TLS.SessionCache {
+			r.uint("ssl_new_sessions", c.TLSSessions)
+		}
+		r.uint("ssl_handshake_errors", c.HandshakeErrors)
+		r.int("time_since_server_cert_refresh", max(0, time.Now().Unix()-n.certs.refreshed.Load()))
+	}
 	return r
 }
 
@@ -222,7 +229,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.yesNo("maxconns_fast", !c.WaitAtLimit)
 	r.yesNo("flush_enabled", !c.NoFlush)
 	r.yesNo("dump_enabled", !c.NoDumps)
-	r.yesNo("ssl_enabled", false)
+	tlsRows(&r, &c.TLS)
 	r.text("peer", orNone(c.Peer))
 	r.text("repl_address", addressText(n.ReplAddr()))
 	r.yesNo("repl_secret", c.SecretFile != "")

@@ -39,7 +39,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkLink, checkSecret,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkSecret,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)

@@ -142,6 +142,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-s /s -a -1", `"-1" is not an octal number`},
 		{"-s /s -a 77777777777777777777777", "is not an octal number"},
 		{"-s /s -a 1777", "-a, --unix-mask 1777 is out of range: 0 to 777, in octal"},
+		{"-o modern,idle_timeuot=5", `-o, --extended: illegal suboption "idle_timeuot=5"`},
 		{"-o idle_timeout", "-o, --extended: idle_timeout needs a number of seconds"},
 		{"-o idle_timeout=", "-o, --extended: idle_timeout= is not a number of seconds"},
 		{"-o modern,idle_timeout=1h", "-o, --extended: idle_timeout=1h is not a number of seconds"},

@@ -292,6 +292,8 @@ func setExtended(s *settings, v string) error {
 			if err := setInt(&s.Node.WatcherKiB, value); err != nil {
 				return fmt.Errorf("watcher_logbuf_size: %w", err)
 			}
+		case name != "idle_timeout" && !tuningWords[name] && !strings.HasPrefix(name, "ext_"):
+			return fmt.Errorf("illegal suboption %q: memcached has no such word either", word)
 		case name != "idle_timeout":
 			other = append(other, name)
 		case !given:

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -60,8 +63,19 @@ func healthTarget(arg string) (string, error) {
 	return node.WithPort(arg, s.Node.Port)
 }
 
-// askVersion sends "version" and returns the answer's version.
+// askVersion sends "version" and returns the answer's version. A node that ends
+// the conn without a word is asked over TLS.
 func askVersion(address string, timeout time.Duration) (string, error) {
+	version, err := askOnce(address, timeout, false)
+	if errors.Is(err, io.EOF) && !strings.Contains(address, "/") {
+		if v, errTLS := askOnce(address, timeout, true); errTLS == nil {
+			return v, nil
+		}
+	}
+	return version, err
+}
+
+func askOnce(address string, timeout time.Duration, secure bool) (string, error) {
 	network := "tcp"
 	if strings.Contains(address, "/") {
 		network = "unix"
@@ -74,12 +88,19 @@ func askVersion(address string, timeout time.Duration) (string, error) {
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return "", err
 	}
+	if secure {
+		// It is asked whether it serves, and nothing else is sent or believed.
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
 	if _, err := conn.Write([]byte("version\r\n")); err != nil {
 		return "", err
 	}
 	line, err := bufio.NewReaderSize(conn, 256).ReadString('\n')
 	if err != nil {
 		return "", err
+	}
+	if strings.TrimSpace(line) == "CLIENT_ERROR unauthenticated" {
+		return "clients log in", nil // -Y: it serves those who do
 	}
 	version, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION ")
 	if !ok {

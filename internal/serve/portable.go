@@ -186,6 +186,9 @@ func (p *portable) drain(deadline time.Time) int {
 		reading = deadline
 	}
 	for c := range p.open {
+		if c.state.Load() == stateWatch {
+			continue // has its own: see streams.drain
+		}
 		_ = c.nc.SetWriteDeadline(deadline)
 		_ = c.nc.SetReadDeadline(reading)
 	}

@@ -91,10 +91,7 @@ func (st *stream) part(heard <-chan memproto.CloseReason) memproto.CloseReason {
 	deadline, ending := st.s.streams.remove(st)
 	end := atOnce
 	if ending && st.half != nil && st.half() == nil {
-		end = time.Now().Add(lingerTime)
-		if deadline.Before(end) {
-			end = deadline
-		}
+		end = deadline
 	}
 	_ = st.c.SetReadDeadline(end)
 	reason := <-heard
@@ -141,10 +138,14 @@ func (st *stream) end(deadline time.Time) {
 	_ = st.c.SetWriteDeadline(deadline)
 }
 
-// drain makes all streams end, now and later ones, and does not wait for it.
+// drain makes all streams end, now and later ones, and does not wait for it. A client that does not read has a moment, no more:
+// it is owed nothing.
 func (ss *streams) drain(deadline time.Time) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if soon := time.Now().Add(lingerTime); soon.Before(deadline) {
+		deadline = soon
+	}
 	if !ss.ending || deadline.Before(ss.deadline) {
 		ss.deadline = deadline
 	}
@@ -168,7 +169,9 @@ func (ss *streams) conns(infos []ConnInfo) []ConnInfo {
 
 // stream serves a conn that has become one, to its end.
 func (c *goConn) stream(src *memproto.Watcher) {
+	c.p.mu.Lock() // a drain has set the conn's deadlines before, or leaves them alone
 	c.state.Store(stateWatch)
+	c.p.mu.Unlock()
 	st := &stream{s: c.p.s, c: c.nc, src: src}
 	st.half = func() error { return closeWrite(c.nc) }
 	c.why = st.run()

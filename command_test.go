@@ -52,7 +52,7 @@ func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
 }
 
 func TestCommandLine_SetsEachFlag(t *testing.T) {
-	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0"+
+	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0 -U 11211"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
 		" --drain-timeout 2s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
@@ -62,13 +62,13 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
 			TLS: node.TLS{MinVersion: 2}, AuthFile: "/f", SASL: true, AllowShutdown: true,
-			NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
+			NoCAS: true, NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
 		},
 		User: "nobody", Daemon: true, PidFile: "/tmp/pid",
-		Ignored: []string{"--extended=modern,hashpower", "--disable-cas", "--queue-length"},
+		Ignored: []string{"--extended=modern,hashpower", "--udp-port=11211", "--queue-length"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
@@ -133,7 +133,8 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-l 1.2.3.4:99999", "-l, --listen 1.2.3.4:99999"},
 		{"-l 1:2:3", "-l, --listen 1:2:3"},
 		{"-l notls:127.0.0.1", "notls means nothing without -Z, --enable-ssl"},
-		{"-U 11211", "UDP amplifies attacks"},
+		{"-U 65536", "-U, --udp-port: 65536 is out of range: -1 to 65535"},
+		{"-U x", `-U, --udp-port: "x" is not a whole number`},
 		{"-B smoke", `"smoke" is neither`},
 		{"-s /" + strings.Repeat("x", 200), "-s, --unix-socket: the path has 201 bytes, a socket's has 10"},
 		{"-s", "-s, --unix-socket needs a value"},

@@ -84,7 +84,9 @@ var clientOptions = []option{
 	{"enable-shutdown", "A", "", groupClients, "clients may end the node with shutdown", "",
 		func(s *settings, v string) error { return setBool(&s.Node.AllowShutdown, v) }},
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
-	{"udp-port", "U", "PORT", groupClients, "0 only: there is no UDP here", "0", setUDP},
+	{"disable-cas", "C", "", groupClients, "stats settings says so; gets and cas go on, as what they compare orders the two nodes' writes", "",
+		func(s *settings, v string) error { return setBool(&s.Node.NoCAS, v) }},
+	{"udp-port", "U", "PORT", groupClients, "accepted and not opened: there is no UDP here", "0", setUDP},
 }
 
 var processOptions = []option{
@@ -133,7 +135,6 @@ var ignored = []struct{ long, letter, value string }{
 	{"enable-largepages", "L", ""},
 	{"lock-memory", "k", ""},
 	{"enable-coredumps", "r", ""},
-	{"disable-cas", "C", ""}, // the CAS unique is the version that orders the two nodes' writes
 	{"queue-length", "q", "N"},
 	{"memory-file", "e", "FILE"},
 	{"napi-ids", "N", "N"},
@@ -333,9 +334,17 @@ func setSASL(s *settings, v string) error {
 	return nil
 }
 
-func setUDP(_ *settings, v string) error {
-	if v == "0" {
-		return nil
+// setUDP takes memcached's ports, and opens none.
+func setUDP(s *settings, v string) error {
+	port := 0
+	if err := setInt(&port, v); err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: there is no UDP here, only 0 is accepted: a memcached that answers UDP amplifies attacks on others", v)
+	if port < -1 || port > math.MaxUint16 {
+		return fmt.Errorf("%d is out of range: -1 to %d", port, math.MaxUint16)
+	}
+	if port != 0 {
+		s.Ignored = append(s.Ignored, "--udp-port="+v)
+	}
+	return nil
 }

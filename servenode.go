@@ -57,8 +57,16 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 		defer os.Remove(s.PidFile)
 	}
 	tell.started()
+	ready := n.Ready()
 	for {
 		select {
+		case <-ready:
+			ready = nil
+			if file := os.Getenv(portsFileVariable); file != "" {
+				if err := writePorts(file, n.ClientAddrs()); err != nil {
+					log.Warn("client ports not written", "error", err.Error())
+				}
+			}
 		case err := <-n.Failed():
 			n.Close()
 			return exitWith(exitOSError, err)

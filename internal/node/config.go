@@ -75,6 +75,9 @@ type Config struct {
 	NoEviction bool
 	// NoFlush switches flush_all off.
 	NoFlush bool
+	// NoCAS makes "stats settings" say that CAS is off, and changes nothing else: the
+	// CAS unique is the version, which orders the writes of both nodes.
+	NoCAS bool
 	// NoWatch refuses the command watch.
 	NoWatch bool
 	// NoDumps refuses the commands that list keys: metadump, mgdump, cachedump and

@@ -219,7 +219,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.int("client_flags_size", 4)
 	r.int("num_threads", int64(c.Threads))
 	r.int("reqs_per_event", int64(c.RequestsPerEvent))
-	r.yesNo("cas_enabled", true)
+	r.yesNo("cas_enabled", !c.NoCAS)
 	r.int("idle_timeout", int64(c.IdleTimeout/time.Second))
 	r.int("tcp_backlog", int64(c.Backlog))
 	r.text("binding_protocol", string(c.protocol()))

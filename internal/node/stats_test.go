@@ -47,14 +47,14 @@ func TestStats_OfANodeAloneHaveTheSameRows(t *testing.T) {
 
 func TestStats_SettingsSayWhatTheFlagsSaid(t *testing.T) {
 	cfg, _ := pairConfigs(t)
-	cfg.PeerWait, cfg.NoEviction, cfg.NoFlush, cfg.Cluster = 0, true, true, "shop"
+	cfg.PeerWait, cfg.NoEviction, cfg.NoFlush, cfg.NoCAS, cfg.Cluster = 0, true, true, true, "shop"
 	n := start(t, cfg)
 	waitReady(t, n)
 	rows := ask(t, n, "stats settings")
 	_, port, _ := strings.Cut(n.ClientAddrs()[0].String(), ":")
 	for name, want := range map[string]string{
 		"maxbytes": "8388608", "maxconns": "64", "tcpport": port, "udpport": "0", "inter": "127.0.0.1", "evictions": "off",
-		"num_threads": "2", "item_size_max": "1048576", "flush_enabled": "no", "cas_enabled": "yes", "cluster": "shop",
+		"num_threads": "2", "item_size_max": "1048576", "flush_enabled": "no", "cas_enabled": "no", "cluster": "shop",
 		"local_keys": "*.lock", "peer": cfg.Peer, "repl_secret": "no",
 	} {
 		if rows[name] != want {

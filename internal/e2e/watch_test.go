@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWatch_EachNodeTellsWhatItsOwnClientsDo: a watcher on either node of a pair.
+func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t)
+	startAll(a, b)
+	onA, onB := a.dial(), b.dial()
+	if got := onA.do("watch mutations connevents"); got != "OK" {
+		t.Fatal(got)
+	}
+	if got := onB.do("watch mutations connevents"); got != "OK" {
+		t.Fatal(got)
+	}
+	next := func(c *conn, parts ...string) {
+		t.Helper()
+		line := c.line()
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				t.Errorf("told %q, want %q in it", line, part)
+			}
+		}
+	}
+	c := a.dial()
+	next(onA, "gid=", "type=conn_new ", "transport=tcp")
+	c.set("k", "v")
+	next(onA, "gid=", "type=item_store ", "key=k ", "status=stored ", "cmd=set ")
+	eventually(t, "the value is on the other node", func() bool {
+		v, _, _ := b.dial().get("k")
+		return v == "v"
+	})
+	c.send("quit\r\n")
+	next(onA, "type=conn_close ", "reason=normal")
+
+	// What came over the link is no command: of all this the other watcher heard
+	// of the conns that asked for it only.
+	d := b.dial()
+	d.set("mine", "w")
+	for {
+		line := onB.line()
+		if strings.Contains(line, "key=k ") {
+			t.Errorf("the peer's change was told: %q", line)
+		}
+		if strings.Contains(line, "key=mine ") {
+			break
+		}
+		if !strings.Contains(line, "type=conn_") {
+			t.Errorf("told %q", line)
+		}
+	}
+	if code := a.stop(); code != 0 {
+		t.Errorf("a watched node stopped with status %d", code)
+	}
+}

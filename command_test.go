@@ -67,8 +67,8 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second,
 		},
-		User: "nobody", Daemon: true, PidFile: "/tmp/pid",
-		Ignored: []string{"--extended=modern,hashpower", "--udp-port=11211", "--queue-length"},
+		User: "nobody", Daemon: true, PidFile: "/tmp/pid", UDPPort: 11211,
+		Ignored: []string{"--extended=modern,hashpower", "--queue-length"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)

@@ -18,6 +18,7 @@ type settings struct {
 	User        string   // -u: whom to become when started as root
 	Daemon      bool     // -d
 	PidFile     string   // -P
+	UDPPort     int      // -U: said to be refused, unless 0
 	ConfigNotes []string // what of the file of --config was left out, for one line in the log
 	Ignored     []string // flags that were given and mean nothing here, for one line in the log
 }
@@ -86,7 +87,7 @@ var clientOptions = []option{
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
 	{"disable-cas", "C", "", groupClients, "stats settings says so; gets and cas go on, as what they compare orders the two nodes' writes", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoCAS, v) }},
-	{"udp-port", "U", "PORT", groupClients, "accepted and not opened: there is no UDP here", "0", setUDP},
+	{"udp-port", "U", "PORT", groupClients, "refused in the log, and nothing is opened: UDP amplifies attacks on others", "0", setUDP},
 }
 
 var processOptions = []option{
@@ -343,8 +344,6 @@ func setUDP(s *settings, v string) error {
 	if port < -1 || port > math.MaxUint16 {
 		return fmt.Errorf("%d is out of range: -1 to %d", port, math.MaxUint16)
 	}
-	if port != 0 {
-		s.Ignored = append(s.Ignored, "--udp-port="+v)
-	}
+	s.UDPPort = port
 	return nil
 }

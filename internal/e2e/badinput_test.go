@@ -286,3 +286,17 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 		t.Errorf("deaf clients cost %d KiB, more than %d", grown, limit)
 	}
 }
+
+// TestBadInput_UDPIsRefusedWithItsReason: a command line that asks for UDP starts a
+// node without it, and the log says why.
+func TestBadInput_UDPIsRefusedWithItsReason(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "n", newNet()+".1", "", "-U", "11211")
+	startAll(n)
+	n.waitLog("level=WARN", "UDP is refused", "amplifies attacks on others", "--udp-port=11211")
+	pc, err := net.ListenPacket("udp", n.host+clientPort)
+	if err != nil {
+		t.Fatalf("somebody has the UDP port: %v", err)
+	}
+	pc.Close()
+}

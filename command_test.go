@@ -61,7 +61,7 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
 			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
-			TLS: node.TLS{MinVersion: 2}, AuthFile: "/f", SASL: true, AllowShutdown: true,
+			TLS: node.TLS{MinVersion: 2, WriteBufKiB: 16}, AuthFile: "/f", SASL: true, AllowShutdown: true,
 			NoCAS: true, NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
@@ -254,7 +254,7 @@ func TestHelp_NamesEachFlagOnce(t *testing.T) {
 
 func TestCommandLine_TLSWords(t *testing.T) {
 	got := mustParse(t, "-Z -o ssl_chain_cert=/c,ssl_key=/k -o ssl_ca_cert=/a,ssl_verify_mode=2,ssl_min_version=3,ssl_session_cache,ssl_wbuf_size=64,no_maxconns_fast")
-	want := node.TLS{Enabled: true, ChainCert: "/c", Key: "/k", CACert: "/a", VerifyMode: 2, MinVersion: 3, SessionCache: true}
+	want := node.TLS{Enabled: true, ChainCert: "/c", Key: "/k", CACert: "/a", VerifyMode: 2, MinVersion: 3, SessionCache: true, WriteBufKiB: 64}
 	if got.Node.TLS != want || !got.Node.WaitAtLimit || !reflect.DeepEqual(got.Ignored, []string{"--extended=ssl_wbuf_size"}) {
 		t.Errorf("%+v, %q", got.Node.TLS, got.Ignored)
 	}

@@ -14,7 +14,12 @@ func setTLSWord(t *node.TLS, name, value string) (known bool, err error) {
 	case "ssl_session_cache":
 		t.SessionCache = true
 		return true, nil
-	case "ssl_ciphers", "ssl_keyformat", "ssl_wbuf_size", "ssl_kernel_tls":
+	case "ssl_wbuf_size":
+		if err := setInt(&t.WriteBufKiB, value); err != nil {
+			return true, fmt.Errorf("%s: %w", name, err)
+		}
+		return false, nil
+	case "ssl_ciphers", "ssl_keyformat", "ssl_kernel_tls":
 		return false, nil
 	}
 	if value == "" {

@@ -169,7 +169,7 @@ func Default() Config {
 		Cluster:          "default",
 		PeerWait:         10 * time.Second,
 		Boot:             BootServe,
-		TLS:              TLS{MinVersion: 2},
+		TLS:              TLS{MinVersion: 2, WriteBufKiB: 16},
 		DrainTimeout:     10 * time.Second,
 	}
 }

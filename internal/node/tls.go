@@ -23,6 +23,7 @@ type TLS struct {
 	VerifyMode   int    // certificates of clients: 0 not asked for, 1 right if there is one, 2 and 3 needed
 	MinVersion   int    // 0 TLS 1.0, 1 TLS 1.1, 2 TLS 1.2, 3 TLS 1.3
 	SessionCache bool   // clients may resume sessions
+	WriteBufKiB  int    // OpenSSL's buffer in memcached; shown in "stats settings" and without effect
 }
 
 const plainPrefix = "notls:" // of an entry of Listen that is served without TLS
@@ -178,7 +179,7 @@ func tlsRows(r *rows, t *TLS) {
 	r.int("ssl_keyformat", 1)
 	r.text("ssl_ciphers", "NULL")
 	r.text("ssl_ca_cert", choose(t.CACert != "", printable(t.CACert), "NULL"))
-	r.int("ssl_wbuf_size", 16384)
+	r.int("ssl_wbuf_size", int64(t.WriteBufKiB)<<10)
 	r.yesNo("ssl_session_cache", t.SessionCache)
 	r.yesNo("ssl_kernel_tls", false)
 	r.text("ssl_min_version", tlsVersions[t.MinVersion].name)

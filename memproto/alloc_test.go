@@ -31,6 +31,13 @@ func hotPaths() map[string]string {
 		"incr":         "incr number 1\r\n",
 		"touch":        "touch key:1 100\r\n",
 		"delete miss":  "delete missing\r\n",
+		"mg hit":       "mg key:1 v t f c k O123\r\n",
+		"mg miss":      "mg missing v q\r\n",
+		"mg base64":    "mg a2V5OjE= b v k\r\n",
+		"ms":           "ms key:1 100 T3600 F5 c\r\n" + value + "\r\n",
+		"md miss":      "md missing q\r\n",
+		"md stale":     "md key:2 I\r\n",
+		"ma":           "ma number v\r\n",
 		"pipeline":     strings.Repeat("get key:1\r\nset key:2 0 0 100\r\n"+value+"\r\n", 8),
 	}
 }

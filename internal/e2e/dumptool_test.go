@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDumpTools_PrintWhatIsThereAndNothingElse lets both of memcached's dumps and
+// libmemcached's look at either node.
+func TestDumpTools_PrintWhatIsThereAndNothingElse(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	names := append(keys("key", 40), "per%cent", "empty")
+	a.load(names[:20], func(i int) string { return "value of " + names[i] })
+	b.load(names[20:], func(i int) string { return strings.Repeat("v", (len(names)-21-i)*100) })
+	waitEqual(a, b, names)
+	if got := a.dial().do("delete key7"); got != "DELETED" {
+		t.Fatal(got)
+	}
+	names = slices.Delete(names, 7, 8)
+	eventually(t, "the other node has deleted it", func() bool { return b.count([]string{"key7"}) == 0 })
+	slices.Sort(names)
+	for _, n := range []*node{a, b} {
+		c := n.dial()
+		var want, got []string
+		for _, name := range names {
+			value, _, _ := c.get(name)
+			want = append(want, fmt.Sprintf("add %s 0 0 %d\r\n%s\r\n", name, len(value), value))
+		}
+		dump := n.memcachedTool(t, "dump", "Dumping memcache contents\n")
+		for _, add := range strings.SplitAfter(dump, "\r\nadd ") {
+			got = append(got, "add "+strings.TrimPrefix(strings.TrimSuffix(add, "add "), "add "))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("memcached-tool dump on node %s printed\n%q, want\n%q", n.name, got, want)
+		}
+		got = nil
+		for line := range strings.Lines(n.memcachedTool(t, "keys", "Dumping memcache keys\n")) {
+			name, _, _ := strings.Cut(strings.TrimPrefix(line, "key="), " ")
+			got = append(got, strings.ReplaceAll(name, "%25", "%"))
+		}
+		if slices.Sort(got); !slices.Equal(got, names) {
+			t.Errorf("memcached-tool keys on node %s: %q, want %q", n.name, got, names)
+		}
+		got = strings.Fields(n.libmemcached(t, 0, "memcdump"))
+		if slices.Sort(got); !slices.Equal(got, names) {
+			t.Errorf("memcdump on node %s: %q, want %q", n.name, got, names)
+		}
+	}
+}

@@ -225,32 +225,45 @@ func TestDifferential_StockMemcached(t *testing.T) {
 	for i := range batches {
 		batch := g.batch()
 		sent := theirs.fill(batch)
-		if _, err := conn.Write([]byte(sent)); err != nil {
-			t.Fatal(err)
-		}
-		var b strings.Builder
-		// The filler leaves the conn at a line; only then comes the sentinel.
-		for tail := strings.Repeat(replyError, 10) + "VERSION " + stockVersion + "\r\n"; !strings.HasSuffix(b.String(), tail); {
-			line, err := conn.readLine()
-			if err != nil {
-				t.Fatalf("seed %d, batch %d: stock memcached: %v after %q\nsent %q", seed, i, err, b.String(), sent)
-			}
-			// readLine cuts CR LF; a bare LF (in a value) stays.
-			b.WriteString(line)
-			if !strings.HasSuffix(line, "\n") {
-				b.WriteString("\r\n")
-			}
+		out, err := conn.answer(sent)
+		if err != nil {
+			t.Fatalf("seed %d, batch %d: stock memcached: %v after %q\nsent %q", seed, i, err, out, sent)
 		}
 		got := ours.normalise(string(e.feedAll(cutRandomly(uint64(i))([]byte(ours.fill(batch))))))
-		want := theirs.normalise(b.String())
-		if got != want {
-			at := 0
-			for at < min(len(got), len(want)) && got[at] == want[at] {
-				at++
-			}
-			from := max(0, at-120)
-			t.Fatalf("seed %d, batch %d differs at byte %d\nsent  %q\nours  ...%q\nstock ...%q",
-				seed, i, at, sent, got[from:min(len(got), at+80)], want[from:min(len(want), at+80)])
+		if want := theirs.normalise(out); got != want {
+			reportDifference(t, fmt.Sprintf("seed %d, batch %d", seed, i), sent, got, want)
 		}
 	}
+}
+
+// answer sends a batch that ends with the filler and returns all replies to it. The
+// filler leaves the conn at a line; only then comes the sentinel.
+func (c *stockConn) answer(batch string) (string, error) {
+	if _, err := c.Write([]byte(batch)); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for tail := strings.Repeat(replyError, 10) + "VERSION " + stockVersion + "\r\n"; !strings.HasSuffix(b.String(), tail); {
+		line, err := c.readLine()
+		if err != nil {
+			return b.String(), err
+		}
+		// readLine cuts CR LF; a bare LF (in a value) stays.
+		b.WriteString(line)
+		if !strings.HasSuffix(line, "\n") {
+			b.WriteString("\r\n")
+		}
+	}
+	return b.String(), nil
+}
+
+func reportDifference(t *testing.T, where, sent, got, want string) {
+	t.Helper()
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	from := max(0, at-120)
+	t.Fatalf("%s differs at byte %d\nsent  %q\nours  ...%q\nstock ...%q",
+		where, at, sent, got[from:min(len(got), at+80)], want[from:min(len(want), at+80)])
 }

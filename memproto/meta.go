@@ -34,6 +34,7 @@ type metaLine struct {
 	touch, create, renew     bool  // T, N, R
 	expires, createExp, soon int64 // their tokens, absolute Unix ms
 	renewFirst               bool  // R stands before T
+	createFirst              bool  // N stands before T
 
 	compare bool   // C
 	cas     uint64 // its token
@@ -127,6 +128,7 @@ func (m *metaLine) parse(nowMillis int64, key, rest []byte) (fault string) {
 const (
 	replyInvalidFlag = "CLIENT_ERROR invalid flag\r\n"
 	replyBadToken    = "CLIENT_ERROR bad token in command line format\r\n"
+	replyLongOpaque  = "CLIENT_ERROR opaque token too long\r\n"
 	replyMetaFlags   = "CLIENT_ERROR invalid or duplicate flag\r\n"
 	// replyNoCAS: a CAS that a client chose could not order the writes of two nodes.
 	replyNoCAS = "CLIENT_ERROR the E flag is not supported: the cas orders the writes of both nodes\r\n"
@@ -156,10 +158,10 @@ func (m *metaLine) take(letter byte, token []byte) (fault string) {
 	case 'P', 'L': // for proxies
 	case 'O':
 		if len(token)+1 > maxOpaqueBytes {
-			return "CLIENT_ERROR opaque token too long\r\n"
+			return replyLongOpaque
 		}
 	case 'T':
-		m.touch, m.renewFirst = true, m.renew
+		m.touch, m.renewFirst, m.createFirst = true, m.renew, m.create
 		m.expires, ok = m.time(token)
 	case 'N':
 		m.create = true
@@ -197,6 +199,14 @@ func (m *metaLine) take(letter byte, token []byte) (fault string) {
 		return replyBadToken
 	}
 	return ""
+}
+
+// created is the expiry of an item that mg or ma makes: of N and T the later counts.
+func (m *metaLine) created() int64 {
+	if m.createFirst {
+		return m.expires
+	}
+	return m.createExp
 }
 
 // time reads an exptime.

@@ -15,8 +15,8 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 	c.fetch = store.Fetch{
 		Key: m.key, Quiet: m.peek,
 		Touch: m.touch, Expires: m.expires,
-		Create: m.create, CreateExpires: m.createExp,
-		Renew: m.renew, RenewBefore: m.soon, AfterTouch: !m.renewFirst,
+		Create: m.create, CreateExpires: m.created(),
+		MayWin: true, Renew: m.renew, RenewBefore: m.soon, AfterTouch: !m.renewFirst,
 	}
 	if !c.doFetch(m) && !m.quiet {
 		c.metaReply(m, "EN")
@@ -158,7 +158,7 @@ func (c *Conn) metaDelete(m *metaLine, fault string) {
 // metaArithmetic answers ma.
 func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 	if fault != "" {
-		if fault != replyNoCAS {
+		if fault != replyNoCAS && fault != replyLongOpaque {
 			fault = replyMetaFlags // memcached tells no more
 		}
 		c.reply(fault, false)
@@ -167,7 +167,7 @@ func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 	c.req = store.Request{
 		Op: store.OpIncr, Key: m.key, Delta: m.delta, CAS: m.cas,
 		Touch: m.touch, Expires: m.expires,
-		Create: m.create, Initial: m.initial, CreateExpires: m.createExp,
+		Create: m.create, Initial: m.initial, CreateExpires: m.created(),
 	}
 	switch m.mode {
 	case 0, 'I', '+':

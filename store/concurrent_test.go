@@ -49,7 +49,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 				case 10:
 					s.Do(now, &Request{Op: OpMark, Key: key, Invalidate: true})
 				case 11:
-					if out, hit := s.Fetch(now, &Fetch{Key: key, Renew: true, RenewBefore: now + 1000}, nil, Render(intact)); hit && string(out) != "fine" {
+					if out, hit := s.Fetch(now, &Fetch{Key: key, MayWin: true, Renew: true, RenewBefore: now + 1000}, nil, Render(intact)); hit && string(out) != "fine" {
 						broken.Add(1)
 					}
 				case 0, 1, 2, 3:

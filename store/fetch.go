@@ -74,7 +74,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 		expires = f.Expires
 	}
 	renew := f.Renew && expires != 0 && expires < f.RenewBefore
-	p.view.Wins = !f.Peek && p.view.Marks&MarkWon == 0 && (renew || p.view.Marks&MarkStale != 0)
+	p.view.Wins = f.MayWin && p.view.Marks&MarkWon == 0 && (renew || p.view.Marks&MarkStale != 0)
 	wins := p.view.Wins
 	dst = render.Render(dst, &p.view)
 	if f.Peek {

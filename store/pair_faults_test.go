@@ -62,7 +62,7 @@ func (w *pair) metaOp(n *testNode, k int, r *Request) {
 		r.Op, r.Invalidate, r.CAS, r.Value = OpCAS, true, 1, []byte("late")
 		s.Do(now, r)
 	default:
-		f := &Fetch{Key: r.Key, Create: true, CreateExpires: r.Expires, Renew: true, RenewBefore: now + 1<<20}
+		f := &Fetch{Key: r.Key, Create: true, CreateExpires: r.Expires, MayWin: true, Renew: true, RenewBefore: now + 1<<20}
 		s.Fetch(now, f, nil, Render(func(dst []byte, _ *View) []byte { return dst }))
 	}
 	// What the node serves now it has learned; where it serves nothing, the newest

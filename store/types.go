@@ -138,7 +138,8 @@ type Fetch struct {
 	Create        bool  // where there is no item make an empty one, whose reader wins
 	CreateExpires int64 // its expiry
 
-	Renew       bool  // the reader wins if the item expires before RenewBefore and nobody has won yet
+	MayWin      bool  // the reader can be told to renew the value: it wins if that is stale and nobody has won yet
+	Renew       bool  // with MayWin: the reader also wins if the item expires before RenewBefore and nobody has won yet
 	RenewBefore int64 // absolute Unix ms
 	AfterTouch  bool  // Renew looks at the new expiry, not at the one before
 

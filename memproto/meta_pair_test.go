@@ -32,7 +32,7 @@ var lineMutations = []string{
 	"ms none 1 MA N100\r\n1", "ms none 1 MP N100\r\n1", "ms k 3 C{cas}\r\nnew", "ms k 3 C1 I F9\r\nnew", "ms k 3 T-1\r\nnew",
 	"md k", "md k q", "md k C{cas}", "md k I", "md k I T30", "md k x", "md k x I F5", "md k x T30", "md k I T-1",
 	"ma k", "ma k MD D35", "ma k T300", "ma none N100 J7", "ma none N0 MD", "ma k T-1",
-	"mg k T300", "mg k T-1", "mg none N30", "mg k R1000", "mg k T500 R1000",
+	"mg k T300", "mg k T-1", "mg none N30", "mg k R1000", "mg k T500 R1000", "md k I\r\nmg k", "md k I\r\nmg k T40",
 	"flush_all",
 }
 

@@ -120,6 +120,24 @@
 //     are "Data exists for key.", not "Non-numeric".
 //   - append and prepend without memory are "Out of memory", not "Not stored".
 //
+// In the meta protocol:
+//
+//   - E, a CAS that the client chooses, is a CLIENT_ERROR: the CAS orders the writes
+//     of both nodes.
+//   - k is answered as the client wrote the key; memcached answers as it was first
+//     stored, in base64 or not, and 1.6.18 forgets which when an item is made by N or
+//     grows by MA and MP.
+//   - An opaque that is too long is refused before anything is done; memcached finds
+//     it out afterwards with mg and ma.
+//   - t behind T answers the new expiry also in ma, where memcached looks at the order.
+//   - A mark or a touch with an expiry that has passed removes the item at once.
+//   - md with x gives the item a new CAS also without I.
+//   - l and la are to the second for eight minutes, then to 512 seconds.
+//
+// What 1.6.18 does not do yet is done as 1.6.45 does: s and N of ms, x of md, C of mg,
+// the q of an ma that creates, the texts of errors, a CLIENT_ERROR for a line without
+// a key.
+//
 // # Not supported (yet)
 //
 //   - UDP.

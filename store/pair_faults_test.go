@@ -51,6 +51,7 @@ func (w *pair) clientOp(n *testNode) {
 // metaOp is what only the meta protocol can ask for.
 func (w *pair) metaOp(n *testNode, k int, r *Request) {
 	s, now := n.s, n.now(w)
+	before := s.clock.hlc.Load()
 	switch w.rng.IntN(4) {
 	case 0:
 		r.Op, r.Invalidate, r.Touch, r.Empty = OpMark, true, r.Expires != 0, w.rng.IntN(2) == 0
@@ -65,12 +66,12 @@ func (w *pair) metaOp(n *testNode, k int, r *Request) {
 		f := &Fetch{Key: r.Key, Create: true, CreateExpires: r.Expires, MayWin: true, Renew: true, RenewBefore: now + 1<<20}
 		s.Fetch(now, f, nil, Render(func(dst []byte, _ *View) []byte { return dst }))
 	}
-	// What the node serves now it has learned; where it serves nothing, the newest
-	// version was a death.
+	// What the node serves now it has learned; where it serves nothing and has made a
+	// version, that was a death.
 	if hd := n.item(w, r.Key); hd != nil {
 		n.known[k].learn(hd.version, hd.ever)
-	} else if r.Expires != 0 && r.Expires <= now && r.Op != OpCAS {
-		n.known[k].learn(s.clock.hlc.Load(), 0)
+	} else if v := s.clock.hlc.Load(); v != before {
+		n.known[k].learn(v, forGood)
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *partition) bump(h handle, isNew bool) {
 		return
 	}
 	if l.live == 0 {
-		if hd.is(bitLocal) || hd.source() != 0 && hd.source() == p.s.peerSrc() {
+		if hd.is(bitLocal) || p.fromPeer(hd) {
 			// Not for the peer, or its own change, and nothing waits before it: the lane is past it.
 			p.peer.sent.B, p.peer.sentMax = l.seq, l.seq
 			p.peer.sent.norm()

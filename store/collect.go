@@ -74,7 +74,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 // skips reports whether the peer needs nothing of this item: it sent it itself,
 // it is local, or a flush made it dead.
 func (p *partition) skips(hd *header) bool {
-	return hd.is(bitLocal) || hd.source() != 0 && hd.source() == p.s.peerSrc() ||
+	return hd.is(bitLocal) || p.fromPeer(hd) ||
 		!hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load()
 }
 

@@ -57,7 +57,7 @@ func (p *partition) present(tag uint32, key []byte, nowMillis int64) (handle, *h
 		p.stats.GetFlushed++
 		p.unlink(h)
 		return 0, nil
-	case hd.expires() != 0 && hd.expires() <= nowMillis:
+	case dead(hd.expires(), nowMillis):
 		return h, nil
 	}
 	return h, hd
@@ -120,20 +120,12 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 		p.stats.StoreTooLarge++
 		return Result{Status: TooLarge}, true
 	}
-	var v uint64
-	var ok bool
 	var old *classRow // the class of what is replaced: put may write over it
 	if r.CAS != 0 && hd != nil {
 		old = p.stats.row(hd)
 	}
-	if dead(expires, nowMillis) {
-		v, ok = p.erase(tag, h, nowMillis, r.Key) // stored, and expired at once
-	} else {
-		v = p.s.clock.next(nowMillis)
-		ok = p.put(tag, h, &change{key: r.Key, value: value, version: v, ever: v, expires: expires, flags: flags,
-			marks: marks, access: accessNow(nowMillis)}) != 0
-	}
-	if !ok {
+	c := change{key: r.Key, value: value, expires: expires, flags: flags, marks: marks}
+	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	p.stats.requested(r).CmdSet++
@@ -141,7 +133,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if old != nil {
 		old.CasHits++
 	}
-	return Result{Status: Stored, Version: v, Number: uint64(len(value))}, true
+	return Result{Status: Stored, Version: c.version, Number: uint64(len(value))}, true
 }
 
 // refuses tells why a request of the set family cannot be carried out on what is
@@ -176,7 +168,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 		return Result{Status: Exists}, true
 	}
 	row := p.stats.row(hd)
-	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires(), access: accessNow(nowMillis)}
+	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires()}
 	if r.Empty {
 		c.value, c.flags, c.expires = nil, r.Flags, 0
 	}
@@ -186,21 +178,26 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 	if r.Invalidate {
 		c.marks = MarkStale
 	}
-	var ok bool
-	if dead(c.expires, nowMillis) {
-		c.version, ok = p.erase(tag, h, nowMillis, r.Key)
-	} else {
-		c.version = p.s.clock.next(nowMillis)
-		c.ever = c.version
-		ok = p.put(tag, h, &c) != 0
-	}
-	if !ok {
+	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	if !r.Invalidate {
 		row.DeleteHits++
 	}
 	return Result{Status: Stored, Version: c.version, Number: uint64(len(c.value))}, true
+}
+
+// putNew stores what a client wrote under a new version, which it notes in c: now,
+// and made here. What has expired already makes the key absent. It returns false,
+// having changed nothing but c, when memory has to be reclaimed first.
+func (p *partition) putNew(tag uint32, h handle, nowMillis int64, c *change) (ok bool) {
+	if dead(c.expires, nowMillis) {
+		c.version, ok = p.erase(tag, h, nowMillis, c.key)
+		return ok
+	}
+	c.version = p.s.clock.next(nowMillis)
+	c.ever, c.access = c.version, accessNow(nowMillis)
+	return p.put(tag, h, c) != 0
 }
 
 // dead reports whether an expiry has passed.
@@ -324,11 +321,11 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	}
 	row := p.stats.row(hd)
 	hd.countRead(nowMillis)
-	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks(), access: accessNow(nowMillis)}
+	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks()}
 	if r.Touch {
 		c.expires = r.Expires
 	}
-	if !p.putNumber(tag, h, nowMillis, &c) {
+	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	if r.Op == OpIncr {
@@ -339,23 +336,12 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 	return Result{Status: Stored, Version: c.version, Number: n, Expires: max(c.expires, 0)}, true
 }
 
-// putNumber stores a counter under a new version, which it notes in c.
-func (p *partition) putNumber(tag uint32, h handle, nowMillis int64, c *change) (ok bool) {
-	if dead(c.expires, nowMillis) {
-		c.version, ok = p.erase(tag, h, nowMillis, c.key)
-		return ok
-	}
-	c.version = p.s.clock.next(nowMillis)
-	c.ever = c.version
-	return p.put(tag, h, c) != 0
-}
-
 // createCounter makes the counter that incr or decr did not find.
 func (p *partition) createCounter(tag uint32, h handle, nowMillis int64, r *Request) (Result, bool) {
 	var room [maxUint64Digits]byte
 	text := strconv.AppendUint(room[:0], r.Initial, 10)
-	c := change{key: r.Key, value: text, expires: r.CreateExpires, access: accessNow(nowMillis)}
-	if !p.putNumber(tag, h, nowMillis, &c) {
+	c := change{key: r.Key, value: text, expires: r.CreateExpires}
+	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
 	p.stats.TotalItems++

@@ -97,21 +97,11 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 
 // vivify makes the item that a fetch did not find: empty, and its reader has won.
 func (p *partition) vivify(tag uint32, h handle, nowMillis int64, f *Fetch, dst []byte, render Renderer) (out []byte, hit, done bool) {
-	var version uint64
-	if dead(f.CreateExpires, nowMillis) {
-		v, ok := p.erase(tag, h, nowMillis, f.Key)
-		if !ok {
-			return dst, false, false
-		}
-		version = v
-	} else {
-		version = p.s.clock.next(nowMillis)
-		if p.put(tag, h, &change{key: f.Key, version: version, ever: version, expires: f.CreateExpires,
-			marks: MarkWon, access: accessNow(nowMillis)}) == 0 {
-			return dst, false, false
-		}
+	c := change{key: f.Key, expires: f.CreateExpires, marks: MarkWon}
+	if !p.putNew(tag, h, nowMillis, &c) {
+		return dst, false, false
 	}
-	p.view = View{Key: f.Key, Version: version, Expires: max(f.CreateExpires, 0), Wins: true, Created: true}
+	p.view = View{Key: f.Key, Version: c.version, Expires: max(f.CreateExpires, 0), Wins: true, Created: true}
 	dst = render.Render(dst, &p.view)
 	p.countFetch(f, &p.stats.class[ClassOf(ItemBytes(len(f.Key), 0))])
 	return dst, true, true

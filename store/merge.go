@@ -67,7 +67,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	if r.Op == RecordTouch {
 		return p.mergeTouch(h, hd, r)
 	}
-	tomb := r.Op == RecordTombstone || r.Expires != 0 && r.Expires <= nowMillis
+	tomb := r.Op == RecordTombstone || dead(r.Expires, nowMillis)
 	if hd == nil {
 		if !tomb && p.buried(r.Version) {
 			p.stats.GraveRejects++

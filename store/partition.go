@@ -248,7 +248,12 @@ func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 // clean reports whether the peer has this state of the key, or is never to have it.
 func (p *partition) clean(hd *header) bool {
 	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
-		hd.source() != 0 && hd.source() == p.s.peerSrc() || p.peer.acked.covers(hd.seq())
+		p.fromPeer(hd) || p.peer.acked.covers(hd.seq())
+}
+
+// fromPeer reports whether the peer's present incarnation sent this state.
+func (p *partition) fromPeer(hd *header) bool {
+	return hd.source() != 0 && hd.source() == p.s.peerSrc()
 }
 
 func (p *partition) growIndex() bool {

@@ -133,7 +133,7 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 	case hd.version <= p.s.flushedTo.Load():
 		p.stats.row(hd).Reclaimed++
 		p.unlink(h)
-	case hd.expires() != 0 && hd.expires() <= nowMillis:
+	case dead(hd.expires(), nowMillis):
 		row := p.stats.row(hd)
 		row.Reclaimed++
 		if !hd.is(bitFetched) {

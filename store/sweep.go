@@ -81,7 +81,7 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		case hd.version <= flushed:
 			row.CrawlerReclaimed++
 			p.unlink(h)
-		case hd.expires() != 0 && hd.expires() <= nowMillis:
+		case dead(hd.expires(), nowMillis):
 			p.expire(h, &row.CrawlerReclaimed)
 		default:
 			hd.ageAccess(nowMillis)

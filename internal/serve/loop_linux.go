@@ -208,8 +208,17 @@ func (l *loop) close(c *conn) {
 		c.why = memproto.CloseShutdown
 	}
 	c.h.Closed(l.nowMillis, c.why) // before the descriptor, its name, can be another conn's
+	l.forget(c, true)
+	l.s.connGone()
+}
+
+// forget frees what the loop holds of c. closing: its descriptor too, and under the lock, lest "stats conns" asks the kernel
+// about another conn that got the same one.
+func (l *loop) forget(c *conn, closing bool) {
 	l.mu.Lock()
-	_ = unix.Close(int(c.fd))
+	if closing {
+		_ = unix.Close(int(c.fd))
+	}
 	c.fd = -1
 	l.freed = append(l.freed, c.slot)
 	l.open--
@@ -217,7 +226,6 @@ func (l *loop) close(c *conn) {
 	l.bufs.put(c.in)
 	l.bufs.put(c.out)
 	c.in, c.out, c.h = nil, nil, nil
-	l.s.connGone()
 }
 
 // end closes every conn and refuses new ones.

@@ -15,14 +15,7 @@ func (l *loop) detach(c *conn, src *memproto.Watcher, head []byte) {
 	fd, h := int(c.fd), c.h
 	head = append([]byte(nil), head...)
 	_ = unix.EpollCtl(l.pol.epfd, unix.EPOLL_CTL_DEL, fd, nil)
-	l.mu.Lock()
-	c.fd = -1
-	l.freed = append(l.freed, c.slot)
-	l.open--
-	l.mu.Unlock()
-	l.bufs.put(c.in)
-	l.bufs.put(c.out)
-	c.in, c.out, c.h = nil, nil, nil
+	l.forget(c, false)
 
 	s := l.s
 	info := connInfo(fd)

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -203,19 +201,12 @@ func (c *stockConn) last(t *testing.T, sent []byte) (all []frame) {
 // TestBinaryDifferential_StockMemcached takes TWINCACHED_DIFF_BATCHES for a long
 // run. Every third batch has a damaged packet and ends its conn.
 func TestBinaryDifferential_StockMemcached(t *testing.T) {
-	batches := 1500
-	if n, err := strconv.Atoi(os.Getenv("TWINCACHED_DIFF_BATCHES")); err == nil {
-		batches = n
-	}
-	if testing.Short() {
-		batches = 200
-	}
 	stockServer, server := startStock(t), newTestServer(t)
 	conn, e := stockServer.dial(t), newEngine(t, server)
 	ours, theirs := newBinarySide(), newBinarySide()
 	const seed = 20261123
 	g := &packetGenerator{generator: generator{r: rand.New(rand.NewPCG(seed, 4))}, keyOf: map[uint32]string{}}
-	for i := range batches {
+	for i := range differentialBatches() {
 		broken := i%3 == 2
 		batch := g.batch(broken)
 		var want, have []frame

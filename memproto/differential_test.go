@@ -208,21 +208,25 @@ func (s *side) fill(batch string) string {
 
 func newSide() *side { return &side{known: casNames{}, ordinal: map[string]string{}} }
 
+// differentialBatches is how many batches a test sends to both servers.
+func differentialBatches() int {
+	switch n, err := strconv.Atoi(os.Getenv("TWINCACHED_DIFF_BATCHES")); {
+	case testing.Short():
+		return 200
+	case err == nil:
+		return n
+	}
+	return 1500
+}
+
 // TestDifferential_StockMemcached takes TWINCACHED_DIFF_BATCHES for a long run.
 func TestDifferential_StockMemcached(t *testing.T) {
-	batches := 1500
-	if n, err := strconv.Atoi(os.Getenv("TWINCACHED_DIFF_BATCHES")); err == nil {
-		batches = n
-	}
-	if testing.Short() {
-		batches = 200
-	}
 	conn := startStock(t).dial(t)
 	e := newEngine(t, newTestServer(t))
 	ours, theirs := newSide(), newSide()
 	const seed = 20261122
 	g := &generator{r: rand.New(rand.NewPCG(seed, 2))}
-	for i := range batches {
+	for i := range differentialBatches() {
 		batch := g.batch()
 		sent := theirs.fill(batch)
 		out, err := conn.answer(sent)

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -132,19 +131,12 @@ func (s *side) metaNormalise(out string) string {
 
 // TestDifferential_MetaStockMemcached takes TWINCACHED_DIFF_BATCHES for a long run.
 func TestDifferential_MetaStockMemcached(t *testing.T) {
-	batches := 1500
-	if n, err := strconv.Atoi(os.Getenv("TWINCACHED_DIFF_BATCHES")); err == nil {
-		batches = n
-	}
-	if testing.Short() {
-		batches = 200
-	}
 	conn := startStock(t).dial(t)
 	e := newEngine(t, newTestServer(t))
 	ours, theirs := newSide(), newSide()
 	const seed = 20261124
 	g := &metaGenerator{generator: generator{r: rand.New(rand.NewPCG(seed, 3))}}
-	for i := range batches {
+	for i := range differentialBatches() {
 		batch := g.batch()
 		if i == 0 { // afterwards a CAS of 1 is older than any
 			batch = "set warm 0 0 1\r\nx\r\n" + batch

@@ -53,6 +53,9 @@ func TestLines_EachWordThatDispatchKnowsIsAccountedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			words++
+			if !known([]byte(word)) {
+				t.Errorf("-vv does not know %q", word)
+			}
 			row := slices.ContainsFunc(lineMutations, func(line string) bool { return line == word || strings.HasPrefix(line, word+" ") })
 			if row == slices.Contains(harmless, word) {
 				t.Errorf("%q has a row in lineMutations: %v; is known to change nothing: %v", word, row, !row)

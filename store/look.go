@@ -35,7 +35,7 @@ func (s *Store) Look(nowMillis int64, key []byte) Look {
 		return Look{}
 	case hd.version <= s.flushedTo.Load():
 		return Look{Presence: Flushed}
-	case hd.expires() != 0 && hd.expires() <= nowMillis:
+	case dead(hd.expires(), nowMillis):
 		return Look{Presence: Lapsed}
 	}
 	return Look{Presence: Present, Class: classOf(hd), ValueBytes: int(hd.valLen)}

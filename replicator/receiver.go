@@ -84,7 +84,8 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		st.ApplyFlushAt(b.FlushAt.Pending)
 		s.tx.peerPending = b.FlushAt.Pending
 	case wire.TGrave:
-		st.ApplyGrave(b.Grave.Part, store.Grave{Gen: b.Grave.Gen, Floor: b.Grave.Floor})
+		g := &b.Grave
+		st.ApplyGrave(g.Part, store.Grave{Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
 	case wire.TBarrier:
 		s.barrier = true
 		s.streamIfDone()
@@ -146,6 +147,7 @@ func (s *Session) onAck(a *wire.Ack) error {
 		case flightData:
 			s.cfg.Store.Acked(int(f.part), f.cursor)
 		case flightGrave:
+			s.tx.gravesOut--
 			s.cfg.Store.GraveAcked(int(f.part), f.gen)
 		}
 		s.tx.fly.pop()

@@ -21,7 +21,9 @@ type sender struct {
 	bulkAt int
 	credit int // bytes that the bulk lane may take before the live lane
 
-	graveAt [store.Partitions]int64 // when the grave was last announced, Unix ms
+	graveAt   [store.Partitions]int64 // when the grave was last announced, Unix ms
+	gravesOut int                     // graves announced and not acknowledged
+	filter    []byte                  // room for a grave's filter
 
 	peerFlush   uint64 // the highest flush that the peer is known to have
 	peerPending store.PendingFlush

@@ -252,7 +252,7 @@ func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, ke
 	if h != 0 && p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true, inPlace: true}) != 0 {
 		return
 	}
-	p.bury(v)
+	p.buryKey(key, v)
 	if h != 0 {
 		p.unlink(h)
 	}

@@ -69,7 +69,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	tomb := r.Op == RecordTombstone || dead(r.Expires, nowMillis)
 	if hd == nil {
-		if !tomb && p.buried(r.Version) {
+		if !tomb && p.buried(r.Key, r.Version) {
 			p.stats.GraveRejects++
 			return true
 		}
@@ -179,35 +179,6 @@ func (s *Store) BulkDone(part int) {
 	defer p.mu.Unlock()
 	p.peer.recv.A = p.peer.recv.T
 	p.peer.recv.norm()
-}
-
-// ApplyGrave evicts what the peer may have deleted and forgotten: every value up
-// to the floor. As with any eviction, what the peer does not have leaves a marker.
-func (s *Store) ApplyGrave(part int, g Grave) {
-	s.clock.observe(g.Floor)
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := s.arena
-	end := p.list.seq
-	p.list.walk = p.list.head
-	for n := 1; p.list.walk != 0; n++ {
-		h := p.list.walk
-		hd := a.at(h)
-		if hd.seq() > end {
-			break
-		}
-		p.list.walk = hd.next
-		if !hd.is(bitTomb) && !hd.is(bitLocal) && hd.version <= g.Floor {
-			p.stats.GraveEvictions++
-			p.mustRemoveLocal(h, false)
-		}
-		if n%sweepChunk == 0 { // let the clients in
-			p.mu.Unlock()
-			p.mu.Lock()
-		}
-	}
-	p.list.walk = 0
 }
 
 // checkPartition refuses a batch with a key of another partition.

@@ -239,8 +239,7 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 // marker the version is buried.
 func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 	if !p.removeLocal(h, cleaner) {
-		hd := p.s.arena.at(h)
-		p.bury(hd.version)
+		p.bury(p.s.arena.at(h))
 		p.unlink(h)
 	}
 }

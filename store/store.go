@@ -18,6 +18,7 @@ type Config struct {
 	LocalKeys      []string // globs (* and ?) of keys that never leave this node
 	Replicated     bool     // a peer is configured: keep tombstones for it
 	Slot           uint8    // 0..63, the low bits of every version made here
+	GraveBits      int      // bits set at which a grave's filter counts as full; 0: half of them. Simulations make it small
 	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
 }
 
@@ -66,6 +67,9 @@ type Store struct {
 func New(cfg Config, nowMillis int64) (*Store, error) {
 	if cfg.MaxItemBytes == 0 {
 		cfg.MaxItemBytes = DefaultMaxItemBytes
+	}
+	if cfg.GraveBits == 0 {
+		cfg.GraveBits = filterBits / 2
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -117,6 +121,7 @@ func (c *Config) check() error {
 func (s *Store) Close() {
 	for i := range s.parts {
 		s.freeTable(s.parts[i].idx.slots)
+		s.parts[i].grave.free(s)
 		s.parts[i].idx = index{}
 	}
 	s.arena.close()

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -122,11 +123,11 @@ func (s *Session) pumpBarrier(now int64) {
 	if tx.barrier {
 		return
 	}
-	if !tx.bulk.empty() || !tx.graves.empty() || tx.gravesOut > 0 {
+	if !tx.bulk.empty() || rule.BarrierAfterGraves && (!tx.graves.empty() || tx.gravesOut > 0) {
 		tx.notes = 0 // a walk that began again has to end first
 		return
 	}
-	for tx.notes < 2 {
+	for tx.notes < barrierNotes() {
 		if tx.notes > 0 && !tx.behind.empty() {
 			return
 		}
@@ -142,6 +143,13 @@ func (s *Session) pumpBarrier(now int64) {
 	s.fly(flight{}, start, laneOther, now)
 	tx.barrier = true
 	s.streamIfDone()
+}
+
+func barrierNotes() int {
+	if !rule.BarrierTwice {
+		return 1
+	}
+	return 2
 }
 
 // noteTails looks at every partition's newest change, and which of them are still

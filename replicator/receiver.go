@@ -130,7 +130,7 @@ func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
 		return s.bye || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
-	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.limits.windowBytes)
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
 }
 
 // onAck takes frames off the list of what is under way.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/cespare/xxhash/v2"
+
+	"twincached/internal/rule"
 )
 
 // grave is what is left of tombstones that had to be forgotten before the peer
@@ -40,9 +42,9 @@ type Grave struct {
 	Filter     []byte // FilterBytes, or none where Saturated; in the byte order of the wire: bit i is bit i%8 of byte i/8
 }
 
-// covers reports whether the grave may stand for a delete of this key and version.
+// Covers reports whether the grave may stand for a delete of this key and version.
 // A filter of another length cannot be read, and matches everything.
-func (g *Grave) covers(key []byte, version uint64) bool {
+func (g *Grave) Covers(key []byte, version uint64) bool {
 	if version > g.Floor {
 		return false
 	}
@@ -111,7 +113,7 @@ func (g *grave) free(s *Store) {
 // buried reports whether a value of this key and version may have been deleted here.
 func (p *partition) buried(key []byte, version uint64) bool {
 	g := &p.grave
-	if version > g.floor {
+	if version > g.floor || !rule.GraveRejects {
 		return false
 	}
 	if g.filter == nil {
@@ -141,6 +143,9 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	}
 	p.grave.flying = true
 	g = Grave{Gen: p.grave.gen, Floor: p.grave.floor, Saturated: p.grave.filter == nil}
+	if !rule.GraveUntilAcked {
+		defer p.clearGrave()
+	}
 	if g.Saturated {
 		b, _ = p.startBulk()
 		return g, b, true, true
@@ -150,7 +155,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	}
 	g.Filter = room
 	p.walkChunks(func(h handle, hd *header) {
-		if g.covers(hd.key(), hd.version) {
+		if g.Covers(hd.key(), hd.version) {
 			hd.setSource(0)
 			hd.bits &^= bitTouch
 			p.bump(h, false)
@@ -161,7 +166,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 
 func (p *partition) graveDue() bool {
 	g := &p.grave
-	return p.peer.attached && g.floor != 0 && !g.flying
+	return rule.GraveAnnounced && p.peer.attached && g.floor != 0 && !g.flying
 }
 
 // GraveAcked takes the peer's acknowledgement of a grave. Only that of the newest
@@ -171,14 +176,23 @@ func (s *Store) GraveAcked(part int, gen uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &p.grave
-	g.flying = false
-	if gen != g.gen {
-		s.markDirty(p.id)
+	if gen != g.gen && rule.GraveGeneration {
+		if rule.GraveAgain {
+			g.flying = false
+			s.markDirty(p.id)
+		}
 		return
 	}
+	g.flying = false
+	p.clearGrave()
+}
+
+// clearGrave forgets what was buried: the peer has dealt with it.
+func (p *partition) clearGrave() {
+	g := &p.grave
 	p.cleanMax = max(p.cleanMax, g.floor)
 	g.floor = 0
-	g.free(s)
+	g.free(p.s)
 }
 
 // ApplyGrave evicts what the peer may have deleted and forgotten. As with any
@@ -189,8 +203,12 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.walkChunks(func(h handle, hd *header) {
-		if g.covers(hd.key(), hd.version) {
+		if g.Covers(hd.key(), hd.version) {
 			p.stats.GraveEvictions++
+			if !rule.GraveMarker {
+				p.unlinkClean(h)
+				return
+			}
 			p.mustRemoveLocal(h, false)
 		}
 	})

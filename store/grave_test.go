@@ -90,7 +90,7 @@ func TestGrave_MatchesEveryKeyWhenHalfFull(t *testing.T) {
 		}
 	}
 	all, saturated := graves(t, s)
-	if g := all[9]; saturated != 1 || !g.Saturated || g.Filter != nil || !g.covers([]byte("any"), g.Floor) || g.covers([]byte("any"), g.Floor+1) {
+	if g := all[9]; saturated != 1 || !g.Saturated || g.Filter != nil || !g.Covers([]byte("any"), g.Floor) || g.Covers([]byte("any"), g.Floor+1) {
 		t.Fatalf("7,000 keys: %d saturated, %+v", saturated, all[9].Saturated)
 	}
 }
@@ -104,8 +104,8 @@ func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 	part := PartitionOf(first)
 	s.Do(testNow, &Request{Op: OpDelete, Key: first})
 	g1, _, _, due := s.NextGrave(part, nil)
-	if !due || !g1.covers(first, g1.Floor) || g1.covers(second, g1.Floor) {
-		t.Fatalf("first: %v, matches %v and %v", due, g1.covers(first, g1.Floor), g1.covers(second, g1.Floor))
+	if !due || !g1.Covers(first, g1.Floor) || g1.Covers(second, g1.Floor) {
+		t.Fatalf("first: %v, matches %v and %v", due, g1.Covers(first, g1.Floor), g1.Covers(second, g1.Floor))
 	}
 	s.Do(testNow, &Request{Op: OpDelete, Key: second})
 	if _, _, _, due := s.NextGrave(part, nil); due {
@@ -113,7 +113,7 @@ func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 	}
 	s.GraveAcked(part, g1.Gen)
 	g2, _, _, due := s.NextGrave(part, nil)
-	if !due || g2.Gen == g1.Gen || !g2.covers(first, g1.Floor) || !g2.covers(second, g2.Floor) {
+	if !due || g2.Gen == g1.Gen || !g2.Covers(first, g1.Floor) || !g2.Covers(second, g2.Floor) {
 		t.Fatalf("second: %v %+v", due, g2.Gen)
 	}
 	before := s.Stats().CommittedBytes
@@ -171,7 +171,7 @@ func TestGrave_WhatIsStillHereTravelsAgain(t *testing.T) {
 		t.Fatalf("sent %q", got)
 	}
 	g, _, bulk, due := s.NextGrave(part, nil)
-	if !due || bulk || !g.covers(key, s.Clock()) {
+	if !due || bulk || !g.Covers(key, s.Clock()) {
 		t.Fatalf("grave %v %v", due, bulk)
 	}
 	if got := collect(); len(got) != 1 || got[0] != "0twiceanew" {
@@ -212,7 +212,7 @@ func TestGrave_ReceivedValueIsRefusedWhereItMatches(t *testing.T) {
 // TestGrave_UnreadableFilterMatchesEverything: a filter of another length is not ours.
 func TestGrave_UnreadableFilterMatchesEverything(t *testing.T) {
 	g := Grave{Floor: 10, Filter: make([]byte, 100)}
-	if !g.covers([]byte("any"), 10) || g.covers([]byte("any"), 11) {
+	if !g.Covers([]byte("any"), 10) || g.Covers([]byte("any"), 11) {
 		t.Error("it has to count for every key up to the floor")
 	}
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"fmt"
+
+	"twincached/internal/rule"
 )
 
 // ApplyBatch merges what the peer sent on a lane of a partition, and moves the
@@ -93,7 +95,9 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	if ItemBytes(len(r.Key), len(r.Value)) > p.s.cfg.MaxItemBytes {
 		p.stats.ApplyTooLarge++
-		p.dropOlder(r)
+		if rule.OversizeDropsOlder {
+			p.dropOlder(r)
+		}
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
@@ -132,6 +136,7 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
 		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.s.peerSrc(), 0)
+	case !rule.TouchDropsOlder:
 	default:
 		p.stats.TouchUnknown++
 		p.cleanMax = max(p.cleanMax, r.Version)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync"
+
+	"twincached/internal/rule"
 )
 
 // partition is 1/256 of the keys: the lock, the unit of streaming, and the owner
@@ -227,8 +229,12 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		p.unlinkClean(h)
 		return true
 	}
+	if !rule.MarkerOnEviction {
+		p.unlink(h)
+		return true
+	}
 	v := hd.version
-	if hd.ever == hd.version {
+	if rule.MarkerBelow && (hd.ever == hd.version || !rule.MarkerOfTouched) {
 		v--
 	}
 	key := hd.key()

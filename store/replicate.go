@@ -3,6 +3,8 @@ package store
 import (
 	"sync"
 	"sync/atomic"
+
+	"twincached/internal/rule"
 )
 
 // covers reports whether the holder of the cursor has the change with this sequence.
@@ -120,7 +122,9 @@ type BulkStart struct {
 // partitions whose copy starts anew; the others resume where the peer stands.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
-	s.ApplyFlush(st.Flush, 0)
+	if rule.FlushInState {
+		s.ApplyFlush(st.Flush, 0)
+	}
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
@@ -143,7 +147,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		}
 		p.grave.flying = false
 		p.peer.attached = true
-		if c := st.Cursors[i]; resumable && !foreign && c.valid(p.list.seq) {
+		if c := st.Cursors[i]; resumable && (!foreign || !rule.ResumeLastPeer) && c.valid(p.list.seq) {
 			p.resume(c)
 		} else {
 			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}
@@ -178,7 +182,7 @@ func (s *Store) nextSrc() {
 // older peer that returns. Where it began before a delete that was acknowledged by
 // the last one and forgotten here, only burying everything protects that delete.
 func (p *partition) meetForeign(st *State) {
-	if st.Items > 0 && st.Born <= p.cleanMax {
+	if rule.OldPeerBuries && st.Items > 0 && st.Born <= p.cleanMax {
 		p.buryAll(p.cleanMax)
 	}
 }
@@ -242,8 +246,8 @@ func (s *Store) Acked(part int, c Cursor) {
 // Clock is the highest version made or seen here.
 func (s *Store) Clock() uint64 { return s.clock.hlc.Load() }
 
-// Observe lifts the clock above v, a version that the peer named.
-func (s *Store) Observe(v uint64) { s.clock.observe(v) }
+// Observe lifts the clock above v: the bound that was kept over a restart.
+func (s *Store) Observe(v uint64) { s.clock.lift(v) }
 
 // Unacked counts the items and tombstones that the peer does not have for certain,
 // and the graves it has not acknowledged.

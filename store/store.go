@@ -86,7 +86,7 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	}
 	s.clock.slot = uint64(cfg.Slot)
 	s.born = versionAt(nowMillis)
-	s.clock.observe(s.born)
+	s.clock.lift(s.born)
 	s.scratch.New = func() any { return new([]byte) }
 	for i := range s.parts {
 		p := &s.parts[i]

@@ -67,7 +67,7 @@ func (p *partition) bury(hd *header) { p.buryKey(hd.key(), hd.version) }
 func (p *partition) buryKey(key []byte, version uint64) {
 	g := &p.grave
 	if g.floor == 0 {
-		if t, ok := p.s.newTable(FilterBytes / 8); ok {
+		if t, ok := p.s.newTable(FilterBytes/8, true); ok {
 			g.filter, g.bits = t, 0
 		}
 	}

@@ -263,7 +263,7 @@ func (p *partition) fromPeer(hd *header) bool {
 
 func (p *partition) growIndex() bool {
 	for n := p.idx.grown(); ; n += n / 4 {
-		t, ok := p.s.newTable(n)
+		t, ok := p.s.newTable(n, false)
 		if !ok {
 			p.short = tableBytes(n) + tablePage
 			return false
@@ -282,7 +282,7 @@ func (p *partition) shrinkIndex() {
 	if n < 8*indexMinSlots || p.idx.count > n/5 {
 		return
 	}
-	t, ok := p.s.newTable(n / 2)
+	t, ok := p.s.newTable(n/2, false)
 	if !ok {
 		return // it is only a saving
 	}

@@ -91,7 +91,7 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.s, p.id = s, uint8(i)
-		t, ok := s.newTable(indexMinSlots)
+		t, ok := s.newTable(indexMinSlots, false)
 		if !ok {
 			a.close()
 			return nil, errors.New("store: the memory limit is too small for the indexes")
@@ -146,12 +146,12 @@ const tablePage = 4096
 func tableBytes(slots int) int64 { return int64(slots) * 8 }
 
 // newTable returns at least n empty slots, or false when memory has to be
-// reclaimed first.
-func (s *Store) newTable(n int) ([]uint64, bool) {
+// reclaimed first. urgent may use the cleaner's reserve.
+func (s *Store) newTable(n int, urgent bool) ([]uint64, bool) {
 	if tableBytes(n) >= tablePage {
 		n = int((tableBytes(n)+tablePage-1)/tablePage) * tablePage / 8
 	}
-	if !s.arena.commit(tableBytes(n)) {
+	if !s.arena.commit(tableBytes(n), urgent) {
 		return nil, false
 	}
 	if tableBytes(n) < tablePage {

@@ -20,6 +20,7 @@ type end struct {
 	stalled bool   // nothing arrives
 	closed  bool   // the stream's end is behind what travels
 	gone    bool
+	empty   bool // the peer's STATE said that it held nothing
 
 	body wire.Body // the oracle's own look at what arrives
 	dec  wire.Decoder
@@ -195,6 +196,10 @@ func (n *node) reached(e *end) {
 		if n.lastPeer != e.other.n {
 			n.lastPeer = e.other.n
 			clear(n.from)
+			clear(n.free)
+			if e.empty {
+				copy(n.free, n.known)
+			}
 		}
 		n.learnFlush()
 		n.w.logf("%s is linked with %s", n.name, e.other.n.name)

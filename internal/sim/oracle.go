@@ -27,11 +27,12 @@ type memory struct {
 	from     []fact // by key: the newest state that lastPeer sent it
 	seen     uint64 // the highest version that it has met
 	born     uint64
-	lastPeer *node // the process it last replicated with
+	lastPeer *node  // the process it last replicated with
+	free     []fact // by key: what it need not remember for lastPeer's sake, which held nothing when the two met
 }
 
 func (m *memory) init(keys int) {
-	m.known, m.heard, m.from = make([]fact, keys), make([]fact, keys), make([]fact, keys)
+	m.known, m.heard, m.from, m.free = make([]fact, keys), make([]fact, keys), make([]fact, keys), make([]fact, keys)
 }
 
 func learn(facts []fact, k int, version, ever uint64) {
@@ -100,6 +101,7 @@ func (n *node) after(e *end) {
 	switch b.Type {
 	case wire.TState:
 		n.seen = max(n.seen, b.State.Clock)
+		e.empty = b.State.Items == 0
 	case wire.TFlush:
 		n.learnFlush()
 	case wire.TGrave:
@@ -204,8 +206,8 @@ func (n *node) remembers(k int) bool {
 	if p == nil {
 		return false
 	}
-	if d.version < p.born {
-		return true // it cannot hold anything older, or everything was buried for its sake
+	if d.version < p.born || !n.free[k].less(d) {
+		return true // it never held anything older, or everything was buried for its sake
 	}
 	return n.from[k].standsFor(d) || p.heard[k].standsFor(d) || p.known[k].standsFor(d)
 }

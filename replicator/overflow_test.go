@@ -1,0 +1,73 @@
+package replicator
+
+import (
+	"fmt"
+	"testing"
+
+	"twincached/store"
+)
+
+// TestScenario04_AMillionDeletesDuringACut: far more deletes than tombstones may
+// remember. No deleted key comes back, the budget holds, and what the other node
+// wrote meanwhile is nearly all kept.
+func TestScenario04_AMillionDeletesDuringACut(t *testing.T) {
+	const deletes, others, budget = 1_000_000, 20_000, 1 << 20
+	d := newDuo(t, store.Config{MemoryBytes: 256 << 20, TombstoneBytes: budget})
+	a, b := d.n[0], d.n[1]
+	for i := range deletes {
+		d.set(0, fmt.Sprint("old", i), "o")
+	}
+	for i := range others {
+		d.set(0, fmt.Sprint("stays", i), "s")
+	}
+	d.heal()
+	if got := b.st.Stats().Items; got != deletes+others {
+		t.Fatalf("b holds %d items before the cut", got)
+	}
+	d.cut()
+	for i := range deletes {
+		if i%(deletes/others) == 0 {
+			d.now++
+			d.set(1, fmt.Sprint("new", i/(deletes/others)), "n")
+		}
+		if got := d.del(0, fmt.Sprint("old", i)); got != store.Deleted {
+			t.Fatalf("delete %d: status %d", i, got)
+		}
+		if i%4096 == 0 {
+			if got := a.st.Stats().TombstoneBytes; got > budget {
+				t.Fatalf("after %d deletes: %d bytes of tombstones, the budget is %d", i, got, budget)
+			}
+		}
+	}
+	if a.st.Stats().Buried == 0 {
+		t.Fatal("nothing was buried: the test shows nothing")
+	}
+	bytes := d.heal()
+	d.equal()
+	for i := range deletes {
+		if key := fmt.Sprint("old", i); d.get(0, key)+d.get(1, key) != "" {
+			t.Fatalf("deleted key %d: %q on a, %q on b", i, d.get(0, key), d.get(1, key))
+		}
+	}
+	for i := range others {
+		if key := fmt.Sprint("stays", i); d.get(0, key) != "s" {
+			t.Fatalf("%s, which nobody deleted, is gone from the node that wrote it", key)
+		}
+	}
+	for i, n := range d.n {
+		kept := 0
+		for k := range others {
+			if d.get(i, fmt.Sprint("new", k)) == "n" {
+				kept++
+			}
+		}
+		t.Logf("node %s: %d of %d keys that b wrote during the cut are kept", n.name, kept, others)
+		if kept < others*95/100 {
+			t.Errorf("node %s keeps %d of %d keys that b wrote during the cut", n.name, kept, others)
+		}
+		if got := n.st.Stats().TombstoneBytes; got > budget {
+			t.Errorf("node %s: %d bytes of tombstones, the budget is %d", n.name, got, budget)
+		}
+	}
+	t.Logf("healing took %d KiB", bytes>>10)
+}

@@ -114,6 +114,10 @@ func (n *testNode) set(key, value string) {
 	}
 }
 
+func (n *testNode) del(key string) {
+	n.st.Do(now(), &store.Request{Op: store.OpDelete, Key: []byte(key)})
+}
+
 func (n *testNode) get(key string) string {
 	v, ok := n.st.Get(now(), []byte(key), nil, func(dst []byte, v *store.View) []byte { return append(dst, v.Value...) })
 	if !ok {

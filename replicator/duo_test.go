@@ -197,7 +197,9 @@ func (d *duo) set(i int, key, value string) {
 	}
 }
 
-func (d *duo) del(i int, key string) store.Status { return d.n[i].do(store.OpDelete, key, "", 0).Status }
+func (d *duo) del(i int, key string) store.Status {
+	return d.n[i].do(store.OpDelete, key, "", 0).Status
+}
 
 // get is what a client of node i reads; "" is a miss.
 func (d *duo) get(i int, key string) string {

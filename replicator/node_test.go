@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"encoding/binary"
+	"flag"
 	"log/slog"
 	"net"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"twincached/store"
 )
+
+var full = flag.Bool("full", false, "run the scenarios in their full size, where the usual run has a smaller one")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

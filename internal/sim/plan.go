@@ -36,7 +36,7 @@ func (p *Plan) lossless() bool {
 
 // Plans are the configurations that are run.
 var Plans = []Plan{
-	{Name: "steady", Keys: 4, Parts: 1, Steps: 120},
+	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},
 	{Name: "cuts", Keys: 5, Parts: 2, Steps: 200, Cut: 50, Flush: true, SkewMillis: 50},
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},

@@ -150,6 +150,9 @@ func (w *world) step() {
 	n := w.anyNode()
 	switch x := w.r.IntN(1000); {
 	case x < 280:
+		if w.parked != nil && w.r.IntN(6) == 0 {
+			n = w.parked // cut off from the other two, and serving
+		}
 		w.clientStep(n)
 	case x < 560:
 		if e := w.anyEnd(n); e != nil {

@@ -75,6 +75,9 @@ func (w *world) newNode(id, host int) *node {
 		Store: st, Now: n.now, Rand: w.random,
 		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}
+	if p.Tight {
+		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
+	}
 	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}

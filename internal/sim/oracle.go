@@ -85,8 +85,9 @@ func (n *node) before(b *wire.Body) {
 		if r.Op != store.RecordTombstone {
 			continue
 		}
-		if _, set := n.w.sets[r.Version]; !set || n.w.touched[r.Version] {
-			continue
+		_, set := n.w.sets[r.Version]
+		if _, next := n.w.sets[r.Version+1]; !set || next || n.w.touched[r.Version] {
+			continue // a delete, or the marker of what the next slot made in the same moment
 		}
 		if k, ok := n.w.keyNumber(r.Key); ok {
 			if got, ok := n.served(k); ok && got.Version == r.Version {
@@ -143,10 +144,8 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	if r.Op == store.RecordTombstone {
 		ever = forGood
 	}
-	if r.Op != store.RecordTouch || n.heard[k].version == r.Version {
-		learn(n.heard, k, r.Version, ever)
-		learn(n.from, k, r.Version, ever)
-	}
+	learn(n.heard, k, r.Version, ever)
+	learn(n.from, k, r.Version, ever)
 	if f, _, _ := n.st.FlushState(); r.Version <= f {
 		return
 	}

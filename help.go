@@ -51,7 +51,8 @@ itself on a second machine.
 
 Each flag has an environment variable: --max-item-size is
 TWINCACHED_MAX_ITEM_SIZE. The command line wins over the environment, and that
-over the file of --config.
+over the file of --config. TWINCACHED_SECRET has the secret itself, in place of
+--secret-file; no flag does, as anybody can list the flags of a process.
 `)
 	return b.String()
 }

@@ -137,7 +137,7 @@ func (l *Link) shut() {
 		_ = l.ln.Close()
 	}
 	for c := range l.conns {
-		_ = c.nc.Close()
+		_ = c.raw.Close()
 	}
 }
 
@@ -217,7 +217,7 @@ func (l *Link) enter(c *conn) bool {
 	}
 	l.strangers = append(l.strangers, c)
 	if len(l.strangers) > maxStrangers {
-		_ = l.strangers[0].nc.Close()
+		_ = l.strangers[0].raw.Close()
 		l.strangers = l.strangers[1:]
 	}
 	return true
@@ -284,7 +284,7 @@ func (l *Link) admit(c *conn) error {
 	for o := range l.conns { // overtaken dials: see elect
 		if o != c && o.dialled && !o.admitted {
 			o.overtaken = true // it may wait for its own election already
-			_ = o.nc.Close()
+			_ = o.raw.Close()
 		}
 	}
 	replaced := l.lastPeer != (store.ID{}) && l.lastPeer != me.peer
@@ -296,7 +296,7 @@ func (l *Link) admit(c *conn) error {
 		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", me.peer))
 	}
 	if old != nil {
-		_ = old.nc.Close()
+		_ = old.raw.Close()
 		<-old.done
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"sync"
+
+	"twincached/internal/wire"
 )
 
 // sayEveryMillis is how often one cause of trouble gets a line in the log: a
@@ -63,14 +65,17 @@ func (r *refusals) counts() (map[string]uint64, string) {
 // word is the cause of an end in one word, from a small set.
 func word(err error) string {
 	var e *End
+	var insecure *tlsError
 	switch {
 	case errors.As(err, &e) && e.Code != 0:
 		return e.Code.String()
+	case errors.As(err, &insecure):
+		return wire.ByeTLS.String()
 	case errors.As(err, &e):
 		return "SILENT"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "SILENT"
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return "CLOSED"
 	}
 	return "LOST"

@@ -96,7 +96,7 @@ func (c *conn) stats(st *Stats) {
 		return
 	}
 	st.Link = s.phase.String()
-	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.nc.RemoteAddr().String()
+	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.raw.RemoteAddr().String()
 	st.WindowBytes, st.WindowFrames = s.tx.fly.bytes, s.tx.fly.num
 	st.Backlog = s.Backlog()
 	st.PeerBacklog, st.PeerBulkLeft = s.rx.backlog, s.rx.bulkLeft

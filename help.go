@@ -23,6 +23,7 @@ itself on a second machine.
   twincached [flags]                  run one node
   twincached pair [flags]             run two nodes on this machine, to try it
   twincached config [flags]           print each setting and where it came from
+  twincached cert NAME...             make certificates for TLS on the link
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {

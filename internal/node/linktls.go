@@ -89,7 +89,7 @@ func loadLinkTLS(t *ReplTLS, now func() time.Time) (*tls.Config, *x509.Certifica
 	if err != nil {
 		return nil, nil, fmt.Errorf("--repl-tls-cert %s: %w", t.Cert, err)
 	}
-	key, err := readPrivate("--repl-tls-key", t.Key, maxKeyBytes)
+	key, err := ReadPrivate("--repl-tls-key", t.Key, maxKeyBytes)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,7 +44,7 @@ func CheckSecret(text string) (string, error) {
 // readSecret returns the trimmed contents of a secret file that nobody but its
 // owner can read.
 func readSecret(name string) ([]byte, error) {
-	b, err := readPrivate("--secret-file", name, maxSecretBytes)
+	b, err := ReadPrivate("--secret-file", name, maxSecretBytes)
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
@@ -55,30 +55,30 @@ func readSecret(name string) ([]byte, error) {
 	return b, nil
 }
 
-// readPrivate reads a file of at most limitBytes that nobody but its owner can
-// read. Errors begin with the flag that named it.
-func readPrivate(flag, name string, limitBytes int) ([]byte, error) {
+// ReadPrivate reads a file of at most limitBytes that nobody but its owner can
+// read. Errors begin with who: the flag that named it.
+func ReadPrivate(who, name string, limitBytes int) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", who, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", who, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s %s is not a file", flag, name)
+		return nil, fmt.Errorf("%s %s is not a file", who, name)
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return nil, fmt.Errorf("%s %s is open to others (mode %04o): chmod 600 %s", flag, name, perm, name)
+		return nil, fmt.Errorf("%s %s is open to others (mode %04o): chmod 600 %s", who, name, perm, name)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, int64(limitBytes)+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", who, err)
 	}
 	if len(b) > limitBytes {
-		return nil, fmt.Errorf("%s %s is longer than %d bytes", flag, name, limitBytes)
+		return nil, fmt.Errorf("%s %s is longer than %d bytes", who, name, limitBytes)
 	}
 	return b, nil
 }

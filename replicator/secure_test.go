@@ -224,6 +224,25 @@ func TestLink_HalfOpenTLSHandshakesAreBounded(t *testing.T) {
 	}
 }
 
+// TestLink_EndlessTLSHandshakeIsCutOff: each record is right, and the message that
+// they carry never ends.
+func TestLink_EndlessTLSHandshakeIsCutOff(t *testing.T) {
+	cfg := linkTLS(t, newAuthority(t))
+	a := startNode(t, 1, listen(t), "", func(c *Config) { c.TLS = always(cfg) })
+	record := append([]byte{0x16, 3, 1, 0x20, 0}, make([]byte, 8<<10)...)
+	first := bytes.Clone(record)
+	copy(first[5:], []byte{1, 0, 0xff, 0xff}) // a ClientHello of 64 KiB
+	c := stranger(t, a, first)
+	for range 3 {
+		_, _ = c.Write(record)
+	}
+	eventually(t, "cut off", func() bool { return a.refused("TLS") == 1 })
+	if !a.log.has("the other side is no node") {
+		t.Error("the log does not say why")
+	}
+	_ = c.Close()
+}
+
 // TestBoundedConn_EndsAHandshakeThatIsTooLong.
 func TestBoundedConn_EndsAHandshakeThatIsTooLong(t *testing.T) {
 	near, far := net.Pipe()

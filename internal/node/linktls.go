@@ -47,7 +47,10 @@ func checkReplTLS(c *Config) error {
 }
 
 // linkTLS is what the files of the link say, read again at will.
-type linkTLS struct{ current atomic.Pointer[tls.Config] }
+type linkTLS struct {
+	current atomic.Pointer[tls.Config]
+	until   atomic.Int64 // Unix seconds: the last moment of this node's certificate
+}
 
 // config is for connections that begin now; nil: the link is in the clear.
 func (l *linkTLS) config() func() *tls.Config {
@@ -68,6 +71,7 @@ func (n *Node) readLinkTLS() error {
 		return fmt.Errorf("node: %w", err)
 	}
 	n.linkTLS.current.Store(cfg)
+	n.linkTLS.until.Store(leaf.NotAfter.Unix())
 	// One that is out of date is no reason not to start: without its peer the node
 	// still serves.
 	switch left := time.Until(leaf.NotAfter); {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,9 @@ func TestNode_LinksOverTLS(t *testing.T) {
 	waitValue(t, client(t, b), "k", "v")
 	if got := ask(t, a, "stats settings"); got["repl_tls"] != "yes" || got["repl_secret"] != "yes" {
 		t.Errorf("%v", got)
+	}
+	if left, err := strconv.Atoi(ask(t, a, "stats")["repl_tls_cert_seconds_left"]); err != nil || left < 1 || left > 3600 {
+		t.Errorf("%d s left, %v", left, err)
 	}
 	if s := log.String(); !strings.Contains(s, "will soon be out of date") || !strings.Contains(s, "tls=true") {
 		t.Errorf("log: %s", s)

@@ -168,6 +168,9 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.uint("repl_conflicts_lost", data.ConflictsLost)
 	r.uint("repl_refused_local", data.ApplyLocal)
 	r.uint("repl_refused_too_large", data.ApplyTooLarge)
+	if n.cfg.ReplTLS.enabled() {
+		r.int("repl_tls_cert_seconds_left", n.linkTLS.until.Load()-time.Now().Unix())
+	}
 	r.uint("repl_dials", st.Dials)
 	r.uint("repl_dial_fails", st.DialFails)
 	causes := make([]string, 0, len(st.Refused))

@@ -44,7 +44,7 @@ const (
 	clockRefuseMillis = 24 * 60 * 60 * 1000 // a poisoned clock
 
 	// maxStrangers bounds the connections that have not authenticated: 32 of
-	// about 20 KiB stay below 1 MiB. The oldest makes room for the newest, so
+	// about 20 KiB, 30 with TLS, stay below 1 MiB. The oldest makes room for the newest, so
 	// that nobody can keep the peer out by holding on.
 	maxStrangers = 32
 )

@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,22 +63,36 @@ func TestLinkTLS_PairLivesOverIt(t *testing.T) {
 	}
 }
 
-// A thousand half-open TLS handshakes, and as many with a certificate of nobody,
-// cost the pair neither its link nor memory, and the true peer gets in through them.
+// firstFlight is how a TLS handshake begins.
+func firstFlight(t testing.TB) []byte {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		_ = tls.Client(near, &tls.Config{InsecureSkipVerify: true}).Handshake()
+		near.Close()
+	}()
+	buf := make([]byte, 16<<10)
+	n, err := far.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf[:n]
+}
+
+// A thousand half-open TLS handshakes, and some that come to their end without a
+// certificate, cost neither the link nor memory, and the true peer gets in through
+// them.
 func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	a, b, _ := newTLSPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
-	flow := startFlow(a, b)
+	sessions := a.stat("repl_sessions")
 	before := a.memory("VmRSS")
-	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+	hello := firstFlight(t)
 	for i := range 1000 {
-		c := a.call()
-		c.raw([]byte(hello[:i%len(hello)]))
+		a.call().raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
 	}
-	eventually(t, "they are thrown out", func() bool { return a.refusedFor("closed") > 500 })
-	refused := a.refusedFor("tls")
-	for range 50 {
+	for range 20 {
 		c, err := tls.Dial("tcp", a.host+replPort, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
@@ -87,26 +102,23 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		}
 		c.Close()
 	}
-	if n := a.refusedFor("tls"); n < refused+50 {
-		t.Errorf("%d refused", n-refused)
-	}
-	b.kill()
-	b.start()
-	b.waitServing()
-	waitLinked(a, b)
-	flow.passes(t, flow.count.Load())
-	if err := flow.stop(); err != nil {
-		t.Error(err)
+	eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
+	if a.stat("repl_sessions") != sessions || a.stat("repl_link") != "stream" {
+		t.Error("the link was disturbed")
 	}
 	limit := 24 << 10
 	if raceEnabled {
-		limit = 128 << 10
+		limit = 128 << 10 // the detector keeps a shadow of what is touched
 	}
 	grown := a.memory("VmHWM") - before
 	if grown > limit {
 		t.Errorf("strangers cost %d KiB of memory", grown)
 	}
-	t.Logf("a: %d KiB before, %d KiB more at the peak", before, grown)
+	t.Logf("a: %d KiB before, %d KiB more at the peak; %d waited", before, grown, a.refusedFor("delayed"))
+	b.kill()
+	b.start()
+	b.waitServing()
+	waitLinked(a, b)
 }
 
 // One node with certificates and one without: both say what is wrong, both serve,

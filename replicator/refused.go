@@ -31,14 +31,16 @@ type said struct {
 	silent uint64 // times it was kept back since
 }
 
-// note counts one. key is what is rate limited: word and who caused it, from a
-// small set.
+// note counts one; with an empty word it only says it. key is what is rate limited:
+// word and who caused it, from a small set.
 func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
 	r.mu.Lock()
 	if r.byWord == nil {
 		r.byWord, r.said = map[string]uint64{}, map[string]said{}
 	}
-	r.byWord[word]++
+	if word != "" {
+		r.byWord[word]++
+	}
 	r.last = msg
 	e, known := r.said[key]
 	if known && now-e.at < sayEveryMillis && now >= e.at {

@@ -103,6 +103,9 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		c.Close()
 	}
 	eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
+	if a.stat("repl_delayed") == "0" {
+		t.Error("nobody waited")
+	}
 	if a.stat("repl_sessions") != sessions || a.stat("repl_link") != "stream" {
 		t.Error("the link was disturbed")
 	}
@@ -114,7 +117,7 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	if grown > limit {
 		t.Errorf("strangers cost %d KiB of memory", grown)
 	}
-	t.Logf("a: %d KiB before, %d KiB more at the peak; %d waited", before, grown, a.refusedFor("delayed"))
+	t.Logf("a: %d KiB before, %d KiB more at the peak; %s waited", before, grown, a.stat("repl_delayed"))
 	b.kill()
 	b.start()
 	b.waitServing()

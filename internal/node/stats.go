@@ -173,6 +173,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	}
 	r.uint("repl_dials", st.Dials)
 	r.uint("repl_dial_fails", st.DialFails)
+	r.uint("repl_delayed", st.Delayed)
 	causes := make([]string, 0, len(st.Refused))
 	for cause := range st.Refused {
 		causes = append(causes, cause)

@@ -145,6 +145,11 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 			w.Record(&store.Record{Key: simKey(0), Version: 1 << 60, Ever: 1<<60 + 64, Op: store.RecordTouch, Marks: store.MarkWon})
 			w.EndBatch(9)
 		},
+		func(w *wire.Writer) { // of another partition
+			w.BeginBatch(1, 8, store.Live)
+			w.Record(&store.Record{Key: simKey(0), Version: 1 << 61, Ever: 1 << 61, Value: []byte("astray")})
+			w.EndBatch(9)
+		},
 		func(w *wire.Writer) { w.Done(wire.Done{N: 1, Part: 7}) },
 		func(w *wire.Writer) { w.Flush(wire.Flush{N: 1, Flush: 1 << 58, Cancelled: 1 << 57}) },
 		func(w *wire.Writer) {

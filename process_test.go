@@ -304,7 +304,7 @@ func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 }
 
 // Every set that was answered before SIGTERM closed the port is on the peer.
-func TestProcess_SigtermUnderPipelinedSetsLosesNothing(t *testing.T) {
+func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 	a, _, clients := twoNodes(t)
 	conn, err := net.Dial("tcp", clients[0])
 	if err != nil {

@@ -111,7 +111,7 @@ func (n *node) lacks(all []string) (lost []string) {
 	return lost
 }
 
-func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
+func TestFailure_NodeTerminated(t *testing.T) {
 	rounds, items := 10, 30_000
 	if testing.Short() || raceEnabled {
 		rounds, items = 3, 5000

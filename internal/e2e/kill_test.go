@@ -18,7 +18,7 @@ const (
 )
 
 // Power cuts at any moment cost the last writes of one node and nothing else.
-func TestKill9_NeverTwoDifferentValues(t *testing.T) {
+func TestFailure_NodeKilled(t *testing.T) {
 	kills, ballast := 100, 20_000 // and keys that nobody changes, so that a copy takes its time
 	if testing.Short() || raceEnabled {
 		kills, ballast = 10, 5000

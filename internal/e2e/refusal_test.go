@@ -13,7 +13,7 @@ import (
 )
 
 // Two nodes that do not fit together say why, and both serve alone.
-func TestRefusal_NodesThatDoNotFitServeAlone(t *testing.T) {
+func TestFailure_NodesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	one, two := secretFile(t, "one"), secretFile(t, "two")
 	for _, c := range []struct {
@@ -176,7 +176,7 @@ func (p *asPeer) accept(t testing.TB) *caller {
 
 // A third node is told that the pair is a pair, whatever its id and whether it
 // knows the rules.
-func TestThirdNode_IsRefusedWhileThePairStaysLinked(t *testing.T) {
+func TestFailure_ThirdNode(t *testing.T) {
 	a, b := newPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
@@ -264,7 +264,7 @@ func newVIP(t testing.TB, host, target string) *vip {
 }
 
 // The peer's address may lead to the node itself, and later to the peer.
-func TestVIP_ItselfThenThePeer(t *testing.T) {
+func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 	network := newNet()
 	v := newVIP(t, network+".9", network+".1")
 	a := newNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
@@ -291,7 +291,7 @@ func TestVIP_ItselfThenThePeer(t *testing.T) {
 }
 
 // A node whose peer is its own address, straight, serves too.
-func TestSelf_PeerIsTheNodesOwnAddress(t *testing.T) {
+func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	t.Parallel()
 	host := newNet() + ".1"
 	n := newNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")

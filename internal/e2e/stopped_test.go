@@ -21,7 +21,7 @@ const (
 )
 
 // A stopped process is the worst peer: its machine answers, it does not.
-func TestStoppedPeer_CostsNothing(t *testing.T) {
+func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 	names := keys("hot", stoppedKeys)
 	single := newNode(t, "single", newNet()+".1", "")
 	startAll(single)

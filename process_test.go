@@ -307,7 +307,7 @@ func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 // TestScenario15_SigtermUnderPipelinedSets: clients pipeline 50,000 sets a second
 // and more. Every one that was answered before the port closed is on the peer.
 func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
-	const clients, before = 4, 100_000 // sets that are answered before the signal, over all
+	const clients, before = 4, 100_000      // sets that are answered before the signal, over all
 	a, _, addresses := twoNodes(t, "-m512") // nothing is evicted
 	var acked [clients]int
 	var sum atomic.Int64

@@ -84,16 +84,21 @@ type Config struct {
 	Bind    func(address string) (net.Listener, error)
 	Rand    func(p []byte)
 
-	limits limits // tests make them small; zero values mean the constants
+	// Limits bound what a session does at once; tests and simulations make them small.
+	Limits Limits
 }
 
-// limits bound what a session does at once.
-type limits struct{ batchItems, pumpBytes, windowBytes int }
+// Limits bound what a session does at once.
+type Limits struct {
+	BatchItems  int // items in one batch; 0 = 128
+	PumpBytes   int // written by one Pump, about; 0 = 64 KiB
+	WindowBytes int // under way without an ACK, and one batch; 0 = WindowBytes
+}
 
-func (l *limits) fill() {
-	l.batchItems = cmp.Or(l.batchItems, batchItems)
-	l.pumpBytes = cmp.Or(l.pumpBytes, pumpBytes)
-	l.windowBytes = cmp.Or(l.windowBytes, WindowBytes)
+func (l *Limits) fill() {
+	l.BatchItems = cmp.Or(l.BatchItems, batchItems)
+	l.PumpBytes = cmp.Or(l.PumpBytes, pumpBytes)
+	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
 }
 
 // check fills in defaults and says what is missing or contradictory.
@@ -109,7 +114,7 @@ func (c *Config) check() error {
 	if c.MaxItemBytes == 0 {
 		c.MaxItemBytes = defaultMaxItem
 	}
-	c.limits.fill()
+	c.Limits.fill()
 	if c.PeerWait == 0 {
 		c.PeerWait = DefaultPeerWait
 	}

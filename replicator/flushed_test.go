@@ -18,7 +18,7 @@ func TestScenario08_FlushInMidCopy(t *testing.T) {
 				for i := range items {
 					d.set(0, fmt.Sprint("old", i), string(bytes.Repeat([]byte("v"), 100)))
 				}
-				d.n[0].cfg.limits.windowBytes = 64 << 10
+				d.n[0].cfg.Limits.WindowBytes = 64 << 10
 				d.link()
 				for d.n[1].in.Report().ItemsDone < items/2 {
 					d.turn()

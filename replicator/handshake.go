@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"fmt"
 
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -125,7 +126,8 @@ func (s *Session) attach(now int64) error {
 	}
 	// A cursor counts the changes of one incarnation, as one incarnation received
 	// them: both must be the ones that met last.
-	resumable := st.ForInc == s.cfg.Inc && own.LastPeer == s.peer.Inc
+	resumable := (st.ForInc == s.cfg.Inc || !rule.CursorIncarnation && st.ForInc != store.ID{}) &&
+		(own.LastPeer == s.peer.Inc || !rule.ResumeLastPeer)
 	if own.LastPeer != s.peer.Inc {
 		s.in.Reset()
 		s.out.Reset()

@@ -251,9 +251,14 @@ func (a *arena) chillLocked(id int32) {
 }
 
 // commitLocked counts n bytes against the limit, giving free segments back for
-// them where it must.
-func (a *arena) commitLocked(n int64) bool {
-	if a.availableLocked() < n {
+// them where it must. urgent takes them of the cleaner's reserve too, which the next
+// reclaim fills up again.
+func (a *arena) commitLocked(n int64, urgent bool) bool {
+	have := a.availableLocked()
+	if urgent {
+		have += reserveSegs * int64(a.segBytes)
+	}
+	if have < n {
 		return false
 	}
 	for a.committed+n > a.limit {
@@ -267,10 +272,10 @@ func (a *arena) commitLocked(n int64) bool {
 }
 
 // commit counts memory that the arena does not hold itself (index tables).
-func (a *arena) commit(n int64) bool {
+func (a *arena) commit(n int64, urgent bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.commitLocked(n)
+	return a.commitLocked(n, urgent)
 }
 
 func (a *arena) uncommit(n int64) {

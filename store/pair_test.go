@@ -306,12 +306,14 @@ func (w *pair) pump(n *testNode) bool {
 
 func (w *pair) pumpPart(n *testNode, part int, lane Lane) bool {
 	x := n.sess
-	if g, b, due := n.s.NextGrave(part); due {
+	if g, b, bulk, due := n.s.NextGrave(part, nil); due {
 		w.buried = true
 		x.n++
 		x.inFlight = append(x.inFlight, inFlight{n: x.n, part: part, grave: g.Gen})
 		w.send(n, message{kind: 'G', part: part, grave: &g, n: x.n})
-		w.send(n, message{kind: 'R', part: part, bulk: &b})
+		if bulk {
+			w.send(n, message{kind: 'R', part: part, bulk: &b})
+		}
 		return true
 	}
 	m := message{kind: 'B', part: part, lane: lane}

@@ -119,9 +119,10 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	a, b := newPair(t)
+	a, b, link := newRelayedPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
+	link.setDelay(5 * time.Millisecond) // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
 	a.load(keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
 	ballast.acked.Store(int64(items))

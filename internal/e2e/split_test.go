@@ -9,9 +9,9 @@ import (
 )
 
 // TestScenario20_TwoClientsEachReachingOneNode write the same 100 keys, for 60 s
-// with -full and 3 s without, and in the middle third of that the nodes do not
-// reach each other either. Afterwards both hold the same, and of each key what one
-// of the two clients wrote last.
+// with -full and 3 s without, over a wire of 20 ms, and in the middle third of that
+// the nodes do not reach each other either. Afterwards both hold the same, and of
+// each key what one of the two clients wrote last.
 func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 	t.Parallel()
 	third := time.Second
@@ -21,6 +21,7 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 	a, b, link := newRelayedPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
+	link.setDelay(20 * time.Millisecond) // the last writes of each key cross
 	names := keys("k", 100)
 	clients := []*lastWriter{{node: a, names: names}, {node: b, names: names}}
 	var writing sync.WaitGroup

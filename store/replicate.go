@@ -118,8 +118,9 @@ type BulkStart struct {
 }
 
 // Attach begins a session with the incarnation inc, whose STATE was st.
-// resumable says that st's cursors are of this very store. The result lists the
-// partitions whose copy starts anew; the others resume where the peer stands.
+// resumable says that st's cursors are of this very store; they count only if inc is
+// whom it met last. The result lists the partitions whose copy starts anew; the
+// others resume where the peer stands.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
 	if rule.FlushInState {
@@ -147,7 +148,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		}
 		p.grave.flying = false
 		p.peer.attached = true
-		if c := st.Cursors[i]; resumable && (!foreign || !rule.ResumeLastPeer) && c.valid(p.list.seq) {
+		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && c.valid(p.list.seq) {
 			p.resume(c)
 		} else {
 			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}

@@ -6,6 +6,7 @@ import (
 	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/replicator"
+	"twincached/store"
 )
 
 // end is one side of a connection: the session there, and what travels to it.
@@ -20,7 +21,9 @@ type end struct {
 	stalled bool   // nothing arrives
 	closed  bool   // the stream's end is behind what travels
 	gone    bool
-	empty   bool // the peer's STATE said that it held nothing
+	empty   bool                   // the peer's STATE said that it held nothing
+	mine    bool                   // and that its cursors count this process's changes
+	owes    [store.Partitions]bool // partitions that the peer has to announce by BULK before anything of them
 
 	body wire.Body // the oracle's own look at what arrives
 	dec  wire.Decoder
@@ -52,7 +55,7 @@ func (n *node) lose(e *end, why string) {
 	e.s.OnLoss(n.now())
 	n.core.Lost(n.now(), e.marks)
 	if n.admit == e {
-		n.admit, n.promise, n.notes = nil, nil, 0
+		n.admit, n.promise, n.notes = nil, promise{}, 0
 	}
 	for i, o := range n.ends {
 		if o == e {
@@ -71,7 +74,7 @@ func (n *node) pump(e *end) bool {
 	n.writer.Reset()
 	e.s.Pump(n.now(), n.writer)
 	if e == n.admit && e.s.TailNotes() != n.notes {
-		n.notes, n.promise = e.s.TailNotes(), n.facts()
+		n.notes, n.promise = e.s.TailNotes(), n.promises()
 	}
 	if n.writer.Len() == 0 {
 		return false
@@ -179,7 +182,7 @@ func (n *node) admission(e *end) {
 	for rule.OneSession && len(n.ends) > 0 && n.ends[0] != e {
 		n.lose(n.ends[0], "another one replaces it")
 	}
-	n.admit, n.promise, n.notes = e, nil, 0
+	n.admit, n.promise, n.notes = e, promise{}, 0
 	if err := e.s.Admit(n.now(), n.core.State()); err != nil {
 		n.ended(e, err)
 	}
@@ -193,6 +196,11 @@ func (n *node) reached(e *end) {
 	before := e.marks
 	e.marks = n.core.Reached(e.s, e.marks)
 	if before == 0 && e.marks != 0 {
+		if n.lastPeer != e.other.n || !e.mine {
+			for part := range e.other.owes {
+				e.other.owes[part] = n.st.Tail(part) > 0
+			}
+		}
 		if n.lastPeer != e.other.n {
 			n.lastPeer = e.other.n
 			clear(n.from)

@@ -17,6 +17,7 @@ type node struct {
 	host int // the machine: two of them may stand in place 1 in turn
 	name string
 	skew int64
+	inc  store.ID
 	st   *store.Store
 	core *replicator.Core
 	memory
@@ -24,7 +25,7 @@ type node struct {
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
-	promise    map[int]fact // what the BARRIER of the session will stand for
+	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int // bytes that may be under way
 	itemMost   int // largest item it takes, as store.ItemBytes counts
@@ -74,9 +75,13 @@ func (w *world) newNode(id, host int) *node {
 		Store: st, Now: n.now, Rand: w.random,
 		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}
+	if p.Tight {
+		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
+	}
 	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}
+	n.inc = rc.Inc
 	n.itemMost = cfg.MaxItemBytes
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
 	n.born = st.State().Born

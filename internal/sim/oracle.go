@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"twincached/internal/wire"
 	"twincached/store"
@@ -84,8 +85,9 @@ func (n *node) before(b *wire.Body) {
 		if r.Op != store.RecordTombstone {
 			continue
 		}
-		if _, set := n.w.sets[r.Version]; !set || n.w.touched[r.Version] {
-			continue
+		_, set := n.w.sets[r.Version]
+		if _, next := n.w.sets[r.Version+1]; !set || next || n.w.touched[r.Version] {
+			continue // a delete, or the marker of what the next slot made in the same moment
 		}
 		if k, ok := n.w.keyNumber(r.Key); ok {
 			if got, ok := n.served(k); ok && got.Version == r.Version {
@@ -101,7 +103,7 @@ func (n *node) after(e *end) {
 	switch b.Type {
 	case wire.TState:
 		n.seen = max(n.seen, b.State.Clock)
-		e.empty = b.State.Items == 0
+		e.empty, e.mine = b.State.Items == 0, b.State.ForInc == n.inc
 	case wire.TFlush:
 		n.learnFlush()
 	case wire.TGrave:
@@ -114,6 +116,7 @@ func (n *node) after(e *end) {
 		}
 		n.w.logf("%s takes a grave up to %s, saturated %v", n.name, n.w.ver(b.Grave.Floor), b.Grave.Saturated)
 	case wire.TBulk:
+		e.owes[b.Bulk.Part] = false
 		n.w.logf("%s begins the copy of partition %d", n.name, b.Bulk.Part)
 	case wire.TBarrier:
 		n.w.counts.Barriers++
@@ -121,6 +124,9 @@ func (n *node) after(e *end) {
 		n.checkPromise(e)
 	case wire.TBatch:
 		n.learnFlush()
+		if e.owes[b.Batch.Part] {
+			n.w.failf("%s is not the one that this peer met last, which sends of partition %d without a copy", n.name, b.Batch.Part)
+		}
 		for i := range b.Batch.Records {
 			r := &b.Batch.Records[i]
 			n.w.counts.Records++
@@ -138,10 +144,8 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	if r.Op == store.RecordTombstone {
 		ever = forGood
 	}
-	if r.Op != store.RecordTouch || n.heard[k].version == r.Version {
-		learn(n.heard, k, r.Version, ever)
-		learn(n.from, k, r.Version, ever)
-	}
+	learn(n.heard, k, r.Version, ever)
+	learn(n.from, k, r.Version, ever)
 	if f, _, _ := n.st.FlushState(); r.Version <= f {
 		return
 	}
@@ -218,6 +222,14 @@ func (f fact) standsFor(d fact) bool {
 	return !f.less(d) || f.ever == forGood && d.ever == d.version && f.version+1 == d.version
 }
 
+// promise is what a node knew and served when it noted the tails.
+type promise struct {
+	known  []fact
+	served map[int]fact
+}
+
+func (n *node) promises() promise { return promise{slices.Clone(n.known), n.facts()} }
+
 // checkPromise: with the BARRIER the node has everything that the other one had when
 // it noted the tails.
 func (n *node) checkPromise(e *end) {
@@ -225,15 +237,14 @@ func (n *node) checkPromise(e *end) {
 	if e.other.gone || o.admit != e.other {
 		return
 	}
-	for k, want := range o.promise {
-		if f, _, _ := n.st.FlushState(); want.version <= f {
-			continue
-		}
+	f, _, _ := n.st.FlushState()
+	for k, want := range o.promise.known {
 		r, ok := n.served(k)
 		if ok && (fact{r.Version, r.Ever}).less(want) {
-			n.w.failf("at the BARRIER %s serves %s %s, and the other one had %s", n.name, n.w.keys[k], n.w.fact(fact{r.Version, r.Ever}), n.w.fact(want))
+			n.w.failf("at the BARRIER %s serves %s %s, and the other one knew %s", n.name, n.w.keys[k], n.w.fact(fact{r.Version, r.Ever}), n.w.fact(want))
 		}
-		if now, still := o.served(k); !ok && n.w.plan.lossless() && n.known[k].less(want) && still && now.Version == want.version {
+		want, was := o.promise.served[k]
+		if _, is := o.served(k); n.w.plan.lossless() && was && is && !ok && want.version > f && n.known[k].less(want) {
 			n.w.failf("at the BARRIER %s lacks %s %s", n.name, n.w.keys[k], n.w.fact(want))
 		}
 	}

@@ -25,6 +25,7 @@ type Plan struct {
 	Full       bool  // large values: the memory is always full
 	SkewMillis int64 // clocks differ by up to this, and by another amount after a restart
 	Jump       bool  // clocks step forward
+	Tight      bool  // little is sent at once, and little is under way
 	Slow       bool  // time goes by between steps: silence is noticed
 	Preload    int   // keys that node 0 has from the start
 }
@@ -36,8 +37,9 @@ func (p *Plan) lossless() bool {
 
 // Plans are the configurations that are run.
 var Plans = []Plan{
-	{Name: "steady", Keys: 4, Parts: 1, Steps: 120},
+	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},
 	{Name: "cuts", Keys: 5, Parts: 2, Steps: 200, Cut: 50, Flush: true, SkewMillis: 50},
+	{Name: "tight", Keys: 12, Parts: 1, Steps: 400, Cut: 40, Tight: true},
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},

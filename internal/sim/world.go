@@ -150,15 +150,13 @@ func (w *world) step() {
 	n := w.anyNode()
 	switch x := w.r.IntN(1000); {
 	case x < 280:
-		w.clientStep(n)
-	case x < 560:
-		if e := w.anyEnd(n); e != nil {
-			n.pump(e)
-			n.reached(e)
+		if w.parked != nil && w.r.IntN(6) == 0 {
+			n = w.parked // cut off from the other two, and serving
 		}
+		w.clientStep(n)
 	case x < 890-w.plan.Cut:
-		if e := w.anyEnd(n); e != nil {
-			n.deliver(e, 1+w.r.IntN(1<<w.r.IntN(13)))
+		for range 1 << w.r.IntN(5) {
+			w.moveStep(w.anyNode())
 		}
 	case x < 890:
 		w.disturb(n)
@@ -179,9 +177,9 @@ func (w *world) step() {
 			n.skew += w.r.Int64N(3000)
 			w.logf("%s has its clock at %+d ms", n.name, n.skew)
 		}
-	case x < 988:
+	case x < 983:
 		w.restartStep(n)
-	case x < 992:
+	case x < 990:
 		if w.plan.Swap {
 			w.swap()
 		}
@@ -191,6 +189,18 @@ func (w *world) step() {
 	}
 	if w.twoHistories {
 		w.decide()
+	}
+}
+
+// moveStep lets a node write, or some of what travels to it arrive.
+func (w *world) moveStep(n *node) {
+	switch e := w.anyEnd(n); {
+	case e == nil:
+	case w.r.IntN(2) == 0:
+		n.pump(e)
+		n.reached(e)
+	default:
+		n.deliver(e, 1+w.r.IntN(1<<w.r.IntN(14)))
 	}
 }
 

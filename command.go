@@ -82,7 +82,7 @@ func (p *program) run() int {
 		HideVersion:     true,
 		Flags:           flags(),
 		Action:          p.node,
-		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.configCommand()},
+		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.configCommand(), p.certCommand()},
 		Reader:          p.stdin,
 		Writer:          p.stdout,
 		ErrWriter:       io.Discard, // errors are printed once, below
@@ -111,7 +111,7 @@ func (p *program) dispatch(app *cli.App) error {
 	if len(rest) > 0 {
 		sub := app.Command(rest[0])
 		if sub == nil {
-			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck and config", rest[0]))
+			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck, config and cert", rest[0]))
 		}
 		if len(head) > 0 {
 			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
@@ -138,8 +138,11 @@ func (p *program) dispatch(app *cli.App) error {
 
 func (p *program) help(command string) error {
 	text := helpText()
-	if command == "pair" {
+	switch command {
+	case "pair":
 		text = pairHelp
+	case "cert":
+		text = certHelp
 	}
 	_, err := io.WriteString(p.stdout, text)
 	return err

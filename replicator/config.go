@@ -6,6 +6,7 @@ package replicator
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ const (
 	clockRefuseMillis = 24 * 60 * 60 * 1000 // a poisoned clock
 
 	// maxStrangers bounds the connections that have not authenticated: 32 of
-	// about 20 KiB stay below 1 MiB. The oldest makes room for the newest, so
+	// about 20 KiB, 30 with TLS, stay below 1 MiB. The oldest makes room for the newest, so
 	// that nobody can keep the peer out by holding on.
 	maxStrangers = 32
 )
@@ -61,6 +62,11 @@ type Config struct {
 	Listen  string // HOST:PORT of the replication port; "" = none
 	Cluster string // both nodes must name the same; "" is a name too
 	Secret  []byte // shared secret; empty = anybody may link
+
+	// TLS says how the connections that begin from now on are secured, on both
+	// sides of them: with a certificate, and a check of the peer's in
+	// VerifyConnection. It is asked for each connection. nil = they are in the clear.
+	TLS func() *tls.Config
 
 	NodeID    store.ID // required: this node
 	Inc       store.ID // required: this start of the process

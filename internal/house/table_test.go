@@ -34,13 +34,14 @@ var table = map[string]row{
 	"snapshot":        {inside: []string{"store", "internal/wire"}},
 	"replicator":      {inside: []string{"internal/rule", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
 	"internal/serve":  {inside: []string{"memproto"}, outside: []string{xsys}},
+	"internal/ca":     {},
 	"internal/status": {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
 	"internal/sim":    {inside: []string{"internal/rule", "store", "internal/wire", "replicator"}},
 	"internal/node": {
 		inside:  []string{"store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
 		outside: []string{xsys},
 	},
-	".": {inside: []string{"internal/node"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	".": {inside: []string{"internal/ca", "internal/node"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

@@ -210,7 +210,7 @@ func FuzzSession(f *testing.F) {
 		if (err != nil) != (n.s.Phase() == PhaseEnded) {
 			t.Errorf("error %v in phase %v", err, n.s.Phase())
 		}
-		if s := n.s.tx; s.fly.bytes > n.cfg.limits.windowBytes+wire.MaxFrameBytes(n.cfg.MaxItemBytes) {
+		if s := n.s.tx; s.fly.bytes > n.cfg.Limits.WindowBytes+wire.MaxFrameBytes(n.cfg.MaxItemBytes) {
 			t.Errorf("%d bytes under way", s.fly.bytes)
 		}
 		m.lose(1)

@@ -108,3 +108,21 @@ func TestScenario03_ExpiredBeforeThePeerHeard(t *testing.T) {
 		})
 	}
 }
+
+// TestScenario02_ThePeerHasIt: the value did arrive, only its ACK was lost. That a
+// evicts it is no reason for b to lose it.
+func TestScenario02_ThePeerHasIt(t *testing.T) {
+	d := roomyB(t)
+	d.set(0, "k", "old")
+	d.heal()
+	d.set(0, "k", "new")
+	d.send(0)
+	for d.take(1) {
+	}
+	d.cut()
+	d.wants("k", "new", "new")
+	d.evict(0, "k")
+	d.heal()
+	d.wants("k", "", "new")
+	d.equal()
+}

@@ -269,7 +269,7 @@ func dialAtOnce(t *testing.T, seed uint64) {
 		a, b := start(1, "a:1", "b:1"), start(2, "b:1", "a:1")
 		time.Sleep(time.Second)
 		sa, sb := a.l.Stats(), b.l.Stats()
-		if sa.Link != "stream" || sb.Link != "stream" || !a.isReady() || !b.isReady() || sa.Qualifier != "" {
+		if sa.Link != "stream" || sb.Link != "stream" || sa.Sessions != 1 || sb.Sessions != 1 || !a.isReady() || !b.isReady() || sa.Qualifier != "" {
 			t.Fatalf("seed %d: after a second: %v; %v", seed, sa, sb)
 		}
 		time.Sleep(3 * time.Second)

@@ -251,17 +251,13 @@ func (a *arena) chillLocked(id int32) {
 }
 
 // commitLocked counts n bytes against the limit, giving free segments back for
-// them where it must. urgent takes them of the cleaner's reserve too, which the next
-// reclaim fills up again.
+// them where it must. urgent takes them of the cleaner's reserve too, and above the
+// limit if need be: the next reclaim brings both back.
 func (a *arena) commitLocked(n int64, urgent bool) bool {
-	have := a.availableLocked()
-	if urgent {
-		have += reserveSegs * int64(a.segBytes)
-	}
-	if have < n {
+	if !urgent && a.availableLocked() < n {
 		return false
 	}
-	for a.committed+n > a.limit {
+	for a.committed+n > a.limit && len(a.free) > 0 {
 		last := len(a.free) - 1
 		id := a.free[last]
 		a.free = a.free[:last]

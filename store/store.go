@@ -146,7 +146,7 @@ const tablePage = 4096
 func tableBytes(slots int) int64 { return int64(slots) * 8 }
 
 // newTable returns at least n empty slots, or false when memory has to be
-// reclaimed first. urgent may use the cleaner's reserve.
+// reclaimed first. An urgent one is to be had in any case.
 func (s *Store) newTable(n int, urgent bool) ([]uint64, bool) {
 	if tableBytes(n) >= tablePage {
 		n = int((tableBytes(n)+tablePage-1)/tablePage) * tablePage / 8

@@ -15,7 +15,7 @@ const peerWait = 40 * time.Millisecond
 // Counts say what happened in one run, or in many.
 type Counts struct {
 	Seeds, Steps, Ops, Refused                            uint64 // Refused: the node did not serve
-	Frames, Records, Barriers                             uint64
+	Frames, Late, Records, Barriers                       uint64
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64

@@ -110,6 +110,6 @@ func (c *conn) next(line *string) error {
 // hungUp tells whether err is that the node ended the connection.
 func hungUp(err error) bool {
 	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
 		errors.As(err, &op) && !op.Timeout() && op.Op != "dial" && op.Op != "remote error"
 }

@@ -71,7 +71,11 @@ func (n *node) network() string {
 
 // dial makes a connection on which the node answers questions.
 func (n *node) dial() (*conn, error) {
-	raw, err := net.DialTimeout(n.network(), n.address, dialTimeout)
+	dial := n.opt.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout}).Dial
+	}
+	raw, err := dial(n.network(), n.address)
 	if err != nil {
 		return nil, fmt.Errorf("it does not serve: %w; a node opens this port once it is ready", err)
 	}
@@ -99,12 +103,17 @@ func (n *node) tls() *tls.Config {
 	return &tls.Config{RootCAs: n.opt.Roots, ServerName: host}
 }
 
-const strangerReply = "CLIENT_ERROR unauthenticated"
+const (
+	strangerReply = "CLIENT_ERROR unauthenticated"
+	// versionLine is longer than the head of a binary packet: a node that takes it
+	// for one sees at once that it is none, and does not wait for the rest.
+	versionLine = "version                         \r\n"
+)
 
 // greet asks for the version, and logs in where the answer is that one has to. It
 // does not log in unasked: that is a set, and would store the password.
 func (n *node) greet(c *conn) error {
-	answer, err := c.ask("version\r\n")
+	answer, err := c.ask(versionLine)
 	switch {
 	case err != nil:
 		return err

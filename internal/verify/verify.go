@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	// times a second. Both run on the caller's goroutine; nil: nobody asks.
 	Found    func(Difference)
 	Progress func(Progress)
+
+	dial func(network, address string) (net.Conn, error) // nil: over the network
 }
 
 // Progress is how far a comparison has come.

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// maxSuspects bounds the keys that wait for another look: about 30 MB with keys
-	// of the usual length, 60 MB with the longest.
+	// maxSuspects bounds the keys that wait for another look: 80 MB for the whole
+	// process with keys of the usual length. More of them would settle together, which
+	// only matters where most of what the nodes hold differs.
 	maxSuspects = 1 << 17
 	// maxTries is how often a key that is written all the time is given another
 	// Settle before it is counted as in flight.

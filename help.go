@@ -25,6 +25,7 @@ itself on a second machine.
   twincached config [flags]           print each setting and where it came from
   twincached cert NAME...             make certificates for TLS on the link
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
+  twincached verify A B               compare two nodes while they serve (verify --help)
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {
 		fmt.Fprintf(&b, "\n%s:\n", group)

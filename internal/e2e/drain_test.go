@@ -122,7 +122,7 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	a, b, link := newRelayedPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
-	link.setDelay(5 * time.Millisecond) // at any moment some sets are under way
+	link.setDelay(5 * time.Millisecond)               // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
 	a.load(keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
 	ballast.acked.Store(int64(items))

@@ -11,7 +11,7 @@ import (
 // newQuietSim is a pair that does nothing by itself, with the real limits.
 func newQuietSim(t testing.TB) *sim {
 	t.Helper()
-	m := newSim(t, 1, simPlan{keys: len(simKeys)})
+	m := newSim(t)
 	for _, n := range m.n {
 		n.cfg.Limits = Limits{}
 		n.cfg.Limits.fill()

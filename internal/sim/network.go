@@ -152,6 +152,9 @@ func (n *node) take(e *end, body []byte) {
 		return
 	}
 	n.w.counts.Frames++
+	if e != n.ends[len(n.ends)-1] {
+		n.w.counts.Late++
+	}
 	n.before(&e.body)
 	if err := e.s.OnFrame(n.now(), body); err != nil {
 		n.ended(e, err)
@@ -225,4 +228,8 @@ func (n *node) tick() {
 		}
 	}
 	n.core.Tick(n.now(), establishing)
+	if n.opened && !n.serves() {
+		n.w.failf("%s has shut its gate: %v", n.name, n.core.State())
+	}
+	n.opened = n.serves()
 }

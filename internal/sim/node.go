@@ -25,6 +25,7 @@ type node struct {
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
+	opened     bool    // the gate has been open
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int // bytes that may be under way

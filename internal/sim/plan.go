@@ -39,7 +39,7 @@ func (p *Plan) lossless() bool {
 var Plans = []Plan{
 	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},
 	{Name: "cuts", Keys: 5, Parts: 2, Steps: 200, Cut: 50, Flush: true, SkewMillis: 50},
-	{Name: "tight", Keys: 12, Parts: 1, Steps: 400, Cut: 40, Tight: true},
+	{Name: "tight", Keys: 12, Parts: 1, Steps: 600, Cut: 25, Tight: true},
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},

@@ -15,7 +15,7 @@ const peerWait = 40 * time.Millisecond
 // Counts say what happened in one run, or in many.
 type Counts struct {
 	Seeds, Steps, Ops, Refused                            uint64 // Refused: the node did not serve
-	Frames, Records, Barriers                             uint64
+	Frames, Late, Records, Barriers                       uint64
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
@@ -155,7 +155,11 @@ func (w *world) step() {
 		}
 		w.clientStep(n)
 	case x < 890-w.plan.Cut:
-		for range 1 << w.r.IntN(5) {
+		most := 5
+		if w.plan.Tight {
+			most = 3
+		}
+		for range 1 << w.r.IntN(most) {
 			w.moveStep(w.anyNode())
 		}
 	case x < 890:
@@ -289,8 +293,8 @@ func (w *world) checkPlanned(n *node) {
 	}
 	for k, key := range w.keys {
 		r, ok := n.served(k)
-		if ok && o.known[k].less(fact{r.Version, r.Ever}) && !o.st.Buried(key, r.Version) && store.ItemBytes(len(key), len(r.Value)) <= o.itemMost {
-			w.failf("%s drained, and %s has never had its %s %s", n.name, o.name, key, w.fact(fact{r.Version, r.Ever}))
+		if want := (fact{r.Version, r.Ever}); ok && o.known[k].less(want) && !o.heard[k].standsFor(want) && !o.st.Buried(key, r.Version) && store.ItemBytes(len(key), len(r.Value)) <= o.itemMost {
+			w.failf("%s drained, and %s has never had its %s %s", n.name, o.name, key, w.fact(want))
 		}
 		if g, ok := o.served(k); ok && (fact{g.Version, g.Ever}).less(n.known[k]) {
 			w.failf("%s drained, and %s serves %s %s, older than %s", n.name, o.name, key, w.fact(fact{g.Version, g.Ever}), w.fact(n.known[k]))

@@ -239,7 +239,7 @@ func (m *memNet) node(address string, c *Config) {
 // moment, over every interleaving that random delays bring, have one session
 // within a second and keep it. 10,000 times with -full.
 func TestScenario17_SimultaneousDial(t *testing.T) {
-	rounds, shards := uint64(2000), uint64(4)
+	rounds, shards := uint64(1000), uint64(4)
 	switch {
 	case *full:
 		rounds = 10_000

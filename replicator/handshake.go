@@ -20,6 +20,7 @@ type handshake struct {
 	sendHello, sendAuth, sendState bool
 	myHello, peerHello             []byte      // bodies as they travelled
 	own                            *wire.State // as sent
+	helloOut, helloIn              int64       // when the HELLOs were sent and received, Unix ms
 	peerState                      *wire.State
 }
 
@@ -29,9 +30,10 @@ func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
 		s.hs.peerHello = append([]byte(nil), body...)
 		return s.onHello(now, &b.Hello)
 	case s.phase == PhaseAuth && b.Type == wire.TAuth:
-		return s.onAuth(&b.Auth)
+		return s.onAuth(now, &b.Auth)
 	case (s.phase == PhaseAuthed || s.phase == PhaseState) && b.Type == wire.TState:
 		st := b.State
+		st.Pending.AtMillis = s.ours(st.Pending.AtMillis)
 		s.hs.peerState = &st
 		if s.phase == PhaseAuthed { // the decider has elected this connection
 			s.phase = PhaseElected
@@ -62,6 +64,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 	}
 	s.peer = *h
 	s.phase = PhaseAuth
+	s.hs.helloIn = now
 	if s.dialled {
 		s.hs.sendAuth = true
 	} else {
@@ -71,7 +74,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 }
 
 // onAuth checks the peer's proof. Only the acceptor still owes its own.
-func (s *Session) onAuth(a *wire.Auth) error {
+func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	if s.hs.myHello == nil {
 		return s.fail(wire.ByeBadFrame, "AUTH before HELLO was answered")
 	}
@@ -80,11 +83,26 @@ func (s *Session) onAuth(a *wire.Auth) error {
 		return s.fail(wire.ByeAuth, "wrong secret")
 	}
 	s.phase = PhaseAuthed
+	s.measureHandshake(now)
 	s.hs.sendAuth = s.hs.sendAuth || !s.dialled
 	if s.decides() {
 		s.phase = PhaseElected
 	}
 	return nil
+}
+
+// measureHandshake compares the clocks before the first PONG: data may come
+// earlier. The two HELLOs are a question and its answer to the dialler. The one
+// who was called knows when the peer's HELLO left and when it arrived; how long it
+// travelled, the way from its own HELLO to the AUTH tells, about.
+func (s *Session) measureHandshake(now int64) {
+	hs := &s.hs
+	if s.dialled {
+		s.clock.sample(hs.helloOut, s.peer.SteadyMillis, s.peer.SteadyMillis, hs.helloIn)
+	} else {
+		s.clock.suppose(s.peer.SteadyMillis - hs.helloIn + max(now-hs.helloOut, 0)/2)
+	}
+	s.lead = s.clock.lead()
 }
 
 // mac is the proof of the side that dialled, or of the other.
@@ -172,7 +190,7 @@ func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
 // pumpHandshake writes what is due before data flows.
 func (s *Session) pumpHandshake(now int64, w *wire.Writer) {
 	if s.hs.sendHello {
-		s.hs.sendHello = false
+		s.hs.sendHello, s.hs.helloOut = false, now
 		h := s.cfg.hello(now, s.nonce)
 		start := w.Len()
 		w.Hello(&h)

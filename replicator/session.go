@@ -76,7 +76,8 @@ type Session struct {
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
-	skewed                      bool // the clocks were once seen to differ by too much
+	lead                        int64 // clock.lead(), for each item
+	skewed                      bool  // the clocks were once seen to differ by too much
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.

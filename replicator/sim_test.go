@@ -62,6 +62,7 @@ type sim struct {
 	r      *rand.Rand
 	plan   simPlan
 	now    int64
+	skew   [2]int64 // how far each node's clock is ahead of now
 	id     byte
 	n      [2]*simNode
 	net    [2][]byte // travelling to node i
@@ -78,26 +79,33 @@ type simPlan struct {
 	flush, cut  bool
 	restart     bool
 	tombBytes   int64
-	calm        int // how much rarer cuts are
-	preload     int // keys that node 0 has from the start
+	calm        int   // how much rarer cuts are
+	preload     int   // keys that node 0 has from the start
+	skew        int64 // clocks differ by up to twice that
 }
 
 func newSim(t testing.TB, seed uint64, plan simPlan) *sim {
 	m := &sim{t: t, r: rand.New(rand.NewPCG(seed, 7)), plan: plan, now: simStart, best: map[int]fact{}}
 	for i := range m.n {
+		if plan.skew > 0 {
+			m.skew[i] = m.r.Int64N(2*plan.skew+1) - plan.skew
+		}
 		m.n[i] = m.newNode(i)
 	}
 	return m
 }
 
+// at is the time on node i's clock.
+func (m *sim) at(i int) int64 { return m.now + m.skew[i] }
+
 func (m *sim) newNode(i int) *simNode {
 	m.id++
-	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1), TombstoneBytes: m.plan.tombBytes}, m.now)
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1), TombstoneBytes: m.plan.tombBytes}, m.at(i))
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
-	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.now }}
+	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.at(i) }}
 	n.cfg.limits = limits{batchItems: 2, pumpBytes: 64 << m.r.IntN(8), windowBytes: 256 << m.r.IntN(10)}
 	if err := n.cfg.check(); err != nil {
 		m.t.Fatal(err)
@@ -124,7 +132,7 @@ func (m *sim) connect() {
 		var nonce [32]byte
 		binary.LittleEndian.PutUint64(nonce[:], m.r.Uint64())
 		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
-		n.s.OnConnect(m.now)
+		n.s.OnConnect(m.at(i))
 		n.buf, m.net[i] = nil, nil
 		n.notes, n.promise = 0, nil
 	}
@@ -137,7 +145,7 @@ func (m *sim) lose(i int) {
 	if n.s == nil {
 		return
 	}
-	n.s.OnLoss(m.now)
+	n.s.OnLoss(m.at(i))
 	n.s, n.buf, m.net[i] = nil, nil, nil
 	m.closed[1-i] = true
 	m.up = m.n[1-i].s != nil
@@ -149,7 +157,7 @@ func (m *sim) pump(i int) bool {
 		return false
 	}
 	n.w.Reset()
-	n.s.Pump(m.now, n.w)
+	n.s.Pump(m.at(i), n.w)
 	if tx := n.s.tx; tx != nil && tx.notes != n.notes {
 		n.notes, n.promise = tx.notes, n.facts()
 	}
@@ -179,7 +187,7 @@ func (m *sim) deliver(i, most int) bool {
 	n.buf = append(n.buf, m.net[i][:k]...)
 	m.net[i] = m.net[i][k:]
 	m.bytes += k
-	n.s.OnRead(m.now)
+	n.s.OnRead(m.at(i))
 	for {
 		body, size, err := wire.Split(n.buf, n.s.FrameLimit())
 		if err != nil {
@@ -188,7 +196,7 @@ func (m *sim) deliver(i, most int) bool {
 		if size == 0 {
 			break
 		}
-		if err := n.s.OnFrame(m.now, body); err != nil {
+		if err := n.s.OnFrame(m.at(i), body); err != nil {
 			m.t.Fatalf("node %d: %v", i, err)
 		}
 		n.buf = n.buf[size:]
@@ -196,7 +204,7 @@ func (m *sim) deliver(i, most int) bool {
 			m.checkPromise(i)
 		}
 		if n.s.WantsAdmission() {
-			if err := n.s.Admit(m.now, Ready); err != nil {
+			if err := n.s.Admit(m.at(i), Ready); err != nil {
 				m.t.Fatalf("node %d: admit: %v", i, err)
 			}
 		}
@@ -236,11 +244,11 @@ func (m *sim) client(i int) {
 	case x < 50:
 		m.set(i, k, fmt.Appendf(nil, "value %d of %d", m.writes, i))
 	case x < 80:
-		n.st.Do(m.now, &store.Request{Op: store.OpDelete, Key: simKey(k)})
+		n.st.Do(m.at(i), &store.Request{Op: store.OpDelete, Key: simKey(k)})
 		v := n.st.State().Clock
 		m.learn(i, k, fact{v, v, true})
 	case x < 97 || !m.plan.flush:
-		r := n.st.Do(m.now, &store.Request{Op: store.OpTouch, Key: simKey(k), Expires: m.now + 1<<40 + int64(m.writes)})
+		r := n.st.Do(m.at(i), &store.Request{Op: store.OpTouch, Key: simKey(k), Expires: m.at(i) + 1<<40 + int64(m.writes)})
 		if r.Status == store.Touched {
 			var f fact
 			n.st.Walk(store.PartitionOf(simKey(k)), func(rec *store.Record) {
@@ -251,12 +259,12 @@ func (m *sim) client(i int) {
 			m.learn(i, k, f)
 		}
 	default:
-		n.st.Flush(m.now)
+		n.st.Flush(m.at(i))
 	}
 }
 
 func (m *sim) set(i, k int, value []byte) {
-	r := m.n[i].st.Do(m.now, &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
+	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
 	if r.Status != store.Stored {
 		m.t.Fatalf("set: status %d", r.Status)
 	}

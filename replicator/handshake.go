@@ -148,6 +148,7 @@ func (s *Session) attach(now int64) error {
 		s.in.Reset()
 		s.out.Reset()
 	}
+	s.partSlots()
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
 	s.attached = true
 	s.phase = PhaseCatchup
@@ -157,11 +158,29 @@ func (s *Session) attach(now int64) error {
 	if resumable {
 		s.meter.resumes.Add(1)
 	}
-	if s.peer.Slot == s.cfg.Slot {
-		s.meter.slotClashes.Add(1)
-	}
 	s.hs.peerHello, s.hs.myHello, s.hs.peerState = nil, nil, nil
 	return nil
+}
+
+// partSlots keeps the two nodes from making the same version: where both have one
+// slot, the one with the larger id takes another before it makes a version in this
+// session. What the peer's slot is, its HELLO said; if the peer is the one to
+// change, it knows ours from our HELLO, and does.
+func (s *Session) partSlots() {
+	st := s.cfg.Store
+	slot := st.Slot()
+	if s.peer.Slot != slot {
+		return
+	}
+	s.meter.slotClashes.Add(1)
+	if !s.decides() {
+		st.SetSlot(otherSlot(slot, s.cfg.NodeID))
+	}
+}
+
+// otherSlot is a slot that is not slot: which, the id says.
+func otherSlot(slot uint8, id store.ID) uint8 {
+	return (slot + 1 + id[1]%wire.MaxSlot) & wire.MaxSlot
 }
 
 // resumeCopy takes up what an earlier session left of the copy to this node.

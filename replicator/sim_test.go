@@ -105,7 +105,7 @@ func (m *sim) newNode(i int) *simNode {
 		m.t.Fatal(err)
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
-	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.at(i) }}
+	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st, Now: func() int64 { return m.at(i) }}
 	n.cfg.limits = limits{batchItems: 2, pumpBytes: 64 << m.r.IntN(8), windowBytes: 256 << m.r.IntN(10)}
 	if err := n.cfg.check(); err != nil {
 		m.t.Fatal(err)

@@ -181,7 +181,6 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		Secret:       secret,
 		NodeID:       n.id,
 		Inc:          newID(),
-		Slot:         slotOf(n.id),
 		MaxItemBytes: n.cfg.MaxItemBytes,
 		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
 		BootWait:     n.cfg.Boot == BootWait,

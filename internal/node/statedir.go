@@ -139,5 +139,5 @@ func parseID(s string, id *store.ID) error {
 	return nil
 }
 
-// slotOf picks one of the 64 slots; the link changes it where both nodes got the same.
+// slotOf picks the slot to start with; the link changes it where both nodes got the same.
 func slotOf(id store.ID) uint8 { return id[0] & 63 }

@@ -145,6 +145,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.text("repl_qualifier", orNone(st.Qualifier))
 	r.text("repl_link", st.Link)
 	r.text("repl_node_id", fmt.Sprintf("%x", n.id))
+	r.uint("repl_slot", uint64(st.Slot))
 	r.text("repl_peer", orNone(n.cfg.Peer))
 	r.text("repl_peer_id", idText(st.PeerID))
 	r.text("repl_peer_address", orNone(st.PeerAddress))

@@ -62,7 +62,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 	case c.PinPeerID != (store.ID{}) && h.NodeID != c.PinPeerID:
 		return s.fail(wire.ByePeerTaken, "this node is pinned to another peer id")
 	}
-	s.peer = *h
+	s.peer, s.proto = *h, min(wire.ProtoMax, h.ProtoMax)
 	s.phase = PhaseAuth
 	s.hs.helloIn = now
 	if s.dialled {

@@ -68,6 +68,7 @@ type sim struct {
 	net    [2][]byte // travelling to node i
 	closed [2]bool   // node i will see the end of the connection behind those bytes
 	up     bool
+	wrap   func(from int, frames []byte) []byte // changes what travels; nil = nothing does
 	best   map[int]fact
 	bytes  int // delivered
 	writes int
@@ -165,7 +166,11 @@ func (m *sim) pump(i int) bool {
 		return false
 	}
 	if m.n[1-i].s != nil && !m.closed[i] {
-		m.net[1-i] = append(m.net[1-i], n.w.Bytes()...)
+		frames := n.w.Bytes()
+		if m.wrap != nil {
+			frames = m.wrap(i, frames)
+		}
+		m.net[1-i] = append(m.net[1-i], frames...)
 	}
 	return true
 }

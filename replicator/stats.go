@@ -23,6 +23,7 @@ type Stats struct {
 	PeerInc      store.ID // incarnation of the linked peer; zero while down
 	PeerAddress  string   // "" while down
 	PeerSoftware string   // "" while down
+	Protocol     uint32   // version spoken on the link; 0 while down
 	Slot         uint8    // of this node: the low 6 bits of the versions it makes
 
 	Sessions    uint64 // sessions established
@@ -98,6 +99,7 @@ func (c *conn) stats(st *Stats) {
 	}
 	st.Link = s.phase.String()
 	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.nc.RemoteAddr().String()
+	st.Protocol = s.proto
 	st.WindowBytes, st.WindowFrames = s.tx.fly.bytes, s.tx.fly.num
 	st.Backlog = s.Backlog()
 	st.PeerBacklog, st.PeerBulkLeft = s.rx.backlog, s.rx.bulkLeft

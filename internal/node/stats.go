@@ -150,6 +150,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.text("repl_peer_id", idText(st.PeerID))
 	r.text("repl_peer_address", orNone(st.PeerAddress))
 	r.text("repl_peer_version", orNone(strings.ReplaceAll(printable(st.PeerSoftware), " ", "/")))
+	r.uint("repl_protocol", uint64(st.Protocol))
 	r.uint("repl_sessions", st.Sessions)
 	r.uint("repl_resumes", st.Resumes)
 	r.uint("repl_backlog", st.Backlog)

@@ -88,3 +88,30 @@ func TestScenario11_RestartedWithAnEarlierClock(t *testing.T) {
 	d.wants("k", "", "")
 	d.same()
 }
+
+// TestScenario11_ExpiriesOfAClockApart: what lives for a minute by the clock of the
+// node that stored it lives for a minute on the other one too.
+func TestScenario11_ExpiriesOfAClockApart(t *testing.T) {
+	for _, writer := range []int{0, 1} { // ten minutes behind, ten minutes ahead
+		d := newDuo(t)
+		d.start(0, -tenMinutes)
+		d.start(1, +tenMinutes)
+		d.heal()
+		d.pass(3000) // they measure
+		n := d.n[writer]
+		for key, op := range map[string]store.Op{"set": store.OpSet, "touched": store.OpTouch} {
+			if op == store.OpTouch {
+				d.set(writer, key, "v")
+				d.rest()
+			}
+			n.do(op, key, "v", n.cfg.Now()+60_000)
+			d.rest()
+		}
+		d.now += 58_000
+		d.wants("set", "v", "v")
+		d.wants("touched", "v", "v")
+		d.now += 4000
+		d.wants("set", "", "")
+		d.wants("touched", "", "")
+	}
+}

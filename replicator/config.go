@@ -71,7 +71,6 @@ type Config struct {
 	NodeID    store.ID // required: this node
 	Inc       store.ID // required: this start of the process
 	PinPeerID store.ID // the only node that may link; zero = any
-	Slot      uint8    // 0..63: low bits of every version made here
 
 	MaxItemBytes int           // largest item stored here; 0 = 1 MiB
 	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
@@ -139,7 +138,7 @@ func (c *Config) check() error {
 func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{
 		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax,
-		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Slot,
+		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
 		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
 		SteadyMillis: now, Software: c.Software,
 	}

@@ -172,7 +172,7 @@ func (c *conn) announce(news uint8) {
 	}
 	if news&markSkew != 0 {
 		c.l.meter.skews.Add(1)
-		c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "SKEW", "SKEW", "the clocks of the two nodes differ: keep them in step, or expiries and concurrent writes follow the faster one", "limitMillis", clockWarnMillis)
+		c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "SKEW", "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "limitMillis", clockWarnMillis)
 	}
 }
 

@@ -66,7 +66,7 @@ func (d *duo) start(i int, skew int64) {
 	}
 	n.st = st
 	n.cfg = Config{Cluster: "duo", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{d.starts, 1},
-		Slot: uint8(i + 1), Store: st, Now: func() int64 { return d.now + n.skew }}
+		Store: st, Now: func() int64 { return d.now + n.skew }}
 	if err := n.cfg.check(); err != nil {
 		d.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type handshake struct {
 	sendHello, sendAuth, sendState bool
 	myHello, peerHello             []byte      // bodies as they travelled
 	own                            *wire.State // as sent
+	helloOut, helloIn              int64       // when the HELLOs were sent and received, Unix ms
 	peerState                      *wire.State
 }
 
@@ -30,9 +31,10 @@ func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
 		s.hs.peerHello = append([]byte(nil), body...)
 		return s.onHello(now, &b.Hello)
 	case s.phase == PhaseAuth && b.Type == wire.TAuth:
-		return s.onAuth(&b.Auth)
+		return s.onAuth(now, &b.Auth)
 	case (s.phase == PhaseAuthed || s.phase == PhaseState) && b.Type == wire.TState:
 		st := b.State
+		st.Pending.AtMillis = s.ours(st.Pending.AtMillis)
 		s.hs.peerState = &st
 		if s.phase == PhaseAuthed { // the decider has elected this connection
 			s.phase = PhaseElected
@@ -61,8 +63,9 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 	case c.PinPeerID != (store.ID{}) && h.NodeID != c.PinPeerID:
 		return s.fail(wire.ByePeerTaken, "this node is pinned to another peer id")
 	}
-	s.peer = *h
+	s.peer, s.proto = *h, min(wire.ProtoMax, h.ProtoMax)
 	s.phase = PhaseAuth
+	s.hs.helloIn = now
 	if s.dialled {
 		s.hs.sendAuth = true
 	} else {
@@ -72,7 +75,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 }
 
 // onAuth checks the peer's proof. Only the acceptor still owes its own.
-func (s *Session) onAuth(a *wire.Auth) error {
+func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	if s.hs.myHello == nil {
 		return s.fail(wire.ByeBadFrame, "AUTH before HELLO was answered")
 	}
@@ -81,11 +84,26 @@ func (s *Session) onAuth(a *wire.Auth) error {
 		return s.fail(wire.ByeAuth, "wrong secret")
 	}
 	s.phase = PhaseAuthed
+	s.measureHandshake(now)
 	s.hs.sendAuth = s.hs.sendAuth || !s.dialled
 	if s.decides() {
 		s.phase = PhaseElected
 	}
 	return nil
+}
+
+// measureHandshake compares the clocks before the first PONG: data may come
+// earlier. The two HELLOs are a question and its answer to the dialler. The one
+// who was called knows when the peer's HELLO left and when it arrived; how long it
+// travelled, the way from its own HELLO to the AUTH tells, about.
+func (s *Session) measureHandshake(now int64) {
+	hs := &s.hs
+	if s.dialled {
+		s.clock.sample(hs.helloOut, s.peer.SteadyMillis, s.peer.SteadyMillis, hs.helloIn)
+	} else {
+		s.clock.suppose(s.peer.SteadyMillis - hs.helloIn + max(now-hs.helloOut, 0)/2)
+	}
+	s.lead = s.clock.lead()
 }
 
 // mac is the proof of the side that dialled, or of the other.
@@ -131,6 +149,7 @@ func (s *Session) attach(now int64) error {
 		s.in.Reset()
 		s.out.Reset()
 	}
+	s.partSlots()
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
 	s.attached = true
 	s.phase = PhaseCatchup
@@ -140,11 +159,29 @@ func (s *Session) attach(now int64) error {
 	if resumable {
 		s.meter.resumes.Add(1)
 	}
-	if s.peer.Slot == s.cfg.Slot {
-		s.meter.slotClashes.Add(1)
-	}
 	s.hs.peerHello, s.hs.myHello, s.hs.peerState = nil, nil, nil
 	return nil
+}
+
+// partSlots keeps the two nodes from making the same version: where both have one
+// slot, the one with the larger id takes another before it makes a version in this
+// session. What the peer's slot is, its HELLO said; if the peer is the one to
+// change, it knows ours from our HELLO, and does.
+func (s *Session) partSlots() {
+	st := s.cfg.Store
+	slot := st.Slot()
+	if s.peer.Slot != slot {
+		return
+	}
+	s.meter.slotClashes.Add(1)
+	if !s.decides() {
+		st.SetSlot(otherSlot(slot, s.cfg.NodeID))
+	}
+}
+
+// otherSlot is a slot that is not slot: which, the id says.
+func otherSlot(slot uint8, id store.ID) uint8 {
+	return (slot + 1 + id[1]%wire.MaxSlot) & wire.MaxSlot
 }
 
 // resumeCopy takes up what an earlier session left of the copy to this node.
@@ -173,7 +210,7 @@ func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
 // pumpHandshake writes what is due before data flows.
 func (s *Session) pumpHandshake(now int64, w *wire.Writer) {
 	if s.hs.sendHello {
-		s.hs.sendHello = false
+		s.hs.sendHello, s.hs.helloOut = false, now
 		h := s.cfg.hello(now, s.nonce)
 		start := w.Len()
 		w.Hello(&h)

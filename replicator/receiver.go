@@ -63,6 +63,9 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 	switch b.Type {
 	case wire.TBatch:
 		f := &b.Batch
+		for i := range f.Records {
+			f.Records[i].Expires = s.ours(f.Records[i].Expires)
+		}
 		if err := st.ApplyBatch(now, f.Part, f.Lane, f.To, f.Records); err != nil {
 			return s.fail(wire.ByeBadFrame, err.Error())
 		}
@@ -81,8 +84,10 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		st.ApplyFlush(b.Flush.Flush, b.Flush.Cancelled)
 		s.tx.peerFlush = max(s.tx.peerFlush, b.Flush.Flush)
 	case wire.TFlushAt:
-		st.ApplyFlushAt(b.FlushAt.Pending)
-		s.tx.peerPending = b.FlushAt.Pending
+		p := b.FlushAt.Pending
+		p.AtMillis = s.ours(p.AtMillis)
+		st.ApplyFlushAt(p)
+		s.tx.peerPending = max(s.tx.peerPending, p.Version)
 	case wire.TGrave:
 		g := &b.Grave
 		st.ApplyGrave(g.Part, store.Grave{Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
@@ -160,6 +165,7 @@ func (s *Session) onPong(now int64, p *wire.Pong) {
 		return
 	}
 	s.clock.sample(p.T0, p.T1, p.T2, now)
+	s.lead = s.clock.lead()
 	if _, ahead, _ := s.clock.best(); ahead > clockWarnMillis || ahead < -clockWarnMillis {
 		s.skewed = true
 	}

@@ -26,7 +26,7 @@ type sender struct {
 	filter    []byte                  // room for a grave's filter
 
 	peerFlush   uint64 // the highest flush that the peer is known to have
-	peerPending store.PendingFlush
+	peerPending uint64 // version of the newest delayed flush that the peer is known to have
 
 	pingID, pings uint64
 	pingAt        int64
@@ -41,10 +41,7 @@ type sender struct {
 }
 
 func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now int64) *sender {
-	tx := &sender{starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: peer.Pending}
-	if own.Pending.Version > peer.Pending.Version {
-		tx.peerPending = own.Pending
-	}
+	tx := &sender{starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
 	for part := range store.Partitions {
 		if c := s.cfg.Store.SentCursor(part); c.A < c.T {
 			tx.bulk.add(part)

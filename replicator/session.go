@@ -68,6 +68,7 @@ type Session struct {
 
 	hs       handshake
 	peer     wire.Hello // valid from PhaseAuth on, to be believed from PhaseAuthed on
+	proto    uint32     // protocol version of this session
 	attached bool
 	barrier  bool // the peer's BARRIER has arrived
 
@@ -76,7 +77,8 @@ type Session struct {
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
-	skewed                      bool // the clocks were once seen to differ by too much
+	lead                        int64 // clock.lead(), for each item
+	skewed                      bool  // the clocks were once seen to differ by too much
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.

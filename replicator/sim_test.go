@@ -54,11 +54,13 @@ type sim struct {
 	t      testing.TB
 	r      *rand.Rand
 	now    int64
+	skew   [2]int64 // how far each node's clock is ahead of now
 	id     byte
 	n      [2]*simNode
 	net    [2][]byte // travelling to node i
 	closed [2]bool   // node i will see the end of the connection behind those bytes
 	up     bool
+	wrap   func(from int, frames []byte) []byte // changes what travels; nil = nothing does
 	best   map[int]fact
 	bytes  int // delivered
 }
@@ -71,14 +73,17 @@ func newSim(t testing.TB) *sim {
 	return m
 }
 
+// at is the time on node i's clock.
+func (m *sim) at(i int) int64 { return m.now + m.skew[i] }
+
 func (m *sim) newNode(i int) *simNode {
 	m.id++
-	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1)}, m.now)
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1)}, m.at(i))
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
-	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.now }}
+	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st, Now: func() int64 { return m.at(i) }}
 	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10)}
 	if err := n.cfg.check(); err != nil {
 		m.t.Fatal(err)
@@ -105,7 +110,7 @@ func (m *sim) connect() {
 		var nonce [32]byte
 		binary.LittleEndian.PutUint64(nonce[:], m.r.Uint64())
 		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
-		n.s.OnConnect(m.now)
+		n.s.OnConnect(m.at(i))
 		n.buf, m.net[i] = nil, nil
 	}
 }
@@ -117,7 +122,7 @@ func (m *sim) lose(i int) {
 	if n.s == nil {
 		return
 	}
-	n.s.OnLoss(m.now)
+	n.s.OnLoss(m.at(i))
 	n.s, n.buf, m.net[i] = nil, nil, nil
 	m.closed[1-i] = true
 	m.up = m.n[1-i].s != nil
@@ -129,12 +134,16 @@ func (m *sim) pump(i int) bool {
 		return false
 	}
 	n.w.Reset()
-	n.s.Pump(m.now, n.w)
+	n.s.Pump(m.at(i), n.w)
 	if n.w.Len() == 0 {
 		return false
 	}
 	if m.n[1-i].s != nil && !m.closed[i] {
-		m.net[1-i] = append(m.net[1-i], n.w.Bytes()...)
+		frames := n.w.Bytes()
+		if m.wrap != nil {
+			frames = m.wrap(i, frames)
+		}
+		m.net[1-i] = append(m.net[1-i], frames...)
 	}
 	return true
 }
@@ -156,7 +165,7 @@ func (m *sim) deliver(i, most int) bool {
 	n.buf = append(n.buf, m.net[i][:k]...)
 	m.net[i] = m.net[i][k:]
 	m.bytes += k
-	n.s.OnRead(m.now)
+	n.s.OnRead(m.at(i))
 	for {
 		body, size, err := wire.Split(n.buf, n.s.FrameLimit())
 		if err != nil {
@@ -165,12 +174,12 @@ func (m *sim) deliver(i, most int) bool {
 		if size == 0 {
 			break
 		}
-		if err := n.s.OnFrame(m.now, body); err != nil {
+		if err := n.s.OnFrame(m.at(i), body); err != nil {
 			m.t.Fatalf("node %d: %v", i, err)
 		}
 		n.buf = n.buf[size:]
 		if n.s.WantsAdmission() {
-			if err := n.s.Admit(m.now, Ready); err != nil {
+			if err := n.s.Admit(m.at(i), Ready); err != nil {
 				m.t.Fatalf("node %d: admit: %v", i, err)
 			}
 		}
@@ -203,7 +212,7 @@ func (m *sim) learn(i, k int, f fact) {
 }
 
 func (m *sim) set(i, k int, value []byte) {
-	r := m.n[i].st.Do(m.now, &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
+	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
 	if r.Status != store.Stored {
 		m.t.Fatalf("set: status %d", r.Status)
 	}

@@ -23,13 +23,15 @@ type Stats struct {
 	PeerInc      store.ID // incarnation of the linked peer; zero while down
 	PeerAddress  string   // "" while down
 	PeerSoftware string   // "" while down
+	Protocol     uint32   // version spoken on the link; 0 while down
+	Slot         uint8    // of this node: the low 6 bits of the versions it makes
 
 	Sessions    uint64 // sessions established
 	Resumes     uint64 // sessions that went on where an earlier one stopped
 	BulkStarts  uint64 // partitions whose bulk walk to the peer began, or began again
 	Graves      uint64 // graves announced
 	Replaced    uint64 // times another node took the place of the last peer
-	SlotClashes uint64 // sessions whose peer has the same slot
+	SlotClashes uint64 // sessions whose peer had the same slot: one of the two took another
 	Skews       uint64 // sessions whose clocks differed by more than 500 ms
 	Dials       uint64 // attempts to reach the peer
 	DialFails   uint64 // those without a connection
@@ -60,7 +62,7 @@ type Stats struct {
 func (l *Link) Stats() Stats {
 	m := &l.meter
 	st := Stats{
-		Link: PhaseDown.String(), RTTMillis: -1,
+		Link: PhaseDown.String(), RTTMillis: -1, Slot: l.cfg.Store.Slot(),
 		Sessions: m.sessions.Load(), Resumes: m.resumes.Load(), BulkStarts: m.bulkStarts.Load(), Graves: m.gravesOut.Load(),
 		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Skews: m.skews.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(), Delayed: m.delayed.Load(),
 		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
@@ -98,6 +100,7 @@ func (c *conn) stats(st *Stats) {
 	}
 	st.Link = s.phase.String()
 	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.raw.RemoteAddr().String()
+	st.Protocol = s.proto
 	st.WindowBytes, st.WindowFrames = s.tx.fly.bytes, s.tx.fly.num
 	st.Backlog = s.Backlog()
 	st.PeerBacklog, st.PeerBulkLeft = s.rx.backlog, s.rx.bulkLeft

@@ -27,7 +27,7 @@ func VersionMillis(v uint64) int64 { return int64(v >> (logicalBits + slotBits))
 // clock makes versions. Safe for concurrent use.
 type clock struct {
 	hlc  atomic.Uint64 // highest version made or seen
-	slot uint64
+	slot atomic.Uint64 // 0..slotMask
 }
 
 // next returns a version above every one made or observed before. It is called
@@ -36,7 +36,7 @@ func (c *clock) next(nowMillis int64) uint64 {
 	phys := uint64(nowMillis) << logicalBits
 	for {
 		old := c.hlc.Load()
-		v := max(phys, old>>slotBits+1)<<slotBits | c.slot
+		v := max(phys, old>>slotBits+1)<<slotBits | c.slot.Load()
 		if c.hlc.CompareAndSwap(old, v) {
 			return v
 		}
@@ -61,3 +61,10 @@ func (c *clock) lift(v uint64) {
 		}
 	}
 }
+
+// Slot is what every version made from now on has in its low 6 bits.
+func (s *Store) Slot() uint8 { return uint8(s.clock.slot.Load()) }
+
+// SetSlot changes it; only the low 6 bits of slot count. Versions stay in their
+// order, because the bits above grow with each.
+func (s *Store) SetSlot(slot uint8) { s.clock.slot.Store(uint64(slot) & slotMask) }

@@ -6,7 +6,8 @@ import (
 )
 
 func TestClock_GoesUpAndPastWhatItSees(t *testing.T) {
-	c := clock{slot: 5}
+	var c clock
+	c.slot.Store(5)
 	last := uint64(0)
 	for i := range 20_000 {
 		now := testNow + int64(i%7) // a wall clock that goes back and forth

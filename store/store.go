@@ -17,7 +17,7 @@ type Config struct {
 	NoEviction     bool     // answer NoMemory instead of evicting
 	LocalKeys      []string // globs (* and ?) of keys that never leave this node
 	Replicated     bool     // a peer is configured: keep tombstones for it
-	Slot           uint8    // 0..63, the low bits of every version made here
+	Slot           uint8    // 0..63, the low bits of every version made here; see SetSlot
 	GraveBits      int      // bits set at which a grave's filter counts as full; 0: half of them. Simulations make it small
 	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
 }
@@ -84,7 +84,7 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	for _, g := range cfg.LocalKeys {
 		s.local = append(s.local, newLocalGlob(g))
 	}
-	s.clock.slot = uint64(cfg.Slot)
+	s.SetSlot(cfg.Slot)
 	s.born = versionAt(nowMillis)
 	s.clock.lift(s.born)
 	s.scratch.New = func() any { return new([]byte) }

@@ -51,6 +51,32 @@ func TestClock_FollowsAWallThatStaysAhead(t *testing.T) {
 	}
 }
 
+// A clock that followed its wall stays there when the wall is set back again.
+func TestClock_NeverGoesBack(t *testing.T) {
+	h := &hands{wall: 1_000_000}
+	c := h.clock()
+	last := c.Now()
+	step := func(set int64) {
+		h.wall += set
+		for range 8 {
+			h.pass(500 * time.Millisecond)
+			if jump := c.check(); jump < 0 {
+				t.Fatalf("jumped by %v", jump)
+			}
+			if now := c.Now(); now < last+500 {
+				t.Fatalf("from %d to %d in 500 ms", last, now)
+			}
+			last = c.Now()
+		}
+	}
+	for _, set := range []int64{60_000, -120_000, 30_000, 90_000, -1, 1_990} {
+		step(set)
+	}
+	if last != 1_000_000+60_000+6*4_000 {
+		t.Fatalf("ends at %d", last)
+	}
+}
+
 func TestClock_IgnoresAShortOrSmallLead(t *testing.T) {
 	h := &hands{wall: 1_000_000}
 	c := h.clock()

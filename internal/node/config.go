@@ -157,6 +157,8 @@ type Config struct {
 	Log *slog.Logger
 	// LogLevel is moved by the client command "verbosity". nil: the command changes nothing.
 	LogLevel *slog.LevelVar
+
+	clock *clock // tests bring their own; nil = the machine's
 }
 
 // Default returns what a node is without any flag: memcached's own defaults,

@@ -59,11 +59,14 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg: cfg, log: cfg.Log, clock: newClock(), started: time.Now(),
+		cfg: cfg, log: cfg.Log, clock: cfg.clock, started: time.Now(),
 		ready: make(chan struct{}), failed: make(chan error, 1), asked: make(chan struct{}, 1),
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.clock == nil {
+		n.clock = newClock()
 	}
 	n.protocol = sync.OnceValue(n.newProtocol)
 	n.verbosity.Store(int64(cfg.Verbosity))
@@ -154,6 +157,11 @@ func (n *Node) listenForPeer() (net.Listener, error) {
 }
 
 func (n *Node) openStore() (err error) {
+	now := n.clock.Now()
+	begin := n.state.begin(now)
+	if begin-now > boundAheadMillis {
+		n.log.Warn("the wall clock is behind where this node's versions ended: they go on from there", "by_ms", begin-now)
+	}
 	n.store, err = store.New(store.Config{
 		MemoryBytes:  int64(n.cfg.MemoryMiB) << 20,
 		MaxItemBytes: n.cfg.MaxItemBytes,
@@ -161,12 +169,9 @@ func (n *Node) openStore() (err error) {
 		LocalKeys:    n.cfg.LocalKeys,
 		Replicated:   n.cfg.replicates(),
 		Slot:         slotOf(n.id),
-	}, n.clock.Now())
+	}, begin)
 	if err != nil {
 		return fmt.Errorf("node: -m, --memory-limit %d: %w", n.cfg.MemoryMiB, err)
-	}
-	if floor := n.state.floor(); floor > 0 {
-		n.store.Observe(floor)
 	}
 	return n.keepBound()
 }
@@ -179,7 +184,6 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		TLS:          n.linkTLS.config(),
 		NodeID:       n.id,
 		Inc:          newID(),
-		Slot:         slotOf(n.id),
 		MaxItemBytes: n.cfg.MaxItemBytes,
 		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
 		BootWait:     n.cfg.Boot == BootWait,

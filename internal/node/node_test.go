@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -346,30 +344,6 @@ func TestNode_BootWaitKeepsThePortShut(t *testing.T) {
 	}
 	b := start(t, cfgB)
 	waitReady(t, a, b)
-}
-
-// A wall clock that went back over a restart may not make new writes older than
-// the ones before.
-func TestNode_VersionsGoOnWhereTheStateDirSays(t *testing.T) {
-	cfg := testConfig(t.Output())
-	cfg.StateDir = t.TempDir()
-	ahead := time.Now().Add(time.Hour).UnixMilli() // as if the wall had gone back by an hour
-	if err := os.WriteFile(filepath.Join(cfg.StateDir, boundFile), fmt.Appendln(nil, ahead), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := start(t, cfg)
-	waitReady(t, n)
-	c := client(t, n)
-	mustSet(t, c, "k", "v")
-	it, err := c.Get("k")
-	if err != nil || it.CasID>>versionShift < uint64(ahead) {
-		t.Fatalf("version %d is before %d, %v", it.CasID>>versionShift, ahead, err)
-	}
-	n.Drain()
-	d, _, err := openStateDir(cfg.StateDir)
-	if err != nil || d.floor() <= it.CasID {
-		t.Errorf("the bound that is kept, %d, does not cover %d: %v", d.floor(), it.CasID, err)
-	}
 }
 
 // ask sends a line and returns the rows up to END.

@@ -21,9 +21,10 @@ const (
 	idFile    = "node-id"
 	boundFile = "clock"
 
-	boundAheadMillis = 5000 // how far ahead of the clock the bound is written
-	boundSlackMillis = 2500 // written anew when less than this is left
-	versionShift     = 19   // a version is its milliseconds, then 13 logical bits and 6 of the slot
+	boundAheadMillis = 5000      // how far ahead of the clock the bound is written
+	boundSlackMillis = 2500      // written anew when less than this is left
+	versionShift     = 19        // a version is its milliseconds, then 13 logical bits and 6 of the slot
+	maxBound         = 1<<44 - 1 // what the milliseconds of a version can say
 )
 
 // stateDir is nil where nothing is kept.
@@ -60,19 +61,20 @@ func openStateDir(dir string) (*stateDir, store.ID, error) {
 		return nil, id, err
 	}
 	if text != "" {
-		if d.bound, err = strconv.ParseInt(text, 10, 64); err != nil || d.bound < 0 {
+		if d.bound, err = strconv.ParseInt(text, 10, 64); err != nil || d.bound < 0 || d.bound >= maxBound {
 			return nil, id, fmt.Errorf("node: --state-dir %s holds %q, not a time", filepath.Join(dir, boundFile), text)
 		}
 	}
 	return d, id, nil
 }
 
-// floor is the version that the store's clock must be lifted above at start.
-func (d *stateDir) floor() uint64 {
+// begin is the millisecond that a store's versions begin at when the node starts
+// at nowMillis: the wall clock may have gone back since it ran last.
+func (d *stateDir) begin(nowMillis int64) int64 {
 	if d == nil {
-		return 0
+		return nowMillis
 	}
-	return uint64(d.bound) << versionShift
+	return max(nowMillis, d.bound+1)
 }
 
 // keep writes a bound ahead of the store's clock, if the one in the file comes
@@ -137,5 +139,5 @@ func parseID(s string, id *store.ID) error {
 	return nil
 }
 
-// slotOf picks one of the 64 slots; the link changes it where both nodes got the same.
+// slotOf picks the slot to start with; the link changes it where both nodes got the same.
 func slotOf(id store.ID) uint8 { return id[0] & 63 }

@@ -31,7 +31,7 @@ func TestStateDir_WithoutOneEachStartIsAnotherNode(t *testing.T) {
 	if d != nil || err != nil || first == second {
 		t.Fatalf("%v, %x, %x, %v", d, first, second, err)
 	}
-	if d.floor() != 0 || d.keep(1, 1) != nil {
+	if d.begin(7) != 7 || d.keep(1, 1) != nil {
 		t.Fatal("no directory is not nothing")
 	}
 }
@@ -56,7 +56,7 @@ func TestStateDir_BoundStaysAheadOfEveryVersion(t *testing.T) {
 		if d.bound != before {
 			writes++
 		}
-		if d.floor() < version+(2000<<versionShift) {
+		if d.bound < now+2000 {
 			t.Fatalf("at %d the bound is %d", now, d.bound)
 		}
 	}
@@ -64,8 +64,13 @@ func TestStateDir_BoundStaysAheadOfEveryVersion(t *testing.T) {
 		t.Errorf("%d writes for 50 s", writes)
 	}
 	again, _, err := openStateDir(dir)
-	if err != nil || again.floor() != d.floor() {
-		t.Fatalf("got %d, %v; want %d", again.floor(), err, d.floor())
+	if err != nil || again.bound != d.bound {
+		t.Fatalf("got %d, %v; want %d", again.bound, err, d.bound)
+	}
+	for now, want := range map[int64]int64{0: d.bound + 1, d.bound: d.bound + 1, d.bound + 2: d.bound + 2} {
+		if got := again.begin(now); got != want {
+			t.Errorf("a start at %d begins at %d, want %d", now, got, want)
+		}
 	}
 }
 
@@ -74,13 +79,15 @@ func TestStateDir_SaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	badID, badClock := t.TempDir(), t.TempDir()
+	badID, badClock, endOfTime := t.TempDir(), t.TempDir(), t.TempDir()
 	os.WriteFile(filepath.Join(badID, idFile), []byte("hello"), 0o600)
 	os.WriteFile(filepath.Join(badClock, boundFile), []byte("noon"), 0o600)
+	os.WriteFile(filepath.Join(endOfTime, boundFile), []byte("17592186044415"), 0o600) // no version could follow
 	for dir, want := range map[string]string{
 		filepath.Join(file, "d"): "not a directory",
 		badID:                    `"hello" is not the 32 hexadecimal digits`,
 		badClock:                 `holds "noon", not a time`,
+		endOfTime:                `holds "17592186044415", not a time`,
 	} {
 		if _, _, err := openStateDir(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "node: --state-dir") {
 			t.Errorf("got %v; want %q", err, want)

@@ -26,7 +26,7 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 		"listen_disabled_num": "0", "threads": "2", "conn_yields": `\d+`, "curr_items": "0", "total_items": "0", "bytes": "0", "evictions": "0",
 		"cmd_get": "0", "cmd_set": "0", "get_hits": "0", "get_misses": "0",
 		"repl_state": "ready", "repl_qualifier": "none", "repl_link": "stream", "repl_peer": cfgA.Peer, "repl_peer_id": fmt.Sprintf("%x", b.id),
-		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_peer_version": "twincached/.*", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
+		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_slot": fmt.Sprint(a.store.Slot()), "repl_peer_version": "twincached/.*", "repl_protocol": "1", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
 	} {
 		if !regexp.MustCompile("^(" + want + ")$").MatchString(rows[name]) {
 			t.Errorf("%s is %q, want %s", name, rows[name], want)

@@ -72,7 +72,7 @@ func (w *world) newNode(id, host int) *node {
 	}
 	rc := replicator.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
-		Slot: cfg.Slot, MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Peer: "peer:1",
+		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Peer: "peer:1",
 		Store: st, Now: n.now, Rand: w.random,
 		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}

@@ -60,6 +60,9 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	r.More = *pos != 0 && (lane == Live || a.at(*pos).seq() <= end)
 	r.Moved = r.Items > 0
 	if lane == Live {
+		if *pos == 0 {
+			r.To = p.list.seq // the changes behind the last item are of items that are gone
+		}
 		c.B = r.To
 		p.peer.sentMax = max(p.peer.sentMax, c.B)
 	} else {

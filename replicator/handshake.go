@@ -174,7 +174,7 @@ func (s *Session) partSlots() {
 		return
 	}
 	s.meter.slotClashes.Add(1)
-	if !s.decides() {
+	if rule.SlotsDiffer && !s.decides() {
 		st.SetSlot(otherSlot(slot, s.cfg.NodeID))
 	}
 }

@@ -30,6 +30,8 @@ var (
 	AcksInOrder         = true
 	OneSession          = true
 	BarrierTwice        = true
+	ClockOffset         = true
+	SlotsDiffer         = true
 	BarrierAfterGraves  = true
 )
 
@@ -58,6 +60,8 @@ var byName = map[string]*bool{
 	"AcksInOrder":         &AcksInOrder,
 	"OneSession":          &OneSession,
 	"BarrierTwice":        &BarrierTwice,
+	"ClockOffset":         &ClockOffset,
+	"SlotsDiffer":         &SlotsDiffer,
 	"BarrierAfterGraves":  &BarrierAfterGraves,
 }
 

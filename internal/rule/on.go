@@ -28,5 +28,7 @@ const (
 	AcksInOrder         = true
 	OneSession          = true
 	BarrierTwice        = true
+	ClockOffset         = true
+	SlotsDiffer         = true
 	BarrierAfterGraves  = true
 )

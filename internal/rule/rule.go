@@ -37,5 +37,7 @@ var All = []Rule{
 	{"AcksInOrder", "acknowledgements travel in one stream with the data", "they overtake it"},
 	{"OneSession", "an old connection is dead before the next session begins", "its frames still count"},
 	{"BarrierTwice", "BARRIER waits for the tails noted twice", "noted once"},
+	{"ClockOffset", "expiries follow the receiver's clock", "the sender's"},
+	{"SlotsDiffer", "two nodes that are linked make no version twice", "they keep the slot that both have"},
 	{"BarrierAfterGraves", "BARRIER waits for the graves' acknowledgements", "it does not"},
 }

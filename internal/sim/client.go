@@ -27,6 +27,14 @@ func (w *world) clientStep(n *node) {
 		w.failf("%s makes version %s, not above %s which it has seen and %s which its machine made", n.name, w.ver(v), w.ver(seen), w.ver(m.made))
 	}
 	n.seen, w.machines[n.host].made = v, v
+	maker, made := w.makers[v]
+	if made && maker != n.host {
+		w.twins[v] = true
+	}
+	if made && n.lastPeer != nil && n.lastPeer.host == maker && n.lastPeer.lastPeer == n {
+		w.failf("%s and its peer have both made version %s", n.name, w.ver(v))
+	}
+	w.makers[v] = n.host
 	if f, _, _ := n.st.FlushState(); f == v {
 		w.logf("%s flushes at %s", n.name, w.ver(v))
 	} else if r, ok := n.served(k); ok {
@@ -57,6 +65,9 @@ func (w *world) command(n *node, now int64, k int) string {
 	r := &store.Request{Key: w.keys[k], Flags: uint32(w.r.IntN(3))}
 	if w.plan.TTL && w.r.IntN(3) == 0 {
 		r.Expires = max(1, now+w.r.Int64N(120)-5)
+		if w.r.IntN(3) == 0 {
+			r.Expires += 3_600_000 // it outlives the run
+		}
 	}
 	do := func(op store.Op) {
 		r.Op = op

@@ -62,6 +62,9 @@ func (w *world) newNode(id, host int) *node {
 	if p.Big && id == 1 {
 		cfg.MaxItemBytes = 1 << 10
 	}
+	if p.SameSlot {
+		cfg.Slot = 5
+	}
 	st, err := store.New(cfg, n.now())
 	if err != nil {
 		panic(err)

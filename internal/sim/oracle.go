@@ -86,7 +86,7 @@ func (n *node) before(b *wire.Body) {
 			continue
 		}
 		_, set := n.w.sets[r.Version]
-		if _, next := n.w.sets[r.Version+1]; !set || next || n.w.touched[r.Version] {
+		if _, next := n.w.sets[r.Version+1]; !set || next || n.w.touched[r.Version] || n.w.twins[r.Version] {
 			continue // a delete, or the marker of what the next slot made in the same moment
 		}
 		if k, ok := n.w.keyNumber(r.Key); ok {

@@ -27,6 +27,7 @@ type Plan struct {
 	Jump       bool  // clocks step forward
 	Tight      bool  // little is sent at once, and little is under way
 	Slow       bool  // time goes by between steps: silence is noticed
+	SameSlot   bool  // both nodes begin with the same slot
 	Preload    int   // keys that node 0 has from the start
 }
 
@@ -40,6 +41,7 @@ var Plans = []Plan{
 	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},
 	{Name: "cuts", Keys: 5, Parts: 2, Steps: 200, Cut: 50, Flush: true, SkewMillis: 50},
 	{Name: "tight", Keys: 12, Parts: 1, Steps: 600, Cut: 25, Tight: true},
+	{Name: "same slot", Keys: 3, Parts: 1, Steps: 300, Cut: 20, SameSlot: true},
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},

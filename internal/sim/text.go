@@ -22,7 +22,7 @@ func (w *world) ver(v uint64) string {
 	if l := v >> 6 & (1<<13 - 1); l != 0 {
 		text += fmt.Sprintf(".%d", l)
 	}
-	if below := v & 63; below > 2 { // just below a version, as a marker is
+	if below := v & 63; below == 63 { // just below a version of slot 0, as a marker is
 		return w.ver(v+1) + "-"
 	} else if below > 0 {
 		text += fmt.Sprintf("/%d", below)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anishathalye/porcupine"
+
 	"twincached/store"
 )
 
@@ -156,10 +158,10 @@ func (b *careless) do(o op) (answer, error) {
 const enough = 500
 
 // expectIllegal runs rounds until a history has no order.
-func expectIllegal(t *testing.T, all []runner) {
+func expectIllegal(t *testing.T, m porcupine.Model, all []runner) {
 	t.Helper()
 	for i := range enough {
-		if ok, why := legal(t, model(plain), round(t, all, opsEach, keysOf(i, 2))); !ok {
+		if ok, why := legal(t, m, round(t, all, opsEach, keysOf(i, 2))); !ok {
 			first, _, _ := strings.Cut(why, "\n")
 			t.Logf("round %d: %s", i, first)
 			return
@@ -178,7 +180,7 @@ func TestEngine_ABrokenStoreIsSeen(t *testing.T) {
 					t.Fatalf("it is broken for one client too: %s", why)
 				}
 			}
-			expectIllegal(t, engineClients(s, clients, b.speak, b.wrap))
+			expectIllegal(t, model(plain), engineClients(s, clients, b.speak, b.wrap))
 		})
 	}
 }

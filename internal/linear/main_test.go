@@ -11,6 +11,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-var rounds = flag.Int("porcupine.rounds", 60, "histories to check in each test; every one has keys of its own")
+var rounds = flag.Int("porcupine.rounds", 40, "histories to check in each test; every one has keys of its own")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -67,7 +67,7 @@ func (a *answer) flag(w string) error {
 	case 'f':
 		a.flags = uint32(n)
 	case 't':
-		a.ttl = max(0, (n+999)/1000*1000)
+		a.ttl = max(0, (n+500)/1000*1000) // a clock that runs, and may have been read before the write
 	default:
 		return fmt.Errorf("linear: %q in a reply", w)
 	}

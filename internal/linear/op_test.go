@@ -69,7 +69,7 @@ type answer struct {
 	flags  uint32 // get, gat
 	number uint64 // incr, decr
 	cas    uint64 // of the item that is there now; 0: not told
-	ttl    int64  // seconds in thousands, rounded up; 0 never; unsaid
+	ttl    int64  // seconds in thousands, rounded; 0 never; unsaid
 }
 
 func (o op) String() string {

@@ -24,9 +24,10 @@ const (
 	protocols
 )
 
-// speak begins a conversation over a conn.
-func (p protocol) speak(conn io.ReadWriter) speaker {
-	w := wire{w: conn, r: bufio.NewReader(conn)}
+// speak begins a conversation over a conn. Its requests are never cut where whole
+// says so.
+func (p protocol) speak(conn io.ReadWriter, whole bool) speaker {
+	w := wire{w: conn, r: bufio.NewReader(conn), whole: whole}
 	switch p {
 	case textProtocol:
 		return &text{w}
@@ -44,26 +45,29 @@ type client struct {
 	r        *rand.Rand
 	seen     map[string]uint64 // the last CAS it was told of a key
 	n        int               // ops so far: makes its values its own
+	weights  *weights
 }
 
 func newClient(id int, p protocol, s speaker) *client {
-	return &client{id: id, protocol: p, s: s, r: rand.New(rand.NewPCG(uint64(id), 5)), seen: map[string]uint64{}}
+	return &client{id: id, protocol: p, s: s, r: rand.New(rand.NewPCG(uint64(id), 5)), seen: map[string]uint64{}, weights: &allKinds}
 }
 
 // weights say how often a kind is asked for.
-var weights = [kinds]int{get: 28, gat: 4, touch: 4, set: 14, add: 7, replace: 5, appendTo: 4, prepend: 3, cas: 14, incr: 12, decr: 5, remove: 7}
+type weights [kinds]int
+
+var allKinds = weights{get: 28, gat: 4, touch: 4, set: 14, add: 7, replace: 5, appendTo: 4, prepend: 3, cas: 14, incr: 12, decr: 5, remove: 7}
 
 // next makes up an op on a key.
 func (c *client) next(key string) op {
 	c.n++
 	roll, total := 0, 0
-	for _, w := range weights {
+	for _, w := range c.weights {
 		total += w
 	}
 	roll = c.r.IntN(total)
 	o := op{key: key}
-	for roll >= weights[o.kind] {
-		roll -= weights[o.kind]
+	for roll >= c.weights[o.kind] {
+		roll -= c.weights[o.kind]
 		o.kind++
 	}
 	switch o.kind {

@@ -32,12 +32,17 @@ type engineConn struct {
 	c   *memproto.Conn
 	in  []byte
 	out bytes.Buffer
+
+	meet func() // is called before the engine is; nil: nothing to wait for
 }
 
 func (e *engineConn) Read(p []byte) (int, error) { return e.out.Read(p) }
 
 func (e *engineConn) Write(p []byte) (int, error) {
 	e.in = append(e.in, p...)
+	if e.meet != nil {
+		e.meet()
+	}
 	for {
 		r := e.c.Process(testNow, e.in, nil)
 		e.in = e.in[r.N:]
@@ -71,7 +76,7 @@ func engineClients(s *store.Store, n int, speak []protocol, wrap func(speaker) s
 	srv := &memproto.Server{Store: s}
 	for id := range n {
 		p := speak[id%len(speak)]
-		all = append(all, newClient(id, p, wrap(p.speak(&engineConn{c: memproto.NewConn(srv)}))))
+		all = append(all, newClient(id, p, wrap(p.speak(&engineConn{c: memproto.NewConn(srv)}, false))))
 	}
 	return all
 }
@@ -81,9 +86,14 @@ func sound(s speaker) speaker { return s }
 // check runs rounds and expects an order for each history.
 func check(t *testing.T, m porcupine.Model, all []runner) {
 	t.Helper()
+	checkKeys(t, m, all, 2, opsEach)
+}
+
+func checkKeys(t *testing.T, m porcupine.Model, all []runner, keys, opsEach int) {
+	t.Helper()
 	began, ops, met := time.Now(), 0, 0
 	for i := range *rounds {
-		history := round(t, all, opsEach, keysOf(i, 2))
+		history := round(t, all, opsEach, keysOf(i, keys))
 		if ok, why := legal(t, m, history); !ok {
 			t.Fatalf("round %d: %s", i, why)
 		}

@@ -36,7 +36,7 @@ func nodeClients(t *testing.T, wrap func(speaker) speaker) (all []runner) {
 		}
 		t.Cleanup(func() { conn.Close() })
 		p := everyProtocol[id%len(everyProtocol)]
-		all = append(all, newClient(id, p, wrap(p.speak(&socket{conn}))))
+		all = append(all, newClient(id, p, wrap(p.speak(&socket{conn}, false))))
 	}
 	return all
 }

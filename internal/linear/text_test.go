@@ -19,11 +19,13 @@ type wire struct {
 	w io.Writer
 	r *bufio.Reader
 	n int
+
+	whole bool // requests are never cut
 }
 
 // send writes a request, now and then in two pieces with a pause between.
 func (w *wire) send(request string) error {
-	if w.n++; w.n%5 == 0 {
+	if w.n++; w.n%5 == 0 && !w.whole {
 		at := w.n % len(request)
 		if _, err := io.WriteString(w.w, request[:at]); err != nil {
 			return err

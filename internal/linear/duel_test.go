@@ -49,7 +49,7 @@ func TestEngine_TwoClientsAtTheSameMoment(t *testing.T) {
 				c.weights = &d.w
 				both = append(both, c)
 			}
-			checkKeys(t, model(plain), both, 1, 3*opsEach)
+			checkKeys(t, model(plain), both, (*rounds+3)/4, 3*opsEach, 1)
 		})
 	}
 }

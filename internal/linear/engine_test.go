@@ -86,13 +86,13 @@ func sound(s speaker) speaker { return s }
 // check runs rounds and expects an order for each history.
 func check(t *testing.T, m porcupine.Model, all []runner) {
 	t.Helper()
-	checkKeys(t, m, all, 2, opsEach)
+	checkKeys(t, m, all, *rounds, opsEach, 2)
 }
 
-func checkKeys(t *testing.T, m porcupine.Model, all []runner, keys, opsEach int) {
+func checkKeys(t *testing.T, m porcupine.Model, all []runner, rounds, opsEach, keys int) {
 	t.Helper()
 	began, ops, met := time.Now(), 0, 0
-	for i := range *rounds {
+	for i := range rounds {
 		history := round(t, all, opsEach, keysOf(i, keys))
 		if ok, why := legal(t, m, history); !ok {
 			t.Fatalf("round %d: %s", i, why)

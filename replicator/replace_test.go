@@ -52,15 +52,15 @@ func (l *heldListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &heldConn{nc, l}, nil
+	return &slowReadConn{nc, l}, nil
 }
 
-type heldConn struct {
+type slowReadConn struct {
 	net.Conn
 	l *heldListener
 }
 
-func (c *heldConn) Read(p []byte) (int, error) {
+func (c *slowReadConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if bytes.Contains(p[:n], c.l.marker) {
 		c.l.once.Do(func() {

@@ -12,15 +12,21 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // binary is the program under test, built once; with the race detector where the
 // tests have it.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(built{m}) }
 
-func run(m *testing.M) int {
+// built is the tests of a package that need the program.
+type built struct{ m *testing.M }
+
+// Run builds the program, runs the tests and returns their exit status.
+func (b built) Run() int {
 	dir, err := os.MkdirTemp("", "twincached-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -36,7 +42,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "e2e: building the program: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	return b.m.Run()
 }
 
 // readTree looks at every directory of the project, from within a test. The go

@@ -14,6 +14,7 @@ const (
 	gomemcache = "github.com/bradfitz/gomemcache"
 	xsys       = "golang.org/x/sys"
 	xterm      = "golang.org/x/term"
+	porcupine  = "github.com/anishathalye/porcupine"
 )
 
 // row is what the non-test files of one package may import besides the standard
@@ -49,6 +50,7 @@ var table = map[string]row{
 // gomemcache is a client: tests of any package and the client-side subcommands
 // of the program use it, and the table keeps it out of every other package.
 var onlyIn = map[string][]string{
-	msgpack: {"internal/wire"},
-	cli:     {"."},
+	msgpack:   {"internal/wire"},
+	cli:       {"."},
+	porcupine: {"internal/linear"}, // has tests only
 }

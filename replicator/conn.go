@@ -54,6 +54,7 @@ type conn struct {
 	authed      bool   // no stranger any more
 	established uint64 // order of events on the link; 0 = not yet
 	brought     bool   // the peer sent data
+	replaces    bool   // another node is linked than the last peer; set before announce
 }
 
 // scratch is what a connection needs during its handshake. It is pooled, so that
@@ -165,6 +166,10 @@ func (c *conn) announce(news uint8) {
 	log := c.l.cfg.Log
 	if news&markEstablished != 0 {
 		h := c.s.Peer()
+		if c.replaces {
+			c.l.meter.replaced.Add(1)
+			c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", h.NodeID))
+		}
 		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&markBarrier != 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -262,7 +261,6 @@ func (l *Link) dropStrangerLocked(c *conn) {
 func (l *Link) admit(c *conn) error {
 	l.admitting.Lock()
 	defer l.admitting.Unlock()
-	now := l.cfg.Now()
 	l.mu.Lock()
 	if l.closing || c.overtaken {
 		l.mu.Unlock()
@@ -292,14 +290,8 @@ func (l *Link) admit(c *conn) error {
 			_ = o.raw.Close()
 		}
 	}
-	replaced := l.lastPeer != (store.ID{}) && l.lastPeer != me.peer
-	l.lastPeer, l.left = me.peer, false
 	l.mu.Unlock()
 
-	if replaced {
-		l.meter.replaced.Add(1)
-		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", me.peer))
-	}
 	if old != nil {
 		_ = old.raw.Close()
 		<-old.done
@@ -326,6 +318,9 @@ func (l *Link) observe(c *conn) (news uint8) {
 	defer l.mu.Unlock()
 	if news&markEstablished != 0 {
 		c.established = l.tickOrderLocked()
+		peer := c.s.Peer().NodeID
+		c.replaces = l.lastPeer != (store.ID{}) && l.lastPeer != peer
+		l.lastPeer, l.left = peer, false
 		l.gate.linkUp()
 		l.changeLocked()
 	}

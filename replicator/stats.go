@@ -44,7 +44,7 @@ type Stats struct {
 	WindowBytes      int    // data under way without an ACK, at most WindowBytes plus a batch
 	WindowFrames     int    // the same in frames
 	Backlog          uint64 // changes not sent yet, about
-	Unacked          uint64 // items the peer does not have for certain; Backlog counts towards it
+	Unacked          uint64 // items the peer does not have for certain: exact while few, else about
 	PeerBacklog      uint64 // what the peer said of its own when it last pinged
 	PeerBulkLeft     uint64 // items of the copy the peer has not sent yet, when it last pinged
 	LagMillis        int64  // age of the oldest frame without an ACK; 0 = nothing under way
@@ -77,6 +77,7 @@ func (l *Link) Stats() Stats {
 	st.PeerID = l.lastPeer
 	st.CopyIn, st.CopyOut = l.copies[0], l.copies[1]
 	l.mu.Unlock()
+	st.Unacked = l.cfg.Store.UnackedAbout()
 	if established {
 		c.stats(&st)
 	}

@@ -270,6 +270,45 @@ func (s *Store) Unacked() (n uint64) {
 	return n
 }
 
+// unackedWalk bounds how far UnackedAbout looks into one partition.
+const unackedWalk = 256
+
+// UnackedAbout is Unacked for people: exact while little is unacknowledged, an
+// estimate otherwise. It costs a few steps a partition, not a walk over every item.
+func (s *Store) UnackedAbout() (n uint64) {
+	if !s.cfg.Replicated {
+		return 0
+	}
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		n += p.unackedAbout()
+		p.mu.Unlock()
+	}
+	return n
+}
+
+func (p *partition) unackedAbout() (n uint64) {
+	a, acked := p.s.arena, p.peer.acked
+	if p.grave.floor != 0 {
+		n++
+	}
+	count := uint64(0)
+	steps := uint64(0)
+	for h := p.list.tail; h != 0 && a.at(h).seq() > acked.B; h = a.at(h).prev {
+		hd := a.at(h)
+		if steps == unackedWalk { // what was not looked at is taken to be like the rest
+			count = min(count*(p.list.seq-acked.B)/steps, uint64(p.idx.count))
+			break
+		}
+		steps++
+		if !p.clean(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
+			count++
+		}
+	}
+	return n + min(count+acked.T-acked.A, count+uint64(p.idx.count))
+}
+
 // walkAll visits every item and tombstone, a partition at a time under its lock.
 func (s *Store) walkAll(f func(p *partition, h handle)) {
 	for i := range s.parts {

@@ -1,0 +1,325 @@
+package torture
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// fault is one kind of round. It runs under load, and has healed what it broke
+// when it returns.
+type fault struct {
+	name   string
+	what   string // for the report
+	strike func(r *round) error
+	probed bool // how long the clients of libraries fail is measured
+	weight int  // how often it stands in a deck of the long form
+}
+
+var faults = []fault{
+	{"kill", "kill -9, then a restart", killRound, true, 3},
+	{"term", "planned restarts: SIGTERM, link up", termRound, true, 2},
+	{"stop", "SIGSTOP, then SIGCONT", stopRound, true, 2},
+	{"cable", "all cables of a node pulled", cableRound, true, 2},
+	{"cut", "the cable between the nodes pulled", cutRound, false, 2},
+	{"flap", "that cable pulled and put back again and again", flapRound, false, 1},
+	{"mute", "one direction between the nodes dropped", muteRound, false, 2},
+	{"move", "both nodes get other addresses", moveRound, false, 1},
+	{"slow", "a link of 1 Mbit/s", slowRound, false, 1},
+	{"delay", "a link through a relay that delays", delayRound, false, 1},
+	{"stall", "one that stalls one direction", stallRound, false, 1},
+	{"chop", "one that breaks connections off", chopRound, false, 1},
+	{"clock", "wall clock stepped, then a restart", clockRound, false, 1},
+	{"flush", "flush_all during a cut", flushRound, false, 1},
+	{"full", "more data than fits into either node", fullRound, false, 1},
+}
+
+func killRound(r *round) error {
+	n := r.victim
+	for again := 1 + r.rng.IntN(2); again > 0; again-- {
+		if err := r.linked(); err != nil {
+			return err
+		}
+		r.hold(0.3, 1.5)
+		r.struck()
+		r.killed(n)
+		if _, err := n.end(syscall.SIGKILL); err != nil {
+			return err
+		}
+		r.hold(0.2, 3)
+		if err := r.restart(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func termRound(r *round) error {
+	restarts := 2
+	if r.h.long {
+		restarts = 10
+	}
+	for i := range restarts {
+		n := r.h.nodes[(r.victim.index+i)%2]
+		if err := r.linked(); err != nil {
+			return err
+		}
+		r.hold(0.1, 0.6)
+		if i == 0 {
+			r.struck() // the probes' time is one restart's, or a few
+		}
+		if err := r.planned(n); err != nil {
+			return err
+		}
+		if err := r.restart(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stopRound(r *round) error {
+	r.struck()
+	if err := r.victim.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	r.hold(1.5, 5)
+	return r.victim.signal(syscall.SIGCONT)
+}
+
+func cableRound(r *round) error {
+	r.struck()
+	for _, dev := range []string{"cli", "repl"} {
+		if err := r.h.world.link(r.victim.index, dev, "down"); err != nil {
+			return err
+		}
+	}
+	r.hold(1.5, 5)
+	for _, dev := range []string{"repl", "cli"} {
+		if err := r.h.world.link(r.victim.index, dev, "up"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut takes the link between the nodes away, and returns what brings it back.
+func (r *round) cut() (heal func() error, err error) {
+	for i := range r.h.nodes {
+		if err := r.h.world.link(i, "repl", "down"); err != nil {
+			return nil, err
+		}
+	}
+	return func() error {
+		return errors.Join(r.h.world.link(0, "repl", "up"), r.h.world.link(1, "repl", "up"))
+	}, nil
+}
+
+func cutRound(r *round) error {
+	r.struck()
+	heal, err := r.cut()
+	if err != nil {
+		return err
+	}
+	r.hold(1.5, 8)
+	return heal()
+}
+
+func flapRound(r *round) error {
+	r.struck()
+	for range 3 + r.rng.IntN(4) {
+		heal, err := r.cut()
+		if err != nil {
+			return err
+		}
+		r.hold(0.1, 1.5)
+		if err := heal(); err != nil {
+			return err
+		}
+		r.hold(0.05, 0.5)
+	}
+	return nil
+}
+
+// muteRound: the victim hears nothing of its peer, or cannot send to it.
+func muteRound(r *round) error {
+	i := r.victim.index
+	peer := replAddrs[1-i][r.h.address]
+	var on, off []string
+	if how := r.rng.IntN(2); how == 0 {
+		on, off = []string{"ip", "route", "add", "blackhole", peer + "/32"}, []string{"ip", "route", "del", "blackhole", peer + "/32"}
+	} else if _, err := exec.LookPath("nft"); err == nil {
+		on = []string{"nft", "add table inet mute; add chain inet mute in { type filter hook input priority 0; }; add rule inet mute in iifname repl drop"}
+		off = []string{"nft", "delete table inet mute"}
+	} else {
+		on, off = []string{"iptables", "-A", "INPUT", "-i", "repl", "-j", "DROP"}, []string{"iptables", "-D", "INPUT", "-i", "repl", "-j", "DROP"}
+	}
+	r.note("%s", strings.Join(on[:min(3, len(on))], " "))
+	r.struck()
+	if err := r.h.world.in(i, on...); err != nil {
+		return err
+	}
+	r.hold(1.5, 6)
+	return r.h.world.in(i, off...)
+}
+
+// moveRound gives both nodes other addresses; their names are rewritten.
+func moveRound(r *round) error {
+	r.struck()
+	old := r.h.address
+	r.h.address = 1 - old
+	for i := range r.h.nodes {
+		for _, change := range [][2]string{{"del", replAddrs[i][old]}, {"add", replAddrs[i][r.h.address]}} {
+			if err := r.h.world.in(i, "ip", "addr", change[0], change[1]+netBits, "dev", "repl"); err != nil {
+				return err
+			}
+		}
+	}
+	r.hold(0.5, 1.5) // the peers' names still lead to the old ones
+	for i := range r.h.nodes {
+		if err := r.h.world.hosts(i, replAddrs[1-i][r.h.address]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func slowRound(r *round) error {
+	r.struck()
+	for i := range r.h.nodes {
+		if err := r.h.world.in(i, "tc", "qdisc", "add", "dev", "repl", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "300ms"); err != nil {
+			return err
+		}
+	}
+	r.hold(2, 6)
+	var err error
+	for i := range r.h.nodes {
+		err = errors.Join(err, r.h.world.in(i, "tc", "qdisc", "del", "dev", "repl", "root"))
+	}
+	return err
+}
+
+// relayed runs f while the nodes can reach each other through the relay only.
+func (r *round) relayed(f func(*relay)) error {
+	rl := &r.h.relay
+	if err := rl.open(); err != nil {
+		return err
+	}
+	heal, err := r.cut()
+	if err != nil {
+		return err
+	}
+	before := rl.carried()
+	if err := r.linked(); err != nil {
+		return err
+	}
+	r.struck()
+	f(rl)
+	r.note("%d KiB passed the relay", (rl.carried()-before)>>10)
+	err = heal()
+	rl.close()
+	return err
+}
+
+func delayRound(r *round) error {
+	return r.relayed(func(rl *relay) {
+		rl.setDelay(time.Duration(20+r.rng.IntN(280)) * time.Millisecond)
+		r.hold(2, 6)
+	})
+}
+
+func stallRound(r *round) error {
+	return r.relayed(func(rl *relay) {
+		for range 1 + r.rng.IntN(3) {
+			var towards [2]bool
+			towards[r.victim.index] = true
+			rl.stall(towards)
+			r.hold(0.5, 3)
+			rl.stall([2]bool{})
+			r.hold(0.2, 1)
+		}
+	})
+}
+
+func chopRound(r *round) error {
+	return r.relayed(func(rl *relay) {
+		rl.setDelay(time.Duration(r.rng.IntN(30)) * time.Millisecond)
+		for range 5 + r.rng.IntN(10) {
+			r.hold(0.05, 0.6)
+			rl.cut()
+		}
+	})
+}
+
+// clockRound steps the victim's wall clock while it runs, long enough for it to
+// follow one that went ahead, and restarts it with the clock as it is.
+func clockRound(r *round) error {
+	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, 0, -90 * time.Second, 3 * time.Second}
+	d := steps[r.rng.IntN(len(steps))]
+	r.note("node %s, the wall clock is off by %v", r.victim.name(), d)
+	r.struck()
+	if err := r.victim.step(d); err != nil {
+		return err
+	}
+	r.hold(1.5, 6)
+	if err := r.linked(); err != nil {
+		return err
+	}
+	if err := r.planned(r.victim); err != nil {
+		return err
+	}
+	return r.restart(r.victim)
+}
+
+func flushRound(r *round) error {
+	r.struck()
+	heal, err := r.cut()
+	if err != nil {
+		return err
+	}
+	r.hold(0.5, 2)
+	if err := r.flush(r.victim); err != nil {
+		return err
+	}
+	r.hold(0.5, 2)
+	return heal()
+}
+
+// fullRound writes twice what a node holds, half of it on each node, and then
+// empties both: what is left of the flood would be in the next rounds' way.
+func fullRound(r *round) error {
+	r.struck()
+	r.evicted = true
+	const items, size = 8000, 16 << 10
+	for i, n := range r.h.nodes {
+		c, err := dialRaw(n.client(), patience)
+		if err != nil {
+			return err
+		}
+		for at := 0; at < items/2; at += 16 {
+			var text strings.Builder
+			for j := range 16 {
+				id := fmt.Sprintf("f%d.%d.%d ", r.number, i, at+j)
+				fmt.Fprintf(&text, "ms flood:%d:%d %d\r\n%s%s\r\n", i, at+j, size, id, flood[:size-len(id)])
+			}
+			err := c.send(text.String())
+			for j := 0; j < 16 && err == nil; j++ {
+				var line string
+				if line, err = c.line(); err == nil && line != "HD" {
+					err = fmt.Errorf("%w to the flood: %q", errReply, line)
+				}
+			}
+			if err != nil {
+				c.close()
+				return err
+			}
+		}
+		c.close()
+	}
+	return nil
+}
+
+var flood = strings.Repeat("the quick brown fox jumps over it ", 1<<9)

@@ -13,7 +13,8 @@ import (
 // Exit statuses, memcached's where it has one.
 const (
 	exitOK      = 0
-	exitFailed  = 1  // healthcheck: the node does not serve
+	exitFailed  = 1  // healthcheck: the node does not serve; verify: the nodes differ
+	exitUnable  = 2  // verify: the nodes could not be compared
 	exitLeft    = 3  // stopped, but the peer lacks some items
 	exitUsage   = 64 // EX_USAGE: the command line is wrong
 	exitNoUser  = 67 // EX_NOUSER: -u names nobody
@@ -82,7 +83,7 @@ func (p *program) run() int {
 		HideVersion:     true,
 		Flags:           flags(),
 		Action:          p.node,
-		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.configCommand()},
+		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.verifyCommand(), p.configCommand()},
 		Reader:          p.stdin,
 		Writer:          p.stdout,
 		ErrWriter:       io.Discard, // errors are printed once, below
@@ -111,7 +112,7 @@ func (p *program) dispatch(app *cli.App) error {
 	if len(rest) > 0 {
 		sub := app.Command(rest[0])
 		if sub == nil {
-			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck and config", rest[0]))
+			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck, verify and config", rest[0]))
 		}
 		if len(head) > 0 {
 			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
@@ -138,8 +139,11 @@ func (p *program) dispatch(app *cli.App) error {
 
 func (p *program) help(command string) error {
 	text := helpText()
-	if command == "pair" {
+	switch command {
+	case "pair":
 		text = pairHelp
+	case "verify":
+		text = verifyHelp
 	}
 	_, err := io.WriteString(p.stdout, text)
 	return err

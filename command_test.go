@@ -185,6 +185,23 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"pair more", `pair: unexpected word "more"`},
 		{"healthcheck a b", "healthcheck takes one HOST:PORT or socket"},
 		{"healthcheck a:b", "healthcheck: port"},
+		{"verify", "verify: it takes the two nodes to compare, HOST[:PORT] or a socket each, not 0"},
+		{"verify a", "socket each, not 1"},
+		{"verify a b c", "socket each, not 3"},
+		{"verify a a:11211", "verify: both nodes are a:11211"},
+		{"verify a b:x", `verify: b:x: port "x"`},
+		{"verify a b --strict", "verify: the flag --strict goes before the two nodes"},
+		{"verify --strickt a b", "verify: unknown flag --strickt; did you mean --strict?"},
+		{"verify --settle 5 a b", `verify: --settle "5" is not a time such as 2s`},
+		{"verify --settle -1s a b", `verify: --settle "-1s" is not a time`},
+		{"verify --settle 2h a b", `verify: --settle "2h" is not a time`},
+		{"verify --show -1 a b", `verify: --show "-1" is not a number of keys`},
+		{"verify --show many a b", `verify: --show "many" is not a number`},
+		{"verify -Y /none/file a b", "verify: -Y, --auth-file: open /none/file"},
+		{"verify -Y /dev/null a b", "the first line of /dev/null is not a name, a colon and a password"},
+		{"verify --tls-ca /none/file a b", "verify: --tls-ca: open /none/file"},
+		{"verify --tls-ca /dev/null a b", "--tls-ca /dev/null holds no certificate in PEM"},
+		{"-m 64 verify a b", "flags of verify go behind the word verify"},
 	} {
 		_, code, out, stderr := parse(strings.Fields(c.line)...)
 		if code != exitUsage || !strings.HasPrefix(stderr, "twincached: ") || !strings.Contains(stderr, c.want) || out != "" {
@@ -231,6 +248,9 @@ func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
 	}
 	if _, code, out, _ := parse("pair", "--help"); code != exitOK || !strings.Contains(out, "--repl-port-b") {
 		t.Errorf("pair --help: exit %d, %q", code, out)
+	}
+	if _, code, out, _ := parse("verify", "--help"); code != exitOK || !strings.HasPrefix(out, "twincached verify [flags] A B") {
+		t.Errorf("verify --help: exit %d, %q", code, out)
 	}
 }
 

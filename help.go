@@ -24,6 +24,7 @@ itself on a second machine.
   twincached pair [flags]             run two nodes on this machine, to try it
   twincached config [flags]           print each setting and where it came from
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
+  twincached verify A B               compare two nodes while they serve (verify --help)
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {
 		fmt.Fprintf(&b, "\n%s:\n", group)

@@ -132,6 +132,10 @@
 //   - t behind T answers the new expiry also in ma, where memcached looks at the order.
 //   - A mark or a touch with an expiry that has passed removes the item at once.
 //   - md with x gives the item a new CAS also without I.
+//   - A key in base64 may have 250 bytes when it is decoded; memcached allows 250 before.
+//   - me takes v, which memcached ignores: behind size= then stand flags=, bytes=, and
+//     stale=yes and won=yes where the item is so marked; the value follows on a line of
+//     its own. It is read without a trace: no hit, no access, no reader that wins.
 //   - l and la are to the second for eight minutes, then to 512 seconds.
 //
 // What 1.6.18 does not do yet is done as 1.6.45 does: s and N of ms, x of md, C of mg,

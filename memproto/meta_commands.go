@@ -1,6 +1,7 @@
 package memproto
 
 import (
+	"slices"
 	"strconv"
 
 	"twincached/store"
@@ -223,8 +224,8 @@ func (c *Conn) metaNumber(m *metaLine, r *store.Result) {
 	}
 }
 
-// metaInspect answers me, which is for people: what is known of an item, without
-// touching it.
+// metaInspect answers me, which is for people and for those who compare nodes: what
+// is known of an item, without touching it; with v also what is stored in it.
 func (c *Conn) metaInspect(m *metaLine, fault string) {
 	if fault != "" {
 		c.reply(fault, false)
@@ -240,9 +241,13 @@ func (c *Conn) metaInspect(m *metaLine, fault string) {
 // metaInspection renders the reply of me.
 type metaInspection metaLine
 
-// Render is me's reply to a hit.
+// Render is me's reply to a hit. v is ours: it adds the flags, the marks and the
+// value, which no mg can read without counting as a reader or winning a stale item.
 func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	m := (*metaLine)(i)
+	if m.value {
+		dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+len(v.Value))
+	}
 	dst = append(dst, "ME "...)
 	dst = m.appendKey(dst)
 	dst = append(dst, " exp="...)
@@ -262,5 +267,17 @@ func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 		dst = append(dst, "no"...)
 	}
 	dst = appendClassAndSize(append(dst, " cls="...), v)
+	if !m.value {
+		return append(dst, "\r\n"...)
+	}
+	dst = strconv.AppendUint(append(dst, " flags="...), uint64(v.Flags), 10)
+	dst = strconv.AppendInt(append(dst, " bytes="...), int64(len(v.Value)), 10)
+	if v.Marks&store.MarkStale != 0 {
+		dst = append(dst, " stale=yes"...)
+	}
+	if v.Marks&store.MarkWon != 0 {
+		dst = append(dst, " won=yes"...)
+	}
+	dst = append(append(dst, "\r\n"...), v.Value...)
 	return append(dst, "\r\n"...)
 }

@@ -39,7 +39,8 @@ var table = map[string]row{
 		inside:  []string{"store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
 		outside: []string{xsys},
 	},
-	".": {inside: []string{"internal/node"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	"internal/verify": {}, // a client of two nodes: it sees what any client sees
+	".":               {inside: []string{"internal/node", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

@@ -1,0 +1,96 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// batchKeys is how many keys are asked for at once: enough that the way there and
+// back does not count, few enough that their requests are small.
+const batchKeys = 1024
+
+// list is the keys of a node as they come. The node goes on with its list as fast as
+// it is read, and keeps nothing for it.
+type list struct {
+	n       *node
+	c       *conn
+	batches chan []key
+	err     error // valid once batches is closed
+	quit    chan struct{}
+}
+
+// list asks the node for its keys, on a connection of its own.
+func (n *node) list() (*list, error) {
+	c, err := n.dial()
+	if err != nil {
+		return nil, n.fail(err)
+	}
+	l := &list{n: n, c: c, batches: make(chan []key, 2), quit: make(chan struct{})}
+	go l.read()
+	return l, nil
+}
+
+func (l *list) close() {
+	close(l.quit)
+	l.c.Close()
+}
+
+// next returns the next keys; none: there are no more.
+func (l *list) next() ([]key, error) {
+	keys := <-l.batches
+	if keys == nil && l.err != nil {
+		return nil, l.n.fail(l.err)
+	}
+	return keys, nil
+}
+
+func (l *list) read() {
+	defer close(l.batches)
+	line, err := l.c.ask("lru_crawler mgdump all\r\n")
+	batch := make([]key, 0, batchKeys)
+	for ; err == nil && line != "EN"; err = l.c.next(&line) {
+		if !strings.HasPrefix(line, "mg ") {
+			l.err = refusal(line)
+			return
+		}
+		k, err := parseKey(line)
+		if err != nil {
+			l.err = err
+			return
+		}
+		if batch = append(batch, k); len(batch) == batchKeys {
+			if !l.give(batch) {
+				return
+			}
+			batch = make([]key, 0, batchKeys)
+		}
+	}
+	if err != nil {
+		l.err = err
+		return
+	}
+	if len(batch) > 0 {
+		l.give(batch)
+	}
+}
+
+func (l *list) give(batch []key) bool {
+	select {
+	case l.batches <- batch:
+		return true
+	case <-l.quit:
+		return false
+	}
+}
+
+// refusal is the error for a node that does not list its keys.
+func refusal(line string) error {
+	switch {
+	case strings.Contains(line, "not allowed"):
+		return errors.New("it does not list its keys (--disable-dumping): start it without that flag to compare it")
+	case strings.Contains(line, "crawler disabled"):
+		return errors.New(`it does not list its keys: its crawler is off; "lru_crawler enable" switches it on`)
+	}
+	return fmt.Errorf("it does not list its keys: it answered %.80q", line)
+}

@@ -1,0 +1,147 @@
+package verify
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestRun_WhatIsUnderWayIsNoDifference(t *testing.T) {
+	for _, lag := range []time.Duration{time.Millisecond, 100 * time.Millisecond, 1900 * time.Millisecond} {
+		bubble(t, func(t *testing.T, p *pair) {
+			now := time.Now().UnixMilli()
+			onlyA, onlyB, newer := item("only a", "v", version(0)), item("only b", "v", version(1)), item("older", "w", version(3))
+			p.a.put(onlyA)
+			p.b.put(onlyB)
+			p.a.put(item("older", "v", version(2)))
+			p.b.put(newer)
+			p.a.put(item("deleted", "v", version(4)))
+			touch := item("touched", "v", version(5))
+			touch.Expires = now + 10_000
+			p.a.put(touch)
+			touch.Ever, touch.Expires = version(6), now+500_000
+			p.b.put(touch)
+			go func() {
+				time.Sleep(lag)
+				p.b.put(onlyA)
+				p.a.put(onlyB)
+				p.a.put(newer)
+				p.a.do("delete deleted\r\n")
+				p.a.put(touch)
+			}()
+			r := p.must(t)
+			if !r.Agree(true) || r.Equal != 4 || r.Compared != 4 || r.Again != 5 {
+				t.Errorf("lag %v: %v, %d again: %v", lag, &r, r.Again, p.found)
+			}
+		})
+	}
+}
+
+// busy writes a key on A every 50 ms until stop is called; each write is on B lag
+// later, if the link works.
+func busy(p *pair, lag time.Duration, works bool) (stop func()) {
+	quit := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-quit:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			r := item("busy", fmt.Sprint(i), version(0))
+			p.a.put(r)
+			if works {
+				all.Go(func() {
+					time.Sleep(lag)
+					p.b.put(r)
+				})
+			}
+		}
+	})
+	return func() {
+		close(quit)
+		all.Wait()
+	}
+}
+
+func TestRun_KeyThatIsAlwaysWrittenIsInFlight(t *testing.T) {
+	bubble(t, func(t *testing.T, p *pair) {
+		p.both(item("busy", "", version(0)))
+		defer busy(p, 60*time.Millisecond, true)()
+		time.Sleep(time.Second)
+		if r := p.must(t); r.InFlight != 1 || r.Compared != 1 || !r.Agree(true) {
+			t.Errorf("%v: %v", &r, p.found)
+		}
+	})
+}
+
+// The link is dead, and A's clients go on: no look finds A standing still.
+func TestRun_KeyThatNeverComesThroughDiffers(t *testing.T) {
+	bubble(t, func(t *testing.T, p *pair) {
+		p.both(item("busy", "", version(0)))
+		defer busy(p, 0, false)()
+		time.Sleep(time.Second)
+		began := time.Now()
+		if r := p.must(t); r.Differ != 1 || r.Compared != 1 || r.Agree(false) {
+			t.Errorf("%v: %v", &r, p.found)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("certain after %v", took)
+		}
+	})
+}
+
+func TestRun_NoSettleTakesTheSecondLook(t *testing.T) {
+	bubble(t, func(t *testing.T, p *pair) {
+		p.opt.Settle = 0
+		p.a.put(item("k", "v", version(0)))
+		p.b.put(item("l", "v", version(0)))
+		began := time.Now()
+		if r := p.must(t); r.OnlyA != 1 || r.OnlyB != 1 || time.Since(began) > time.Second {
+			t.Errorf("%v after %v", &r, time.Since(began))
+		}
+	})
+}
+
+// An expiry runs down between two looks, and that is not a touch.
+func TestLike_ExpiryRunsDown(t *testing.T) {
+	old := look{present: true, version: 5, expires: 100}
+	for _, c := range []struct {
+		now  look
+		want bool
+	}{
+		{look{present: true, version: 5, expires: 90}, true},
+		{look{present: true, version: 5, expires: 91}, true},
+		{look{present: true, version: 5, expires: 100}, false},
+		{look{present: true, version: 5, expires: 80}, false},
+		{look{present: true, version: 5, expires: -1}, false},
+		{look{present: true, version: 6, expires: 90}, false},
+		{look{present: true, version: 5, expires: 90, stale: true}, false},
+		{look{}, false},
+	} {
+		if got := c.now.like(&old, 10*time.Second); got != c.want {
+			t.Errorf("%+v: %v", c.now, got)
+		}
+	}
+}
+
+func TestMatch_StarsAndQuestionMarks(t *testing.T) {
+	for pattern, keys := range map[string]map[string]bool{
+		"*.lock":  {"a.lock": true, ".lock": true, "a.lock2": false, "lock": false, "\x00\xff.lock": true},
+		"a*b*c":   {"abc": true, "axxbyyc": true, "abcbc": true, "abcb": false, "xabc": false},
+		"?":       {"a": true, "": false, "ab": false},
+		"*":       {"": true, "x": true},
+		"tmp?:*":  {"tmp1:": true, "tmp:": false, "tmp12:": false},
+		"[a]":     {"a": false, "[a]": true},
+		"a**":     {"a": true, "ab": true, "b": false},
+		"literal": {"literal": true, "literally": false},
+	} {
+		for k, want := range keys {
+			if match(pattern, k) != want {
+				t.Errorf("%q, %q: %v", pattern, k, !want)
+			}
+		}
+	}
+}

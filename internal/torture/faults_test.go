@@ -20,7 +20,7 @@ type fault struct {
 }
 
 var faults = []fault{
-	{"kill", "kill -9, then a restart", killRound, true, 3},
+	{"kill", "kill -9, then a restart", killRound, true, 6},
 	{"term", "planned restarts: SIGTERM, link up", termRound, true, 2},
 	{"stop", "SIGSTOP, then SIGCONT", stopRound, true, 2},
 	{"cable", "all cables of a node pulled", cableRound, true, 2},
@@ -38,23 +38,14 @@ var faults = []fault{
 }
 
 func killRound(r *round) error {
-	n := r.victim
-	for again := 1 + r.rng.IntN(2); again > 0; again-- {
-		if err := r.linked(); err != nil {
-			return err
-		}
-		r.hold(0.3, 1.5)
-		r.struck()
-		r.killed(n)
-		if _, err := n.end(syscall.SIGKILL); err != nil {
-			return err
-		}
-		r.hold(0.2, 3)
-		if err := r.restart(n); err != nil {
-			return err
-		}
+	r.hold(0.1, 1.2)
+	r.struck()
+	r.killed(r.victim)
+	if _, err := r.victim.end(syscall.SIGKILL); err != nil {
+		return err
 	}
-	return nil
+	r.hold(0.3, 3)
+	return r.restart(r.victim)
 }
 
 func termRound(r *round) error {
@@ -69,13 +60,20 @@ func termRound(r *round) error {
 		}
 		r.hold(0.1, 0.6)
 		if i == 0 {
-			r.struck() // the probes' time is one restart's, or a few
+			r.struck()
 		}
 		if err := r.planned(n); err != nil {
 			return err
 		}
+		if i == 0 {
+			r.hold(0.3, 2)
+		}
 		if err := r.restart(n); err != nil {
 			return err
+		}
+		if i == 0 {
+			r.hold(0.3, 0.5)
+			r.over = time.Now() // the probes' time is that of one restart
 		}
 	}
 	return nil

@@ -105,17 +105,21 @@ func (n *node) destroy() {
 
 func (h *harness) startLoad(ctx context.Context, clients *sync.WaitGroup) {
 	h.load = &load{nodes: h.nodes, records: newRecords(keyCount)}
+	var starts []func()
 	for i := range writers {
 		w := &writer{load: h.load, name: fmt.Sprintf("w%d", i), home: i % 2, rng: mathrand.New(mathrand.NewPCG(h.seed, uint64(i)))}
 		w.clock = h.load.records.add("clock:" + w.name)
-		defer clients.Go(func() { w.run(ctx) })
+		starts = append(starts, func() { w.run(ctx) })
 	}
 	for i := range gophers {
 		g := &gopher{load: h.load, name: fmt.Sprintf("g%d", i), home: i % 2, rng: mathrand.New(mathrand.NewPCG(h.seed, uint64(100+i)))}
 		for j, n := range h.nodes {
 			g.clients[j] = newGomemcache(n)
 		}
-		defer clients.Go(func() { g.run(ctx) })
+		starts = append(starts, func() { g.run(ctx) })
+	}
+	for _, run := range starts { // all records have been made
+		clients.Go(run)
 	}
 }
 

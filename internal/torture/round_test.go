@@ -10,16 +10,21 @@ import (
 // round is one fault under load, what follows from it, and the comparison.
 type round struct {
 	circumstances
-	h       *harness
-	number  int
-	fault   fault
-	rng     *rand.Rand
-	victim  *node
-	began   time.Time
-	hitAt   time.Time
-	notes   []string
-	v       verdict
-	broken  []string
+	h        *harness
+	number   int
+	fault    fault
+	rng      *rand.Rand
+	victim   *node
+	began    time.Time
+	hitAt    time.Time
+	over     time.Time // when what the probes measure ended; zero: once all has recovered
+	notes    []string
+	v        verdict
+	verified verified
+	broken   []string
+
+	readBreaches int // of broken: found by clients, not by the comparison
+
 	linkIn  time.Duration // from the end of the fault until both nodes are linked
 	equalIn time.Duration // from the pause of the clients until both nodes are equal
 
@@ -54,7 +59,9 @@ func (h *harness) round(number int, f fault) error {
 	if err := r.recover(); err != nil {
 		return err
 	}
-	r.broken = append(r.broken, h.load.takeBroken()...)
+	reads := h.load.takeBroken()
+	r.readBreaches = len(reads)
+	r.broken = append(r.broken, reads...)
 	r.broken = append(r.broken, r.v.broken...)
 	h.tally.add(r)
 	r.print()
@@ -70,7 +77,10 @@ func (r *round) recover() error {
 	r.linkIn = time.Since(healed)
 	r.hold(0.3, 0.5)
 	if r.fault.probed {
-		r.h.tally.outages(r.fault.name, r.h.probes, r.hitAt, time.Now())
+		if r.over.IsZero() {
+			r.over = time.Now()
+		}
+		r.h.tally.outages(r.fault.name, r.h.probes, r.hitAt, r.over)
 	}
 	r.h.load.pause.Lock()
 	defer r.h.load.pause.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +22,7 @@ type fault struct {
 
 var faults = []fault{
 	{"kill", "kill -9, then a restart", killRound, true, 6},
-	{"term", "planned restarts: SIGTERM, link up", termRound, true, 2},
+	{"term", "planned restarts: SIGTERM, link up", termRound, true, 3},
 	{"stop", "SIGSTOP, then SIGCONT", stopRound, true, 2},
 	{"cable", "all cables of a node pulled", cableRound, true, 2},
 	{"cut", "the cable between the nodes pulled", cutRound, false, 2},
@@ -38,12 +39,15 @@ var faults = []fault{
 }
 
 func killRound(r *round) error {
-	r.hold(0.1, 1.2)
+	r.h.load.rush.Store(r.rng.IntN(2) == 0)
+	defer r.h.load.rush.Store(false)
+	r.hold(0.3, 1.2)
 	r.struck()
 	r.killed(r.victim)
 	if _, err := r.victim.end(syscall.SIGKILL); err != nil {
 		return err
 	}
+	r.h.load.rush.Store(false)
 	r.hold(0.3, 3)
 	return r.restart(r.victim)
 }
@@ -58,11 +62,14 @@ func termRound(r *round) error {
 		if err := r.linked(); err != nil {
 			return err
 		}
-		r.hold(0.1, 0.6)
+		r.h.load.rush.Store(r.rng.IntN(2) == 0)
+		r.hold(0.2, 0.6)
 		if i == 0 {
 			r.struck()
 		}
-		if err := r.planned(n); err != nil {
+		err := r.planned(n)
+		r.h.load.rush.Store(false)
+		if err != nil {
 			return err
 		}
 		if i == 0 {
@@ -85,6 +92,9 @@ func stopRound(r *round) error {
 		return err
 	}
 	r.hold(1.5, 5)
+	if err := r.unlinked(r.h.nodes[1-r.victim.index]); err != nil {
+		return err
+	}
 	return r.victim.signal(syscall.SIGCONT)
 }
 
@@ -96,6 +106,9 @@ func cableRound(r *round) error {
 		}
 	}
 	r.hold(1.5, 5)
+	if err := r.unlinked(r.h.nodes[1-r.victim.index]); err != nil {
+		return err
+	}
 	for _, dev := range []string{"repl", "cli"} {
 		if err := r.h.world.link(r.victim.index, dev, "up"); err != nil {
 			return err
@@ -123,7 +136,7 @@ func cutRound(r *round) error {
 		return err
 	}
 	r.hold(1.5, 8)
-	return heal()
+	return errors.Join(r.unlinked(r.h.nodes[:]...), heal())
 }
 
 func flapRound(r *round) error {
@@ -161,7 +174,7 @@ func muteRound(r *round) error {
 		return err
 	}
 	r.hold(1.5, 6)
-	return r.h.world.in(i, off...)
+	return errors.Join(r.unlinked(r.h.nodes[:]...), r.h.world.in(i, off...))
 }
 
 // moveRound gives both nodes other addresses; their names are rewritten.
@@ -177,6 +190,9 @@ func moveRound(r *round) error {
 		}
 	}
 	r.hold(0.5, 1.5) // the peers' names still lead to the old ones
+	if err := r.unlinked(r.h.nodes[:]...); err != nil {
+		return err
+	}
 	for i := range r.h.nodes {
 		if err := r.h.world.hosts(i, replAddrs[1-i][r.h.address]); err != nil {
 			return err
@@ -192,8 +208,11 @@ func slowRound(r *round) error {
 			return err
 		}
 	}
+	err := wait("the slow link lags", func() bool {
+		rows, err := r.victim.stats()
+		return err == nil && count(rows, "repl_lag_ms") > 100 && rows["repl_backlog"] != "0"
+	})
 	r.hold(2, 6)
-	var err error
 	for i := range r.h.nodes {
 		err = errors.Join(err, r.h.world.in(i, "tc", "qdisc", "del", "dev", "repl", "root"))
 	}
@@ -201,7 +220,7 @@ func slowRound(r *round) error {
 }
 
 // relayed runs f while the nodes can reach each other through the relay only.
-func (r *round) relayed(f func(*relay)) error {
+func (r *round) relayed(f func(*relay) error) error {
 	rl := &r.h.relay
 	if err := rl.open(); err != nil {
 		return err
@@ -215,22 +234,28 @@ func (r *round) relayed(f func(*relay)) error {
 		return err
 	}
 	r.struck()
-	f(rl)
+	err = f(rl)
 	r.note("%d KiB passed the relay", (rl.carried()-before)>>10)
-	err = heal()
+	err = errors.Join(err, heal())
 	rl.close()
 	return err
 }
 
 func delayRound(r *round) error {
-	return r.relayed(func(rl *relay) {
-		rl.setDelay(time.Duration(20+r.rng.IntN(280)) * time.Millisecond)
+	return r.relayed(func(rl *relay) error {
+		d := time.Duration(20+r.rng.IntN(280)) * time.Millisecond
+		r.note("%v", d)
+		rl.setDelay(d)
 		r.hold(2, 6)
+		return wait("a round trip takes as long as the delay", func() bool {
+			rows, err := r.victim.stats()
+			return err == nil && (count(rows, "repl_lag_ms") >= uint64(d.Milliseconds()) || rows["repl_link"] != "stream")
+		})
 	})
 }
 
 func stallRound(r *round) error {
-	return r.relayed(func(rl *relay) {
+	return r.relayed(func(rl *relay) error {
 		for range 1 + r.rng.IntN(3) {
 			var towards [2]bool
 			towards[r.victim.index] = true
@@ -239,37 +264,66 @@ func stallRound(r *round) error {
 			rl.stall([2]bool{})
 			r.hold(0.2, 1)
 		}
+		return nil
 	})
 }
 
 func chopRound(r *round) error {
-	return r.relayed(func(rl *relay) {
+	return r.relayed(func(rl *relay) error {
 		rl.setDelay(time.Duration(r.rng.IntN(30)) * time.Millisecond)
 		for range 5 + r.rng.IntN(10) {
-			r.hold(0.05, 0.6)
+			r.hold(0.2, 0.8)
 			rl.cut()
 		}
+		return nil
 	})
 }
 
 // clockRound steps the victim's wall clock while it runs, long enough for it to
-// follow one that went ahead, and restarts it with the clock as it is.
+// follow one that went ahead, restarts it with the clock as it is, and in the end
+// with the right one: while the clocks differ, so do the seconds until an item
+// expires.
 func clockRound(r *round) error {
-	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, 0, -90 * time.Second, 3 * time.Second}
+	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, -90 * time.Second, 3 * time.Second}
 	d := steps[r.rng.IntN(len(steps))]
-	r.note("node %s, the wall clock is off by %v", r.victim.name(), d)
+	r.note("the wall clock is off by %v", d)
 	r.struck()
 	if err := r.victim.step(d); err != nil {
 		return err
 	}
-	r.hold(1.5, 6)
-	if err := r.linked(); err != nil {
-		return err
+	for _, least := range []float64{1.5, 0.3} {
+		r.hold(least, least+5)
+		if err := r.linked(); err != nil {
+			return err
+		}
+		if err := r.planned(r.victim); err != nil {
+			return err
+		}
+		if least == 0.3 {
+			if err := r.victim.step(0); err != nil {
+				return err
+			}
+		}
+		if err := r.restart(r.victim); err != nil {
+			return err
+		}
+		if least == 1.5 {
+			if err := r.offBy(d); err != nil {
+				return err
+			}
+		}
 	}
-	if err := r.planned(r.victim); err != nil {
-		return err
-	}
-	return r.restart(r.victim)
+	return nil
+}
+
+// offBy waits until the victim's peer has seen how far its clock is off.
+func (r *round) offBy(d time.Duration) error {
+	return wait("the peer sees the victim's clock", func() bool {
+		rows, err := r.h.nodes[1-r.victim.index].stats()
+		ahead, bad := strconv.Atoi(rows["repl_clock_ahead_ms"])
+		off := time.Duration(ahead)*time.Millisecond - d
+		return err == nil && bad == nil && off.Abs() < time.Second
+	})
 }
 
 func flushRound(r *round) error {

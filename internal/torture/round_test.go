@@ -214,6 +214,20 @@ func (r *round) linked() error {
 	return nil
 }
 
+// unlinked makes sure that a fault bites: each of the nodes has lost its peer, or
+// does within a moment.
+func (r *round) unlinked(nodes ...*node) error {
+	for _, n := range nodes {
+		if err := wait("node "+n.name()+" has lost its peer", func() bool {
+			rows, err := n.stats()
+			return err == nil && rows["repl_link"] != "stream"
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *round) settled() error {
 	return wait("nothing is left to replicate", func() bool { return r.h.nodes[0].settled() && r.h.nodes[1].settled() })
 }

@@ -17,6 +17,8 @@ type load struct {
 	records *records
 	pause   sync.RWMutex // clients hold it for a few requests at a time
 
+	rush atomic.Bool // writers send much, and wait for nothing but replies
+
 	mu     sync.Mutex
 	broken []string // promises that a reply broke
 
@@ -64,6 +66,9 @@ func (w *writer) run(ctx context.Context) {
 		w.load.pause.RLock()
 		w.turn()
 		w.load.pause.RUnlock()
+		if w.load.rush.Load() {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(1000+w.rng.IntN(4000)) * time.Microsecond): // a client has other things to do, too
@@ -144,7 +149,11 @@ var kinds = [...]requestKind{metaSet, metaSet, metaSet, metaSet, metaSet, metaSe
 func (w *writer) burst() error {
 	n := w.load.nodes[w.at]
 	var text strings.Builder
-	requests := make([]request, 1+w.rng.IntN(12), 14)
+	most := 12
+	if w.load.rush.Load() {
+		most = 200
+	}
+	requests := make([]request, 1+w.rng.IntN(most), most+2)
 	for i := range requests {
 		requests[i] = w.request(n, &text, kinds[w.rng.IntN(len(kinds))], w.load.pick(w.rng))
 	}

@@ -1,10 +1,11 @@
 # "make help" lists what can be made: each target's text stands behind its name.
 
-GO    ?= go
-FUZZ  ?= 30s
-BENCH ?= 2s
+GO      ?= go
+FUZZ    ?= 30s
+BENCH   ?= 2s
+MINUTES ?= 10
 
-.PHONY: help build pair test race lint fuzz bench image ci clean
+.PHONY: help build pair test race lint fuzz bench torture image ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ fuzz: ## each fuzz test for FUZZ (30s)
 
 bench: ## all benchmarks, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
+
+torture: ## faults on real nodes in network namespaces for MINUTES (10); as root
+	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES)
 
 image: ## the container image
 	docker build -t twincached .

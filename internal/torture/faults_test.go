@@ -22,6 +22,7 @@ type fault struct {
 
 var faults = []fault{
 	{"kill", "kill -9, then a restart", killRound, true, 6},
+	{"power", "power lost, 10 ms from the peer", powerRound, false, 2},
 	{"term", "planned restarts: SIGTERM, link up", termRound, true, 3},
 	{"stop", "SIGSTOP, then SIGCONT", stopRound, true, 2},
 	{"cable", "all cables of a node pulled", cableRound, true, 2},
@@ -38,12 +39,27 @@ var faults = []fault{
 	{"full", "more data than fits into either node", fullRound, false, 1},
 }
 
-func killRound(r *round) error {
+func killRound(r *round) error { return r.kill(func() {}) }
+
+// powerRound loses what is on the wire as well, as a power cut does: after kill -9
+// the kernel still sends what the process gave it.
+func powerRound(r *round) error {
+	return r.relayed(func(rl *relay) error {
+		rl.setDelay(wireDelay)
+		return r.kill(rl.cut)
+	})
+}
+
+const wireDelay = 10 * time.Millisecond // one way
+
+// kill ends the victim at once, and starts it again.
+func (r *round) kill(lose func()) error {
 	r.h.load.rush.Store(r.rng.IntN(2) == 0)
 	defer r.h.load.rush.Store(false)
 	r.hold(0.3, 1.2)
 	r.struck()
 	r.killed(r.victim)
+	lose()
 	if _, err := r.victim.end(syscall.SIGKILL); err != nil {
 		return err
 	}
@@ -225,15 +241,27 @@ func (r *round) relayed(f func(*relay) error) error {
 	if err := rl.open(); err != nil {
 		return err
 	}
+	var sessions [2]uint64
+	for i, n := range r.h.nodes {
+		rows, err := n.stats()
+		if err != nil {
+			return err
+		}
+		sessions[i] = count(rows, "repl_sessions")
+	}
 	heal, err := r.cut()
 	if err != nil {
 		return err
 	}
 	before := rl.carried()
-	if err := r.linked(); err != nil {
-		return err
+	for i, n := range r.h.nodes { // a link that is cut passes for one until a second has gone by
+		if err := wait("a new session of node "+n.name(), func() bool {
+			rows, err := n.stats()
+			return err == nil && count(rows, "repl_sessions") > sessions[i] && n.linked()
+		}); err != nil {
+			return err
+		}
 	}
-	r.struck()
 	err = f(rl)
 	r.note("%d KiB passed the relay", (rl.carried()-before)>>10)
 	err = errors.Join(err, heal())
@@ -245,6 +273,7 @@ func delayRound(r *round) error {
 	return r.relayed(func(rl *relay) error {
 		d := time.Duration(20+r.rng.IntN(280)) * time.Millisecond
 		r.note("%v", d)
+		r.struck()
 		rl.setDelay(d)
 		r.hold(2, 6)
 		return wait("a round trip takes as long as the delay", func() bool {
@@ -256,6 +285,7 @@ func delayRound(r *round) error {
 
 func stallRound(r *round) error {
 	return r.relayed(func(rl *relay) error {
+		r.struck()
 		for range 1 + r.rng.IntN(3) {
 			var towards [2]bool
 			towards[r.victim.index] = true
@@ -270,6 +300,7 @@ func stallRound(r *round) error {
 
 func chopRound(r *round) error {
 	return r.relayed(func(rl *relay) error {
+		r.struck()
 		rl.setDelay(time.Duration(r.rng.IntN(30)) * time.Millisecond)
 		for range 5 + r.rng.IntN(10) {
 			r.hold(0.2, 0.8)

@@ -11,7 +11,6 @@ import (
 type tally struct {
 	began        time.Time
 	rounds       map[string]*faultTally
-	kills        int
 	planned      []plannedStop
 	joins        []time.Duration // from the start of a process until it serves clients
 	brokenRounds int
@@ -28,7 +27,7 @@ type faultTally struct {
 	lossy                                    int // rounds that lost something
 	most                                     int // lost in one round
 	linkIn, equalIn                          []time.Duration
-	verified                                 int
+	verified, kills                          int
 }
 
 // plannedStop is one SIGTERM with the link up.
@@ -61,6 +60,7 @@ func (t *tally) add(r *round) {
 	if r.evicted {
 		f.evicting++
 	}
+	f.kills += len(r.killedAt[0]) + len(r.killedAt[1])
 	f.lost = append(f.lost, r.v.lost...)
 	if len(r.v.lost) > 0 {
 		f.lossy++
@@ -165,12 +165,14 @@ func (t *tally) faultTable(b *strings.Builder) {
 }
 
 func (t *tally) lossTable(b *strings.Builder) {
-	if k := t.rounds["kill"]; k != nil {
-		fmt.Fprintf(b, "kill -9: %d kills in %d rounds, %d rounds lost acknowledged changes, %d in all, %d at most in one round. ",
-			t.kills, k.rounds, k.lossy, len(k.lost), k.most)
-		fmt.Fprintf(b, "Age of what was lost, at the kill: p50 %s ms, p90 %s ms, max %s ms.\n\n",
-			millis(quantile(k.lost, 0.5)), millis(quantile(k.lost, 0.9)), millis(quantile(k.lost, 1)))
+	fmt.Fprint(b, "| kill | kills | that lost acknowledged changes | changes lost | at most in one | age at the kill: p50, ms | p90 | max |\n|---|---|---|---|---|---|---|---|\n")
+	for _, f := range faults {
+		if k := t.rounds[f.name]; k != nil && k.kills > 0 {
+			fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %s | %s | %s |\n", f.what, k.kills, k.lossy, len(k.lost), k.most,
+				millis(quantile(k.lost, 0.5)), millis(quantile(k.lost, 0.9)), millis(quantile(k.lost, 1)))
+		}
 	}
+	fmt.Fprint(b, "\nAge: from the reply, as the client read it, to the kill; a reply that was read after it has age 0.\n\n")
 	if len(t.planned) > 0 {
 		lost, failed := 0, 0
 		var took []time.Duration

@@ -235,7 +235,6 @@ func (r *round) settled() error {
 // killed notes that kill -9 comes now.
 func (r *round) killed(n *node) {
 	r.killedAt[n.index][n.inc.Load()] = time.Now()
-	r.h.tally.kills++
 }
 
 func (r *round) restart(n *node) error {

@@ -63,6 +63,11 @@ func (r *round) kill(lose func()) error {
 	if _, err := r.victim.end(syscall.SIGKILL); err != nil {
 		return err
 	}
+	v, err := r.inspect(r.victim, "SIGKILL")
+	if err != nil {
+		return err
+	}
+	r.v.lost = append(r.v.lost, v.lost...)
 	r.h.load.rush.Store(false)
 	r.hold(0.3, 3)
 	return r.restart(r.victim)

@@ -51,7 +51,7 @@ func (g *gopher) turn() {
 	if time.Since(g.away) <= returnAfter {
 		to = 1 - to
 	}
-	n, r := g.load.nodes[to], g.load.pick(g.rng)
+	n, r := g.load.nodes[to], g.load.records.pick(g.rng, to)
 	inc := n.inc.Load()
 	var err error
 	switch g.rng.IntN(8) {

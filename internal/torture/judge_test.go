@@ -143,7 +143,10 @@ func (v *verdict) op(r *record, o *op, f held, c *circumstances) {
 		return
 	}
 	if age, ok := c.excuse(o); ok {
-		v.lost = append(v.lost, age)
+		if !o.counted { // it was not missed before
+			o.counted = true
+			v.lost = append(v.lost, age)
+		}
 		return
 	}
 	what := "write of " + o.id

@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -19,6 +20,8 @@ type op struct {
 	node   int
 	inc    int64 // of the node, when it replied
 	at     time.Time
+
+	counted bool // as lost with its node
 }
 
 // record is what is known of one key. Clients add to it while they work; it is
@@ -119,14 +122,15 @@ func (r *record) settle(f held, now time.Time) {
 	r.ops, r.base = kept, f
 }
 
-// records is every key that clients use.
+// records is every key that clients use: half of them on either node, a quarter
+// on each of them only. What is lost with a node is not written over on the other
+// one before it has been looked for.
 type records struct {
-	all   []*record
-	byKey map[string]*record
+	all []*record
 }
 
 func newRecords(n int) *records {
-	rs := &records{byKey: map[string]*record{}}
+	rs := &records{}
 	for i := range n {
 		rs.add(fmt.Sprintf("key:%d", i))
 	}
@@ -136,6 +140,20 @@ func newRecords(n int) *records {
 // add makes the record of a key; not while others read.
 func (rs *records) add(key string) *record {
 	r := &record{key: key}
-	rs.all, rs.byKey[key] = append(rs.all, r), r
+	rs.all = append(rs.all, r)
 	return r
 }
+
+// pick is a key for a change on a node: sometimes of a few that are always in
+// use, else any of those that are for this node.
+func (rs *records) pick(rng *rand.Rand, node int) *record {
+	switch rng.IntN(8) {
+	case 0:
+		return rs.all[rng.IntN(hotKeys)]
+	case 1, 2, 3:
+		return rs.all[rng.IntN(keyCount/2)]
+	}
+	return rs.all[keyCount/2+node*keyCount/4+rng.IntN(keyCount/4)]
+}
+
+const hotKeys = 32

@@ -261,23 +261,36 @@ func (r *round) planned(n *node) error {
 	if status != 0 {
 		r.breach("node %s (start %d) ended with status %d after SIGTERM", n.name(), n.inc.Load(), status)
 	}
-	r.h.load.pause.Lock()
-	defer r.h.load.pause.Unlock()
-	survivor := r.h.nodes[1-n.index]
-	all, err := contents(survivor.client(), r.h.load.records)
+	v, err := r.inspect(n, "SIGTERM")
 	if err != nil {
 		return err
 	}
-	v := verdict{}
+	p.lost = len(v.lost) + v.stale + v.returned + v.vanished
+	r.h.tally.planned = append(r.h.tally.planned, p)
+	return nil
+}
+
+// inspect looks for what the other node has, now that this one has ended, before
+// clients go on. What was on the wire has arrived once that node has lost its peer.
+func (r *round) inspect(n *node, how string) (v verdict, err error) {
+	r.h.load.pause.Lock()
+	defer r.h.load.pause.Unlock()
+	survivor := r.h.nodes[1-n.index]
+	if err := r.unlinked(survivor); err != nil {
+		return v, err
+	}
+	all, err := contents(survivor.client(), r.h.load.records)
+	if err != nil {
+		return v, err
+	}
 	for i, rec := range r.h.load.records.all {
 		v.judge(rec, all[i], all[i], &r.circumstances)
 	}
-	p.lost = len(v.lost) + v.stale + v.returned + v.vanished
 	for _, what := range v.broken {
-		r.breach("after SIGTERM to node %s: %s", n.name(), what)
+		r.breach("after %s to node %s: %s", how, n.name(), what)
 	}
-	r.h.tally.planned = append(r.h.tally.planned, p)
-	return nil
+	r.v.stale, r.v.returned, r.v.vanished, r.v.foreign = r.v.stale+v.stale, r.v.returned+v.returned, r.v.vanished+v.vanished, r.v.foreign+v.foreign
+	return v, nil
 }
 
 // flush empties both nodes by a command to one of them, between two writes that

@@ -155,7 +155,7 @@ func (w *writer) burst() error {
 	}
 	requests := make([]request, 1+w.rng.IntN(most), most+2)
 	for i := range requests {
-		requests[i] = w.request(n, &text, kinds[w.rng.IntN(len(kinds))], w.load.pick(w.rng))
+		requests[i] = w.request(n, &text, kinds[w.rng.IntN(len(kinds))], w.load.records.pick(w.rng, w.at))
 	}
 	requests = append(requests, w.request(n, &text, metaSet, w.clock))
 	err := w.conn.send(text.String())
@@ -255,14 +255,6 @@ func (w *writer) book(n *node, requests []request, replied int, hi uint64) {
 		}
 		q.record.add(q.op)
 	}
-}
-
-// pick is a key: most of them any one, some of a few that are always in use.
-func (l *load) pick(rng *rand.Rand) *record {
-	if rng.IntN(8) == 0 {
-		return l.records.all[rng.IntN(32)]
-	}
-	return l.records.all[rng.IntN(len(l.records.all))]
 }
 
 var padding = strings.Repeat("0123456789abcdef", 1<<9)

@@ -95,7 +95,8 @@ var foreignProbes = []struct {
 	need    []string
 	command []string
 }{
-	{"php-memcached", []string{"php", "-r", "exit(extension_loaded('memcached') ? 0 : 1);"}, []string{"php", "php_memcached.php"}},
+	{"php-memcached, replicas", []string{"php", "-r", "exit(extension_loaded('memcached') ? 0 : 1);"}, []string{"php", "php_memcached.php", "replicas"}},
+	{"php-memcached, ketama", []string{"php", "-r", "exit(extension_loaded('memcached') ? 0 : 1);"}, []string{"php", "php_memcached.php", "ketama"}},
 	{"php memcache", []string{"php", "-r", "exit(extension_loaded('memcache') ? 0 : 1);"}, []string{"php", "php_memcache.php"}},
 	{"pymemcache", []string{"/usr/bin/python3", "-c", "import pymemcache"}, []string{"/usr/bin/python3", "pymemcache_probe.py"}},
 	{"pylibmc", []string{"/usr/bin/python3", "-c", "import pylibmc"}, []string{"/usr/bin/python3", "pylibmc_probe.py"}},
@@ -117,17 +118,18 @@ func (h *harness) startProbes(ctx context.Context, clients *sync.WaitGroup) {
 		p := &probe{library: f.library}
 		h.probes = append(h.probes, p)
 		clients.Go(func() {
-			if err := p.foreign(ctx, f.command[0], filepath.Join("../../testdata/torture", f.command[1])); err != nil && ctx.Err() == nil {
+			if err := p.foreign(ctx, f.command...); err != nil && ctx.Err() == nil {
 				h.load.breach(fmt.Sprintf("the probe of %s ended: %v", f.library, err))
 			}
 		})
 	}
 }
 
-// foreign reads the lines of a program: when a call began, Unix ms; how long it
+// foreign runs a program of testdata/torture and reads its lines: when a call began, Unix ms; how long it
 // took, ms; how it went.
 func (p *probe) foreign(ctx context.Context, argv ...string) error {
-	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], clientAddrs[0], clientAddrs[1])...)
+	args := append([]string{filepath.Join("../../testdata/torture", argv[1])}, argv[2:]...)
+	cmd := exec.CommandContext(ctx, argv[0], append(args, clientAddrs[:]...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

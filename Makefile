@@ -3,12 +3,14 @@
 GO      ?= go
 FUZZ    ?= 30s
 BENCH   ?= 2s
+SEEDS   ?= 1000
 MINUTES ?= 10
+OUT     ?= /tmp
 
-.PHONY: help build pair test race lint fuzz bench torture image ci clean
+.PHONY: help build pair test race sim mutants lint fuzz bench torture image ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, static, as ./twincached
 	CGO_ENABLED=0 $(GO) build -trimpath -o twincached .
@@ -21,6 +23,13 @@ test: ## all tests
 
 race: ## all tests with the race detector
 	$(GO) test -race ./...
+
+sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
+	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 0 -sim.seeds $(SEEDS) -sim.table $(OUT)/sim.md
+	@cat $(OUT)/sim.md
+
+mutants: ## the simulation without each safety rule in turn: it has to notice
+	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -83,7 +83,7 @@ func (p *program) run() int {
 		HideVersion:     true,
 		Flags:           flags(),
 		Action:          p.node,
-		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.verifyCommand(), p.configCommand()},
+		Commands:        []*cli.Command{p.pairCommand(), p.healthCommand(), p.verifyCommand(), p.configCommand(), p.certCommand()},
 		Reader:          p.stdin,
 		Writer:          p.stdout,
 		ErrWriter:       io.Discard, // errors are printed once, below
@@ -112,7 +112,7 @@ func (p *program) dispatch(app *cli.App) error {
 	if len(rest) > 0 {
 		sub := app.Command(rest[0])
 		if sub == nil {
-			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck, verify and config", rest[0]))
+			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck, verify, config and cert", rest[0]))
 		}
 		if len(head) > 0 {
 			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
@@ -142,6 +142,8 @@ func (p *program) help(command string) error {
 	switch command {
 	case "pair":
 		text = pairHelp
+	case "cert":
+		text = certHelp
 	case "verify":
 		text = verifyHelp
 	}

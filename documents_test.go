@@ -21,7 +21,7 @@ func readFile(t *testing.T, name string) string {
 // shown must parse and validate as it stands.
 func shown(t *testing.T, where string, words []string) {
 	t.Helper()
-	if len(words) > 0 && (words[0] == "pair" || words[0] == "healthcheck" || words[0] == "verify") {
+	if len(words) > 0 && (words[0] == "pair" || words[0] == "healthcheck" || words[0] == "verify" || words[0] == "cert") {
 		words = slices.Insert(slices.Clone(words), 1, "--help") // read the flags, run nothing
 	}
 	if _, code, _, stderr := parse(words...); code != exitOK {
@@ -65,7 +65,7 @@ func TestDocuments_CommandLinesAreValid(t *testing.T) {
 		for _, m := range exampleLine.FindAllStringSubmatch(readFile(t, name), -1) {
 			line, _, _ := strings.Cut(m[2], " #")
 			words := strings.Fields(line)
-			if strings.Contains(line, "...") || len(words) == 0 || !strings.HasPrefix(words[0], "-") && words[0] != "pair" && words[0] != "healthcheck" && words[0] != "verify" && words[0] != "config" {
+			if strings.Contains(line, "...") || len(words) == 0 || !strings.HasPrefix(words[0], "-") && words[0] != "pair" && words[0] != "healthcheck" && words[0] != "verify" && words[0] != "cert" && words[0] != "config" {
 				continue // a name, or prose that goes on
 			}
 			found++

@@ -23,6 +23,7 @@ itself on a second machine.
   twincached [flags]                  run one node
   twincached pair [flags]             run two nodes on this machine, to try it
   twincached config [flags]           print each setting and where it came from
+  twincached cert NAME...             make certificates for TLS on the link
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
   twincached verify A B               compare two nodes while they serve (verify --help)
 `)
@@ -52,7 +53,8 @@ itself on a second machine.
 
 Each flag has an environment variable: --max-item-size is
 TWINCACHED_MAX_ITEM_SIZE. The command line wins over the environment, and that
-over the file of --config.
+over the file of --config. TWINCACHED_SECRET has the secret itself, in place of
+--secret-file; no flag does, as anybody can list the flags of a process.
 `)
 	return b.String()
 }

@@ -44,6 +44,7 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	s.Node.Log, s.Node.LogLevel = log, level
 	s.Node.DropPrivileges = who.become
 	logStart(log, &s)
+	os.Unsetenv(node.SecretVariable) // nothing that this process starts shall have it
 
 	n, err := node.Start(s.Node)
 	if err != nil {

@@ -172,11 +172,17 @@ func readSettings(long []string) (settings, sources, error) {
 			s.Ignored = append(s.Ignored, "--"+o.long)
 		}
 	}
+	// No flag has the secret itself: whoever lists the processes would read it.
+	if secret, there := os.LookupEnv(node.SecretVariable); there {
+		if s.Node.Secret, err = node.CheckSecret(secret); err != nil {
+			return s, g, err
+		}
+	}
 	return s, g, nil
 }
 
-// printConfig lists each setting, its value and where it came from. A secret is
-// in a file, of which this shows the name and never the content.
+// printConfig lists each setting, its value and where it came from. Of a secret
+// this shows the name of its file or its variable, and never the secret.
 func (p *program) printConfig(g sources, s *settings) error {
 	w := &strings.Builder{}
 	line := func(name, value, from string) {
@@ -195,6 +201,9 @@ func (p *program) printConfig(g sources, s *settings) error {
 		default:
 			line(o.long, o.deflt, "default")
 		}
+	}
+	if s.Node.Secret != "" {
+		line("secret", "not shown", "environment "+node.SecretVariable)
 	}
 	names := []string{}
 	for _, o := range ignored {

@@ -6,6 +6,7 @@ package replicator
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ const (
 	clockRefuseMillis = 24 * 60 * 60 * 1000 // a poisoned clock
 
 	// maxStrangers bounds the connections that have not authenticated: 32 of
-	// about 20 KiB stay below 1 MiB. The oldest makes room for the newest, so
+	// about 20 KiB, 30 with TLS, stay below 1 MiB. The oldest makes room for the newest, so
 	// that nobody can keep the peer out by holding on.
 	maxStrangers = 32
 )
@@ -61,6 +62,11 @@ type Config struct {
 	Listen  string // HOST:PORT of the replication port; "" = none
 	Cluster string // both nodes must name the same; "" is a name too
 	Secret  []byte // shared secret; empty = anybody may link
+
+	// TLS says how the connections that begin from now on are secured, on both
+	// sides of them: with a certificate, and a check of the peer's in
+	// VerifyConnection. It is asked for each connection. nil = they are in the clear.
+	TLS func() *tls.Config
 
 	NodeID    store.ID // required: this node
 	Inc       store.ID // required: this start of the process
@@ -84,16 +90,21 @@ type Config struct {
 	Bind    func(address string) (net.Listener, error)
 	Rand    func(p []byte)
 
-	limits limits // tests make them small; zero values mean the constants
+	// Limits bound what a session does at once; tests and simulations make them small.
+	Limits Limits
 }
 
-// limits bound what a session does at once.
-type limits struct{ batchItems, pumpBytes, windowBytes int }
+// Limits bound what a session does at once.
+type Limits struct {
+	BatchItems  int // items in one batch; 0 = 128
+	PumpBytes   int // written by one Pump, about; 0 = 64 KiB
+	WindowBytes int // under way without an ACK, and one batch; 0 = WindowBytes
+}
 
-func (l *limits) fill() {
-	l.batchItems = cmp.Or(l.batchItems, batchItems)
-	l.pumpBytes = cmp.Or(l.pumpBytes, pumpBytes)
-	l.windowBytes = cmp.Or(l.windowBytes, WindowBytes)
+func (l *Limits) fill() {
+	l.BatchItems = cmp.Or(l.BatchItems, batchItems)
+	l.PumpBytes = cmp.Or(l.PumpBytes, pumpBytes)
+	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
 }
 
 // check fills in defaults and says what is missing or contradictory.
@@ -109,7 +120,7 @@ func (c *Config) check() error {
 	if c.MaxItemBytes == 0 {
 		c.MaxItemBytes = defaultMaxItem
 	}
-	c.limits.fill()
+	c.Limits.fill()
 	if c.PeerWait == 0 {
 		c.PeerWait = DefaultPeerWait
 	}

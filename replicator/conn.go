@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ var errGone = errors.New("replicator: connection given up")
 // session's lock while it waits for the network.
 type conn struct {
 	l       *Link
-	nc      net.Conn
+	raw     net.Conn // the TCP connection; any goroutine may close it
+	nc      net.Conn // what frames pass through: raw, or TLS over it
 	dialled bool
 	began   uint64 // order of events on the link
 
@@ -70,7 +72,7 @@ var scratches = sync.Pool{New: func() any {
 func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 	sc := scratches.Get().(*scratch)
 	c := &conn{
-		l: l, nc: nc, dialled: dialled, scratch: sc, w: sc.w, buf: sc.buf,
+		l: l, raw: nc, nc: nc, dialled: dialled, scratch: sc, w: sc.w, buf: sc.buf,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.s = newSession(&l.cfg, &l.meter, l.in, l.out, dialled, l.cfg.nonce(), &sc.body, &sc.dec)
@@ -79,12 +81,17 @@ func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 
 // run lives as long as the connection and returns why it ended.
 func (c *conn) run() error {
-	err := c.handshake()
+	_ = c.raw.SetDeadline(time.Now().Add(helloMillis * time.Millisecond))
+	err := c.secure()
+	if err == nil {
+		err = c.handshake()
+	}
 	if err == nil {
 		err = c.exchange()
 	}
+	err = c.explain(err)
 	c.sayBye(err)
-	_ = c.nc.Close()
+	_ = c.raw.Close()
 	c.mu.Lock()
 	c.s.OnLoss(c.l.cfg.Now())
 	c.mu.Unlock()
@@ -107,7 +114,6 @@ func (c *conn) release() {
 // sides take turns.
 func (c *conn) handshake() error {
 	now := c.l.cfg.Now()
-	_ = c.nc.SetDeadline(time.Now().Add(helloMillis * time.Millisecond))
 	c.s.OnConnect(now)
 	for !c.s.WantsAdmission() {
 		if err := c.pumpOnce(); err != nil {
@@ -115,6 +121,8 @@ func (c *conn) handshake() error {
 		}
 		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
 		switch {
+		case err != nil && c.speaksTLS():
+			return c.s.fail(wire.ByeTLS, textUnwantedTLS)
 		case err != nil:
 			return c.s.fail(wire.ByeBadFrame, err.Error())
 		case n == 0:
@@ -157,7 +165,7 @@ func (c *conn) announce(news uint8) {
 	log := c.l.cfg.Log
 	if news&markEstablished != 0 {
 		h := c.s.Peer()
-		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.nc.RemoteAddr().String(), "software", h.Software)
+		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&markBarrier != 0 {
 		log.Info("copy complete", "state", Ready.String())
@@ -189,7 +197,7 @@ func (c *conn) exchange() error {
 	go func() {
 		defer close(written)
 		if c.write() != nil {
-			_ = c.nc.Close() // the reader learns it from that
+			_ = c.raw.Close() // the reader learns it from that
 		}
 	}()
 	err := c.read()
@@ -304,18 +312,29 @@ func (c *conn) flush() (ended bool, err error) {
 }
 
 // sayBye writes the BYE that a failed handshake owes (an exchange has written its
-// own), and reads on for a moment: closing a socket with unread bytes would reset
-// it, and the BYE with it.
+// own). Where TLS failed, it has left an alert that must arrive as well.
 func (c *conn) sayBye(err error) {
 	var e *End
-	if !errors.As(err, &e) || e.Code == 0 || e.FromPeer {
-		return
+	var failed *tlsError
+	switch {
+	case errors.As(err, &e) && e.Code != 0 && !e.FromPeer:
+		_ = c.nc.SetDeadline(time.Now().Add(farewell))
+		if c.pumpOnce() == nil {
+			c.linger()
+		}
+	case errors.As(err, &failed) && !failed.byPeer:
+		_ = c.raw.SetDeadline(time.Now().Add(farewell))
+		c.linger()
 	}
-	_ = c.nc.SetDeadline(time.Now().Add(farewell))
-	if c.pumpOnce() != nil {
-		return
+}
+
+// linger says that nothing more will come, and reads on for a moment: closing a
+// socket with unread bytes would reset it, and what was written last with it.
+func (c *conn) linger() {
+	if t, ok := c.nc.(*tls.Conn); ok {
+		_ = t.CloseWrite()
 	}
-	if t, ok := c.nc.(*net.TCPConn); ok {
+	if t, ok := c.raw.(*net.TCPConn); ok {
 		_ = t.CloseWrite()
 		_, _ = io.CopyN(io.Discard, t, farewellBytes)
 	}

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -77,9 +78,7 @@ func (s *Session) pumpGraves(now int64) {
 	for part := tx.graves.next(0); part >= 0; {
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.remove(part)
-			if g, b, due := s.cfg.Store.NextGrave(part); due {
-				s.sendGrave(part, g, b, now)
-			}
+			s.sendGrave(part, now)
 		}
 		next := tx.graves.next(part + 1)
 		if next <= part {
@@ -89,16 +88,27 @@ func (s *Session) pumpGraves(now int64) {
 	}
 }
 
-func (s *Session) sendGrave(part int, g store.Grave, b store.BulkStart, now int64) {
+// sendGrave announces the grave of a partition, if it is due.
+func (s *Session) sendGrave(part int, now int64) {
 	tx := s.tx
+	g, b, bulk, due := s.cfg.Store.NextGrave(part, tx.filter[:0])
+	if !due {
+		return
+	}
+	if g.Filter != nil {
+		tx.filter = g.Filter
+	}
+	tx.gravesOut++
 	tx.graveAt[part] = now
 	start := tx.w.Len()
 	tx.n++
-	tx.w.Grave(wire.Grave{N: tx.n, Part: part, Gen: g.Gen, Floor: g.Floor, Saturated: true})
+	tx.w.Grave(wire.Grave{N: tx.n, Part: part, Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
 	s.fly(flight{kind: flightGrave, part: uint8(part), gen: g.Gen}, start, laneOther, now)
 	s.meter.gravesOut.Add(1)
-	b.Part = part
-	s.sendBulkStart(b, now)
+	if bulk {
+		b.Part = part
+		s.sendBulkStart(b, now)
+	}
 }
 
 // pumpBarrier sends BARRIER, once: bulk and graves are done, and the live cursors
@@ -113,11 +123,11 @@ func (s *Session) pumpBarrier(now int64) {
 	if tx.barrier {
 		return
 	}
-	if !tx.bulk.empty() || !tx.graves.empty() {
+	if !tx.bulk.empty() || rule.BarrierAfterGraves && (!tx.graves.empty() || tx.gravesOut > 0) {
 		tx.notes = 0 // a walk that began again has to end first
 		return
 	}
-	for tx.notes < 2 {
+	for tx.notes < barrierNotes() {
 		if tx.notes > 0 && !tx.behind.empty() {
 			return
 		}
@@ -133,6 +143,13 @@ func (s *Session) pumpBarrier(now int64) {
 	s.fly(flight{}, start, laneOther, now)
 	tx.barrier = true
 	s.streamIfDone()
+}
+
+func barrierNotes() int {
+	if !rule.BarrierTwice {
+		return 1
+	}
+	return 2
 }
 
 // noteTails looks at every partition's newest change, and which of them are still

@@ -16,13 +16,9 @@ func (l *Link) accept(ctx context.Context) {
 		nc, err := l.ln.Accept()
 		switch {
 		case err == nil:
-			select {
-			case l.slots <- struct{}{}: // given back by known or leave
-			case <-ctx.Done():
-				_ = nc.Close()
+			if !l.receive(ctx, nc) {
 				return
 			}
-			l.wg.Go(func() { _ = l.serve(nc, false) })
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors, most likely

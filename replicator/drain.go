@@ -86,6 +86,7 @@ func (l *Link) say(c *conn, err error, now int64) {
 	cause := word(err)
 	var e *End
 	by := errors.As(err, &e)
+	var insecure *tlsError
 	level, msg := slog.LevelWarn, "connection refused"
 	switch {
 	case by && e.FromPeer && e.Code == wire.ByePlanned:
@@ -98,6 +99,9 @@ func (l *Link) say(c *conn, err error, now int64) {
 		level = slog.LevelDebug
 	case by && e.FromPeer && e.Code != 0:
 		msg = "the peer refused the link"
+	case errors.As(err, &insecure) && insecure.byPeer:
+		msg = "the peer refused the link"
+	case errors.As(err, &insecure): // refused, in either direction
 	case c.established != 0:
 		msg = "link lost"
 	case c.overtaken:
@@ -114,5 +118,5 @@ func (l *Link) say(c *conn, err error, now int64) {
 		who = "out"
 	}
 	l.refusals.note(l.cfg.Log, level, now, cause, cause+who+msg, msg,
-		"cause", cause, "address", c.nc.RemoteAddr().String(), "dialled", c.dialled, "error", err.Error())
+		"cause", cause, "address", c.raw.RemoteAddr().String(), "dialled", c.dialled, "error", err.Error())
 }

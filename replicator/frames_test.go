@@ -9,30 +9,6 @@ import (
 	"twincached/store"
 )
 
-func TestSession_FramesOfAnOldConnectionAreIgnored(t *testing.T) {
-	m := newQuietSim(t)
-	m.heal()
-	m.set(0, 1, []byte("late"))
-	m.n[0].w.Reset()
-	m.n[0].s.Pump(m.now, m.n[0].w)
-	late := append([]byte(nil), m.n[0].w.Bytes()...)
-	old := m.n[1].s
-	m.lose(1)
-	body, _, err := wire.Split(late, old.FrameLimit())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var end *End
-	if err := old.OnFrame(m.now, body); !errors.As(err, &end) {
-		t.Fatalf("taken: %v", err)
-	}
-	if len(m.n[1].items()) != 0 {
-		t.Fatal("applied")
-	}
-	m.heal()
-	m.check()
-}
-
 // TestSession_BrokenFramesEndIt: whatever a peer says out of place is an error of
 // its own and changes no data.
 func TestSession_BrokenFramesEndIt(t *testing.T) {

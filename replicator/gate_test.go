@@ -235,38 +235,53 @@ func (m *memNet) node(address string, c *Config) {
 	}
 }
 
-// TestLink_SimultaneousDial: two nodes that dial each other at the same moment,
-// over every interleaving that random delays bring, have one session within a
-// second and keep it.
-func TestLink_SimultaneousDial(t *testing.T) {
-	rounds := simRounds(*simSeeds)
-	for seed := range rounds {
-		synctest.Test(t, func(t *testing.T) {
-			m := newMemNet(seed)
-			start := func(id byte, address, peer string) *testNode {
-				return startNode(t, id, nil, peer, func(c *Config) {
-					c.Store.Close()
-					c.Store, _ = store.New(store.Config{MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true}, now())
-					m.node(address, c)
-				})
+// TestScenario17_SimultaneousDial: two nodes that dial each other at the same
+// moment, over every interleaving that random delays bring, have one session
+// within a second and keep it. 10,000 times with -full.
+func TestScenario17_SimultaneousDial(t *testing.T) {
+	rounds, shards := uint64(1000), uint64(4)
+	switch {
+	case *full:
+		rounds = 10_000
+	case testing.Short() || raceEnabled:
+		rounds = 60
+	}
+	for shard := range shards {
+		t.Run(fmt.Sprint("shard", shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < rounds; seed += shards {
+				dialAtOnce(t, seed)
 			}
-			a, b := start(1, "a:1", "b:1"), start(2, "b:1", "a:1")
-			time.Sleep(time.Second)
-			sa, sb := a.l.Stats(), b.l.Stats()
-			if sa.Link != "stream" || sb.Link != "stream" || !a.isReady() || !b.isReady() || sa.Qualifier != "" {
-				t.Fatalf("seed %d: after a second: %v; %v", seed, sa, sb)
-			}
-			time.Sleep(3 * time.Second)
-			if la, lb := a.l.Stats(), b.l.Stats(); la.Sessions != sa.Sessions || lb.Sessions != sb.Sessions || la.Dials > sa.Dials {
-				t.Fatalf("seed %d: the link did not stay: %d %d, then %d %d sessions", seed, sa.Sessions, sb.Sessions, la.Sessions, lb.Sessions)
-			}
-			a.stop()
-			b.stop()
 		})
 	}
 }
 
-// waitTimes starts a node without a peer to be had and returns after how long it
+func dialAtOnce(t *testing.T, seed uint64) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemNet(seed)
+		start := func(id byte, address, peer string) *testNode {
+			return startNode(t, id, nil, peer, func(c *Config) {
+				c.Store.Close()
+				c.Store, _ = store.New(store.Config{MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true}, now())
+				m.node(address, c)
+			})
+		}
+		a, b := start(1, "a:1", "b:1"), start(2, "b:1", "a:1")
+		time.Sleep(time.Second)
+		sa, sb := a.l.Stats(), b.l.Stats()
+		if sa.Link != "stream" || sb.Link != "stream" || sa.Sessions != 1 || sb.Sessions != 1 || !a.isReady() || !b.isReady() || sa.Qualifier != "" {
+			t.Fatalf("seed %d: after a second: %v; %v", seed, sa, sb)
+		}
+		time.Sleep(3 * time.Second)
+		if la, lb := a.l.Stats(), b.l.Stats(); la.Sessions != sa.Sessions || lb.Sessions != sb.Sessions || la.Dials > sa.Dials {
+			t.Fatalf("seed %d: the link did not stay: %d %d, then %d %d sessions", seed, sa.Sessions, sb.Sessions, la.Sessions, lb.Sessions)
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+// readyAfter starts a node without a peer to be had and returns after how long it
 // was ready; -1 = not within a minute.
 func readyAfter(t *testing.T, change func(*Config)) (after time.Duration) {
 	synctest.Test(t, func(t *testing.T) {

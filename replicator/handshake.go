@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"fmt"
 
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -124,8 +125,8 @@ func (s *Session) attach(now int64) error {
 		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's versions are %d s ahead", ahead/1000))
 	}
 	// A cursor counts the changes of one incarnation, as one incarnation received
-	// them: both must be the ones that met last.
-	resumable := st.ForInc == s.cfg.Inc && own.LastPeer == s.peer.Inc
+	// them. That the two met last is for the store to know.
+	resumable := st.ForInc == s.cfg.Inc || !rule.CursorIncarnation && st.ForInc != store.ID{}
 	if own.LastPeer != s.peer.Inc {
 		s.in.Reset()
 		s.out.Reset()

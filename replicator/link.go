@@ -22,6 +22,8 @@ type Link struct {
 	cfg      Config
 	meter    meter
 	refusals refusals
+	strikes  strikes              // of addresses that fail handshakes
+	room     room                 // where their connections wait
 	in, out  *snapshot.Progress   // lent to one session after the other
 	active   atomic.Pointer[conn] // whom changes of the store wake
 	solo     atomic.Pointer[conn] // whose session may touch the store: one at a time
@@ -54,8 +56,8 @@ func New(cfg Config) (*Link, error) {
 	l := &Link{
 		cfg: cfg, in: &snapshot.Progress{}, out: &snapshot.Progress{},
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
-		slots: make(chan struct{}, 2*maxStrangers),
-		gate:  newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
+		slots: make(chan struct{}, 2*maxStrangers), room: room{came: make(chan struct{}, 1)},
+		gate: newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
 	}
 	l.cfg.Store.SetNotify(func() {
 		if c := l.active.Load(); c != nil {
@@ -111,7 +113,7 @@ func (l *Link) Run(ctx context.Context) {
 	l.mu.Unlock()
 	loops := []func(context.Context){l.watch}
 	if l.ln != nil {
-		loops = append(loops, l.accept)
+		loops = append(loops, l.accept, l.usher)
 	}
 	if l.cfg.Peer != "" {
 		loops = append(loops, l.dial)
@@ -137,7 +139,7 @@ func (l *Link) shut() {
 		_ = l.ln.Close()
 	}
 	for c := range l.conns {
-		_ = c.nc.Close()
+		_ = c.raw.Close()
 	}
 }
 
@@ -217,7 +219,7 @@ func (l *Link) enter(c *conn) bool {
 	}
 	l.strangers = append(l.strangers, c)
 	if len(l.strangers) > maxStrangers {
-		_ = l.strangers[0].nc.Close()
+		_ = l.strangers[0].raw.Close()
 		l.strangers = l.strangers[1:]
 	}
 	return true
@@ -232,6 +234,9 @@ func (l *Link) known(c *conn) {
 		l.gate.answered()
 		l.dropStrangerLocked(c)
 		l.freeSlotLocked(c)
+		if !c.dialled {
+			l.strikes.proved(sourceOf(c.raw))
+		}
 	}
 }
 
@@ -284,7 +289,7 @@ func (l *Link) admit(c *conn) error {
 	for o := range l.conns { // overtaken dials: see elect
 		if o != c && o.dialled && !o.admitted {
 			o.overtaken = true // it may wait for its own election already
-			_ = o.nc.Close()
+			_ = o.raw.Close()
 		}
 	}
 	replaced := l.lastPeer != (store.ID{}) && l.lastPeer != me.peer
@@ -296,7 +301,7 @@ func (l *Link) admit(c *conn) error {
 		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", me.peer))
 	}
 	if old != nil {
-		_ = old.nc.Close()
+		_ = old.raw.Close()
 		<-old.done
 	}
 	return nil
@@ -355,8 +360,11 @@ func (l *Link) leave(c *conn, err error) {
 	if errors.As(err, &e) && e.FromPeer && e.Code == wire.ByePlanned {
 		l.left = true
 	}
-	closing := l.closing
+	closing, failed := l.closing, !c.dialled && !c.authed
 	l.mu.Unlock()
+	if failed {
+		l.strikes.failed(sourceOf(c.raw), now)
+	}
 	c.release()
 	close(c.done)
 	if !closing {

@@ -61,7 +61,7 @@ func (n *testNode) kill() {
 	n.l.mu.Lock()
 	defer n.l.mu.Unlock()
 	if n.l.cur != nil {
-		_ = n.l.cur.nc.Close()
+		_ = n.l.cur.raw.Close()
 	}
 }
 

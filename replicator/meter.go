@@ -16,4 +16,5 @@ type meter struct {
 	slotClashes, replaced atomic.Uint64
 	skews                 atomic.Uint64
 	dials, dialFails      atomic.Uint64
+	delayed               atomic.Uint64
 }

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"encoding/binary"
+	"flag"
 	"log/slog"
 	"net"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"twincached/store"
 )
+
+var full = flag.Bool("full", false, "run the scenarios in their full size, where the usual run has a smaller one")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -112,6 +115,10 @@ func (n *testNode) set(key, value string) {
 	if r := n.st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte(key), Value: []byte(value)}); r.Status != store.Stored {
 		n.t.Fatalf("set %s: status %d", key, r.Status)
 	}
+}
+
+func (n *testNode) del(key string) {
+	n.st.Do(now(), &store.Request{Op: store.OpDelete, Key: []byte(key)})
 }
 
 func (n *testNode) get(key string) string {

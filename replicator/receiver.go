@@ -84,7 +84,8 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		st.ApplyFlushAt(b.FlushAt.Pending)
 		s.tx.peerPending = b.FlushAt.Pending
 	case wire.TGrave:
-		st.ApplyGrave(b.Grave.Part, store.Grave{Gen: b.Grave.Gen, Floor: b.Grave.Floor})
+		g := &b.Grave
+		st.ApplyGrave(g.Part, store.Grave{Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
 	case wire.TBarrier:
 		s.barrier = true
 		s.streamIfDone()
@@ -129,7 +130,7 @@ func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
 		return s.bye || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
-	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.limits.windowBytes)
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
 }
 
 // onAck takes frames off the list of what is under way.
@@ -146,6 +147,7 @@ func (s *Session) onAck(a *wire.Ack) error {
 		case flightData:
 			s.cfg.Store.Acked(int(f.part), f.cursor)
 		case flightGrave:
+			s.tx.gravesOut--
 			s.cfg.Store.GraveAcked(int(f.part), f.gen)
 		}
 		s.tx.fly.pop()

@@ -224,9 +224,10 @@ func stranger(t testing.TB, n *testNode, p []byte) net.Conn {
 	return c
 }
 
-// TestLink_StrangersCostNothing: a thousand half-open handshakes, claimed lengths
-// of 4 GiB and random bytes; the pair links through them undisturbed.
-func TestLink_StrangersCostNothing(t *testing.T) {
+// TestScenario19_StrangersCostNothing: a thousand half-open handshakes, claimed
+// lengths of 4 GiB, frames cut short or with a wrong checksum, and random bytes; the
+// pair links through them undisturbed.
+func TestScenario19_StrangersCostNothing(t *testing.T) {
 	la, lb := listen(t), listen(t)
 	a := startNode(t, 1, la, "", nil)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -242,6 +243,8 @@ func TestLink_StrangersCostNothing(t *testing.T) {
 		append(binary.BigEndian.AppendUint32(nil, wire.MaxHandshakeBytes), 1, 2, 3, 4, 5),
 		{0, 0},
 		half.Bytes(),
+		half.Bytes()[:half.Len()-1],
+		append(append([]byte(nil), half.Bytes()[:half.Len()-1]...), ^half.Bytes()[half.Len()-1]), // fails its checksum
 	}
 	runtime.GC()
 	runtime.GC() // pools keep what they hold for one more round
@@ -319,9 +322,9 @@ func TestLink_StrangersKeepComing(t *testing.T) {
 	}
 }
 
-// TestLink_ReplayedProofIsRefused: the bytes of a true handshake are worth nothing
+// TestScenario19_ReplayedProofIsRefused: the bytes of a true handshake are worth nothing
 // on another connection.
-func TestLink_ReplayedProofIsRefused(t *testing.T) {
+func TestScenario19_ReplayedProofIsRefused(t *testing.T) {
 	la := listen(t)
 	var recorded []byte
 	var mu sync.Mutex

@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"sync"
+
+	"twincached/internal/wire"
 )
 
 // sayEveryMillis is how often one cause of trouble gets a line in the log: a
@@ -29,14 +31,16 @@ type said struct {
 	silent uint64 // times it was kept back since
 }
 
-// note counts one. key is what is rate limited: word and who caused it, from a
-// small set.
+// note counts one; with an empty word it only says it. key is what is rate limited:
+// word and who caused it, from a small set.
 func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
 	r.mu.Lock()
 	if r.byWord == nil {
 		r.byWord, r.said = map[string]uint64{}, map[string]said{}
 	}
-	r.byWord[word]++
+	if word != "" {
+		r.byWord[word]++
+	}
 	r.last = msg
 	e, known := r.said[key]
 	if known && now-e.at < sayEveryMillis && now >= e.at {
@@ -63,14 +67,17 @@ func (r *refusals) counts() (map[string]uint64, string) {
 // word is the cause of an end in one word, from a small set.
 func word(err error) string {
 	var e *End
+	var insecure *tlsError
 	switch {
 	case errors.As(err, &e) && e.Code != 0:
 		return e.Code.String()
+	case errors.As(err, &insecure):
+		return wire.ByeTLS.String()
 	case errors.As(err, &e):
 		return "SILENT"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "SILENT"
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return "CLOSED"
 	}
 	return "LOST"

@@ -21,7 +21,9 @@ type sender struct {
 	bulkAt int
 	credit int // bytes that the bulk lane may take before the live lane
 
-	graveAt [store.Partitions]int64 // when the grave was last announced, Unix ms
+	graveAt   [store.Partitions]int64 // when the grave was last announced, Unix ms
+	gravesOut int                     // graves announced and not acknowledged
+	filter    []byte                  // room for a grave's filter
 
 	peerFlush   uint64 // the highest flush that the peer is known to have
 	peerPending store.PendingFlush
@@ -91,8 +93,8 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	s.pumpControl(now)
 	s.pumpBarrier(now)
 	start := w.Len()
-	for work := 0; work < pumpCollects && w.Len()-start < s.cfg.limits.pumpBytes; {
-		if tx.fly.full(s.cfg.limits.windowBytes) {
+	for work := 0; work < pumpCollects && w.Len()-start < s.cfg.Limits.PumpBytes; {
+		if tx.fly.full(s.cfg.Limits.WindowBytes) {
 			return false
 		}
 		cost := s.pumpBatch(now)
@@ -178,7 +180,7 @@ func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
 	tx := s.tx
 	start := tx.w.Len()
 	tx.w.BeginBatch(tx.n+1, part, lane)
-	sent := s.cfg.Store.Collect(part, lane, s.cfg.limits.batchItems, batchBytes, tx.emit)
+	sent := s.cfg.Store.Collect(part, lane, s.cfg.Limits.BatchItems, batchBytes, tx.emit)
 	if !sent.Moved {
 		tx.w.AbortBatch()
 		return sent

@@ -11,10 +11,10 @@ import (
 // newQuietSim is a pair that does nothing by itself, with the real limits.
 func newQuietSim(t testing.TB) *sim {
 	t.Helper()
-	m := newSim(t, 1, simPlan{keys: len(simKeys)})
+	m := newSim(t)
 	for _, n := range m.n {
-		n.cfg.limits = limits{}
-		n.cfg.limits.fill()
+		n.cfg.Limits = Limits{}
+		n.cfg.Limits.fill()
 	}
 	t.Cleanup(m.close)
 	return m
@@ -121,7 +121,7 @@ func TestSession_CopyCutResumes(t *testing.T) {
 	for i := range items {
 		m.n[0].st.Do(m.now, &store.Request{Op: store.OpSet, Key: fmt.Appendf(nil, "copy:%d", i), Value: bytes.Repeat([]byte("v"), 100)})
 	}
-	m.n[0].cfg.limits.windowBytes = 64 << 10 // what is under way is lost with the link
+	m.n[0].cfg.Limits.WindowBytes = 64 << 10 // what is under way is lost with the link
 	m.connect()
 	for _, percent := range []uint64{10, 50, 90} {
 		for m.n[1].in.Report().ItemsDone < items*percent/100 {
@@ -162,7 +162,7 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 	}
 	m.pump(0) // sent, and lost
 	m.lose(0)
-	m.n[0].cfg.limits = limits{batchItems: 1, pumpBytes: 1, windowBytes: WindowBytes}
+	m.n[0].cfg.Limits = Limits{BatchItems: 1, PumpBytes: 1, WindowBytes: WindowBytes}
 	m.connect()
 	for m.n[0].s.tx == nil || m.n[0].s.tx.notes == 0 {
 		m.now++

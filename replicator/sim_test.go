@@ -1,9 +1,7 @@
 package replicator
 
 import (
-	"bytes"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -13,10 +11,7 @@ import (
 	"twincached/store"
 )
 
-var simSeeds = flag.Uint64("seeds", 300, "random schedules of each plan")
-
-// simRounds is how many of n to run: fewer in a hurry and under the race detector,
-// unless -seeds asks for more.
+// simRounds is how many of n to run: fewer in a hurry and under the race detector.
 func simRounds(n uint64) uint64 {
 	if n <= 300 && (testing.Short() || raceEnabled) {
 		return n / 6
@@ -52,15 +47,12 @@ type simNode struct {
 	w       *wire.Writer
 	buf     []byte // read, not yet passed in
 	known   map[int]fact
-	notes   int
-	promise map[int]fact // what the BARRIER of this session will stand for
 }
 
 // sim is two nodes and the network between them, on one thread, from a seed.
 type sim struct {
 	t      testing.TB
 	r      *rand.Rand
-	plan   simPlan
 	now    int64
 	id     byte
 	n      [2]*simNode
@@ -69,21 +61,10 @@ type sim struct {
 	up     bool
 	best   map[int]fact
 	bytes  int // delivered
-	writes int
 }
 
-// simPlan says what may happen in a run.
-type simPlan struct {
-	keys, steps int
-	flush, cut  bool
-	restart     bool
-	tombBytes   int64
-	calm        int // how much rarer cuts are
-	preload     int // keys that node 0 has from the start
-}
-
-func newSim(t testing.TB, seed uint64, plan simPlan) *sim {
-	m := &sim{t: t, r: rand.New(rand.NewPCG(seed, 7)), plan: plan, now: simStart, best: map[int]fact{}}
+func newSim(t testing.TB) *sim {
+	m := &sim{t: t, r: rand.New(rand.NewPCG(1, 7)), now: simStart, best: map[int]fact{}}
 	for i := range m.n {
 		m.n[i] = m.newNode(i)
 	}
@@ -92,13 +73,13 @@ func newSim(t testing.TB, seed uint64, plan simPlan) *sim {
 
 func (m *sim) newNode(i int) *simNode {
 	m.id++
-	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1), TombstoneBytes: m.plan.tombBytes}, m.now)
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1)}, m.now)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
 	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Slot: uint8(i + 1), Store: st, Now: func() int64 { return m.now }}
-	n.cfg.limits = limits{batchItems: 2, pumpBytes: 64 << m.r.IntN(8), windowBytes: 256 << m.r.IntN(10)}
+	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10)}
 	if err := n.cfg.check(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -126,7 +107,6 @@ func (m *sim) connect() {
 		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
 		n.s.OnConnect(m.now)
 		n.buf, m.net[i] = nil, nil
-		n.notes, n.promise = 0, nil
 	}
 }
 
@@ -150,9 +130,6 @@ func (m *sim) pump(i int) bool {
 	}
 	n.w.Reset()
 	n.s.Pump(m.now, n.w)
-	if tx := n.s.tx; tx != nil && tx.notes != n.notes {
-		n.notes, n.promise = tx.notes, n.facts()
-	}
 	if n.w.Len() == 0 {
 		return false
 	}
@@ -192,9 +169,6 @@ func (m *sim) deliver(i, most int) bool {
 			m.t.Fatalf("node %d: %v", i, err)
 		}
 		n.buf = n.buf[size:]
-		if n.s.body.Type == wire.TBarrier && n.s.Phase() >= PhaseCatchup {
-			m.checkPromise(i)
-		}
 		if n.s.WantsAdmission() {
 			if err := n.s.Admit(m.now, Ready); err != nil {
 				m.t.Fatalf("node %d: admit: %v", i, err)
@@ -228,69 +202,12 @@ func (m *sim) learn(i, k int, f fact) {
 	}
 }
 
-// client does one random command on node i.
-func (m *sim) client(i int) {
-	n, k := m.n[i], m.r.IntN(m.plan.keys)
-	m.writes++
-	switch x := m.r.IntN(100); {
-	case x < 50:
-		m.set(i, k, fmt.Appendf(nil, "value %d of %d", m.writes, i))
-	case x < 80:
-		n.st.Do(m.now, &store.Request{Op: store.OpDelete, Key: simKey(k)})
-		v := n.st.State().Clock
-		m.learn(i, k, fact{v, v, true})
-	case x < 97 || !m.plan.flush:
-		r := n.st.Do(m.now, &store.Request{Op: store.OpTouch, Key: simKey(k), Expires: m.now + 1<<40 + int64(m.writes)})
-		if r.Status == store.Touched {
-			var f fact
-			n.st.Walk(store.PartitionOf(simKey(k)), func(rec *store.Record) {
-				if bytes.Equal(rec.Key, simKey(k)) {
-					f = fact{rec.Version, rec.Ever, false}
-				}
-			})
-			m.learn(i, k, f)
-		}
-	default:
-		n.st.Flush(m.now)
-	}
-}
-
 func (m *sim) set(i, k int, value []byte) {
 	r := m.n[i].st.Do(m.now, &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
 	if r.Status != store.Stored {
 		m.t.Fatalf("set: status %d", r.Status)
 	}
 	m.learn(i, k, fact{r.Version, r.Version, false})
-}
-
-func (m *sim) step() {
-	m.now += int64(m.r.IntN(3))
-	switch x := m.r.IntN(100); {
-	case x < 30:
-		m.client(m.r.IntN(2))
-	case x < 58:
-		m.pump(m.r.IntN(2))
-	case x < 93:
-		m.deliver(m.r.IntN(2), 1+m.r.IntN(1<<m.r.IntN(13)))
-	case x < 96:
-		if m.plan.cut && m.up && m.r.IntN(1+m.plan.calm) == 0 {
-			m.lose(m.r.IntN(2))
-		}
-	case x < 98:
-		if !m.up || m.plan.cut && m.r.IntN(4+4*m.plan.calm) == 0 {
-			m.connect()
-		}
-	case x < 99:
-		if m.plan.restart && m.r.IntN(2) == 0 {
-			i := m.r.IntN(2)
-			m.lose(i)
-			if err := m.n[i].st.CheckInvariants(); err != nil {
-				m.t.Fatal(err)
-			}
-			m.n[i].st.Close()
-			m.n[i] = m.newNode(i)
-		}
-	}
 }
 
 // heal connects the nodes, if they are not, and runs until neither has anything
@@ -316,40 +233,4 @@ func (m *sim) settle() {
 		}
 	}
 	m.t.Fatal("does not come to rest")
-}
-
-// facts are the values that n holds.
-func (n *simNode) facts() map[int]fact {
-	held := n.items()
-	facts := map[int]fact{}
-	for k := range simKeys {
-		if h, ok := held[string(simKey(k))]; ok && h.Op == store.RecordValue {
-			facts[k] = fact{h.Version, h.Ever, false}
-		}
-	}
-	return facts
-}
-
-// checkPromise: a BARRIER has arrived at node i, so it has everything that the
-// other one had when it looked.
-func (m *sim) checkPromise(i int) {
-	n, o := m.n[i], m.n[1-i]
-	if o.s == nil {
-		return
-	}
-	f, _, _ := n.st.FlushState()
-	held, now := n.items(), o.facts()
-	for k, want := range o.promise {
-		h, ok := held[string(simKey(k))]
-		if m.plan.tombBytes != 0 {
-			ok = ok && h.Op != store.RecordTombstone // left behind by a grave: a miss
-		}
-		got := fact{h.Version, h.Ever, h.Op == store.RecordTombstone}
-		if want.version <= f {
-			continue
-		}
-		if ok && got.less(want) || !ok && m.plan.tombBytes == 0 && !n.known[k].tomb && now[k] == want {
-			m.t.Fatalf("%s at the BARRIER: node %d holds %v %+v, the other had %+v", simKey(k), i, ok, got, want)
-		}
-	}
 }

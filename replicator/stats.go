@@ -33,6 +33,7 @@ type Stats struct {
 	Skews       uint64 // sessions whose clocks differed by more than 500 ms
 	Dials       uint64 // attempts to reach the peer
 	DialFails   uint64 // those without a connection
+	Delayed     uint64 // connections that waited because their address fails the handshake over and over
 
 	Live, Bulk          LaneStats
 	OtherOut, OtherIn   uint64 // bytes of frames that carry no items
@@ -61,7 +62,7 @@ func (l *Link) Stats() Stats {
 	st := Stats{
 		Link: PhaseDown.String(), RTTMillis: -1,
 		Sessions: m.sessions.Load(), Resumes: m.resumes.Load(), BulkStarts: m.bulkStarts.Load(), Graves: m.gravesOut.Load(),
-		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Skews: m.skews.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(),
+		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Skews: m.skews.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(), Delayed: m.delayed.Load(),
 		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
 		OtherOut: m.bytesOut[laneOther].Load(), OtherIn: m.bytesIn[laneOther].Load(),
 		FramesOut: m.framesOut.Load(), FramesIn: m.framesIn.Load(),
@@ -96,7 +97,7 @@ func (c *conn) stats(st *Stats) {
 		return
 	}
 	st.Link = s.phase.String()
-	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.nc.RemoteAddr().String()
+	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.raw.RemoteAddr().String()
 	st.WindowBytes, st.WindowFrames = s.tx.fly.bytes, s.tx.fly.num
 	st.Backlog = s.Backlog()
 	st.PeerBacklog, st.PeerBulkLeft = s.rx.backlog, s.rx.bulkLeft

@@ -251,12 +251,13 @@ func (a *arena) chillLocked(id int32) {
 }
 
 // commitLocked counts n bytes against the limit, giving free segments back for
-// them where it must.
-func (a *arena) commitLocked(n int64) bool {
-	if a.availableLocked() < n {
+// them where it must. urgent takes them of the cleaner's reserve too, and above the
+// limit if need be: the next reclaim brings both back.
+func (a *arena) commitLocked(n int64, urgent bool) bool {
+	if !urgent && a.availableLocked() < n {
 		return false
 	}
-	for a.committed+n > a.limit {
+	for a.committed+n > a.limit && len(a.free) > 0 {
 		last := len(a.free) - 1
 		id := a.free[last]
 		a.free = a.free[:last]
@@ -267,10 +268,10 @@ func (a *arena) commitLocked(n int64) bool {
 }
 
 // commit counts memory that the arena does not hold itself (index tables).
-func (a *arena) commit(n int64) bool {
+func (a *arena) commit(n int64, urgent bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.commitLocked(n)
+	return a.commitLocked(n, urgent)
 }
 
 func (a *arena) uncommit(n int64) {

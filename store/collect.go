@@ -1,5 +1,7 @@
 package store
 
+import "twincached/internal/rule"
+
 // Sent is what one Collect did.
 type Sent struct {
 	Items  int    // records emitted
@@ -68,6 +70,10 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	}
 	c.norm()
 	r.Cursor = *c
+	if !rule.TombstoneUntilAcked {
+		p.peer.acked = *c
+		p.purgeTombs()
+	}
 	return r
 }
 
@@ -85,7 +91,7 @@ func (p *partition) fill(r *Record, hd *header, lane Lane) {
 	switch {
 	case hd.is(bitTomb):
 		r.Op = RecordTombstone
-	case hd.is(bitTouch) && lane == Live:
+	case hd.is(bitTouch) && (lane == Live || !rule.BulkCarriesValues):
 		r.Op, r.Expires, r.Marks = RecordTouch, hd.expires(), hd.marks()
 	default:
 		r.Op, r.Expires, r.Flags, r.Value, r.Marks = RecordValue, hd.expires(), hd.flags, hd.value(), hd.marks()

@@ -1,6 +1,10 @@
 package store
 
-import "strconv"
+import (
+	"strconv"
+
+	"twincached/internal/rule"
+)
 
 // Do carries out one mutation: the one place where clients change data,
 // whatever protocol they speak.
@@ -230,7 +234,7 @@ func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r 
 // the peer may hold a copy that this node has evicted.
 func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (version uint64, ok bool) {
 	v := p.s.clock.next(nowMillis)
-	if !p.s.cfg.Replicated || p.s.isLocal(key) {
+	if !p.s.cfg.Replicated || p.s.isLocal(key) || !rule.TombstoneOnMiss && h == 0 {
 		if h != 0 {
 			p.unlink(h)
 		}
@@ -252,7 +256,7 @@ func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, ke
 	if h != 0 && p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true, inPlace: true}) != 0 {
 		return
 	}
-	p.bury(v)
+	p.buryKey(key, v)
 	if h != 0 {
 		p.unlink(h)
 	}
@@ -269,7 +273,7 @@ func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins b
 	// Decided before the change: only a value that the peer acknowledged may travel
 	// as an expiry without the value.
 	bit := uint8(0)
-	if p.clean(hd) {
+	if p.clean(hd) || !rule.TouchOnlyIfAcked && (hd.is(bitTouch) || hd.seq() <= p.peer.sentMax) {
 		bit = bitTouch
 	}
 	marks := hd.marks()

@@ -79,7 +79,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 			default:
 			}
 			for part := range Partitions {
-				if g, _, due := s.NextGrave(part); due {
+				if g, _, _, due := s.NextGrave(part, nil); due {
 					s.GraveAcked(part, g.Gen)
 				}
 				for _, lane := range []Lane{Live, Bulk} {
@@ -114,7 +114,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 			}
 			if i%50 == 0 {
 				s.Tick(testNow + i)
-				s.ApplyGrave(PartitionOf(key), Grave{Gen: 1, Floor: v - 1<<30})
+				s.ApplyGrave(PartitionOf(key), Grave{Gen: 1, Floor: v - 1<<30, Saturated: true})
 				s.Stats()
 			}
 		}

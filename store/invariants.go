@@ -17,7 +17,7 @@ func (s *Store) CheckInvariants() error {
 				tombBytes += int64(s.arena.round(s.arena.at(h).bytes()))
 			}
 		}
-		indexBytes += tableBytes(len(p.idx.slots))
+		indexBytes += tableBytes(len(p.idx.slots)) + tableBytes(len(p.grave.filter))
 		p.mu.Unlock()
 		if err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"fmt"
+
+	"twincached/internal/rule"
 )
 
 // ApplyBatch merges what the peer sent on a lane of a partition, and moves the
@@ -69,7 +71,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	tomb := r.Op == RecordTombstone || dead(r.Expires, nowMillis)
 	if hd == nil {
-		if !tomb && p.buried(r.Version) {
+		if !tomb && p.buried(r.Key, r.Version) {
 			p.stats.GraveRejects++
 			return true
 		}
@@ -93,7 +95,9 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	if ItemBytes(len(r.Key), len(r.Value)) > p.s.cfg.MaxItemBytes {
 		p.stats.ApplyTooLarge++
-		p.dropOlder(r)
+		if rule.OversizeDropsOlder {
+			p.dropOlder(r)
+		}
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
@@ -132,6 +136,7 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
 		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.s.peerSrc(), 0)
+	case !rule.TouchDropsOlder:
 	default:
 		p.stats.TouchUnknown++
 		p.cleanMax = max(p.cleanMax, r.Version)
@@ -179,35 +184,6 @@ func (s *Store) BulkDone(part int) {
 	defer p.mu.Unlock()
 	p.peer.recv.A = p.peer.recv.T
 	p.peer.recv.norm()
-}
-
-// ApplyGrave evicts what the peer may have deleted and forgotten: every value up
-// to the floor. As with any eviction, what the peer does not have leaves a marker.
-func (s *Store) ApplyGrave(part int, g Grave) {
-	s.clock.observe(g.Floor)
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := s.arena
-	end := p.list.seq
-	p.list.walk = p.list.head
-	for n := 1; p.list.walk != 0; n++ {
-		h := p.list.walk
-		hd := a.at(h)
-		if hd.seq() > end {
-			break
-		}
-		p.list.walk = hd.next
-		if !hd.is(bitTomb) && !hd.is(bitLocal) && hd.version <= g.Floor {
-			p.stats.GraveEvictions++
-			p.mustRemoveLocal(h, false)
-		}
-		if n%sweepChunk == 0 { // let the clients in
-			p.mu.Unlock()
-			p.mu.Lock()
-		}
-	}
-	p.list.walk = 0
 }
 
 // checkPartition refuses a batch with a key of another partition.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync"
+
+	"twincached/internal/rule"
 )
 
 // partition is 1/256 of the keys: the lock, the unit of streaming, and the owner
@@ -227,8 +229,12 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		p.unlinkClean(h)
 		return true
 	}
+	if !rule.MarkerOnEviction {
+		p.unlink(h)
+		return true
+	}
 	v := hd.version
-	if hd.ever == hd.version {
+	if rule.MarkerBelow && (hd.ever == hd.version || !rule.MarkerOfTouched) {
 		v--
 	}
 	key := hd.key()
@@ -239,8 +245,7 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 // marker the version is buried.
 func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 	if !p.removeLocal(h, cleaner) {
-		hd := p.s.arena.at(h)
-		p.bury(hd.version)
+		p.bury(p.s.arena.at(h))
 		p.unlink(h)
 	}
 }
@@ -258,7 +263,7 @@ func (p *partition) fromPeer(hd *header) bool {
 
 func (p *partition) growIndex() bool {
 	for n := p.idx.grown(); ; n += n / 4 {
-		t, ok := p.s.newTable(n)
+		t, ok := p.s.newTable(n, false)
 		if !ok {
 			p.short = tableBytes(n) + tablePage
 			return false
@@ -277,7 +282,7 @@ func (p *partition) shrinkIndex() {
 	if n < 8*indexMinSlots || p.idx.count > n/5 {
 		return
 	}
-	t, ok := p.s.newTable(n / 2)
+	t, ok := p.s.newTable(n/2, false)
 	if !ok {
 		return // it is only a saving
 	}

@@ -128,7 +128,7 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 		if p.relocate(h) != 0 {
 			return true
 		}
-		p.bury(hd.version)
+		p.bury(hd)
 		p.unlink(h)
 	case hd.version <= p.s.flushedTo.Load():
 		p.stats.row(hd).Reclaimed++

@@ -3,6 +3,8 @@ package store
 import (
 	"sync"
 	"sync/atomic"
+
+	"twincached/internal/rule"
 )
 
 // covers reports whether the holder of the cursor has the change with this sequence.
@@ -116,11 +118,14 @@ type BulkStart struct {
 }
 
 // Attach begins a session with the incarnation inc, whose STATE was st.
-// resumable says that st's cursors are of this very store. The result lists the
-// partitions whose copy starts anew; the others resume where the peer stands.
+// resumable says that st's cursors are of this very store; they count only if inc is
+// whom it met last. The result lists the partitions whose copy starts anew; the
+// others resume where the peer stands.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
-	s.ApplyFlush(st.Flush, 0)
+	if rule.FlushInState {
+		s.ApplyFlush(st.Flush, 0)
+	}
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
@@ -141,9 +146,9 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		if foreign {
 			p.meetForeign(st)
 		}
-		p.grave.sent = 0
+		p.grave.flying = false
 		p.peer.attached = true
-		if c := st.Cursors[i]; resumable && !foreign && c.valid(p.list.seq) {
+		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && c.valid(p.list.seq) {
 			p.resume(c)
 		} else {
 			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}
@@ -178,9 +183,8 @@ func (s *Store) nextSrc() {
 // older peer that returns. Where it began before a delete that was acknowledged by
 // the last one and forgotten here, only burying everything protects that delete.
 func (p *partition) meetForeign(st *State) {
-	p.grave.acked = 0
-	if st.Items > 0 && st.Born <= p.cleanMax {
-		p.bury(p.cleanMax)
+	if rule.OldPeerBuries && st.Items > 0 && st.Born <= p.cleanMax {
+		p.buryAll(p.cleanMax)
 	}
 }
 
@@ -231,32 +235,6 @@ func (s *Store) SentCursor(part int) Cursor {
 	return p.peer.sent
 }
 
-// Grave tells the peer that deletes up to Floor may have been forgotten here, of
-// any key of the partition.
-type Grave struct {
-	Gen, Floor uint64
-}
-
-// NextGrave returns the grave of a partition when it has to be announced: before
-// any batch of the partition that follows. The bulk walk begins again with it, so
-// that the peer gets back what it now evicts.
-func (s *Store) NextGrave(part int) (g Grave, b BulkStart, due bool) {
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.graveDue() {
-		return g, b, false
-	}
-	p.grave.sent = p.grave.gen
-	b, _ = p.startBulk()
-	return Grave{Gen: p.grave.gen, Floor: p.grave.floor}, b, true
-}
-
-func (p *partition) graveDue() bool {
-	g := &p.grave
-	return p.peer.attached && g.floor != 0 && g.sent != g.gen && g.acked != g.gen
-}
-
 // Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c.
 func (s *Store) Acked(part int, c Cursor) {
 	p := &s.parts[part]
@@ -266,23 +244,23 @@ func (s *Store) Acked(part int, c Cursor) {
 	p.purgeTombs()
 }
 
-// GraveAcked takes the peer's acknowledgement of a grave. Only that of the
-// newest one clears it.
-func (s *Store) GraveAcked(part int, gen uint64) {
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if g := &p.grave; gen == g.gen {
-		p.cleanMax = max(p.cleanMax, g.floor)
-		g.floor, g.acked = 0, gen
-	}
-}
+// Clock is the highest version made or seen here.
+func (s *Store) Clock() uint64 { return s.clock.hlc.Load() }
 
-// Observe lifts the clock above v, a version that the peer named.
-func (s *Store) Observe(v uint64) { s.clock.observe(v) }
+// Observe lifts the clock above v: the bound that was kept over a restart.
+func (s *Store) Observe(v uint64) { s.clock.lift(v) }
 
-// Unacked counts the items and tombstones that the peer does not have for certain.
+// Unacked counts the items and tombstones that the peer does not have for certain,
+// and the graves it has not acknowledged.
 func (s *Store) Unacked() (n uint64) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		if p.grave.floor != 0 {
+			n++
+		}
+		p.mu.Unlock()
+	}
 	s.walkAll(func(p *partition, h handle) {
 		hd := p.s.arena.at(h)
 		if !p.clean(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {

@@ -20,7 +20,7 @@ func (a *arena) cost(n int) int64 {
 
 func (a *arena) allocRunLocked(n int, part uint8) handle {
 	pages := a.runPages(n)
-	if !a.commitLocked(int64(pages) * pageBytes) {
+	if !a.commitLocked(int64(pages)*pageBytes, false) {
 		return 0
 	}
 	off := a.runs.take(pages)

@@ -18,6 +18,7 @@ type Config struct {
 	LocalKeys      []string // globs (* and ?) of keys that never leave this node
 	Replicated     bool     // a peer is configured: keep tombstones for it
 	Slot           uint8    // 0..63, the low bits of every version made here
+	GraveBits      int      // bits set at which a grave's filter counts as full; 0: half of them. Simulations make it small
 	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
 }
 
@@ -67,6 +68,9 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	if cfg.MaxItemBytes == 0 {
 		cfg.MaxItemBytes = DefaultMaxItemBytes
 	}
+	if cfg.GraveBits == 0 {
+		cfg.GraveBits = filterBits / 2
+	}
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -82,12 +86,12 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	}
 	s.clock.slot = uint64(cfg.Slot)
 	s.born = versionAt(nowMillis)
-	s.clock.observe(s.born)
+	s.clock.lift(s.born)
 	s.scratch.New = func() any { return new([]byte) }
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.s, p.id = s, uint8(i)
-		t, ok := s.newTable(indexMinSlots)
+		t, ok := s.newTable(indexMinSlots, false)
 		if !ok {
 			a.close()
 			return nil, errors.New("store: the memory limit is too small for the indexes")
@@ -117,6 +121,7 @@ func (c *Config) check() error {
 func (s *Store) Close() {
 	for i := range s.parts {
 		s.freeTable(s.parts[i].idx.slots)
+		s.parts[i].grave.free(s)
 		s.parts[i].idx = index{}
 	}
 	s.arena.close()
@@ -141,12 +146,12 @@ const tablePage = 4096
 func tableBytes(slots int) int64 { return int64(slots) * 8 }
 
 // newTable returns at least n empty slots, or false when memory has to be
-// reclaimed first.
-func (s *Store) newTable(n int) ([]uint64, bool) {
+// reclaimed first. An urgent one is to be had in any case.
+func (s *Store) newTable(n int, urgent bool) ([]uint64, bool) {
 	if tableBytes(n) >= tablePage {
 		n = int((tableBytes(n)+tablePage-1)/tablePage) * tablePage / 8
 	}
-	if !s.arena.commit(tableBytes(n)) {
+	if !s.arena.commit(tableBytes(n), urgent) {
 		return nil, false
 	}
 	if tableBytes(n) < tablePage {

@@ -18,16 +18,6 @@ const (
 
 type tombList struct{ head, tail handle }
 
-// grave is what is left of tombstones that had to be forgotten before the peer
-// acknowledged them: "I may have forgotten deletes up to floor, of any key of this
-// partition". Floor 0: nothing buried.
-type grave struct {
-	floor uint64
-	gen   uint64 // counts changes of the grave
-	sent  uint64 // generation announced in this session
-	acked uint64 // generation the peer acknowledged
-}
-
 func (p *partition) tombAdd(h handle, list uint8) {
 	a := p.s.arena
 	hd := a.at(h)
@@ -130,22 +120,10 @@ func (p *partition) limitTombs() {
 			}
 		}
 		p.stats.Buried++
-		p.bury(a.at(oldest).version)
+		p.bury(a.at(oldest))
 		p.unlink(oldest)
 	}
 }
-
-// bury remembers that a delete of this version was forgotten.
-func (p *partition) bury(version uint64) {
-	p.grave.floor = max(p.grave.floor, version)
-	p.grave.gen++
-	if p.peer.attached {
-		p.s.markDirty(p.id)
-	}
-}
-
-// buried reports whether a value of this version may have been deleted here.
-func (p *partition) buried(version uint64) bool { return version <= p.grave.floor }
 
 var _ = [1]struct{}{}[unsafe.Sizeof(tombLinks{})-tombLinkBytes] // the constant is the size
 var _ = [1]struct{}{}[unsafe.Sizeof(header{})-headerBytes]

@@ -4,7 +4,7 @@ import "testing"
 
 // A client reads with gets on one node, loses that node, and writes with cas on
 // the other one: what it read is still what counts.
-func TestCAS_SurvivesTheNodeThatGaveIt(t *testing.T) {
+func TestScenario10_CASSurvivesTheNodeThatGaveIt(t *testing.T) {
 	t.Parallel()
 	a, b := newPair(t)
 	startAll(a, b)

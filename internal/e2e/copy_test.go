@@ -10,9 +10,9 @@ import (
 
 func value100(i int) string { return fmt.Sprintf("%-100d", i) }
 
-// TestJoiner_RefusesUntilItHoldsEverything asks a joiner for random keys from the
+// TestFailure_NodeRestarts asks a joiner for random keys from the
 // moment its port opens: it must never miss one.
-func TestJoiner_RefusesUntilItHoldsEverything(t *testing.T) {
+func TestFailure_NodeRestarts(t *testing.T) {
 	n := 1_000_000
 	if testing.Short() || raceEnabled {
 		n = 50_000
@@ -52,8 +52,8 @@ func waitCount(n *node, items int) {
 	})
 }
 
-// TestCopy_CutIsResumedAndComplete cuts the copy at 10, 50 and 90 % of its bytes.
-func TestCopy_CutIsResumedAndComplete(t *testing.T) {
+// TestFailure_LinkDropsDuringTheCopy cuts the copy at 10, 50 and 90 % of its bytes.
+func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 	const n = 60_000
 	for _, percent := range []int64{10, 50, 90} {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
@@ -100,9 +100,9 @@ func TestCopy_CutIsResumedAndComplete(t *testing.T) {
 	}
 }
 
-// TestLinkCut_BothSidesWritten_OnlyTheDifferenceTravels counts the bytes that a
+// TestFailure_NodesCutOffFromEachOther counts the bytes that a
 // resync costs.
-func TestLinkCut_BothSidesWritten_OnlyTheDifferenceTravels(t *testing.T) {
+func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	const n = 100_000
 	a, b, link := newRelayedPair(t)
 	startAll(a, b)

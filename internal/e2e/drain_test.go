@@ -111,7 +111,7 @@ func (n *node) lacks(all []string) (lost []string) {
 	return lost
 }
 
-func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
+func TestFailure_NodeTerminated(t *testing.T) {
 	rounds, items := 10, 30_000
 	if testing.Short() || raceEnabled {
 		rounds, items = 3, 5000
@@ -119,9 +119,10 @@ func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	a, b := newPair(t)
+	a, b, link := newRelayedPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
+	link.setDelay(5 * time.Millisecond)               // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
 	a.load(keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
 	ballast.acked.Store(int64(items))
@@ -132,6 +133,41 @@ func TestSIGTERM_LosesNoAcknowledgedSet(t *testing.T) {
 		}
 		drainRound(t, r, round, leaver, stayer, ballast.keys())
 	}
+}
+
+// TestScenario15_SigtermUnderPipelinedSets: clients pipeline 50,000 sets a second
+// and more, over a wire of 20 ms, so that at any moment some thousands are under
+// way. Each that was answered before the conn ended is on the peer.
+func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
+	const clients, before = 4, 100_000           // sets that are answered before the signal, over all
+	a, b, link := newRelayedPair(t, "-m", "512") // nothing is evicted
+	startAll(a, b)
+	waitLinked(a, b)
+	link.setDelay(20 * time.Millisecond)
+	var all []*pipeline
+	began := time.Now()
+	for i := range clients {
+		p := &pipeline{node: a, prefix: fmt.Sprintf("client-%d-", i)}
+		p.start(1000)
+		all = append(all, p)
+	}
+	eventually(t, "sets are acknowledged", func() bool { return sum(all) >= before })
+	rate := float64(sum(all)) / time.Since(began).Seconds()
+	if code := a.stop(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	var acked []string
+	for _, p := range all {
+		p.done.Wait()
+		acked = append(acked, p.keys()...)
+		if p.odd != "" {
+			t.Errorf("%s: reply %q", p.prefix, p.odd)
+		}
+	}
+	if lost := b.lacks(acked); len(lost) > 0 {
+		t.Errorf("%d of %d acknowledged sets are not on the peer: %q", len(lost), len(acked), some(lost))
+	}
+	t.Logf("%.0f sets a second; %d were acknowledged", rate, len(acked))
 }
 
 // drainRound stops one node by plan while clients pipeline sets on both, and

@@ -12,7 +12,6 @@ func TestFlush_ReachesThePeer(t *testing.T) {
 	t.Parallel()
 	for _, taker := range []string{"a", "b"} {
 		t.Run("linked, on "+taker, func(t *testing.T) { t.Parallel(); flushLinked(t, taker) })
-		t.Run("link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushWhileCut(t, taker) })
 		t.Run("peer down, on "+taker, func(t *testing.T) { t.Parallel(); flushWhilePeerIsDown(t, taker) })
 		t.Run("delayed, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayed(t, taker) })
 		t.Run("delayed, link cut, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedWhileCut(t, taker) })
@@ -20,6 +19,14 @@ func TestFlush_ReachesThePeer(t *testing.T) {
 		t.Run("delayed, replaced by the peer, on "+taker, func(t *testing.T) { t.Parallel(); flushReplaced(t, taker) })
 		t.Run("delayed, killed before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, false) })
 		t.Run("delayed, restarted before it is due, on "+taker, func(t *testing.T) { t.Parallel(); flushDelayedKilled(t, taker, true) })
+	}
+}
+
+// TestFailure_FlushDuringACut: the taker is empty at once, its peer when it hears.
+func TestFailure_FlushDuringACut(t *testing.T) {
+	t.Parallel()
+	for _, taker := range []string{"a", "b"} {
+		t.Run("on "+taker, func(t *testing.T) { t.Parallel(); flushWhileCut(t, taker) })
 	}
 }
 
@@ -119,6 +126,9 @@ func flushWhileCut(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.link.cut()
 	p.flush("", "")
+	if n := p.taker.count(p.old); n != 0 {
+		t.Errorf("%d items are left on the node that took the flush", n)
+	}
 	p.write("later")
 	if n := p.peer.count(p.old); n != flushItems {
 		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -17,8 +21,10 @@ const (
 	killWriters = 3   // a node
 )
 
-// Power cuts at any moment cost the last writes of one node and nothing else.
-func TestKill9_NeverTwoDifferentValues(t *testing.T) {
+// Power cuts at any moment cost the last writes of one node and nothing else. Who
+// is connected to it hears of it at once, and whoever comes is refused; the other
+// node's clients notice nothing.
+func TestFailure_NodeKilled(t *testing.T) {
 	kills, ballast := 100, 20_000 // and keys that nobody changes, so that a copy takes its time
 	if testing.Short() || raceEnabled {
 		kills, ballast = 10, 5000
@@ -79,7 +85,15 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 		writing.Go(func() { w.write(end) })
 	}
 	<-time.After(time.Duration(20+r.IntN(120)) * time.Millisecond) // the moment is what varies
+	c := victim.dial()
 	victim.kill()
+	if _, err := c.r.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("kill %d: a client of the dead node hears nothing: %v", i, err)
+	}
+	c.Close()
+	if _, err := net.DialTimeout("tcp", victim.host+clientPort, patience); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatalf("kill %d: the dead node's port: %v", i, err)
+	}
 	known := versions(t, survivor, s.all)
 	var sample []string
 	for range 200 {

@@ -13,7 +13,7 @@ import (
 )
 
 // Two nodes that do not fit together say why, and both serve alone.
-func TestRefusal_NodesThatDoNotFitServeAlone(t *testing.T) {
+func TestFailure_NodesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	one, two := secretFile(t, "one"), secretFile(t, "two")
 	for _, c := range []struct {
@@ -176,7 +176,7 @@ func (p *asPeer) accept(t testing.TB) *caller {
 
 // A third node is told that the pair is a pair, whatever its id and whether it
 // knows the rules.
-func TestThirdNode_IsRefusedWhileThePairStaysLinked(t *testing.T) {
+func TestFailure_ThirdNode(t *testing.T) {
 	a, b := newPair(t)
 	startAll(a, b)
 	waitLinked(a, b)
@@ -225,16 +225,77 @@ func TestThirdNode_IsRefusedWhileThePairStaysLinked(t *testing.T) {
 	waitEqual(a, third, []string{"k", "after"})
 }
 
+// TestFailure_TwoHistories: two nodes that each hold data and each had another peer
+// do not mix what they hold. One that is restarted joins empty.
+func TestFailure_TwoHistories(t *testing.T) {
+	t.Parallel()
+	network := newNet()
+	toB, toD := newVIP(t, network+".11", network+".2"), newVIP(t, network+".13", network+".4")
+	a := newNode(t, "a", network+".1", network+".11")
+	b := newNode(t, "b", network+".2", "", "-X", "11212")
+	c := newNode(t, "c", network+".3", network+".13")
+	d := newNode(t, "d", network+".4", "", "-X", "11212")
+	startAll(b, d, a, c)
+	waitLinked(a, b)
+	waitLinked(c, d)
+	names := keys("k", 100)
+	a.load(names, func(int) string { return "of a and b" })
+	c.load(names[50:], func(int) string { return "of c and d" })
+	waitEqual(a, b, names)
+	waitEqual(c, d, names)
+	b.kill()
+	d.kill()
+	toB.point(c.host)
+	toD.point(a.host)
+	for _, n := range []*node{a, c} {
+		n.waitLog("level=ERROR", "NOT LINKED", "cause=HISTORY")
+		n.waitLog("restart the node that shall join empty")
+		eventually(t, "it is counted", func() bool { return n.refusedFor("history") > 0 })
+		n.load([]string{"own"}, func(int) string { return n.name })
+	}
+	tries := a.refusedFor("history")
+	eventually(t, "a tries again", func() bool { return a.refusedFor("history") > tries+2 })
+	for _, n := range []*node{a, c} {
+		if v, _, _ := n.dial().get("own"); v != n.name {
+			t.Errorf("node %s holds %q of its own", n.name, v)
+		}
+	}
+	if v, _, _ := a.dial().get(names[70]); v != "of a and b" || a.count(names) != 100 {
+		t.Errorf("a holds %q, and %d of 100 keys", v, a.count(names))
+	}
+	if v, _, _ := c.dial().get(names[70]); v != "of c and d" || c.count(names) != 50 {
+		t.Errorf("c holds %q, and %d of 50 keys", v, c.count(names))
+	}
+	c.kill()
+	startAll(c)
+	waitLinked(a, c)
+	waitEqual(a, c, append(names, "own"))
+	if v, _, _ := c.dial().get(names[70]); v != "of a and b" {
+		t.Errorf("c joined and holds %q", v)
+	}
+}
+
 // vip is an address that moves: a connection goes where it points at that moment.
 type vip struct {
 	mu     sync.Mutex
 	target string
+	conns  []net.Conn
 }
 
 func (v *vip) point(host string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.target = host
+}
+
+// drop ends the connections that go through the address.
+func (v *vip) drop() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, c := range v.conns {
+		c.Close()
+	}
+	v.conns = nil
 }
 
 func newVIP(t testing.TB, host, target string) *vip {
@@ -244,6 +305,7 @@ func newVIP(t testing.TB, host, target string) *vip {
 		for c := range p.calls {
 			v.mu.Lock()
 			target := v.target
+			v.conns = append(v.conns, c)
 			v.mu.Unlock()
 			go func() {
 				defer c.Close()
@@ -263,8 +325,10 @@ func newVIP(t testing.TB, host, target string) *vip {
 	return v
 }
 
-// The peer's address may lead to the node itself, and later to the peer.
-func TestVIP_ItselfThenThePeer(t *testing.T) {
+// The peer's address may lead to the node itself, later to the peer, then to a
+// stranger, and back.
+func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
+	t.Parallel()
 	network := newNet()
 	v := newVIP(t, network+".9", network+".1")
 	a := newNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
@@ -288,10 +352,38 @@ func TestVIP_ItselfThenThePeer(t *testing.T) {
 	if v, _, _ := b.dial().get("k"); v != "v" {
 		t.Errorf("b holds %q", v)
 	}
+
+	stranger := newNode(t, "stranger", network+".3", "", "-X", "11212", "--cluster", "another")
+	startAll(stranger)
+	stranger.dial().set("k", "a stranger's")
+	stranger.dial().set("other", "a stranger's")
+	v.point(stranger.host)
+	v.drop()
+	a.waitLog("level=WARN", "cause=CLUSTER")
+	tries = a.refusedFor("cluster")
+	eventually(t, "it tries again", func() bool { return a.refusedFor("cluster") > tries+2 })
+	if got := a.dial().set("meanwhile", "v"); got != "STORED" {
+		t.Fatal(got)
+	}
+	for _, n := range []*node{a, b, stranger} {
+		_, _, other := n.dial().get("other")
+		if _, _, mine := n.dial().get("k"); !mine || other != (n == stranger) {
+			t.Errorf("node %s: k %v, the stranger's key %v", n.name, mine, other)
+		}
+	}
+	v.point(b.host)
+	waitLinked(a, b)
+	waitEqual(a, b, []string{"k", "meanwhile", "other"})
+	if v, _, _ := a.dial().get("k"); v != "v" {
+		t.Errorf("a holds %q", v)
+	}
+	if v, _, _ := stranger.dial().get("k"); v != "a stranger's" {
+		t.Errorf("the stranger holds %q", v)
+	}
 }
 
 // A node whose peer is its own address, straight, serves too.
-func TestSelf_PeerIsTheNodesOwnAddress(t *testing.T) {
+func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	t.Parallel()
 	host := newNet() + ".1"
 	n := newNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")

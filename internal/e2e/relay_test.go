@@ -15,10 +15,13 @@ type link struct {
 	isCut  bool
 	delay  time.Duration
 	paused chan struct{} // not nil: nothing passes until it is closed
+	muted  [2]bool       // towards a, towards b: what is sent is lost, and nobody is told
+	perMS  int           // bytes that pass in a millisecond, in each direction of each connection; 0 any number
 	cutAt  int64         // cut by itself once so many bytes have passed; 0 never
 	conns  map[net.Conn]bool
 
 	bytes [2]atomic.Int64 // passed: towards a, towards b
+	cuts  atomic.Int64
 }
 
 const (
@@ -116,6 +119,11 @@ func (l *link) pass(dst, src net.Conn, direction int) {
 	}()
 	for c := range chunks {
 		l.hold()
+		if l.isMuted(direction) {
+			l.deaf(direction)
+			break
+		}
+		l.crawl(len(c.data))
 		if d := time.Until(c.due); d > 0 {
 			<-time.After(d) // this is the wire's length, not a test that waits
 		}
@@ -124,7 +132,9 @@ func (l *link) pass(dst, src net.Conn, direction int) {
 		}
 		l.count(direction, len(c.data))
 	}
+	l.deaf(direction) // that a connection has ended is news as well
 	dst.Close()
+	l.deaf(1 - direction)
 	src.Close()
 	for range chunks { // let the reader end
 	}
@@ -136,6 +146,44 @@ func (l *link) hold() {
 	l.mu.Unlock()
 	if p != nil {
 		<-p
+	}
+}
+
+// crawl takes as long as n bytes take.
+func (l *link) crawl(n int) {
+	l.mu.Lock()
+	perMS := l.perMS
+	l.mu.Unlock()
+	if perMS > 0 {
+		<-time.After(time.Duration(n) * time.Millisecond / time.Duration(perMS)) // this is the wire's width
+	}
+}
+
+// slow lets at most that many bytes pass in a millisecond; 0 any number.
+func (l *link) slow(perMS int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.perMS = perMS
+}
+
+// mute loses what is sent in one direction from now on, and tells nobody: no
+// connection ends of it. Once it is over, those that lost something do.
+func (l *link) mute(direction int, yes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.muted[direction] = yes
+}
+
+func (l *link) isMuted(direction int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.muted[direction]
+}
+
+// deaf waits until a direction is no longer muted, or the network is gone.
+func (l *link) deaf(direction int) {
+	for l.isMuted(direction) && !l.wasCut() {
+		<-time.After(time.Millisecond)
 	}
 }
 
@@ -157,6 +205,7 @@ func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.isCut = true
+	l.cuts.Add(1)
 	for c := range l.conns {
 		c.Close()
 	}

@@ -10,7 +10,7 @@ import (
 
 // Both nodes of a pair are started by the same hand, at the same instant: then
 // both dial, neither is there yet, and both have nothing.
-func TestBothStartedAtOnce_LinkedAndReadyEveryTime(t *testing.T) {
+func TestFailure_BothStartEmpty(t *testing.T) {
 	const rounds = 20
 	a, b := newPair(t)
 	var took []time.Duration

@@ -20,8 +20,10 @@ const (
 	stoppedGrowthKiB = 32 << 10
 )
 
-// A stopped process is the worst peer: its machine answers, it does not.
-func TestStoppedPeer_CostsNothing(t *testing.T) {
+// A stopped process is the worst peer: its machine answers, it does not. Clients of
+// the other node notice nothing. When it goes on, it takes the difference; what a
+// client of its own asked for meanwhile happens then, after all that, and wins.
+func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 	names := keys("hot", stoppedKeys)
 	single := newNode(t, "single", newNet()+".1", "")
 	startAll(single)
@@ -40,13 +42,28 @@ func TestStoppedPeer_CostsNothing(t *testing.T) {
 			b.signal(syscall.SIGCONT)
 		}
 	})
+	hanging := b.dial()
+	defer hanging.Close()
+	hanging.send("set hangs 0 0 1\r\nb\r\n") // nobody answers yet
+	a.load([]string{"hangs"}, func(int) string { return "a" })
 	stopped := a.writeMany(names, 1, stoppedWrites)
 	grown := a.residentKiB() - resident
 	if onlyA := a.count(names); onlyA != stoppedKeys*9/10 {
 		t.Errorf("the writing node holds %d keys, want %d", onlyA, stoppedKeys*9/10)
 	}
+	a.waitLog("link lost", "nothing heard for 1000 ms")
+	resumes, copied := a.stat("repl_resumes"), a.stat("repl_copy_out_items")
 	b.signal(syscall.SIGCONT)
-	waitEqual(a, b, names)
+	if got := hanging.line(); got != "STORED" {
+		t.Errorf("a client that waited for the stopped node was told %s", got)
+	}
+	waitEqual(a, b, append(names, "hangs"))
+	if v, _, _ := a.dial().get("hangs"); v != "b" {
+		t.Errorf("the later write lost: %q", v)
+	}
+	if r, c := a.stat("repl_resumes"), a.stat("repl_copy_out_items"); r == resumes || c != copied {
+		t.Errorf("it took a copy, not the difference: %s resumes after %s, %s items copied after %s", r, resumes, c, copied)
+	}
 
 	t.Logf("slowest write: no peer %v (of %d), peer stopped %v (of %d)", alone, stoppedWrites/2, stopped, stoppedWrites)
 	t.Logf("the writing node grew by %d KiB", grown)

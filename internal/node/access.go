@@ -109,5 +109,8 @@ func readLoginFile(flag, name string, load func([]byte) error) error {
 }
 
 // Reload reads again what may change in files while the node runs: the logins
-// and the certificates. What an error names is as it was; conns stay.
-func (n *Node) Reload() error { return errors.Join(n.readLogins(), n.readCertificates()) }
+// and the certificates, those of the link for connections to come. What an error
+// names is as it was; conns stay.
+func (n *Node) Reload() error {
+	return errors.Join(n.readLogins(), n.readCertificates(), n.readLinkTLS())
+}

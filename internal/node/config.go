@@ -124,10 +124,16 @@ type Config struct {
 	// ReplListen is the address for ReplPort. Empty: the first address of Listen
 	// that another machine can reach, else the first.
 	ReplListen string
-	// ReplInsecure allows a replication port beyond loopback without a secret.
+	// ReplInsecure allows a replication port beyond loopback without a secret and
+	// without ReplTLS.
 	ReplInsecure bool
 	// SecretFile names the file with the secret that both nodes share. Empty: none.
 	SecretFile string
+	// Secret is that secret itself, as CheckSecret returns it, in place of SecretFile.
+	// It is shown nowhere. Empty: none.
+	Secret string
+	// ReplTLS secures the link with certificates, instead of a secret or besides it.
+	ReplTLS ReplTLS
 	// Cluster is a name that both nodes of a pair share; it keeps a wrong
 	// address from joining two pairs.
 	Cluster string

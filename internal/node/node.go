@@ -31,6 +31,7 @@ type Node struct {
 	id      store.ID
 	logins  logins
 	certs   certificates
+	linkTLS linkTLS
 
 	store   *store.Store
 	link    *replicator.Link
@@ -81,11 +82,12 @@ func Start(cfg Config) (*Node, error) {
 // open acquires what a node needs, in the order that finds a mistake before
 // anything has been copied.
 func (n *Node) open() (err error) {
-	var secret []byte
-	if n.cfg.SecretFile != "" {
-		if secret, err = readSecret(n.cfg.SecretFile); err != nil {
-			return err
-		}
+	secret, err := n.cfg.secret()
+	if err != nil {
+		return err
+	}
+	if err := n.readLinkTLS(); err != nil {
+		return err
 	}
 	if err := n.openLogins(); err != nil {
 		return err
@@ -174,6 +176,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		Peer:         n.cfg.Peer,
 		Cluster:      n.cfg.Cluster,
 		Secret:       secret,
+		TLS:          n.linkTLS.config(),
 		NodeID:       n.id,
 		Inc:          newID(),
 		Slot:         slotOf(n.id),
@@ -201,7 +204,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		return fmt.Errorf("node: %w", err)
 	}
 	if replication != nil {
-		n.log.Info("replication port open", "address", replication.Addr().String(), "secret", len(secret) > 0)
+		n.log.Info("replication port open", "address", replication.Addr().String(), "secret", len(secret) > 0, "tls", cfg.TLS != nil)
 	}
 	if n.cfg.Peer != "" {
 		n.log.Info("looking for the peer", "peer", n.cfg.Peer, "node_id", fmt.Sprintf("%x", n.id))

@@ -168,8 +168,12 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.uint("repl_conflicts_lost", data.ConflictsLost)
 	r.uint("repl_refused_local", data.ApplyLocal)
 	r.uint("repl_refused_too_large", data.ApplyTooLarge)
+	if n.cfg.ReplTLS.enabled() {
+		r.int("repl_tls_cert_seconds_left", n.linkTLS.until.Load()-time.Now().Unix())
+	}
 	r.uint("repl_dials", st.Dials)
 	r.uint("repl_dial_fails", st.DialFails)
+	r.uint("repl_delayed", st.Delayed)
 	causes := make([]string, 0, len(st.Refused))
 	for cause := range st.Refused {
 		causes = append(causes, cause)
@@ -232,7 +236,8 @@ func (n *Node) settingsRows() []memproto.Stat {
 	tlsRows(&r, &c.TLS)
 	r.text("peer", orNone(c.Peer))
 	r.text("repl_address", addressText(n.ReplAddr()))
-	r.yesNo("repl_secret", c.SecretFile != "")
+	r.yesNo("repl_secret", c.hasSecret())
+	r.yesNo("repl_tls", c.ReplTLS.enabled())
 	r.text("cluster", printable(c.Cluster))
 	r.text("local_keys", orNone(strings.Join(c.LocalKeys, ",")))
 	r.text("boot", string(c.Boot))

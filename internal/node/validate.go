@@ -39,7 +39,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkSecret,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkReplTLS, checkSecret,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)
@@ -222,6 +222,8 @@ func checkNeedsPeer(c *Config) error {
 		set  bool
 	}{
 		{"--secret-file", c.SecretFile != ""},
+		{SecretVariable, c.Secret != ""},
+		{"--repl-tls-cert", c.ReplTLS.enabled()},
 		{"--peer-id", c.PeerID != ""},
 		{"--repl-listen", c.ReplListen != ""},
 		{"--repl-insecure", c.ReplInsecure},
@@ -234,13 +236,21 @@ func checkNeedsPeer(c *Config) error {
 }
 
 func checkSecret(c *Config) error {
+	if c.SecretFile != "" && c.Secret != "" {
+		return fmt.Errorf("--secret-file and %s both give the secret: keep one", SecretVariable)
+	}
 	if !c.replicates() {
 		return nil
 	}
-	if c.SecretFile != "" && c.ReplInsecure {
-		return errors.New("--secret-file and --repl-insecure contradict each other: keep one")
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{{"--secret-file", c.SecretFile != ""}, {SecretVariable, c.Secret != ""}, {"--repl-tls-cert", c.ReplTLS.enabled()}} {
+		if f.set && c.ReplInsecure {
+			return fmt.Errorf("%s and --repl-insecure contradict each other: keep one", f.flag)
+		}
 	}
-	if c.SecretFile != "" || c.ReplInsecure {
+	if c.hasSecret() || c.ReplTLS.enabled() || c.ReplInsecure {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(c.replAddress())
@@ -254,11 +264,12 @@ func checkSecret(c *Config) error {
 	if !isAny(host) {
 		where = host
 	}
-	return fmt.Errorf(`the replication port %s would be open on %s with no secret:
+	return fmt.Errorf(`the replication port %s would be open on %s with no secret and no certificate:
 whoever reaches it could read and change all data. Choose one:
   a secret, the same file on both nodes:
       head -c 32 /dev/urandom | base64 > twincached.secret; chmod 600 twincached.secret
       twincached ... --secret-file twincached.secret
+  certificates, and encryption: twincached cert -h
   this machine only:            -l 127.0.0.1
   a network that you trust:     --repl-insecure`, port, where)
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Progress func(Progress)
 
 	dial func(network, address string) (net.Conn, error) // nil: over the network
+	hold int                                             // suspects to hold; 0: maxSuspects
 }
 
 // Progress is how far a comparison has come.
@@ -89,6 +90,9 @@ type run struct {
 func Run(addressA, addressB string, opt Options) (Result, error) {
 	began := time.Now()
 	x := &run{opt: opt}
+	if x.opt.hold == 0 {
+		x.opt.hold = maxSuspects
+	}
 	x.r = &x.progress.Result
 	x.a, x.b = newNode("A", addressA, &x.opt), newNode("B", addressB, &x.opt)
 	defer x.a.close()
@@ -175,7 +179,7 @@ func (x *run) each(n *node, look func(keys []key) error) error {
 		if err := look(keys); err != nil {
 			return err
 		}
-		if len(x.suspects) >= maxSuspects {
+		if len(x.suspects) >= x.opt.hold {
 			if err := x.settle(); err != nil {
 				return err
 			}

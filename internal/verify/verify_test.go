@@ -181,7 +181,8 @@ func TestRun_LeavesNoTrace(t *testing.T) {
 // More keys differ than are ever held: each counts once.
 func TestRun_SuspectsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, p *pair) {
-		const items = maxSuspects + 5*batchKeys
+		const hold, items = 2 * batchKeys, 9*batchKeys + 7
+		p.opt.hold = hold
 		for i := range items {
 			k := fmt.Sprint("k", i)
 			p.a.put(item(k, "", version(i)))
@@ -190,7 +191,7 @@ func TestRun_SuspectsAreBounded(t *testing.T) {
 		most := 0
 		p.opt.Progress = func(g Progress) { most = max(most, g.Suspects) }
 		p.opt.Found = nil
-		if r := p.must(t); r.Differ != items || most > maxSuspects+batchKeys || most < maxSuspects {
+		if r := p.must(t); r.Differ != items || most > hold+batchKeys || most < batchKeys {
 			t.Errorf("%v, up to %d suspects", &r, most)
 		}
 	})

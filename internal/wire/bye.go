@@ -18,12 +18,13 @@ const (
 	ByeClock     ByeCode = 9  // the peer's clock is too far ahead
 	ByeSlot      ByeCode = 10 // both sides have the same slot and it could not be changed
 	ByeBadFrame  ByeCode = 11 // a frame that breaks the protocol
+	ByeTLS       ByeCode = 12 // one side speaks TLS and the other does not
 )
 
 var byeNames = [...]string{
 	ByePlanned: "PLANNED", ByeSelf: "SELF", ByeDuplicate: "DUPLICATE", ByePeerTaken: "PEER_TAKEN",
 	ByeHistory: "HISTORY", ByeCluster: "CLUSTER", ByeAuth: "AUTH", ByeProto: "PROTO",
-	ByeClock: "CLOCK", ByeSlot: "SLOT", ByeBadFrame: "BADFRAME",
+	ByeClock: "CLOCK", ByeSlot: "SLOT", ByeBadFrame: "BADFRAME", ByeTLS: "TLS",
 }
 
 // String is the code's name as PROTOCOL.md writes it, or "code N".

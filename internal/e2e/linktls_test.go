@@ -1,0 +1,224 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// makeCerts runs "twincached cert" for the names, in a directory that may hold the
+// authority already.
+func makeCerts(t testing.TB, dir string, words ...string) {
+	t.Helper()
+	if out, err := exec.Command(binary, append([]string{"cert", "--dir", dir}, words...)...).CombinedOutput(); err != nil {
+		t.Fatalf("cert %q: %v\n%s", words, err, out)
+	}
+}
+
+func tlsFlags(dir, name string) []string {
+	file := func(name string) string { return filepath.Join(dir, name) }
+	return []string{"--repl-tls-cert", file(name + ".crt"), "--repl-tls-key", file(name + ".key"), "--repl-tls-ca", file("ca.crt"), "--peer-wait", "500ms"}
+}
+
+// newTLSPair are two nodes with certificates that the program made.
+func newTLSPair(t testing.TB) (a, b *node, dir string) {
+	dir, network := t.TempDir(), newNet()
+	if err := readTree(); err != nil {
+		t.Fatal(err)
+	}
+	makeCerts(t, dir, network+".1", network+".2")
+	a = newNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
+	b = newNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
+	return a, b, dir
+}
+
+// A pair links, copies, is killed, restarts and drains over TLS as it does without.
+func TestLinkTLS_PairLivesOverIt(t *testing.T) {
+	a, b, _ := newTLSPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	names := keys("k", 2000)
+	a.load(names, func(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 200) })
+	b.kill()
+	b.start()
+	b.waitServing()
+	waitLinked(a, b)
+	waitEqual(a, b, names)
+	a.dial().set("last", "word")
+	if code := a.stop(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	if v, _, _ := b.dial().get("last"); v != "word" {
+		t.Errorf("b holds %q", v)
+	}
+	if b.stat("repl_refused_tls") != "" {
+		t.Errorf("%s refused", b.stat("repl_refused_tls"))
+	}
+}
+
+// firstFlight is how a TLS handshake begins.
+func firstFlight(t testing.TB) []byte {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		_ = tls.Client(near, &tls.Config{InsecureSkipVerify: true}).Handshake()
+		near.Close()
+	}()
+	buf := make([]byte, 16<<10)
+	n, err := far.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf[:n]
+}
+
+// A thousand half-open TLS handshakes, and some that come to their end without a
+// certificate, cost neither the link nor memory, and the true peer gets in through
+// them.
+func TestLinkTLS_StrangersCostNothing(t *testing.T) {
+	a, b, _ := newTLSPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	sessions := a.stat("repl_sessions")
+	before := a.memory("VmRSS")
+	hello := firstFlight(t)
+	for i := range 1000 {
+		a.call().raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
+	}
+	for range 20 {
+		c, err := tls.Dial("tcp", a.host+replPort, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
+			t.Errorf("without a certificate: %v", err)
+		}
+		c.Close()
+	}
+	eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
+	if a.stat("repl_delayed") == "0" {
+		t.Error("nobody waited")
+	}
+	if a.stat("repl_sessions") != sessions || a.stat("repl_link") != "stream" {
+		t.Error("the link was disturbed")
+	}
+	limit := 24 << 10
+	if raceEnabled {
+		limit = 128 << 10 // the detector keeps a shadow of what is touched
+	}
+	grown := a.memory("VmHWM") - before
+	if grown > limit {
+		t.Errorf("strangers cost %d KiB of memory", grown)
+	}
+	t.Logf("a: %d KiB before, %d KiB more at the peak; %s waited", before, grown, a.stat("repl_delayed"))
+	b.kill()
+	b.start()
+	b.waitServing()
+	waitLinked(a, b)
+}
+
+// One node with certificates and one without: both say what is wrong, both serve,
+// neither hangs; with its certificates the other one links.
+func TestLinkTLS_OneSideOnly(t *testing.T) {
+	a, b, _ := newTLSPair(t)
+	certs := b.args
+	b.args = append(slices.Clone(certs[:len(certs)-8]), "--repl-insecure", "--peer-wait", "500ms")
+	startAll(a, b)
+	a.waitLog("level=WARN", "cause=TLS", "the caller speaks without TLS")
+	a.waitLog("level=WARN", "cause=TLS", "the peer answers without TLS")
+	b.waitLog("level=WARN", "cause=TLS", "the caller speaks TLS, this node does not")
+	b.waitLog("level=WARN", "cause=TLS", "the peer refused the link", "--repl-tls-cert")
+	for _, n := range []*node{a, b} {
+		if got := n.dial().set("k", n.name); got != "STORED" {
+			t.Errorf("%s does not serve: %s", n.name, got)
+		}
+		if silent := n.refusedFor("silent"); silent > 0 {
+			t.Errorf("%s waited %d times in vain", n.name, silent)
+		}
+	}
+	b.kill()
+	b.args = certs
+	startAll(b)
+	waitLinked(a, b)
+}
+
+// A node's certificate of another pair is refused with its reason; a new one of the
+// right authority, and SIGHUP, and it links without a restart.
+func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
+	a, b, dir := newTLSPair(t)
+	other := t.TempDir()
+	makeCerts(t, other, b.host)
+	mine := t.TempDir()
+	install := func(from string) {
+		for _, file := range []string{b.host + ".crt", b.host + ".key", "ca.crt"} {
+			text, err := os.ReadFile(filepath.Join(from, file))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(mine, file), text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	install(other)
+	b.args = append(b.args[:len(b.args)-8], tlsFlags(mine, b.host)...)
+	startAll(a, b)
+	a.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
+	b.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
+	tries := a.stat("repl_dials")
+	eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
+	if a.stat("repl_sessions") != "0" {
+		t.Error("they had a session")
+	}
+	install(dir)
+	b.signal(syscall.SIGHUP)
+	waitLinked(a, b)
+
+	// A node that is replaced gets its certificate from the authority that is there.
+	a.kill()
+	makeCerts(t, dir, "third")
+	c := newNode(t, "c", a.host, b.host, tlsFlags(dir, "third")...)
+	startAll(c)
+	waitLinked(c, b)
+	for _, n := range []*node{a, b, c} {
+		if strings.Contains(n.log.String(), "PRIVATE KEY") {
+			t.Errorf("the log of %s holds a key", n.name)
+		}
+	}
+}
+
+// Certificates of the pair do not make up for a wrong secret where there is one.
+func TestLinkTLS_TheSecretCountsAsWell(t *testing.T) {
+	a, b, _ := newTLSPair(t)
+	a.args = append(a.args, "--secret-file", secretFile(t, "one"))
+	b.args = append(b.args, "--secret-file", secretFile(t, "two"))
+	startAll(a, b)
+	for _, n := range []*node{a, b} {
+		n.waitLog("level=WARN", "cause=AUTH")
+		if n.stat("repl_sessions") != "0" {
+			t.Errorf("%s had a session", n.name)
+		}
+	}
+}
+
+// The secret in the environment links a pair as the one in a file does.
+func TestSecret_FromTheEnvironment(t *testing.T) {
+	t.Setenv("TWINCACHED_SECRET", "do-not-print-me")
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	wrongProof(t, a, someHello(), "")
+	for _, n := range []*node{a, b} {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.cmd.Process.Pid))
+		if err == nil && strings.Contains(string(line), "do-not-print-me") || strings.Contains(n.log.String(), "do-not-print-me") {
+			t.Errorf("%s shows its secret", n.name)
+		}
+	}
+}

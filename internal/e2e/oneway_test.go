@@ -1,0 +1,78 @@
+package e2e
+
+import "testing"
+
+// TestScenario18_OneWayLoss: what one node says is lost, what the other one says
+// arrives. Both go on serving, neither believes to be linked, nothing counts as
+// acknowledged that is not, and afterwards they are equal.
+func TestScenario18_OneWayLoss(t *testing.T) {
+	t.Parallel()
+	for name, direction := range map[string]int{"towards a": toA, "towards b": toB} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			oneWayLoss(t, direction)
+		})
+	}
+}
+
+func oneWayLoss(t *testing.T, direction int) {
+	a, b, link := newRelayedPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	names := keys("k", 400)
+	a.load(names, func(int) string { return "before" })
+	waitEqual(a, b, names)
+	sessions := a.stat("repl_sessions")
+	link.mute(direction, true)
+
+	ca, cb := a.dial(), b.dial()
+	defer ca.Close()
+	defer cb.Close()
+	for i, k := range names[:100] {
+		if x, y := ca.set(k, "by a"), cb.set(names[100+i], "by b"); x != "STORED" || y != "STORED" {
+			t.Fatalf("a says %s, b says %s", x, y)
+		}
+	}
+	for i, k := range names[200:250] {
+		if x, y := ca.do("delete %s", k), cb.do("delete %s", names[250+i]); x != "DELETED" || y != "DELETED" {
+			t.Fatalf("a says %s, b says %s", x, y)
+		}
+	}
+	for _, n := range []*node{a, b} {
+		eventually(t, "node "+n.name+" knows that it is not linked", func() bool { return n.stat("repl_link") != "stream" })
+		if got := n.stat("tombstones"); got != "50" {
+			t.Errorf("node %s remembers %s of 50 deletes that nobody has acknowledged", n.name, got)
+		}
+	}
+	deaf := []*node{a, b}[direction]
+	if v, _, hit := deaf.dial().get(names[direction*-100+100]); !hit || v != "before" {
+		t.Errorf("node %s has %q: the loss was none, the test shows nothing", deaf.name, v)
+	}
+	dials := a.stat("repl_dials")
+	eventually(t, "a tries again", func() bool { return a.stat("repl_dials") != dials })
+	if now := a.stat("repl_sessions"); now != sessions {
+		t.Errorf("%s sessions have become %s on half a link", sessions, now)
+	}
+
+	link.mute(direction, false)
+	waitLinked(a, b)
+	waitEqual(a, b, names)
+	for _, n := range []*node{a, b} {
+		eventually(t, "the deletes are acknowledged", func() bool { return n.stat("tombstones") == "0" })
+	}
+	for i, k := range names {
+		v, _, _ := ca.get(k)
+		want := "before"
+		switch {
+		case i < 100:
+			want = "by a"
+		case i < 200:
+			want = "by b"
+		case i < 300:
+			want = ""
+		}
+		if v != want {
+			t.Fatalf("%s is %q, want %q", k, v, want)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFailure_PeerIsSlow: a wire far too thin for what a's clients write. They
+// notice nothing, a's memory does not grow, the link stays, and b is as far behind
+// as it must be.
+func TestFailure_PeerIsSlow(t *testing.T) {
+	t.Parallel()
+	const perMS, rounds, growthKiB = 500, 50, 32 << 10
+	names := keys("k", 2000)
+	value := func(round int) func(int) string {
+		v := fmt.Sprintf("%d/%s", round, strings.Repeat("x", 1000))
+		return func(int) string { return v }
+	}
+	a, b, link := newRelayedPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	for range 5 {
+		a.load(names, value(0))
+	}
+	waitEqual(a, b, names)
+	sessions, resident := a.stat("repl_sessions"), a.residentKiB()
+	link.slow(perMS)
+	before, began := link.total(), time.Now()
+	for round := range rounds { // 100 MB
+		a.load(names, value(round+1))
+	}
+	grown := a.residentKiB() - resident
+	passed, took := link.total()-before, time.Since(began)
+	behind, _, _ := b.dial().get(names[len(names)-1])
+	if behind == value(rounds)(0) {
+		t.Errorf("b is not behind after %d KiB in %v: the test shows nothing", passed>>10, took)
+	}
+	if grown > growthKiB {
+		t.Errorf("a grew by %d KiB, limit %d", grown, growthKiB)
+	}
+	link.slow(0)
+	waitEqual(a, b, names)
+	for _, n := range []*node{a, b} {
+		if now := n.stat("repl_sessions"); now != sessions || n.stat("repl_link") != "stream" || n.logged("link lost") {
+			t.Errorf("node %s: %s sessions have become %s, link %s", n.name, sessions, now, n.stat("repl_link"))
+		}
+	}
+	t.Logf("a took %d MB in %v while %d KiB passed, and grew by %d KiB", rounds*len(names)/1000, took.Round(time.Millisecond), passed>>10, grown)
+}

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const (
+	dyingItems   = 60_000
+	dyingDeleted = 1000
+)
+
+// TestScenario13_SourceKilledDuringTheCopy at 10, 50 and 90 % of it.
+func TestScenario13_SourceKilledDuringTheCopy(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int64{10, 50, 90} {
+		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
+			t.Parallel()
+			sourceDies(t, percent, func(source *node, link *link) {
+				source.kill()
+				link.heal() // whoever dials finds a dead node behind the wire
+			})
+		})
+	}
+}
+
+// TestFailure_SourceDiesDuringTheCopy without a word, as with its machine.
+func TestFailure_SourceDiesDuringTheCopy(t *testing.T) {
+	t.Parallel()
+	sourceDies(t, 50, func(source *node, _ *link) { source.signal(syscall.SIGSTOP) })
+}
+
+// sourceDies lets the source of a copy die once a part of it has passed. The
+// joiner keeps its port shut as long as it was told to, then serves what it has:
+// some keys, each with its last value, and none that was deleted.
+func sourceDies(t *testing.T, percent int64, die func(source *node, link *link)) {
+	a, b, link := newRelayedPair(t, "--peer-wait", "3s")
+	startAll(a, b)
+	names := keys("key:", dyingItems)
+	old := keys("gone:", dyingDeleted)
+	a.load(append(old, names...), func(int) string { return "old" })
+	waitCount(b, dyingItems+dyingDeleted)
+	b.kill()
+	a.load(names, value100)
+	c := a.dial()
+	for _, k := range old {
+		if got := c.do("delete %s", k); got != "DELETED" {
+			t.Fatal(got)
+		}
+	}
+	c.Close()
+	before := link.total()
+	startAll(b) // how much a whole copy is
+	whole := link.total() - before
+	b.kill()
+
+	link.cutAfter(whole * percent / 100)
+	b.start()
+	eventually(t, "the copy is broken off", link.wasCut)
+	die(a, link)
+	if b.serving() {
+		t.Fatalf("the port opened at %d %% of the copy", percent)
+	}
+	b.waitServing()
+	b.waitLog("serving without it", "as=partial")
+	got := b.lastValues(names)
+	t.Logf("at %d %%: the joiner serves %d of %d keys", percent, got, dyingItems)
+	if got == 0 && percent > 10 || got == dyingItems { // what is in its socket when the link goes is lost
+		t.Errorf("the joiner holds %d of %d keys: the test shows nothing", got, dyingItems)
+	}
+	if n := b.count(old); n != 0 {
+		t.Errorf("%d deleted keys are back", n)
+	}
+
+	// The source returns empty: now the joiner is who knows.
+	b.load(names[:100], func(int) string { return "after" })
+	if a.running() {
+		a.kill()
+	}
+	link.heal()
+	startAll(a)
+	waitLinked(a, b)
+	waitEqual(a, b, append(names, old...))
+	if n := a.count(names); n < got || n < 100 {
+		t.Errorf("the source came back with %d of %d keys", n, got)
+	}
+	if q := b.stat("repl_qualifier"); q != "none" {
+		t.Errorf("with a peer again the joiner is still %s", q)
+	}
+}
+
+// lastValues returns how many of keys a node holds, and checks each value.
+func (n *node) lastValues(names []string) (held int) {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	all := c.contents(names)
+	for i, k := range names {
+		v, there := all[k]
+		if _, value, _ := strings.Cut(v, "/0/"); there && value != value100(i) {
+			n.t.Fatalf("node %s serves %s as %q, which is not its last value", n.name, k, value)
+		}
+	}
+	return len(all)
+}

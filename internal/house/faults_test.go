@@ -1,0 +1,114 @@
+package house
+
+import (
+	"fmt"
+	"go/ast"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	faultRows     = 15 // of the first table of FAULTS.md
+	faultScenario = 20
+)
+
+var (
+	testName  = regexp.MustCompile("`(Test\\w+)`")
+	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario)`)
+)
+
+// lost is what is wrong between the text of FAULTS.md and the tests that exist, each
+// with the number of times that it does.
+func lost(text string, tests map[string]int) (found []string) {
+	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	failures, scenarios, _ := strings.Cut(text, "\n## Scenarios\n")
+	named := map[string]bool{}
+	rows := 0
+	for line := range strings.Lines(failures) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| what happens |") {
+			continue
+		}
+		rows++
+		if !strings.Contains(line, "`TestFailure_") {
+			complain("a failure without its test: %s", line)
+		}
+	}
+	if rows != faultRows {
+		complain("%d failures, want %d", rows, faultRows)
+	}
+	for n := range faultScenario {
+		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*$`, n+1)).FindString(scenarios)
+		m := testName.FindAllStringSubmatch(row, -1)
+		if len(m) == 0 {
+			complain("scenario %d has no test", n+1)
+		}
+		for _, test := range m {
+			if !strings.HasPrefix(test[1], fmt.Sprintf("TestScenario%02d_", n+1)) {
+				complain("%s stands in the row of scenario %d", test[1], n+1)
+			}
+		}
+	}
+	for _, m := range testName.FindAllStringSubmatch(text, -1) {
+		named[m[1]] = true
+		if tests[m[1]] != 1 {
+			complain("%s exists %d times", m[1], tests[m[1]])
+		}
+	}
+	for name := range tests {
+		if faultTest.MatchString(name) && !named[name] {
+			complain("%s is not named", name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func testNames(all []*source) map[string]int {
+	tests := map[string]int{}
+	for _, s := range all {
+		for _, d := range s.ast.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+				tests[f.Name.Name]++
+			}
+		}
+	}
+	return tests
+}
+
+func readFaults(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "FAULTS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestFaults_EachHasItsTest(t *testing.T) {
+	for _, l := range lost(readFaults(t), testNames(sources(t))) {
+		t.Errorf("FAULTS.md: %s", l)
+	}
+}
+
+func TestFaults_LossIsSeen(t *testing.T) {
+	text, tests := readFaults(t), testNames(sources(t))
+	for name, change := range map[string]func(){
+		"a test that is gone":         func() { delete(tests, "TestScenario06_DeleteAndOlderSetCrossWhileTheLinkFlaps") },
+		"a test that is there twice":  func() { tests["TestFailure_NodeKilled"] = 2 },
+		"a test that is not named":    func() { tests["TestFailure_Unheard"] = 1 },
+		"a scenario without its row":  func() { text = strings.Replace(text, "\n| 11 |", "\n| 10 |", 1) },
+		"a scenario without its test": func() { text = strings.Replace(text, "`TestScenario20_", "`Scenario20_", 1) },
+		"a test in another row":       func() { text = strings.Replace(text, "`TestScenario03_", "`TestScenario04_", 1) },
+		"a failure without its test":  func() { text = strings.Replace(text, "`TestFailure_ThirdNode`", "", 1) },
+		"a failure without its row":   func() { text = regexp.MustCompile(`(?m)^\| a third node.*\n`).ReplaceAllString(text, "") },
+	} {
+		text, tests = readFaults(t), testNames(sources(t))
+		if change(); len(lost(text, tests)) == 0 {
+			t.Errorf("%s passes", name)
+		}
+	}
+}

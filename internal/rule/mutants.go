@@ -1,0 +1,73 @@
+//go:build mutants
+
+package rule
+
+import "fmt"
+
+// The rules. See All for what each says.
+var (
+	Observe             = true
+	ClockBound          = true
+	TombstoneOnMiss     = true
+	MarkerOnEviction    = true
+	MarkerBelow         = true
+	MarkerOfTouched     = true
+	TombstoneUntilAcked = true
+	GraveRejects        = true
+	GraveAnnounced      = true
+	GraveAgain          = true
+	GraveUntilAcked     = true
+	GraveGeneration     = true
+	GraveMarker         = true
+	CursorIncarnation   = true
+	ResumeLastPeer      = true
+	OldPeerBuries       = true
+	FlushInState        = true
+	TouchOnlyIfAcked    = true
+	TouchDropsOlder     = true
+	BulkCarriesValues   = true
+	OversizeDropsOlder  = true
+	AcksInOrder         = true
+	OneSession          = true
+	BarrierTwice        = true
+	BarrierAfterGraves  = true
+)
+
+var byName = map[string]*bool{
+	"Observe":             &Observe,
+	"ClockBound":          &ClockBound,
+	"TombstoneOnMiss":     &TombstoneOnMiss,
+	"MarkerOnEviction":    &MarkerOnEviction,
+	"MarkerBelow":         &MarkerBelow,
+	"MarkerOfTouched":     &MarkerOfTouched,
+	"TombstoneUntilAcked": &TombstoneUntilAcked,
+	"GraveRejects":        &GraveRejects,
+	"GraveAnnounced":      &GraveAnnounced,
+	"GraveAgain":          &GraveAgain,
+	"GraveUntilAcked":     &GraveUntilAcked,
+	"GraveGeneration":     &GraveGeneration,
+	"GraveMarker":         &GraveMarker,
+	"CursorIncarnation":   &CursorIncarnation,
+	"ResumeLastPeer":      &ResumeLastPeer,
+	"OldPeerBuries":       &OldPeerBuries,
+	"FlushInState":        &FlushInState,
+	"TouchOnlyIfAcked":    &TouchOnlyIfAcked,
+	"TouchDropsOlder":     &TouchDropsOlder,
+	"BulkCarriesValues":   &BulkCarriesValues,
+	"OversizeDropsOlder":  &OversizeDropsOlder,
+	"AcksInOrder":         &AcksInOrder,
+	"OneSession":          &OneSession,
+	"BarrierTwice":        &BarrierTwice,
+	"BarrierAfterGraves":  &BarrierAfterGraves,
+}
+
+// Switch turns a rule on or off, and returns an error for a name that none has.
+// Nothing may be running.
+func Switch(name string, on bool) error {
+	r := byName[name]
+	if r == nil {
+		return fmt.Errorf("rule: there is no rule %q", name)
+	}
+	*r = on
+	return nil
+}

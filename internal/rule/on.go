@@ -1,0 +1,32 @@
+//go:build !mutants
+
+package rule
+
+// The rules. See All for what each says.
+const (
+	Observe             = true
+	ClockBound          = true
+	TombstoneOnMiss     = true
+	MarkerOnEviction    = true
+	MarkerBelow         = true
+	MarkerOfTouched     = true
+	TombstoneUntilAcked = true
+	GraveRejects        = true
+	GraveAnnounced      = true
+	GraveAgain          = true
+	GraveUntilAcked     = true
+	GraveGeneration     = true
+	GraveMarker         = true
+	CursorIncarnation   = true
+	ResumeLastPeer      = true
+	OldPeerBuries       = true
+	FlushInState        = true
+	TouchOnlyIfAcked    = true
+	TouchDropsOlder     = true
+	BulkCarriesValues   = true
+	OversizeDropsOlder  = true
+	AcksInOrder         = true
+	OneSession          = true
+	BarrierTwice        = true
+	BarrierAfterGraves  = true
+)

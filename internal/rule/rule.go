@@ -1,0 +1,41 @@
+// Package rule names the safety rules of replication: each is one decision in the
+// code that must not be missing. In the program all of them are constants, and the
+// compiler leaves nothing of this package behind. With the build tag "mutants" they
+// are variables, so that the simulation can switch one off and show that it notices.
+package rule
+
+// Rule is one row of the table of mutants.
+type Rule struct {
+	Name   string // as in the code
+	Says   string // what the rule demands
+	Mutant string // what happens without it
+}
+
+// All is every rule, in the order of the table in RELIABILITY.md.
+var All = []Rule{
+	{"Observe", "the clock is lifted above every version that arrives, before it is applied", "a later write gets a lower version"},
+	{"ClockBound", "a restarted node makes no version below its earlier ones", "the clock begins anew"},
+	{"TombstoneOnMiss", "a delete leaves a tombstone though the key was not there", "only hits leave one"},
+	{"MarkerOnEviction", "removing what the peer has not acknowledged leaves a marker", "it vanishes"},
+	{"MarkerBelow", "the marker kills strictly older copies only", "it kills the same version too"},
+	{"MarkerOfTouched", "the marker of a touched item kills the version itself", "the peer keeps its outdated expiry"},
+	{"TombstoneUntilAcked", "a tombstone is kept until it was acknowledged", "until it was sent"},
+	{"GraveRejects", "a value that the own grave matches is refused", "it is stored"},
+	{"GraveAnnounced", "a grave is announced", "it is kept to oneself"},
+	{"GraveAgain", "a grave that changed is announced again", "once a session"},
+	{"GraveUntilAcked", "a grave is kept until it was acknowledged", "until it was sent"},
+	{"GraveGeneration", "only the acknowledgement of the newest grave clears it", "any does"},
+	{"GraveMarker", "evicting for the peer's grave leaves a marker", "it vanishes"},
+	{"CursorIncarnation", "a cursor counts for the incarnation that it names only", "for any"},
+	{"ResumeLastPeer", "cursors count only from the peer last replicated with", "from every peer"},
+	{"OldPeerBuries", "an old peer that returns with data gets a grave for every key", "nothing"},
+	{"FlushInState", "STATE carries the flush watermark", "only FLUSH does"},
+	{"TouchOnlyIfAcked", "an expiry travels without the value only if that was acknowledged", "if it was sent"},
+	{"TouchDropsOlder", "a touch of an unknown version drops the older one", "the older one stays"},
+	{"BulkCarriesValues", "the bulk lane carries values, also of touched items", "it carries touches"},
+	{"OversizeDropsOlder", "a value too large to store drops the older one", "the older one stays"},
+	{"AcksInOrder", "acknowledgements travel in one stream with the data", "they overtake it"},
+	{"OneSession", "an old connection is dead before the next session begins", "its frames still count"},
+	{"BarrierTwice", "BARRIER waits for the tails noted twice", "noted once"},
+	{"BarrierAfterGraves", "BARRIER waits for the graves' acknowledgements", "it does not"},
+}

@@ -1,0 +1,158 @@
+package sim
+
+import (
+	"twincached/store"
+)
+
+// localSuffix ends the keys that never leave their node.
+const localSuffix = ".lock"
+
+// clientStep lets a client do something on a node.
+func (w *world) clientStep(n *node) {
+	if !n.serves() {
+		w.counts.Refused++
+		return
+	}
+	w.counts.Ops++
+	now, before, seen := n.now(), n.st.Clock(), n.seen
+	k := w.r.IntN(len(w.keys))
+	word := w.command(n, now, k)
+	n.learnFlush()
+	v := n.st.Clock()
+	if v == before {
+		w.logf("%s %s %s changes nothing", n.name, word, w.keys[k])
+		return
+	}
+	if m := &w.machines[n.host]; v <= seen || v <= m.made {
+		w.failf("%s makes version %s, not above %s which it has seen and %s which its machine made", n.name, w.ver(v), w.ver(seen), w.ver(m.made))
+	}
+	n.seen, w.machines[n.host].made = v, v
+	if f, _, _ := n.st.FlushState(); f == v {
+		w.logf("%s flushes at %s", n.name, w.ver(v))
+	} else if r, ok := n.served(k); ok {
+		w.told(n, k, fact{r.Version, r.Ever})
+		w.logf("%s %s %s -> %s", n.name, word, w.keys[k], w.fact(fact{r.Version, r.Ever}))
+	} else if word != "delayed flush" && word != "local" {
+		w.told(n, k, fact{v, forGood})
+		w.logf("%s %s %s -> gone at %s", n.name, word, w.keys[k], w.ver(v))
+	}
+	w.check(n)
+}
+
+// told notes what a client was told.
+func (w *world) told(n *node, k int, f fact) {
+	learn(n.known, k, f.version, f.ever)
+	learn(w.best, k, f.version, f.ever)
+	switch f.ever {
+	case f.version:
+		w.sets[f.version] = struct{}{}
+	case forGood:
+	default:
+		w.touched[f.version] = true
+	}
+}
+
+// command does one thing and returns its name.
+func (w *world) command(n *node, now int64, k int) string {
+	r := &store.Request{Key: w.keys[k], Flags: uint32(w.r.IntN(3))}
+	if w.plan.TTL && w.r.IntN(3) == 0 {
+		r.Expires = max(1, now+w.r.Int64N(120)-5)
+	}
+	do := func(op store.Op) {
+		r.Op = op
+		if n.st.Do(now, r).Status == store.TooLarge && op == store.OpSet {
+			n.st.Do(now, &store.Request{Op: store.OpDrop, Key: r.Key}) // what the protocol engine does
+		}
+	}
+	switch x := w.r.IntN(120); {
+	case x < 48:
+		r.Value = w.value()
+		do(store.OpSet)
+		return "set"
+	case x < 82:
+		do(store.OpDelete)
+		return "delete"
+	case x < 94:
+		do(store.OpTouch)
+		return "touch"
+	case x < 97:
+		if !w.plan.Flush {
+			return "nothing"
+		}
+		n.st.Flush(now)
+		return "flush"
+	case x < 99:
+		if !w.plan.Flush {
+			return "nothing"
+		}
+		n.st.FlushAt(now, now+1+w.r.Int64N(20))
+		return "delayed flush"
+	case x < 101:
+		r.Key, r.Value = w.local, []byte("held")
+		do(store.OpSet)
+		return "local"
+	default:
+		return w.rarer(n, now, k, r, do)
+	}
+}
+
+// rarer are the commands that need a state, or the meta protocol.
+func (w *world) rarer(n *node, now int64, k int, r *store.Request, do func(store.Op)) string {
+	switch w.r.IntN(8) {
+	case 0:
+		r.Invalidate, r.Touch, r.Empty = true, r.Expires != 0, w.r.IntN(2) == 0
+		do(store.OpMark)
+		return "mark"
+	case 1:
+		r.Create, r.CreateExpires, r.Initial, r.Delta = true, r.Expires, 7, 1
+		do(store.OpIncr)
+		return "incr"
+	case 2:
+		r.Invalidate, r.CAS, r.Value = true, 1, []byte("late")
+		do(store.OpCAS)
+		return "late cas"
+	case 3:
+		if held, ok := n.served(k); ok {
+			r.CAS = held.Version
+		}
+		r.Value = []byte("swapped")
+		do(store.OpCAS)
+		return "cas"
+	case 4:
+		r.Value = w.value()
+		do(store.OpAdd)
+		return "add"
+	case 5:
+		r.Value = w.value()
+		do(store.OpReplace)
+		return "replace"
+	case 6:
+		r.Value = []byte("+")
+		do(store.OpAppend)
+		return "append"
+	default:
+		f := &store.Fetch{Key: r.Key, Create: true, CreateExpires: r.Expires, MayWin: true, Renew: true, RenewBefore: now + 1<<20}
+		if w.r.IntN(2) == 0 {
+			f = &store.Fetch{Key: r.Key, Touch: true, Expires: r.Expires}
+		}
+		n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return dst }))
+		return "fetch"
+	}
+}
+
+// value is a new one, of the size that the plan wants.
+func (w *world) value() []byte {
+	w.values++
+	size := 0
+	switch {
+	case w.plan.Big && w.r.IntN(3) == 0:
+		size = 2000
+	case w.plan.Full:
+		size = 20_000 + w.r.IntN(40_000)
+	}
+	v := make([]byte, size, size+20)
+	for n := w.values; n > 0; n /= 10 {
+		v = append(v, byte('0'+n%10))
+	}
+	return v
+}

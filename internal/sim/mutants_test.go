@@ -1,0 +1,126 @@
+//go:build mutants
+
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"twincached/internal/rule"
+	"twincached/store"
+)
+
+var (
+	mutantSeeds = flag.Uint64("mutants.seeds", 3000, "seeds of each plan that a mutant has to survive to count as missed")
+	mutantOnly  = flag.String("mutants.rule", "", "this rule only")
+	mutantTable = flag.String("mutants.table", "", "append the table to this file")
+)
+
+// TestMutants switches off one safety rule after the other: the simulation has to
+// notice each.
+func TestMutants(t *testing.T) {
+	table := strings.Builder{}
+	fmt.Fprintf(&table, "| rule | says | without it | killed by | runs until then |\n|---|---|---|---|---|\n")
+	for _, r := range rule.All {
+		if *mutantOnly != "" && *mutantOnly != r.Name {
+			continue
+		}
+		f, runs := kill(t, r)
+		if f == nil {
+			t.Errorf("%s survives %d runs: %s, but %s", r.Name, runs, r.Says, r.Mutant)
+			fmt.Fprintf(&table, "| `%s` | %s | %s | **survives** | %d |\n", r.Name, r.Says, r.Mutant, runs)
+			continue
+		}
+		t.Logf("%s: killed by seed %d of %q after %d runs: %s", r.Name, f.Seed, f.Plan, runs, f.Text)
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s, seed %d: %s | %d |\n", r.Name, r.Says, r.Mutant, f.Plan, f.Seed, f.Text, runs)
+	}
+	if *mutantTable != "" {
+		if err := os.WriteFile(*mutantTable, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// contracts are checks of rules that no schedule of two nodes of this version needs,
+// but that the protocol demands of a receiver: another program may be the peer.
+var contracts = map[string]func(*testing.T) string{
+	"TouchDropsOlder": touchOfUnknownVersion,
+}
+
+// touchOfUnknownVersion: of a key there is an older state than the one that was touched.
+func touchOfUnknownVersion(t *testing.T) string {
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true}, startMillis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	st.Attach(store.ID{1}, &store.State{}, false)
+	key := []byte("key")
+	older := st.Do(startMillis, &store.Request{Op: store.OpSet, Key: key, Value: []byte("older")}).Version
+	touch := store.Record{Key: key, Op: store.RecordTouch, Version: older + 64, Ever: older + 128}
+	if err := st.ApplyBatch(startMillis, store.PartitionOf(key), store.Live, 1, []store.Record{touch}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok := st.Inspect(key); ok {
+		return "a value is served that is older than the one that was touched"
+	}
+	return ""
+}
+
+// kill runs seeds without a rule until a promise is broken.
+func kill(t *testing.T, r rule.Rule) (found *Failure, runs uint64) {
+	if err := rule.Switch(r.Name, false); err != nil {
+		t.Fatal(err)
+	}
+	defer rule.Switch(r.Name, true)
+	if check := contracts[r.Name]; check != nil {
+		if text := check(t); text != "" {
+			return &Failure{Plan: "contract", Text: text}, 1
+		}
+		return nil, 1
+	}
+	var mu sync.Mutex
+	var stop atomic.Bool
+	var ran, next atomic.Uint64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for !stop.Load() {
+				i := next.Add(1) - 1
+				seed, plan := 1+i/uint64(len(Plans)), Plans[i%uint64(len(Plans))]
+				if seed > *mutantSeeds {
+					return
+				}
+				f := runMutant(plan, seed)
+				ran.Add(1)
+				if f == nil {
+					continue
+				}
+				stop.Store(true)
+				mu.Lock()
+				if found == nil || f.Seed < found.Seed {
+					found = f
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return found, ran.Load()
+}
+
+// runMutant takes a panic for a failure, which it is.
+func runMutant(plan Plan, seed uint64) (f *Failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			f = &Failure{Plan: plan.Name, Seed: seed, Text: fmt.Sprintf("panic: %v", p)}
+		}
+	}()
+	_, f = Run(plan, seed, nil)
+	return f
+}

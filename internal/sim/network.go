@@ -1,0 +1,235 @@
+package sim
+
+import (
+	"errors"
+
+	"twincached/internal/rule"
+	"twincached/internal/wire"
+	"twincached/replicator"
+	"twincached/store"
+)
+
+// end is one side of a connection: the session there, and what travels to it.
+type end struct {
+	n       *node
+	s       *replicator.Session
+	other   *end
+	serial  int
+	marks   uint8 // what the gate knows of the session
+	frames  [][]byte
+	buf     []byte // has arrived, and is not a whole frame yet
+	stalled bool   // nothing arrives
+	closed  bool   // the stream's end is behind what travels
+	gone    bool
+	empty   bool                   // the peer's STATE said that it held nothing
+	mine    bool                   // and that its cursors count this process's changes
+	owes    [store.Partitions]bool // partitions that the peer has to announce by BULK before anything of them
+
+	body wire.Body // the oracle's own look at what arrives
+	dec  wire.Decoder
+}
+
+// connect begins a connection. Those before it may go on for a while.
+func (w *world) connect() {
+	w.conns++
+	w.counts.Connects++
+	dialler := w.r.IntN(2)
+	a := &end{n: w.nodes[0], serial: w.conns}
+	b := &end{n: w.nodes[1], serial: w.conns, other: a}
+	a.other = b
+	w.logf("connection %d, dialled by n%d", w.conns, dialler)
+	for i, e := range []*end{a, b} {
+		e.s = e.n.core.Connect(e.n.now(), i == dialler)
+		e.n.ends = append(e.n.ends, e)
+	}
+}
+
+// lose is the node seeing the end of a connection. The other side sees it behind
+// what travels to it.
+func (n *node) lose(e *end, why string) {
+	if e.gone {
+		return
+	}
+	e.gone = true
+	n.w.logf("%s loses connection %d: %s", n.name, e.serial, why)
+	e.s.OnLoss(n.now())
+	n.core.Lost(n.now(), e.marks)
+	if n.admit == e {
+		n.admit, n.promise, n.notes = nil, promise{}, 0
+	}
+	for i, o := range n.ends {
+		if o == e {
+			n.ends = append(n.ends[:i:i], n.ends[i+1:]...)
+			break
+		}
+	}
+	e.other.closed = true
+}
+
+// pump lets a session say what it has to say.
+func (n *node) pump(e *end) bool {
+	if e.gone {
+		return false
+	}
+	n.writer.Reset()
+	e.s.Pump(n.now(), n.writer)
+	if e == n.admit && e.s.TailNotes() != n.notes {
+		n.notes, n.promise = e.s.TailNotes(), n.promises()
+	}
+	if n.writer.Len() == 0 {
+		return false
+	}
+	if flying, _ := e.s.InFlight(); flying > n.windowMost {
+		n.w.failf("%s has %d bytes under way, limit %d", n.name, flying, n.windowMost)
+	}
+	if e.other.gone {
+		return true
+	}
+	for out := n.writer.Bytes(); len(out) > 0; {
+		size := wire.FrameNeed(out)
+		e.other.travel(append([]byte(nil), out[:size]...))
+		out = out[size:]
+	}
+	return true
+}
+
+// travel puts a frame on its way to e.
+func (e *end) travel(frame []byte) {
+	e.frames = append(e.frames, frame)
+	if !rule.AcksInOrder && typeOf(frame) == wire.TAck {
+		for i := len(e.frames) - 1; i > 1; i-- { // the first one may have arrived in part
+			e.frames[i], e.frames[i-1] = e.frames[i-1], e.frames[i]
+		}
+	}
+}
+
+// typeOf is the type of a whole frame: the first element of its body's array.
+func typeOf(frame []byte) wire.Type { return wire.Type(frame[wire.HeadBytes+1]) }
+
+// deliver passes at most most bytes of what travels to the session.
+func (n *node) deliver(e *end, most int) bool {
+	switch {
+	case e.gone || e.stalled:
+		return false
+	case len(e.frames) == 0 && e.closed:
+		n.lose(e, "the other side has closed it")
+		return true
+	case len(e.frames) == 0:
+		return false
+	}
+	for most > 0 && len(e.frames) > 0 {
+		f := e.frames[0]
+		k := min(most, len(f))
+		e.buf = append(e.buf, f[:k]...)
+		most -= k
+		if e.frames[0] = f[k:]; k == len(f) {
+			e.frames = e.frames[1:]
+		}
+	}
+	e.s.OnRead(n.now())
+	for !e.gone && n.w.fail == "" {
+		body, size, err := wire.Split(e.buf, e.s.FrameLimit())
+		if err != nil {
+			n.w.failf("%s: a frame of connection %d: %v", n.name, e.serial, err)
+			return true
+		}
+		if size == 0 {
+			break
+		}
+		n.take(e, body)
+		e.buf = e.buf[size:]
+	}
+	if !e.gone {
+		e.s.OnIdle()
+	}
+	return true
+}
+
+// take passes one frame in, and lets the oracle see what came of it.
+func (n *node) take(e *end, body []byte) {
+	if err := e.dec.Decode(body, &e.body); err != nil {
+		n.w.failf("%s: %v", n.name, err)
+		return
+	}
+	n.w.counts.Frames++
+	if e != n.ends[len(n.ends)-1] {
+		n.w.counts.Late++
+	}
+	n.before(&e.body)
+	if err := e.s.OnFrame(n.now(), body); err != nil {
+		n.ended(e, err)
+		return
+	}
+	n.after(e)
+	if e.s.WantsAdmission() {
+		n.admission(e)
+	}
+	n.reached(e)
+	n.w.check(n)
+}
+
+// ended is a session's own word that it is over. Only two histories may end one
+// here.
+func (n *node) ended(e *end, err error) {
+	if end := (*replicator.End)(nil); !errors.As(err, &end) || end.Code != wire.ByeHistory {
+		n.w.failf("%s: %v", n.name, err)
+		return
+	}
+	n.w.counts.Histories++
+	n.w.twoHistories = true
+	n.lose(e, "two histories")
+}
+
+// admission makes a connection the session. The one before it has ended then.
+func (n *node) admission(e *end) {
+	for rule.OneSession && len(n.ends) > 0 && n.ends[0] != e {
+		n.lose(n.ends[0], "another one replaces it")
+	}
+	n.admit, n.promise, n.notes = e, promise{}, 0
+	if err := e.s.Admit(n.now(), n.core.State()); err != nil {
+		n.ended(e, err)
+	}
+}
+
+// reached tells the gate how far a session has come, and the oracle.
+func (n *node) reached(e *end) {
+	if e.gone {
+		return
+	}
+	before := e.marks
+	e.marks = n.core.Reached(e.s, e.marks)
+	if before == 0 && e.marks != 0 {
+		if n.lastPeer != e.other.n || !e.mine {
+			for part := range e.other.owes {
+				e.other.owes[part] = n.st.Tail(part) > 0
+			}
+		}
+		if n.lastPeer != e.other.n {
+			n.lastPeer = e.other.n
+			clear(n.from)
+			clear(n.free)
+			if e.empty {
+				copy(n.free, n.known)
+			}
+		}
+		n.learnFlush()
+		n.w.logf("%s is linked with %s", n.name, e.other.n.name)
+	}
+}
+
+// tick is what a node does a few times a second.
+func (n *node) tick() {
+	establishing := false
+	for _, e := range append([]*end(nil), n.ends...) {
+		establishing = establishing || !e.s.Established()
+		if err := e.s.Tick(n.now()); err != nil {
+			n.w.counts.Silences++
+			n.lose(e, "silence")
+		}
+	}
+	n.core.Tick(n.now(), establishing)
+	if n.opened && !n.serves() {
+		n.w.failf("%s has shut its gate: %v", n.name, n.core.State())
+	}
+	n.opened = n.serves()
+}

@@ -1,0 +1,134 @@
+package sim
+
+import (
+	"twincached/internal/rule"
+	"twincached/internal/wire"
+	"twincached/replicator"
+	"twincached/store"
+)
+
+// startMillis is when every run begins.
+const startMillis = int64(1_750_000_000_000)
+
+// node is one process. It ends with a crash or a restart, and another takes its place.
+type node struct {
+	w    *world
+	id   int // its place: 0 or 1
+	host int // the machine: two of them may stand in place 1 in turn
+	name string
+	skew int64
+	inc  store.ID
+	st   *store.Store
+	core *replicator.Core
+	memory
+
+	ends       []*end // its connections, oldest first
+	admit      *end   // the one that is the session
+	notes      int
+	opened     bool    // the gate has been open
+	promise    promise // what the BARRIER of the session will stand for
+	writer     *wire.Writer
+	windowMost int // bytes that may be under way
+	itemMost   int // largest item it takes, as store.ItemBytes counts
+}
+
+// machine is what a host knows over its processes' lives.
+type machine struct {
+	bound uint64 // kept in the state directory: no version made here exceeds it
+	made  uint64 // the oracle's: the highest version made here
+}
+
+func (n *node) now() int64 { return n.w.now + n.skew }
+
+// newNode starts a process on a machine.
+func (w *world) newNode(id, host int) *node {
+	w.starts++
+	p := &w.plan
+	n := &node{w: w, id: id, host: host, name: "n" + string(rune('0'+id)), writer: wire.NewWriter()}
+	n.memory.init(p.Keys)
+	if p.SkewMillis > 0 {
+		n.skew = w.r.Int64N(2*p.SkewMillis+1) - p.SkewMillis
+	}
+	cfg := store.Config{
+		MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(host),
+		LocalKeys: []string{"*" + localSuffix}, GraveBits: p.GraveBits,
+	}
+	switch {
+	case p.Tombs > 0:
+		cfg.TombstoneBytes = int64(p.Tombs)*64 + 1
+	case p.Tombs < 0:
+		cfg.TombstoneBytes = 1
+	}
+	if p.Big && id == 1 {
+		cfg.MaxItemBytes = 1 << 10
+	}
+	st, err := store.New(cfg, n.now())
+	if err != nil {
+		panic(err)
+	}
+	n.st = st
+	if rule.ClockBound {
+		st.Observe(w.machines[host].bound)
+	}
+	rc := replicator.Config{
+		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
+		Slot: cfg.Slot, MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Peer: "peer:1",
+		Store: st, Now: n.now, Rand: w.random,
+		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
+	}
+	if p.Tight {
+		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
+	}
+	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
+		panic(err)
+	}
+	n.inc = rc.Inc
+	n.itemMost = cfg.MaxItemBytes
+	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
+	n.born = st.State().Born
+	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.skew, w.ver(n.born))
+	return n
+}
+
+// random fills p from the seed, for nonces.
+func (w *world) random(p []byte) {
+	for i := range p {
+		p[i] = byte(w.r.Uint32())
+	}
+}
+
+// stop ends the process; its machine keeps the bound.
+func (n *node) stop() {
+	for len(n.ends) > 0 {
+		n.lose(n.ends[0], "the process ends")
+	}
+	if err := n.st.CheckInvariants(); err != nil {
+		n.w.failf("invariants of %s: %v", n.name, err)
+	}
+	n.w.machines[n.host].bound = n.st.Clock()
+	n.w.counts.Graves += n.core.GravesAnnounced()
+	st := n.st.Stats()
+	n.w.counts.Buried += st.Buried
+	n.w.counts.Evictions += st.Evictions
+	n.w.counts.Rejected += st.GraveRejects
+	n.w.counts.Swept += st.GraveEvictions
+	n.w.counts.Conflicts += st.ConflictsLost + st.ConflictsWon
+	n.st.Close()
+}
+
+// serves says that clients are let in.
+func (n *node) serves() bool { return n.core.State() == replicator.Ready }
+
+// linked is the session, nil if there is none.
+func (n *node) linked() *end {
+	if n.admit != nil && n.admit.s.Established() {
+		return n.admit
+	}
+	return nil
+}
+
+// quiet says that the peer has acknowledged everything.
+func (n *node) quiet() bool {
+	e := n.linked()
+	return e != nil && e.s.Quiet() && n.st.Unacked() == 0
+}

@@ -1,0 +1,59 @@
+// Package sim is the deterministic simulation: two real stores and the real session
+// between them, on one thread, over a network that delays, stalls and cuts, with
+// everything that may happen to a pair. One seed decides all of it. An oracle that
+// remembers what each incarnation of a node has ever learned looks after each step,
+// and once more after everything has healed.
+package sim
+
+// Plan says what may happen in a run.
+type Plan struct {
+	Name  string
+	Keys  int // of clients; one more is local
+	Parts int // partitions they share
+	Steps int
+
+	Tombs      int  // budget of tombstones; 0: no limit to speak of; -1: none
+	GraveBits  int  // store.Config.GraveBits: when a grave's filter is full
+	Cut        int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
+	Crash      bool // kill -9 and restart
+	Planned    bool // drain and restart
+	Swap       bool // another machine takes node 1's place, and the old one returns
+	Evict      bool // items are removed at random
+	Flush      bool
+	TTL        bool  // short expiries
+	Big        bool  // node 0 takes items that node 1 does not
+	Full       bool  // large values: the memory is always full
+	SkewMillis int64 // clocks differ by up to this, and by another amount after a restart
+	Jump       bool  // clocks step forward
+	Tight      bool  // little is sent at once, and little is under way
+	Slow       bool  // time goes by between steps: silence is noticed
+	Preload    int   // keys that node 0 has from the start
+}
+
+// lossless says that nothing in the plan may lose a value.
+func (p *Plan) lossless() bool {
+	return !p.Crash && !p.Swap && !p.Evict && !p.TTL && !p.Big && !p.Full && p.Tombs == 0
+}
+
+// Plans are the configurations that are run.
+var Plans = []Plan{
+	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},
+	{Name: "cuts", Keys: 5, Parts: 2, Steps: 200, Cut: 50, Flush: true, SkewMillis: 50},
+	{Name: "tight", Keys: 12, Parts: 1, Steps: 600, Cut: 25, Tight: true},
+	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
+	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
+	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},
+	{Name: "eviction", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 2, Evict: true, Flush: true, SkewMillis: 200},
+	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
+	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},
+	{Name: "expiry", Keys: 4, Parts: 2, Steps: 300, Cut: 40, Tombs: 3, Evict: true, Crash: true, TTL: true},
+	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
+	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},
+	{Name: "copy", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40},
+	{Name: "copy broken off", Keys: 30, Parts: 2, Steps: 400, Cut: 40, Crash: true, Preload: 30, Tombs: 4},
+	{Name: "slow link", Keys: 6, Parts: 2, Steps: 300, Cut: 25, Slow: true, Flush: true, TTL: true, SkewMillis: 90},
+	{Name: "old peer", Keys: 5, Parts: 2, Steps: 300, Cut: 40, Tombs: 2, Crash: true, Evict: true, Flush: true, Swap: true},
+	{Name: "old peer, large budget", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Flush: true, SkewMillis: 40, Swap: true},
+	{Name: "full", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Full: true, Crash: true, Flush: true},
+	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
+}

@@ -1,0 +1,53 @@
+package sim
+
+import (
+	"fmt"
+
+	"twincached/store"
+)
+
+// How versions and records look in a trace: @ms since the start, then the logical
+// part and the slot where they are not zero.
+
+func (w *world) sprint(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+func (w *world) ver(v uint64) string {
+	if v == 0 {
+		return "@0"
+	}
+	if v == forGood {
+		return "@never"
+	}
+	text := fmt.Sprintf("@%d", store.VersionMillis(v)-startMillis)
+	if l := v >> 6 & (1<<13 - 1); l != 0 {
+		text += fmt.Sprintf(".%d", l)
+	}
+	if below := v & 63; below > 2 { // just below a version, as a marker is
+		return w.ver(v+1) + "-"
+	} else if below > 0 {
+		text += fmt.Sprintf("/%d", below)
+	}
+	return text
+}
+
+func (w *world) fact(f fact) string {
+	switch f.ever {
+	case f.version:
+		return w.ver(f.version)
+	case forGood:
+		return w.ver(f.version) + " (dead)"
+	}
+	return w.ver(f.version) + " touched " + w.ver(f.ever)
+}
+
+func (w *world) record(r *store.Record) string {
+	op := [...]string{"value", "tombstone", "touch"}[r.Op]
+	text := fmt.Sprintf("%s of %s %s", op, r.Key, w.fact(fact{r.Version, r.Ever}))
+	if r.Expires != 0 {
+		text += fmt.Sprintf(" expires %d", r.Expires-startMillis)
+	}
+	if r.Marks != 0 {
+		text += fmt.Sprintf(" marks %d", r.Marks)
+	}
+	return text
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"twincached/internal/rule"
+)
+
+// grave is what is left of tombstones that had to be forgotten before the peer
+// acknowledged them: "I may have forgotten deletes up to floor, of the keys that
+// the filter matches, or of any key of this partition". Floor 0: nothing buried.
+type grave struct {
+	floor  uint64
+	filter []uint64 // FilterBytes of memory that counts against the limit; nil: saturated, or nothing buried
+	bits   int      // that are set in filter
+	gen    uint64   // counts changes of the grave
+	flying bool     // announced in this session and not acknowledged
+}
+
+// The filter is a Bloom filter over the keys' hashes. Both nodes must agree on its
+// shape. At half full it holds about 5,600 keys and matches a sixteenth of all
+// others; beyond that it would save little, and the grave counts for every key.
+const (
+	FilterBytes  = 4 << 10 // of one partition's grave
+	filterBits   = FilterBytes * 8
+	filterHashes = 4
+)
+
+// filterBit returns the i-th bit of a key whose XXH64 is sum. The upper 8 bits of
+// sum are the same in all of a partition.
+func filterBit(sum uint64, i int) uint32 {
+	return (uint32(sum) + uint32(i)*(uint32(sum>>24)|1)) % filterBits
+}
+
+// Grave tells the peer that deletes up to Floor may have been forgotten here, of
+// the keys of the partition that Filter matches, or of any.
+type Grave struct {
+	Gen, Floor uint64
+	Saturated  bool
+	Filter     []byte // FilterBytes, or none where Saturated; in the byte order of the wire: bit i is bit i%8 of byte i/8
+}
+
+// Covers reports whether the grave may stand for a delete of this key and version.
+// A filter of another length cannot be read, and matches everything.
+func (g *Grave) Covers(key []byte, version uint64) bool {
+	if version > g.Floor {
+		return false
+	}
+	if g.Saturated || len(g.Filter) != FilterBytes {
+		return true
+	}
+	sum := xxhash.Sum64(key)
+	for i := range filterHashes {
+		if b := filterBit(sum, i); g.Filter[b/8]>>(b%8)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// bury remembers that a tombstone, or the marker that an item should have left,
+// was forgotten.
+func (p *partition) bury(hd *header) { p.buryKey(hd.key(), hd.version) }
+
+func (p *partition) buryKey(key []byte, version uint64) {
+	g := &p.grave
+	if g.floor == 0 {
+		if t, ok := p.s.newTable(FilterBytes/8, true); ok {
+			g.filter, g.bits = t, 0
+		}
+	}
+	if g.filter != nil {
+		sum := xxhash.Sum64(key)
+		for i := range filterHashes {
+			b := filterBit(sum, i)
+			if w, m := &g.filter[b/64], uint64(1)<<(b%64); *w&m == 0 {
+				*w |= m
+				g.bits++
+			}
+		}
+		if g.bits > p.s.cfg.GraveBits {
+			g.free(p.s)
+		}
+	}
+	p.deepen(version)
+}
+
+// buryAll is for deletes up to version of which no key is known any more.
+func (p *partition) buryAll(version uint64) {
+	p.grave.free(p.s)
+	p.deepen(version)
+}
+
+func (p *partition) deepen(version uint64) {
+	p.grave.floor = max(p.grave.floor, version)
+	p.grave.gen++
+	if p.peer.attached {
+		p.s.markDirty(p.id)
+	}
+}
+
+// free gives the filter's memory back: the grave counts for every key then, if it
+// counts at all.
+func (g *grave) free(s *Store) {
+	if g.filter != nil {
+		s.freeTable(g.filter)
+		g.filter, g.bits = nil, 0
+	}
+}
+
+// buried reports whether a value of this key and version may have been deleted here.
+func (p *partition) buried(key []byte, version uint64) bool {
+	g := &p.grave
+	if version > g.floor || !rule.GraveRejects {
+		return false
+	}
+	if g.filter == nil {
+		return true
+	}
+	sum := xxhash.Sum64(key)
+	for i := range filterHashes {
+		if b := filterBit(sum, i); g.filter[b/64]>>(b%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// NextGrave returns the grave of a partition when it has to be announced: before
+// any batch of the partition that follows. One announcement is under way at a
+// time. What this node still holds of the keys concerned, and the peer is about to
+// evict, travels again: a saturated grave begins the bulk walk anew (bulk is true
+// and b says how), else the items move to the end of the change list. The filter
+// is appended to room, which the caller owns.
+func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, due bool) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.graveDue() {
+		return g, b, false, false
+	}
+	p.grave.flying = true
+	g = Grave{Gen: p.grave.gen, Floor: p.grave.floor, Saturated: p.grave.filter == nil}
+	if !rule.GraveUntilAcked {
+		defer p.clearGrave()
+	}
+	if g.Saturated {
+		b, _ = p.startBulk()
+		return g, b, true, true
+	}
+	for _, w := range p.grave.filter {
+		room = binary.LittleEndian.AppendUint64(room, w)
+	}
+	g.Filter = room
+	p.walkChunks(func(h handle, hd *header) {
+		if g.Covers(hd.key(), hd.version) {
+			hd.setSource(0)
+			hd.bits &^= bitTouch
+			p.bump(h, false)
+		}
+	})
+	return g, b, false, true
+}
+
+func (p *partition) graveDue() bool {
+	g := &p.grave
+	return rule.GraveAnnounced && p.peer.attached && g.floor != 0 && !g.flying
+}
+
+// GraveAcked takes the peer's acknowledgement of a grave. Only that of the newest
+// one clears it; an older one makes the newest due.
+func (s *Store) GraveAcked(part int, gen uint64) {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := &p.grave
+	if gen != g.gen && rule.GraveGeneration {
+		if rule.GraveAgain {
+			g.flying = false
+			s.markDirty(p.id)
+		}
+		return
+	}
+	g.flying = false
+	p.clearGrave()
+}
+
+// clearGrave forgets what was buried: the peer has dealt with it.
+func (p *partition) clearGrave() {
+	g := &p.grave
+	p.cleanMax = max(p.cleanMax, g.floor)
+	g.floor = 0
+	g.free(p.s)
+}
+
+// ApplyGrave evicts what the peer may have deleted and forgotten. As with any
+// eviction, what the peer does not have leaves a marker.
+func (s *Store) ApplyGrave(part int, g Grave) {
+	s.clock.observe(g.Floor)
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.walkChunks(func(h handle, hd *header) {
+		if g.Covers(hd.key(), hd.version) {
+			p.stats.GraveEvictions++
+			if !rule.GraveMarker {
+				p.unlinkClean(h)
+				return
+			}
+			p.mustRemoveLocal(h, false)
+		}
+	})
+}
+
+// walkChunks calls f for every value that is to be replicated and was there when
+// the walk began; f may change or remove it. Between chunks it lets the clients in.
+// A session walks one thing at a time.
+func (p *partition) walkChunks(f func(h handle, hd *header)) {
+	end := p.list.seq
+	p.list.walk = p.list.head
+	for n := 1; p.list.walk != 0; n++ {
+		h := p.list.walk
+		hd := p.s.arena.at(h)
+		if hd.seq() > end {
+			break
+		}
+		p.list.walk = hd.next
+		if !hd.is(bitTomb) && !hd.is(bitLocal) {
+			f(h, hd)
+		}
+		if n%sweepChunk == 0 {
+			p.mu.Unlock()
+			p.mu.Lock()
+		}
+	}
+	p.list.walk = 0
+}

@@ -1,12 +1,13 @@
 # "make help" lists what can be made: each target's text stands behind its name.
 
-GO    ?= go
-FUZZ  ?= 30s
-BENCH ?= 2s
-SEEDS ?= 1000
-OUT   ?= /tmp
+GO      ?= go
+FUZZ    ?= 30s
+BENCH   ?= 2s
+SEEDS   ?= 1000
+MINUTES ?= 10
+OUT     ?= /tmp
 
-.PHONY: help build pair test race sim mutants lint fuzz bench image ci clean
+.PHONY: help build pair test race sim mutants lint fuzz bench torture image ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ fuzz: ## each fuzz test for FUZZ (30s)
 
 bench: ## all benchmarks, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
+
+torture: ## faults on real nodes in network namespaces for MINUTES (10); as root
+	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES)
 
 image: ## the container image
 	docker build -t twincached .

@@ -25,7 +25,7 @@ type clock struct {
 func newClock() *clock {
 	start := time.Now()
 	return newClockFrom(
-		func() int64 { return time.Now().UnixMilli() },
+		wallMillis,
 		func() time.Duration { return time.Since(start) },
 	)
 }

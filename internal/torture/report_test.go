@@ -1,0 +1,215 @@
+package torture
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tally is what all rounds found.
+type tally struct {
+	began        time.Time
+	rounds       map[string]*faultTally
+	planned      []plannedStop
+	joins        []time.Duration // from the start of a process until it serves clients
+	brokenRounds int
+	broken       []string
+	down         map[string]map[string][]outage // by library and fault
+}
+
+// faultTally is what the rounds of one fault found.
+type faultTally struct {
+	rounds, values, differ, lone             int
+	stale, returned, vanished, foreign, read int
+	evicting                                 int // rounds in which a node evicted
+	lost                                     []time.Duration
+	lossy                                    int // rounds that lost something
+	most                                     int // lost in one round
+	linkIn, equalIn                          []time.Duration
+	verified, kills                          int
+}
+
+// plannedStop is one SIGTERM with the link up.
+type plannedStop struct {
+	took   time.Duration
+	status int
+	lost   int
+}
+
+func newTally() *tally {
+	return &tally{began: time.Now(), rounds: map[string]*faultTally{}, down: map[string]map[string][]outage{}}
+}
+
+func (t *tally) add(r *round) {
+	f := t.rounds[r.fault.name]
+	if f == nil {
+		f = &faultTally{}
+		t.rounds[r.fault.name] = f
+	}
+	f.rounds++
+	f.values += r.v.values
+	f.verified += r.verified.compared
+	f.differ += r.v.differ + r.verified.differ
+	f.lone += r.v.onlyA + r.v.onlyB
+	f.stale += r.v.stale
+	f.returned += r.v.returned
+	f.vanished += r.v.vanished
+	f.foreign += r.v.foreign
+	f.read += r.readBreaches
+	if r.evicted {
+		f.evicting++
+	}
+	f.kills += len(r.killedAt[0]) + len(r.killedAt[1])
+	f.lost = append(f.lost, r.v.lost...)
+	if len(r.v.lost) > 0 {
+		f.lossy++
+		f.most = max(f.most, len(r.v.lost))
+	}
+	f.linkIn, f.equalIn = append(f.linkIn, r.linkIn), append(f.equalIn, r.equalIn)
+	if len(r.broken) > 0 {
+		t.brokenRounds++
+		for _, b := range r.broken[:min(5, len(r.broken))] {
+			t.broken = append(t.broken, fmt.Sprintf("round %d, %s: %s", r.number, r.fault.name, b))
+		}
+	}
+}
+
+// outages notes what the probes went through.
+func (t *tally) outages(fault string, probes []*probe, from, to time.Time) {
+	for _, p := range probes {
+		if t.down[p.library] == nil {
+			t.down[p.library] = map[string][]outage{}
+		}
+		t.down[p.library][fault] = append(t.down[p.library][fault], measure(p.take(from, to)))
+	}
+}
+
+// print is the round's line in the log.
+func (r *round) print() {
+	text := fmt.Sprintf("round %d %s %s: %d values, %d differ, %d on one node only, linked after %d ms, equal after %d ms, verify %d keys in %.1f s",
+		r.number, r.fault.name, r.victim.name(), r.v.values, r.v.differ, r.v.onlyA+r.v.onlyB,
+		r.linkIn.Milliseconds(), r.equalIn.Milliseconds(), r.verified.compared, r.verified.seconds)
+	if len(r.v.lost) > 0 {
+		text += fmt.Sprintf(", lost %d of up to %v before the kill", len(r.v.lost), slices.Max(r.v.lost).Round(100*time.Microsecond))
+	}
+	if len(r.notes) > 0 {
+		text += " (" + strings.Join(r.notes, "; ") + ")"
+	}
+	r.h.logf("%s", text)
+	for _, b := range r.broken[:min(20, len(r.broken))] {
+		r.h.logf("  BROKEN %s", b)
+	}
+	if more := len(r.broken) - 20; more > 0 {
+		r.h.logf("  and %d more", more)
+	}
+}
+
+// quantile returns the value below which a part of all lie; zero of none.
+func quantile(all []time.Duration, part float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(len(sorted)-1, int(part*float64(len(sorted))))]
+}
+
+func millis(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000)
+	}
+	return fmt.Sprint(d.Milliseconds())
+}
+
+// report is what goes into a document.
+func (t *tally) report(h *harness) string {
+	var b strings.Builder
+	form := "short form"
+	if h.long {
+		form = fmt.Sprintf("%.0f minutes", time.Since(t.began).Minutes())
+	}
+	rounds := 0
+	for _, f := range t.rounds {
+		rounds += f.rounds
+	}
+	fmt.Fprintf(&b, "Seed %d, %s, %d rounds, %s. ", h.seed, form, rounds, time.Now().Format("2006-01-02 15:04"))
+	if h.load != nil {
+		fmt.Fprintf(&b, "%d changes acknowledged, %d reads checked, %d changes without a reply.\n\n",
+			h.load.acked.Load(), h.load.reads.Load(), h.load.unsure.Load())
+	}
+	t.faultTable(&b)
+	t.lossTable(&b)
+	t.outageTable(&b, h.probes)
+	if len(t.broken) > 0 {
+		fmt.Fprintf(&b, "\nBroken promises, %d rounds:\n\n", t.brokenRounds)
+		for _, line := range t.broken {
+			fmt.Fprintf(&b, "* %s\n", line)
+		}
+	}
+	return b.String()
+}
+
+func (t *tally) faultTable(b *strings.Builder) {
+	fmt.Fprint(b, "| fault | rounds | values compared | by verify | differ | stale | resurrected | vanished | read went back | one node only (evicted) | linked after, ms | equal after, ms |\n")
+	fmt.Fprint(b, "|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, f := range faults {
+		r := t.rounds[f.name]
+		if r == nil {
+			continue
+		}
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s / %s | %s / %s |\n", f.what, r.rounds, r.values, r.verified, r.differ,
+			r.stale+r.foreign, r.returned, r.vanished, r.read, r.lone, millis(quantile(r.linkIn, 0.5)), millis(quantile(r.linkIn, 1)),
+			millis(quantile(r.equalIn, 0.5)), millis(quantile(r.equalIn, 1)))
+	}
+	fmt.Fprint(b, "\nTimes are median / max; the link's counts from the end of the fault, that of equality from the pause of all writers.\n\n")
+}
+
+func (t *tally) lossTable(b *strings.Builder) {
+	fmt.Fprint(b, "| kill | kills | that lost acknowledged changes | changes lost | at most in one | age at the kill: p50, ms | p90 | max |\n|---|---|---|---|---|---|---|---|\n")
+	for _, f := range faults {
+		if k := t.rounds[f.name]; k != nil && k.kills > 0 {
+			fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %s | %s | %s |\n", f.what, k.kills, k.lossy, len(k.lost), k.most,
+				millis(quantile(k.lost, 0.5)), millis(quantile(k.lost, 0.9)), millis(quantile(k.lost, 1)))
+		}
+	}
+	fmt.Fprint(b, "\nAge: from the reply, as the client read it, to the kill; a reply that was read after it has age 0.\n\n")
+	if len(t.planned) > 0 {
+		lost, failed := 0, 0
+		var took []time.Duration
+		for _, p := range t.planned {
+			lost += p.lost
+			took = append(took, p.took)
+			if p.status != 0 {
+				failed++
+			}
+		}
+		fmt.Fprintf(b, "Planned restarts: %d, exit status other than 0: %d, acknowledged changes lost: %d. From SIGTERM to the end: median %s ms, max %s ms.\n\n",
+			len(t.planned), failed, lost, millis(quantile(took, 0.5)), millis(quantile(took, 1)))
+	}
+	if len(t.joins) > 0 {
+		fmt.Fprintf(b, "From the start of a process until it serves, copy included: median %s ms, max %s ms, of %d.\n\n",
+			millis(quantile(t.joins, 0.5)), millis(quantile(t.joins, 1)), len(t.joins))
+	}
+}
+
+// outageTable is how long clients of libraries had failing calls.
+func (t *tally) outageTable(b *strings.Builder, probes []*probe) {
+	fmt.Fprint(b, "| client | fault | rounds | calls that failed | misses | outage, ms | longest call, ms |\n|---|---|---|---|---|---|---|\n")
+	for _, p := range probes {
+		for _, f := range faults {
+			all := t.down[p.library][f.name]
+			if len(all) == 0 {
+				continue
+			}
+			var down, longest []time.Duration
+			failed, missed := 0, 0
+			for _, o := range all {
+				failed, missed = failed+o.failed, missed+o.missed
+				down, longest = append(down, o.down), append(longest, o.longest)
+			}
+			fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %s / %s | %s / %s |\n", p.library, f.name, len(all), failed, missed,
+				millis(quantile(down, 0.5)), millis(quantile(down, 1)), millis(quantile(longest, 0.5)), millis(quantile(longest, 1)))
+		}
+	}
+	fmt.Fprint(b, "\nOutage: from the first failing call to the end of the last one, of a whole round, its restarts and the node's return included; median / max.\n")
+}

@@ -31,6 +31,7 @@ const (
 	ackMillis     = 2
 	graveMillis   = 200  // a partition's grave is announced at most this often
 	pingMillis    = 200  // of send silence
+	measureMillis = 250  // how long data waits for the peer's first PING, so that its clock is measured when they arrive
 	probeMillis   = 1000 // a ping under steady traffic too: it measures the clocks
 	silenceMillis = 1000 // the peer is dead
 	helloMillis   = 3000 // a handshake takes no longer

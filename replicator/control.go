@@ -17,7 +17,7 @@ func (s *Session) pumpControl(now int64) {
 		s.meter.framesOut.Add(1)
 	}
 	if s.rx.pongDue {
-		s.rx.pongDue = false
+		s.rx.pongDue, tx.answered = false, true
 		tx.w.Pong(wire.Pong{ID: s.rx.ping.ID, T0: s.rx.ping.T0, T1: s.rx.pingAt, T2: now})
 		s.meter.framesOut.Add(1)
 	}
@@ -48,7 +48,7 @@ func (s *Session) pumpFlush(now int64) {
 		s.fly(flight{}, start, laneOther, now)
 		tx.peerFlush = flush
 	}
-	if pending.Version > tx.peerPending {
+	if pending.Version > tx.peerPending && tx.mayTell(now) {
 		start := tx.w.Len()
 		tx.n++
 		tx.w.FlushAt(wire.FlushAt{N: tx.n, Pending: pending})

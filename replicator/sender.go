@@ -29,6 +29,8 @@ type sender struct {
 	peerPending uint64 // version of the newest delayed flush that the peer is known to have
 
 	pingID, pings uint64
+	began         int64 // Unix ms
+	answered      bool  // the peer's first PING
 	pingAt        int64
 
 	notes   int     // how often the tails have been noted for BARRIER
@@ -41,7 +43,7 @@ type sender struct {
 }
 
 func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now int64) *sender {
-	tx := &sender{starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
+	tx := &sender{began: now, starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
 	for part := range store.Partitions {
 		if c := s.cfg.Store.SentCursor(part); c.A < c.T {
 			tx.bulk.add(part)
@@ -89,6 +91,9 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	tx.graves.merge(&dirty)
 	s.pumpControl(now)
 	s.pumpBarrier(now)
+	if !tx.mayTell(now) {
+		return false
+	}
 	start := w.Len()
 	for work := 0; work < pumpCollects && w.Len()-start < s.cfg.Limits.PumpBytes; {
 		if tx.fly.full(s.cfg.Limits.WindowBytes) {
@@ -102,6 +107,12 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 		work += cost
 	}
 	return true
+}
+
+// mayTell says that times may be told: the peer has an answer to its first PING, and
+// so knows what they mean by its own clock, or has had time enough to ask.
+func (tx *sender) mayTell(now int64) bool {
+	return tx.answered || now-tx.began >= measureMillis || now < tx.began
 }
 
 // pumpBatch looks at one partition of the lane whose turn it is. The bulk lane

@@ -113,7 +113,7 @@ func (g *grave) free(s *Store) {
 // buried reports whether a value of this key and version may have been deleted here.
 func (p *partition) buried(key []byte, version uint64) bool {
 	g := &p.grave
-	if version > g.floor || !rule.GraveRejects {
+	if version > g.floor {
 		return false
 	}
 	if g.filter == nil {

@@ -71,7 +71,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	tomb := r.Op == RecordTombstone || dead(r.Expires, nowMillis)
 	if hd == nil {
-		if !tomb && p.buried(r.Key, r.Version) {
+		if rule.GraveRejects && !tomb && p.buried(r.Key, r.Version) {
 			p.stats.GraveRejects++
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,7 @@ import (
 
 var (
 	mutantSeeds = flag.Uint64("mutants.seeds", 3000, "seeds of each plan that a mutant has to survive to count as missed")
-	mutantOnly  = flag.String("mutants.rule", "", "this rule only")
+	mutantOnly  = flag.String("mutants.rule", "", "this rule only, and with -v a trace of what kills it")
 	mutantTable = flag.String("mutants.table", "", "append the table to this file")
 )
 
@@ -111,6 +112,10 @@ func kill(t *testing.T, r rule.Rule) (found *Failure, runs uint64) {
 		})
 	}
 	wg.Wait()
+	if found != nil && *mutantOnly != "" {
+		plan := Plans[slices.IndexFunc(Plans, func(p Plan) bool { return p.Name == found.Plan })]
+		Shrink(plan, found.Seed, func(line string) { t.Log(line) })
+	}
 	return found, ran.Load()
 }
 

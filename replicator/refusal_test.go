@@ -389,24 +389,3 @@ func TestWord_NamesEveryCause(t *testing.T) {
 		}
 	}
 }
-
-// TestLink_WhoIsRefusedReplacesNobody: the last peer stays the last peer when
-// another node, with a history of its own, is turned away.
-func TestLink_WhoIsRefusedReplacesNobody(t *testing.T) {
-	la, lb := listen(t), listen(t)
-	a := startNode(t, 1, la, lb.Addr().String(), nil)
-	b := startNode(t, 2, lb, "", nil)
-	waitLinked(t, a, b)
-	a.set("k", "v")
-	eventually(t, "b has it", func() bool { return b.get("k") == "v" })
-	b.stop()
-	stranger := newTestStore(t)
-	(&testNode{t: t, st: stranger}).set("k", "old")
-	stranger.Attach(store.ID{0xee}, &store.State{}, false) // it had another peer once
-	stranger.Detach()
-	startNode(t, 3, nil, la.Addr().String(), func(c *Config) { c.Store = stranger })
-	eventually(t, "refused", func() bool { return a.refused("HISTORY") > 0 })
-	if st := a.l.Stats(); st.Replaced != 0 || st.PeerID != (store.ID{2}) || a.log.has("takes the place") {
-		t.Errorf("%d replaced, the last peer is %x", st.Replaced, st.PeerID)
-	}
-}

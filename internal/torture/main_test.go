@@ -39,8 +39,8 @@ func TestTorture(t *testing.T) {
 		torture(t)
 		return
 	}
-	watchTree(t)
 	needNamespaces(t)
+	watchTree(t)
 	dir := *keep
 	if dir == "" {
 		var err error

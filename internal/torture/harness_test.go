@@ -43,11 +43,16 @@ type harness struct {
 // torture is the run; the world around it was made by the process that started
 // this one.
 func torture(t *testing.T) {
-	ended := make(chan os.Signal, 1)
+	ended, over := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(ended, syscall.SIGTERM)
+	defer close(over)
+	defer signal.Stop(ended)
 	go func() {
-		<-ended
-		os.Exit(1) // the nodes end with this process
+		select {
+		case <-ended:
+			os.Exit(1) // the nodes end with this process
+		case <-over:
+		}
 	}()
 	h := &harness{t: t, dir: os.Getenv(insideEnv), world: &world{id: os.Getenv("TWINCACHED_TORTURE_WORLD")}, long: *minutes > 0, seed: *seed, tally: newTally()}
 	if h.seed == 0 {

@@ -58,7 +58,7 @@ func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 	if got := a.versionMillis("k"); got <= bound {
 		t.Errorf("a version of %d after a start above %d", got, bound)
 	}
-	b.start()
+	startAll(b)
 	waitLinked(a, b)
 	c := b.dial()
 	defer c.Close()

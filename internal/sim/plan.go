@@ -58,5 +58,6 @@ var Plans = []Plan{
 	{Name: "old peer", Keys: 5, Parts: 2, Steps: 300, Cut: 40, Tombs: 2, Crash: true, Evict: true, Flush: true, Swap: true},
 	{Name: "old peer, large budget", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Flush: true, SkewMillis: 40, Swap: true},
 	{Name: "full", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Full: true, Crash: true, Flush: true},
+	{Name: "full, small budget", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Tombs: 2, Full: true, Crash: true, Flush: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
 }

@@ -53,9 +53,13 @@ func TestSim(t *testing.T) {
 
 // TestSim_ASeedDecidesEverything: the same seed is the same run, step by step.
 func TestSim_ASeedDecidesEverything(t *testing.T) {
+	seeds := uint64(5)
+	if raceEnabled {
+		seeds = 2
+	}
 	for _, plan := range Plans {
 		var sum Counts
-		for seed := uint64(1); seed <= 5; seed++ {
+		for seed := uint64(1); seed <= seeds; seed++ {
 			var traces [2]strings.Builder
 			var counts [2]Counts
 			for i := range traces {

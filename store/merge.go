@@ -69,9 +69,11 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	if r.Op == RecordTouch {
 		return p.mergeTouch(h, hd, r)
 	}
-	tomb := r.Op == RecordTombstone || dead(r.Expires, nowMillis)
+	expired := dead(r.Expires, nowMillis)
+	tomb := r.Op == RecordTombstone || !rule.ExpiredIsAValue && expired
+	gone := tomb || expired // what has expired replaces what it supersedes, and is not stored
 	if hd == nil {
-		if rule.GraveRejects && !tomb && p.buried(r.Key, r.Version) {
+		if rule.GraveRejects && !gone && p.buried(r.Key, r.Version) {
 			p.stats.GraveRejects++
 			return true
 		}
@@ -85,7 +87,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 			return true
 		}
 	}
-	if tomb {
+	if gone {
 		// Receivers keep no tombstones: the sender remembers until this is acknowledged.
 		p.cleanMax = max(p.cleanMax, r.Version)
 		if h != 0 {

@@ -166,8 +166,13 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	return starts
 }
 
-// valid reports whether a cursor can be of a list whose newest sequence is seq.
-func (c Cursor) valid(seq uint64) bool { return c.B <= seq && c.A <= c.T && c.T <= c.B }
+// valid reports whether a cursor can be of a list whose newest sequence is seq. One
+// that is empty tells that not even the copy's announcement has arrived: the copy
+// begins anew then, as the live lane may leave out values that an earlier process
+// of the peer had.
+func (c Cursor) valid(seq uint64) bool {
+	return c.B <= seq && c.A <= c.T && c.T <= c.B && (c.B > 0 || seq == 0 || !rule.EmptyCursor)
+}
 
 // nextSrc gives the new peer incarnation its small id. Every third incarnation the
 // ids begin again: then no item may still carry one.

@@ -18,8 +18,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 const patience = 20 * time.Second // a bound for a machine that is busy, not an expectation
 
 // logBuffer is a log that a test can read while it grows.

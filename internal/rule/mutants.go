@@ -21,10 +21,12 @@ var (
 	GraveMarker         = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
+	EmptyCursor         = true
 	OldPeerBuries       = true
 	FlushInState        = true
 	TouchOnlyIfAcked    = true
 	TouchDropsOlder     = true
+	ExpiredIsAValue     = true
 	BulkCarriesValues   = true
 	OversizeDropsOlder  = true
 	AcksInOrder         = true
@@ -51,10 +53,12 @@ var byName = map[string]*bool{
 	"GraveMarker":         &GraveMarker,
 	"CursorIncarnation":   &CursorIncarnation,
 	"ResumeLastPeer":      &ResumeLastPeer,
+	"EmptyCursor":         &EmptyCursor,
 	"OldPeerBuries":       &OldPeerBuries,
 	"FlushInState":        &FlushInState,
 	"TouchOnlyIfAcked":    &TouchOnlyIfAcked,
 	"TouchDropsOlder":     &TouchDropsOlder,
+	"ExpiredIsAValue":     &ExpiredIsAValue,
 	"BulkCarriesValues":   &BulkCarriesValues,
 	"OversizeDropsOlder":  &OversizeDropsOlder,
 	"AcksInOrder":         &AcksInOrder,

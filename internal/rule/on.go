@@ -19,10 +19,12 @@ const (
 	GraveMarker         = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
+	EmptyCursor         = true
 	OldPeerBuries       = true
 	FlushInState        = true
 	TouchOnlyIfAcked    = true
 	TouchDropsOlder     = true
+	ExpiredIsAValue     = true
 	BulkCarriesValues   = true
 	OversizeDropsOlder  = true
 	AcksInOrder         = true

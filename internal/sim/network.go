@@ -22,6 +22,7 @@ type end struct {
 	closed  bool   // the stream's end is behind what travels
 	gone    bool
 	empty   bool                   // the peer's STATE said that it held nothing
+	none    [store.Partitions]bool // and that it has nothing of these partitions
 	mine    bool                   // and that its cursors count this process's changes
 	owes    [store.Partitions]bool // partitions that the peer has to announce by BULK before anything of them
 
@@ -203,6 +204,9 @@ func (n *node) reached(e *end) {
 			for part := range e.other.owes {
 				e.other.owes[part] = n.st.Tail(part) > 0
 			}
+		}
+		for part := range e.none { // nothing has arrived of the copy before
+			e.other.owes[part] = e.other.owes[part] || e.none[part] && n.st.Tail(part) > 0
 		}
 		if n.lastPeer != e.other.n {
 			n.lastPeer = e.other.n

@@ -104,6 +104,9 @@ func (n *node) after(e *end) {
 	case wire.TState:
 		n.seen = max(n.seen, b.State.Clock)
 		e.empty, e.mine = b.State.Items == 0, b.State.ForInc == n.inc
+		for part, c := range b.State.Cursors {
+			e.none[part] = c.B == 0
+		}
 	case wire.TFlush:
 		n.learnFlush()
 	case wire.TGrave:

@@ -243,3 +243,33 @@ func TestSession_BulkGetsItsShare(t *testing.T) {
 	}
 	m.finish()
 }
+
+// TestSession_CopyWhoseAnnouncementWasLostBeginsAnew: the peer was restarted, and
+// this node touched an item before it noticed. Then the link breaks off before the
+// copy is announced. What the old process had acknowledged is not taken for known.
+func TestSession_CopyWhoseAnnouncementWasLostBeginsAnew(t *testing.T) {
+	m := newQuietSim(t)
+	m.set(0, 1, []byte("v"))
+	m.heal()
+	m.lose(1)
+	m.n[1].st.Close()
+	m.n[1] = m.newNode(1)
+	if r := m.n[0].st.Do(m.at(0), &store.Request{Op: store.OpTouch, Key: simKey(1), Expires: m.at(0) + 1<<30}); r.Status != store.Touched {
+		t.Fatalf("touch: status %d", r.Status)
+	}
+	m.connect()
+	for !m.n[0].s.attached || !m.n[1].s.attached {
+		m.now++
+		for i, n := range m.n {
+			m.pump(i)
+			if !n.s.attached {
+				m.deliver(i, 64)
+			}
+		}
+	}
+	m.connect()
+	m.settle()
+	if got := m.n[1].items()[string(simKey(1))]; got.value != "v" {
+		t.Errorf("the restarted node has %+v", got)
+	}
+}

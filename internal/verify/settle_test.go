@@ -105,6 +105,26 @@ func TestRun_NoSettleTakesTheSecondLook(t *testing.T) {
 	})
 }
 
+// However long it is looked at: what only one node has is not in flight.
+func TestRun_OneSidedKeyCountsAtTheFirstLookBehindSettle(t *testing.T) {
+	for _, settle := range []time.Duration{0, 10 * time.Millisecond, time.Second, 2 * time.Second, time.Minute} {
+		bubble(t, func(t *testing.T, p *pair) {
+			p.opt.Settle = settle
+			p.a.put(item("a only", "v", version(0)))
+			brief := item("brief", "v", version(1))
+			brief.Expires = time.Now().UnixMilli() + 1000*1000
+			p.b.put(brief)
+			began := time.Now()
+			if r := p.must(t); r.OnlyA != 1 || r.OnlyB != 1 || r.Agree(false) {
+				t.Errorf("settle %v: %v", settle, &r)
+			}
+			if took := time.Since(began); took > settle+2*maxPause {
+				t.Errorf("settle %v: certain after %v", settle, took)
+			}
+		})
+	}
+}
+
 // An expiry runs down between two looks, and that is not a touch.
 func TestLike_ExpiryRunsDown(t *testing.T) {
 	old := look{present: true, version: 5, expires: 100}
@@ -124,6 +144,9 @@ func TestLike_ExpiryRunsDown(t *testing.T) {
 		if got := c.now.like(&old, 10*time.Second); got != c.want {
 			t.Errorf("%+v: %v", c.now, got)
 		}
+	}
+	if gone := (look{}); !gone.like(&look{}, 10*time.Second) || old.like(&gone, 10*time.Second) {
+		t.Error("a key that is not there, and has not been there")
 	}
 }
 

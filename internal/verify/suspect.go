@@ -101,6 +101,9 @@ func (x *run) judge(s *suspect, l *pairLook, now time.Time) (again bool) {
 // like tells whether the node said the same of the key a time ago.
 func (l *look) like(old *look, ago time.Duration) bool {
 	then, now := *old, *l
+	if !then.present || !now.present {
+		return then.present == now.present // of what is not there no expiry runs down
+	}
 	if then.expires >= 0 && now.expires >= 0 {
 		if drift := time.Duration(then.expires-now.expires)*time.Second - ago; drift.Abs() > 2*time.Second {
 			return false // a touch

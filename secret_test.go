@@ -48,6 +48,24 @@ func TestSecret_BadInputIsAnsweredClearly(t *testing.T) {
 	}
 }
 
+// A variable that a script has not set may not switch the protection off.
+func TestProtection_WithoutANameIsRefused(t *testing.T) {
+	for name := range protects {
+		want := "--" + name + " names no file"
+		for _, words := range [][]string{{"-x", "o", "--" + name, ""}, {"-x", "o", "--" + name + "="}, {"--config", configFile(t, "--"+name+" ''\n-x o\n")}} {
+			if _, code, _, stderr := parse(words...); code != exitUsage || !strings.Contains(stderr, want) {
+				t.Errorf("%q: exit %d, %s", words, code, stderr)
+			}
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(envName(name), "")
+			if _, code, _, stderr := parse("-x", "o"); code != exitUsage || !strings.Contains(stderr, want+" (environment "+envName(name)+")") {
+				t.Errorf("exit %d, %s", code, stderr)
+			}
+		})
+	}
+}
+
 // Whoever lists the processes of a machine sees their flags.
 func TestSecret_HasNoFlag(t *testing.T) {
 	for _, line := range []string{"--secret " + unspeakable, "--secret=" + unspeakable, "config --secret=" + unspeakable} {

@@ -19,13 +19,23 @@ type source struct{ value, from string }
 // its default.
 type sources map[string]source
 
+// protects are the flags whose files keep strangers out. An empty name is a variable
+// that a script has not set: to pass over it would be to run without protection.
+var protects = map[string]bool{"secret-file": true, "repl-tls-cert": true, "repl-tls-key": true, "repl-tls-ca": true, "auth-file": true}
+
 // add takes a flag in long form, --name=value. An empty value gives nothing, but
-// an empty list of local keys is one.
-func (g sources) add(word, from string) {
+// an empty list of local keys is one, and of a flag that protects it is a mistake.
+func (g sources) add(word, from string) error {
 	name, value, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
-	if value != "" || name == "local-keys" {
+	switch {
+	case value != "" || name == "local-keys":
 		g[name] = source{value, from}
+	case protects[name] && from == "flag":
+		return fmt.Errorf("--%s names no file: name it, or leave the flag out", name)
+	case protects[name]:
+		return fmt.Errorf("--%s names no file (%s): name it, or leave it out", name, from)
 	}
+	return nil
 }
 
 // collect finds what was given: a flag wins over the environment, and that over
@@ -38,10 +48,14 @@ func collect(long []string) (g sources, notes []string, err error) {
 		if !there || name == "help" || name == "version" || name == "port" && strings.HasPrefix(value, "tcp://") {
 			continue // Kubernetes sets TWINCACHED_PORT so for a service of this name
 		}
-		over.add("--"+name+"="+value, "environment "+envName(name))
+		if err := over.add("--"+name+"="+value, "environment "+envName(name)); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, word := range long {
-		over.add(word, "flag")
+		if err := over.add(word, "flag"); err != nil {
+			return nil, nil, err
+		}
 	}
 	g = sources{}
 	if file := over["config"].value; file != "" {
@@ -97,7 +111,9 @@ func readConfigFile(file string, g sources) (notes []string, err error) {
 			if before := g[name].value; addsUp[name] && before != "" {
 				word = "--" + name + "=" + before + "," + value
 			}
-			g.add(word, "file "+where)
+			if err := g.add(word, "file "+where); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return notes, nil

@@ -127,6 +127,11 @@ func verifyWords(c *cli.Context) (addresses [2]string, opt verify.Options, show 
 	if show, err = strconv.Atoi(c.String("show")); err != nil || show < 0 {
 		return fail("--show %q is not a number of keys", c.String("show"))
 	}
+	for _, name := range []string{"auth-file", "tls-ca"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return fail("--%s names no file: name it, or leave the flag out", name)
+		}
+	}
 	if name := c.String("auth-file"); name != "" {
 		if opt.Name, opt.Password, err = readLogin(name); err != nil {
 			return fail("-Y, --auth-file: %w", err)

@@ -52,6 +52,36 @@ func TestVerify_ComparesOverUnixSockets(t *testing.T) {
 	}
 }
 
+func TestVerify_BadInputIsAnsweredClearly(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		words []string
+		want  string
+	}{
+		{nil, "it takes the two nodes to compare, HOST[:PORT] or a socket each, not 0"},
+		{[]string{"a", "b", "c"}, "not 3"},
+		{[]string{"a", "a:11211"}, "both nodes are a:11211"},
+		{[]string{"", "b"}, "the address is empty"},
+		{[]string{"a", "b", "--strict"}, "the flag --strict goes before the two nodes"},
+		{[]string{"--settle=x", "a", "b"}, `--settle "x" is not a time such as 2s`},
+		{[]string{"--settle=2h", "a", "b"}, "1h0m0s at most"},
+		{[]string{"--show=-1", "a", "b"}, `--show "-1" is not a number of keys`},
+		{[]string{"--quick", "a", "b"}, "unknown flag --quick"},
+		{[]string{"--auth-file", "", "a", "b"}, "--auth-file names no file"},
+		{[]string{"--auth-file", empty, "a", "b"}, "is not a name, a colon and a password"},
+		{[]string{"--tls-ca=", "a", "b"}, "--tls-ca names no file"},
+		{[]string{"--tls-ca", empty, "a", "b"}, "holds no certificate in PEM"},
+	} {
+		_, code, out, stderr := parse(append([]string{"verify"}, c.words...)...)
+		if code != exitUsage || out != "" || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: exit %d, %q, %q; want %q", c.words, code, out, stderr, c.want)
+		}
+	}
+}
+
 func TestReadLogin_TakesTheFirstLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "logins")
 	for text, want := range map[string]string{

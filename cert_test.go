@@ -134,6 +134,8 @@ func TestCert_BadInputIsAnsweredClearly(t *testing.T) {
 	}{
 		{"no name", "", "the names of the nodes are missing", nil, exitUsage},
 		{"a flag behind", "n2 --days 3", "flags go before the names: --days", nil, exitUsage},
+		{"a flag as a name", "-- --days", "flags go before the names: --days", nil, exitUsage},
+		{"no directory", "--dir /dev/null/certs n2", "mkdir /dev/null: not a directory", nil, exitOSError},
 		{"no host", "a/b", `"a/b" is neither a host name nor an IP address`, nil, exitUsage},
 		{"a hidden file", ".n2", `".n2" is neither`, nil, exitUsage},
 		{"too long", strings.Repeat("x", 254), "a name has 1 to 253", nil, exitUsage},

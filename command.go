@@ -125,7 +125,8 @@ func (p *program) dispatch(app *cli.App) error {
 			return p.help(sub.Name)
 		}
 		p.long = long
-		words = append(append(append(words, sub.Name), long...), tail...)
+		words = append(append(append(words, sub.Name), long...), "--") // the flags have been read: what follows is words
+		words = append(words, tail...)
 	}
 	switch {
 	case slices.Contains(head, "--help=true"):

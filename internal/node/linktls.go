@@ -99,7 +99,7 @@ func loadLinkTLS(t *ReplTLS, now func() time.Time) (*tls.Config, *x509.Certifica
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--repl-tls-key %s: %w", t.Key, err)
+		return nil, nil, fmt.Errorf("--repl-tls-key %s is not the key of --repl-tls-cert %s: %w", t.Key, t.Cert, err)
 	}
 	ca, err := os.ReadFile(t.CA)
 	roots := x509.NewCertPool()

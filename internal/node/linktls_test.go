@@ -133,7 +133,7 @@ func TestStart_NamesTheFileOfTheLinkThatCannotBeUsed(t *testing.T) {
 		"no certificate":   {func(_ *testing.T, f *ReplTLS) { f.Cert = "/nowhere" }, "node: --repl-tls-cert /nowhere: open /nowhere: no such file"},
 		"certificate":      {func(_ *testing.T, f *ReplTLS) { f.Cert = f.Key }, "no certificate in PEM is in it"},
 		"open key":         {func(_ *testing.T, f *ReplTLS) { os.Chmod(f.Key, 0o640) }, "is open to others (mode 0640): chmod 600"},
-		"another key":      {func(_ *testing.T, f *ReplTLS) { f.Key = other.Key }, "node: --repl-tls-key " + other.Key},
+		"another key":      {func(_ *testing.T, f *ReplTLS) { f.Key = other.Key }, "node: --repl-tls-key " + other.Key + " is not the key of --repl-tls-cert "},
 		"no key":           {func(_ *testing.T, f *ReplTLS) { f.Key = "/nowhere" }, "node: --repl-tls-key: open /nowhere: no such file"},
 		"another CA":       {func(_ *testing.T, f *ReplTLS) { f.CA = other.CA }, "do not belong together"},
 		"a node's, not CA": {func(_ *testing.T, f *ReplTLS) { f.CA = f.Cert }, "is not a CA's"},

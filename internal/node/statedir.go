@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 const (
 	idFile    = "node-id"
 	boundFile = "clock"
+
+	maxStateBytes = 1 << 10 // an id and a time take 33 bytes at most
 
 	boundAheadMillis = 5000      // how far ahead of the clock the bound is written
 	boundSlackMillis = 2500      // written anew when less than this is left
@@ -49,12 +52,11 @@ func openStateDir(dir string) (*stateDir, store.ID, error) {
 		return nil, id, err
 	}
 	if kept == "" {
-		err = d.write(idFile, hex.EncodeToString(id[:]))
-	} else {
-		err = parseID(kept, &id)
-	}
-	if err != nil {
-		return nil, id, fmt.Errorf("node: --state-dir %s: %w", filepath.Join(dir, idFile), err)
+		if err := d.write(idFile, hex.EncodeToString(id[:])); err != nil {
+			return nil, id, err
+		}
+	} else if err := parseID(kept, &id); err != nil {
+		return nil, id, fmt.Errorf("node: --state-dir %s: %w; without this file the node begins as a new one", filepath.Join(dir, idFile), err)
 	}
 	text, err := d.read(boundFile)
 	if err != nil {
@@ -62,7 +64,8 @@ func openStateDir(dir string) (*stateDir, store.ID, error) {
 	}
 	if text != "" {
 		if d.bound, err = strconv.ParseInt(text, 10, 64); err != nil || d.bound < 0 || d.bound >= maxBound {
-			return nil, id, fmt.Errorf("node: --state-dir %s holds %q, not a time", filepath.Join(dir, boundFile), text)
+			return nil, id, fmt.Errorf("node: --state-dir %s holds %.40q, not a time; without this file the machine's clock has to be right",
+				filepath.Join(dir, boundFile), text)
 		}
 	}
 	return d, id, nil
@@ -102,10 +105,16 @@ func (d *stateDir) keepExactly(bound int64) error {
 	return nil
 }
 
+// read returns what a file says, or the beginning of one that cannot be ours.
 func (d *stateDir) read(name string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(d.dir, name))
+	f, err := os.Open(filepath.Join(d.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
+	}
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(f, maxStateBytes))
+		f.Close()
 	}
 	if err != nil {
 		return "", fmt.Errorf("node: --state-dir: %w", err)
@@ -133,7 +142,7 @@ func newID() (id store.ID) {
 func parseID(s string, id *store.ID) error {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != len(id) {
-		return fmt.Errorf("%q is not the %d hexadecimal digits of a node id", s, 2*len(id))
+		return fmt.Errorf("%.40q is not the %d hexadecimal digits of a node id", s, 2*len(id))
 	}
 	copy(id[:], b)
 	return nil

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,17 +80,22 @@ func TestStateDir_SaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	badID, badClock, endOfTime := t.TempDir(), t.TempDir(), t.TempDir()
+	badID, badClock, endOfTime, noise, inTheWay := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	os.WriteFile(filepath.Join(noise, idFile), bytes.Repeat([]byte("\xf5\n"), 1<<20), 0o600)
+	os.Mkdir(filepath.Join(inTheWay, idFile+".new"), 0o700)
 	os.WriteFile(filepath.Join(badID, idFile), []byte("hello"), 0o600)
 	os.WriteFile(filepath.Join(badClock, boundFile), []byte("noon"), 0o600)
 	os.WriteFile(filepath.Join(endOfTime, boundFile), []byte("17592186044415"), 0o600) // no version could follow
 	for dir, want := range map[string]string{
 		filepath.Join(file, "d"): "not a directory",
+		noise:                    "is not the 32 hexadecimal digits of a node id; without this file the node begins as a new one",
+		inTheWay:                 "node: --state-dir: open " + filepath.Join(inTheWay, idFile+".new") + ": is a directory",
 		badID:                    `"hello" is not the 32 hexadecimal digits`,
 		badClock:                 `holds "noon", not a time`,
 		endOfTime:                `holds "17592186044415", not a time`,
 	} {
-		if _, _, err := openStateDir(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "node: --state-dir") {
+		if _, _, err := openStateDir(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "node: --state-dir") ||
+			strings.Count(err.Error(), "node: ") > 1 || len(err.Error()) > 500 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v; want %q", err, want)
 		}
 	}

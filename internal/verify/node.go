@@ -50,7 +50,7 @@ func (n *node) open() (err error) {
 		if n.main, errTLS = n.dial(); errTLS != nil {
 			if hungUp(errTLS) || errors.As(errTLS, new(tls.RecordHeaderError)) {
 				return fmt.Errorf("verify: node %s, %s: it ended the connection when asked for its version, with TLS and without: "+
-					"verify needs the text protocol, which -B binary and -S alone do not speak", n.name, n.address)
+					"verify needs the text protocol, which -B binary, -S alone and a replication port do not speak", n.name, n.address)
 			}
 			return n.fail(fmt.Errorf("over TLS: %w", errTLS))
 		}

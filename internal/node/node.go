@@ -89,6 +89,10 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if len(secret) > 0 && len(secret) < shortSecretBytes {
+		n.log.Warn("the secret is short: whoever sees one handshake can guess it; head -c 32 /dev/urandom | base64 makes a good one",
+			"at_least_bytes", shortSecretBytes)
+	}
 	if err := n.readLinkTLS(); err != nil {
 		return err
 	}

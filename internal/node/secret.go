@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	maxSecretBytes = 4 << 10  // a key of 32 bytes in any notation fits many times
-	maxKeyBytes    = 64 << 10 // a private key in PEM takes 3 KiB at most
+	maxSecretBytes   = 4 << 10  // a key of 32 bytes in any notation fits many times
+	shortSecretBytes = 16       // what is shorter can be found by trying, even where every byte is random enough
+	maxKeyBytes      = 64 << 10 // a private key in PEM takes 3 KiB at most
 
 	// SecretVariable has the secret itself, where there is no file for it.
 	SecretVariable = "TWINCACHED_SECRET"

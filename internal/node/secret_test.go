@@ -19,6 +19,19 @@ func secretFile(t *testing.T, contents string, mode os.FileMode) string {
 	return name
 }
 
+// A short one counts, and the log says what it is worth.
+func TestStart_ShortSecretIsWarnedOf(t *testing.T) {
+	for secret, warned := range map[string]bool{"": false, "s3cret": true, strings.Repeat("x", 15): true, strings.Repeat("x", 16): false} {
+		var log logBuffer
+		cfg, _ := pairConfigs(t)
+		cfg.Log, cfg.Secret = testConfig(&log).Log, secret
+		start(t, cfg)
+		if s := log.String(); strings.Contains(s, "the secret is short") != warned || secret != "" && strings.Contains(s, secret) {
+			t.Errorf("a secret of %d bytes: %s", len(secret), s)
+		}
+	}
+}
+
 func TestReadSecret_TrimsWhatAnEditorAdds(t *testing.T) {
 	got, err := readSecret(secretFile(t, " s3cret word\r\n\n", 0o400))
 	if err != nil || string(got) != "s3cret word" {

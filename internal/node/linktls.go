@@ -109,7 +109,7 @@ func loadLinkTLS(t *ReplTLS, now func() time.Time) (*tls.Config, *x509.Certifica
 	if err != nil {
 		return nil, nil, fmt.Errorf("--repl-tls-ca %s: %w", t.CA, err)
 	}
-	// The node's own certificate has to pass what the peer will ask of it; its date
+	// The node's own certificate has to pass what the peer will ask of it. Its own date
 	// is looked at by the caller.
 	certs := make([]*x509.Certificate, len(pair.Certificate))
 	for i, der := range pair.Certificate {
@@ -117,7 +117,11 @@ func loadLinkTLS(t *ReplTLS, now func() time.Time) (*tls.Config, *x509.Certifica
 			return nil, nil, fmt.Errorf("--repl-tls-cert %s: %w", t.Cert, err)
 		}
 	}
-	if err := verifyPeer(certs, roots, certs[0].NotAfter); err != nil {
+	at := now()
+	if at.Before(certs[0].NotBefore) || at.After(certs[0].NotAfter) {
+		at = certs[0].NotAfter
+	}
+	if err := verifyPeer(certs, roots, at); err != nil {
 		return nil, nil, fmt.Errorf("--repl-tls-cert %s and --repl-tls-ca %s do not belong together: %w", t.Cert, t.CA, err)
 	}
 	return &tls.Config{

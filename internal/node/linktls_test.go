@@ -3,9 +3,11 @@ package node
 import (
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,6 +152,45 @@ func TestStart_NamesTheFileOfTheLinkThatCannotBeUsed(t *testing.T) {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// An authority between the node and the root may end before the node's certificate does.
+func TestLoadLinkTLS_ChainThatEndsEarlyCountsUntilThen(t *testing.T) {
+	now := time.Now()
+	root, _, top := writeCert(t, t.TempDir(), "ca")
+	between := *top.Leaf
+	between.SerialNumber, between.Subject.CommonName, between.NotAfter = nil, "between", now.Add(time.Hour)
+	between.SubjectKeyId, between.AuthorityKeyId = nil, nil
+	_, key, leaf := writeCert(t, t.TempDir(), "n1")
+	der, err := x509.CreateCertificate(rand.Reader, &between, top.Leaf, leaf.Leaf.PublicKey, top.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := *leaf.Leaf
+	template.IsCA, template.NotBefore, template.NotAfter = false, now.Add(-time.Hour), now.Add(24*time.Hour)
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	template.SubjectKeyId, template.AuthorityKeyId = nil, nil
+	own, err := x509.CreateCertificate(rand.Reader, &template, issuer, leaf.Leaf.PublicKey, leaf.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := writeReplTLS(t, t.TempDir(), chain, text, nil)
+	files.CA = root
+	if _, _, err := loadLinkTLS(&files, func() time.Time { return now }); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := loadLinkTLS(&files, func() time.Time { return now.Add(2 * time.Hour) }); err == nil {
+		t.Error("it counts although nobody vouches for it any more")
 	}
 }
 

@@ -5,9 +5,10 @@ FUZZ    ?= 30s
 BENCH   ?= 2s
 SEEDS   ?= 1000
 MINUTES ?= 10
+ROUNDS  ?= 1000
 OUT     ?= /tmp
 
-.PHONY: help build pair test race sim mutants lint fuzz bench torture image ci clean
+.PHONY: help build pair test race sim mutants linear faults lint fuzz bench torture image ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,13 @@ sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
 
 mutants: ## the simulation without each safety rule in turn: it has to notice
 	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
+
+linear: ## one node: is every key linearizable? ROUNDS (1000) histories of each kind
+	$(GO) test ./internal/linear -count=1 -timeout 0 -v -porcupine.rounds $(ROUNDS)
+
+faults: ## each failure and each scenario of FAULTS.md, by name
+	$(GO) test ./... -count=1 -v -run 'TestFailure_|TestScenario|TestLink_SilentPeerIsDeadInASecond' >$(OUT)/faults.txt; status=$$?; \
+		grep -E '^(--- |FAIL|panic:)' $(OUT)/faults.txt; exit $$status
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

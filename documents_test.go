@@ -61,7 +61,7 @@ var exampleLine = regexp.MustCompile("(?m)(?:^[a-z0-9]*[$#]?[ \t]*|`)(?:\\./)?(t
 
 func TestDocuments_CommandLinesAreValid(t *testing.T) {
 	found := 0
-	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md"} {
+	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "RELIABILITY.md"} {
 		for _, m := range exampleLine.FindAllStringSubmatch(readFile(t, name), -1) {
 			line, _, _ := strings.Cut(m[2], " #")
 			words := strings.Fields(line)

@@ -128,6 +128,21 @@ func (p *process) waitSaid(what string) {
 	waitFor(p.t, fmt.Sprintf("%q", what), func() bool { return strings.Contains(p.said(), what) })
 }
 
+// stop returns when every thread of the process stands: right after the signal some
+// may still take and acknowledge what the peer sends.
+func (p *process) stop() {
+	p.t.Helper()
+	p.cmd.Process.Signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	err := error(syscall.EINTR)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+	}
+	if err != nil || !status.Stopped() {
+		p.t.Fatalf("it does not stop: %v", err)
+	}
+}
+
 // exit waits for the end and returns the status.
 func (p *process) exit() int {
 	p.t.Helper()
@@ -272,7 +287,7 @@ func twoNodes(t *testing.T, extra ...string) (a, b *process, clients []string) {
 
 func TestProcess_SigtermSaysWhatThePeerLacks(t *testing.T) {
 	a, b, clients := twoNodes(t, "--drain-timeout=300ms")
-	b.cmd.Process.Signal(syscall.SIGSTOP)
+	b.stop()
 	defer b.cmd.Process.Signal(syscall.SIGCONT)
 	c := memcache.New(clients[0])
 	for i := range 10 {
@@ -288,7 +303,7 @@ func TestProcess_SigtermSaysWhatThePeerLacks(t *testing.T) {
 
 func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 	a, b, clients := twoNodes(t, "--drain-timeout=1h")
-	b.cmd.Process.Signal(syscall.SIGSTOP)
+	b.stop()
 	defer b.cmd.Process.Signal(syscall.SIGCONT)
 	c := memcache.New(clients[0])
 	if err := c.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {

@@ -29,8 +29,9 @@ sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 0 -sim.seeds $(SEEDS) -sim.table $(OUT)/sim.md
 	@cat $(OUT)/sim.md
 
-mutants: ## the simulation without each safety rule in turn: it has to notice
+mutants: ## the simulation without each safety rule in turn: it has to notice; and a table of what noticed
 	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
+	@cat $(OUT)/mutants.md
 
 linear: ## one node: is every key linearizable? ROUNDS (1000) histories of each kind
 	$(GO) test ./internal/linear -count=1 -timeout 0 -v -porcupine.rounds $(ROUNDS)

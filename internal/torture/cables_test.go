@@ -112,20 +112,35 @@ func moveRound(r *round) error {
 
 func slowRound(r *round) error {
 	r.struck()
+	return r.slowed(func() error {
+		err := r.lags()
+		r.hold(2, 6)
+		return err
+	})
+}
+
+const slowBytes = 125_000 // that a slow link carries a second, in each direction
+
+// slowed runs f while the link is slow.
+func (r *round) slowed(f func() error) error {
 	for i := range r.h.nodes {
 		if err := r.h.world.in(i, "tc", "qdisc", "add", "dev", "repl", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "300ms"); err != nil {
 			return err
 		}
 	}
-	err := wait("the slow link lags", func() bool {
-		rows, err := r.victim.stats()
-		return err == nil && count(rows, "repl_lag_ms") > 100 && rows["repl_backlog"] != "0"
-	})
-	r.hold(2, 6)
+	err := f()
 	for i := range r.h.nodes {
 		err = errors.Join(err, r.h.world.in(i, "tc", "qdisc", "del", "dev", "repl", "root"))
 	}
 	return err
+}
+
+// lags makes sure that a slow link bites.
+func (r *round) lags() error {
+	return wait("the slow link lags", func() bool {
+		rows, err := r.victim.stats()
+		return err == nil && count(rows, "repl_lag_ms") > 100 && rows["repl_backlog"] != "0"
+	})
 }
 
 // relayed runs f while the nodes can reach each other through the relay only.

@@ -33,6 +33,9 @@ var faults = []fault{
 	{"clock", "wall clock stepped, then a restart", clockRound, false, 1},
 	{"flush", "flush_all during a cut", flushRound, false, 1},
 	{"full", "more data than fits into either node", fullRound, false, 1},
+	{"lag", "SIGTERM behind a link that lags", lagRound, false, 2},
+	{"flood", "more deletes during a cut than are remembered", floodRound, false, 2},
+	{"evict", "newer values evicted during a cut", evictRound, false, 2},
 }
 
 func killRound(r *round) error { return r.kill(func() {}) }

@@ -1,0 +1,99 @@
+package torture
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// floodRound deletes, during a cut, more keys than tombstones may remember: keys
+// that both nodes hold, and keys that only the other one does. No key is written
+// twice, so that nothing but the memory of the delete keeps a value from coming
+// back. Sometimes both nodes do that. New keys are written meanwhile on both.
+func floodRound(r *round) error {
+	unit, mib := 10_000, 20 // 1 MiB of tombstones: about 14,000
+	if r.h.long && r.rng.IntN(2) == 0 {
+		unit, mib = 35_000, memoryMiB // 3.2 MiB: 46,000
+	}
+	r.buried = true
+	if err := r.limit(mib, r.h.nodes[:]...); err != nil {
+		return err
+	}
+	v, p, err := r.both()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	defer p.close()
+	old, theirs := r.newKeys("old", unit), r.newKeys("peer", unit)
+	err = errors.Join(atOnce(v, p, r.jobs(old[unit/2:], metaSet, textSet), r.jobs(old[:unit/2], metaSet, textSet)), r.settled())
+	if err != nil {
+		return err
+	}
+	r.struck()
+	heal, err := r.cut()
+	if err != nil {
+		return err
+	}
+	if err := r.unlinked(r.h.nodes[:]...); err != nil {
+		return err
+	}
+	both := r.rng.IntN(3) == 0
+	deleteV, deleteP := slices.Concat(old, theirs), []*record(nil)
+	var mine []*record
+	if both {
+		mine = r.newKeys("victim", unit)
+		deleteP = slices.Concat(old, mine)
+	}
+	err = atOnce(v, p, r.jobs(mine, metaSet, textSet), r.jobs(theirs, metaSet, textSet))
+	if err != nil {
+		return err
+	}
+	vAt, pAt := r.victim.below(v.w.connInc), r.h.nodes[1-r.victim.index].below(p.w.connInc)
+	if err := errors.Join(v.overtake(pAt), p.overtake(vAt)); err != nil {
+		return err
+	}
+	// What the only node holds that buried deletes goes to its peer again.
+	if err := atOnce(v, p, r.mixed(deleteV, r.newOnce("new:v", unit/4, !both)), r.mixed(deleteP, r.newOnce("new:p", unit/4, false))); err != nil {
+		return err
+	}
+	if err := errors.Join(r.overflown(v, len(deleteV)), r.overflown(p, len(deleteP))); err != nil {
+		return err
+	}
+	r.hold(0, 2)
+	return errors.Join(heal(), r.linked(), r.look(v, p))
+}
+
+// newOnce makes records of keys that are written once and never deleted.
+func (r *round) newOnce(name string, n int, safe bool) []*record {
+	made := r.newKeys(name, n)
+	for _, k := range made {
+		k.once, k.safe = true, safe
+	}
+	return made
+}
+
+// mixed is the deletion of some keys and the writing of others, shuffled.
+func (r *round) mixed(deleted, written []*record) []job {
+	jobs := append(r.jobs(deleted, metaDelete, textDelete), r.jobs(written, metaSet, textSet)...)
+	r.rng.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
+	return jobs
+}
+
+// overflown makes sure that a flood of deletes bites: during a cut no tombstone is
+// acknowledged, so those that are missing have been buried.
+func (r *round) overflown(h *hand, deletes int) error {
+	n := r.h.nodes[h.w.at]
+	rows, err := n.stats()
+	if err != nil {
+		return err
+	}
+	buried := deletes - int(count(rows, "tombstones"))
+	if deletes > 0 && buried < deletes/10 {
+		return fmt.Errorf("torture: node %s has buried %d of %d deletes: the round shows nothing", n.name(), buried, deletes)
+	}
+	if deletes > 0 {
+		r.note("node %s buried %d of %d deletes, or more", n.name(), buried, deletes)
+	}
+	return nil
+}

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // floodRound deletes, during a cut, more keys than tombstones may remember: keys
 // that both nodes hold, and keys that only the other one does. No key is written
 // twice, so that nothing but the memory of the delete keeps a value from coming
-// back. Sometimes both nodes do that. New keys are written meanwhile on both.
+// back. Sometimes both nodes do that. New keys are written meanwhile on both. In the
+// long form it is sometimes so many that graves count for every key.
 func floodRound(r *round) error {
 	unit, mib := 10_000, 20 // 1 MiB of tombstones: about 14,000
 	if r.h.long && r.rng.IntN(2) == 0 {
@@ -60,8 +62,41 @@ func floodRound(r *round) error {
 	if err := errors.Join(r.overflown(v, len(deleteV)), r.overflown(p, len(deleteP))); err != nil {
 		return err
 	}
+	if r.h.long && r.rng.IntN(3) == 0 {
+		r.saturated = true
+		if err := r.deleteNothing(r.victim, 1_600_000); err != nil {
+			return err
+		}
+	}
 	r.hold(0, 2)
 	return errors.Join(heal(), r.linked(), r.look(v, p))
+}
+
+// deleteNothing deletes keys that are nowhere. A filter is given up with more than
+// 5,600 keys, and a node has 256.
+func (r *round) deleteNothing(n *node, keys int) error {
+	const burst = 1000
+	c, err := dialRaw(n.client(), patience)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for at := 0; at < keys; at += burst {
+		var text strings.Builder
+		for i := range burst {
+			fmt.Fprintf(&text, "md nothing:%d\r\n", at+i)
+		}
+		if err := c.send(text.String()); err != nil {
+			return err
+		}
+		for range burst {
+			if line, err := c.line(); err != nil || line != "NF" {
+				return fmt.Errorf("%w to a delete of nothing: %q, %v", errReply, line, err)
+			}
+		}
+	}
+	r.note("%d deletes of nothing", keys)
+	return nil
 }
 
 // newOnce makes records of keys that are written once and never deleted.

@@ -71,7 +71,7 @@ var filler = strings.Repeat("the quick brown fox jumps over it ", 1<<9)
 // memory, gets newer values and evicts them before its peer has heard of them. The
 // older ones may not be served any more. A part is written once more on the peer.
 func evictRound(r *round) error {
-	const keys, mib = 2000, 4
+	const keys, mib = 2000, 8 // cache_memlimit takes no less
 	r.evicted = true
 	v, p, err := r.both()
 	if err != nil {

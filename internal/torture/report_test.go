@@ -29,8 +29,13 @@ type faultTally struct {
 	most                                     int // lost in one round
 	linkIn, equalIn                          []time.Duration
 	verified, kills                          int
-	once, kept                               int     // keys written once and never deleted, and those of them that are there
-	leastKept                                float64 // of one round
+	kept                                     [2]share // without and with saturated graves
+}
+
+// share is how many of the keys that were written once and never deleted are there.
+type share struct {
+	rounds, once, kept int
+	least              float64 // of one round
 }
 
 // plannedStop is one SIGTERM with the link up.
@@ -55,7 +60,7 @@ func newTally() *tally {
 func (t *tally) add(r *round) {
 	f := t.rounds[r.fault.name]
 	if f == nil {
-		f = &faultTally{leastKept: 1}
+		f = &faultTally{kept: [2]share{{least: 1}, {least: 1}}}
 		t.rounds[r.fault.name] = f
 	}
 	f.rounds++
@@ -71,9 +76,13 @@ func (t *tally) add(r *round) {
 	if r.evicted {
 		f.evicting++
 	}
-	f.once, f.kept = f.once+r.v.once, f.kept+r.v.kept
 	if r.v.once > 0 {
-		f.leastKept = min(f.leastKept, float64(r.v.kept)/float64(r.v.once))
+		s := &f.kept[0]
+		if r.saturated {
+			s = &f.kept[1]
+		}
+		s.rounds, s.once, s.kept = s.rounds+1, s.once+r.v.once, s.kept+r.v.kept
+		s.least = min(s.least, float64(r.v.kept)/float64(r.v.once))
 	}
 	f.kills += len(r.killedAt[0]) + len(r.killedAt[1])
 	f.lost = append(f.lost, r.v.lost...)
@@ -229,9 +238,16 @@ func (t *tally) stopLines(b *strings.Builder) {
 // keptLines say what forgotten deletes cost.
 func (t *tally) keptLines(b *strings.Builder) {
 	for _, f := range faults {
-		if r := t.rounds[f.name]; r != nil && r.once > 0 {
-			fmt.Fprintf(b, "%s: of %d keys that were written once and never deleted, %d (%.2f %%) are there afterwards, in the worst round %.2f %%.\n\n",
-				f.what, r.once, r.kept, 100*float64(r.kept)/float64(r.once), 100*r.leastKept)
+		r := t.rounds[f.name]
+		if r == nil {
+			continue
+		}
+		for i, s := range r.kept {
+			if s.rounds == 0 {
+				continue
+			}
+			fmt.Fprintf(b, "%s, %s, %d rounds: of %d keys that were written once and never deleted, %d (%.2f %%) are there afterwards, in the worst round %.2f %%.\n\n",
+				f.what, [...]string{"graves with filters", "graves that count for every key"}[i], s.rounds, s.once, s.kept, 100*float64(s.kept)/float64(s.once), 100*s.least)
 		}
 	}
 }

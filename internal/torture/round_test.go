@@ -10,21 +10,23 @@ import (
 // round is one fault under load, what follows from it, and the comparison.
 type round struct {
 	circumstances
-	h        *harness
-	number   int
-	fault    fault
-	rng      *rand.Rand
-	victim   *node
-	own      []*record // keys of this round only; the nodes are emptied after it
-	hands    int       // clients that the round itself had
-	filled   int       // keys that it filled a node's memory with
-	began    time.Time
-	hitAt    time.Time
-	over     time.Time // when what the probes measure ended; zero: once all has recovered
-	notes    []string
-	v        verdict
-	verified verified
-	broken   []string
+	h      *harness
+	number int
+	fault  fault
+	rng    *rand.Rand
+	victim *node
+	own    []*record // keys of this round only; the nodes are emptied after it
+	hands  int       // clients that the round itself had
+	filled int       // keys that it filled a node's memory with
+
+	saturated bool // so many deletes were buried that a grave counts for every key
+	began     time.Time
+	hitAt     time.Time
+	over      time.Time // when what the probes measure ended; zero: once all has recovered
+	notes     []string
+	v         verdict
+	verified  verified
+	broken    []string
 
 	readBreaches int // of broken: found by clients, not by the comparison
 

@@ -10,8 +10,9 @@ import (
 // floodRound deletes, during a cut, more keys than tombstones may remember: keys
 // that both nodes hold, and keys that only the other one does. No key is written
 // twice, so that nothing but the memory of the delete keeps a value from coming
-// back. Sometimes both nodes do that. New keys are written meanwhile on both. In the
-// long form it is sometimes so many that graves count for every key.
+// back. Sometimes both nodes do that. New keys are written meanwhile on both, and
+// some stay as they are. In the long form the deletes are sometimes so many that
+// graves count for every key.
 func floodRound(r *round) error {
 	unit, mib := 10_000, 20 // 1 MiB of tombstones: about 14,000
 	if r.h.long && r.rng.IntN(2) == 0 {
@@ -27,8 +28,11 @@ func floodRound(r *round) error {
 	}
 	defer v.close()
 	defer p.close()
+	both := r.rng.IntN(3) == 0
 	old, theirs := r.newKeys("old", unit), r.newKeys("peer", unit)
-	err = errors.Join(atOnce(v, p, r.jobs(old[unit/2:], metaSet, textSet), r.jobs(old[:unit/2], metaSet, textSet)), r.settled())
+	stay := r.newOnce("stay", unit/4, !both) // what the only node holds that buries deletes goes to its peer again
+	halves := [2][]*record{slices.Concat(old[:unit/2], stay[:unit/8]), slices.Concat(old[unit/2:], stay[unit/8:])}
+	err = errors.Join(atOnce(v, p, r.jobs(halves[0], metaSet, textSet), r.jobs(halves[1], metaSet, textSet)), r.settled())
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,6 @@ func floodRound(r *round) error {
 	if err := r.unlinked(r.h.nodes[:]...); err != nil {
 		return err
 	}
-	both := r.rng.IntN(3) == 0
 	deleteV, deleteP := slices.Concat(old, theirs), []*record(nil)
 	var mine []*record
 	if both {
@@ -55,7 +58,6 @@ func floodRound(r *round) error {
 	if err := errors.Join(v.overtake(pAt), p.overtake(vAt)); err != nil {
 		return err
 	}
-	// What the only node holds that buried deletes goes to its peer again.
 	if err := atOnce(v, p, r.mixed(deleteV, r.newOnce("new:v", unit/4, !both)), r.mixed(deleteP, r.newOnce("new:p", unit/4, false))); err != nil {
 		return err
 	}

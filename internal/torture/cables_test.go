@@ -112,25 +112,25 @@ func moveRound(r *round) error {
 
 func slowRound(r *round) error {
 	r.struck()
-	return r.slowed(func() error {
+	return r.slowed(r.h.nodes[:], func() error {
 		err := r.lags()
 		r.hold(2, 6)
 		return err
 	})
 }
 
-const slowBytes = 125_000 // that a slow link carries a second, in each direction
+const slowBytes = 125_000 // that a slow link carries a second
 
-// slowed runs f while the link is slow.
-func (r *round) slowed(f func() error) error {
-	for i := range r.h.nodes {
-		if err := r.h.world.in(i, "tc", "qdisc", "add", "dev", "repl", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "300ms"); err != nil {
+// slowed runs f while the link is slow for what some nodes say.
+func (r *round) slowed(nodes []*node, f func() error) error {
+	for _, n := range nodes {
+		if err := r.h.world.in(n.index, "tc", "qdisc", "add", "dev", "repl", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "300ms"); err != nil {
 			return err
 		}
 	}
 	err := f()
-	for i := range r.h.nodes {
-		err = errors.Join(err, r.h.world.in(i, "tc", "qdisc", "del", "dev", "repl", "root"))
+	for _, n := range nodes {
+		err = errors.Join(err, r.h.world.in(n.index, "tc", "qdisc", "del", "dev", "repl", "root"))
 	}
 	return err
 }

@@ -10,14 +10,20 @@ import (
 	"time"
 )
 
-// lagRound stops the victim by plan while its link cannot keep up: because of its
-// length, because of the clients' usual work, or with far more to tell than its
-// time allows.
+// lagRound stops the victim by plan while its link lags under load: because it is
+// long; because what the victim says passes slowly, though well within its time;
+// or because it is slow in both directions and there is far more to tell than the
+// victim's time allows.
 func lagRound(r *round) error {
-	n := r.victim
-	n.drainTime = 2 * time.Second
-	if r.h.long {
-		n.drainTime = time.Duration(2+r.rng.IntN(9)) * time.Second
+	how := r.rng.IntN(3)
+	n, more := r.victim, 0
+	n.drainTime = 30 * time.Second // 22 s are enough for what is under way, 2 MiB, and all keys
+	if how == 2 {
+		n.drainTime = 2 * time.Second
+		if r.h.long {
+			n.drainTime = time.Duration(2+r.rng.IntN(9)) * time.Second
+		}
+		more = 2 * int(n.drainTime.Seconds()*slowBytes) / meanItem
 	}
 	for _, step := range []func(*node) error{r.planned, r.restart} { // so that it knows its time
 		if err := step(n); err != nil {
@@ -32,8 +38,8 @@ func lagRound(r *round) error {
 		return err
 	}
 	defer h.close()
-	stop := func(more int) error {
-		r.h.load.rush.Store(true)
+	stop := func() error {
+		r.h.load.rush.Store(r.h.long || how != 1)
 		defer r.h.load.rush.Store(false)
 		if err := h.do(r.jobs(r.newKeys("lag", more), metaSet, textSet)); err != nil {
 			return err
@@ -45,21 +51,22 @@ func lagRound(r *round) error {
 		r.struck()
 		return r.plannedOrLeft(n)
 	}
-	switch r.rng.IntN(3) {
+	switch how {
 	case 0:
 		d := time.Duration(100+r.rng.IntN(300)) * time.Millisecond
 		r.note("a relay delays by %v", d)
 		err = r.relayed(func(rl *relay) error {
 			rl.setDelay(d)
-			return stop(0)
+			return stop()
 		})
-		if len(r.leftAt[n.index]) > 0 {
-			r.breach("node %s gave up, and its link only delayed", n.name())
-		}
 	case 1:
-		err = r.slowed(func() error { return stop(0) })
+		r.note("what it says passes slowly")
+		err = r.slowed([]*node{n}, stop)
 	default:
-		err = r.slowed(func() error { return stop(2 * int(n.drainTime.Seconds()*slowBytes) / meanItem) })
+		err = r.slowed(r.h.nodes[:], stop)
+	}
+	if how != 2 && len(r.leftAt[n.index]) > 0 {
+		r.breach("node %s gave up, and had far more time than it needed", n.name())
 	}
 	n.drainTime = 0
 	return errors.Join(err, r.restart(n))

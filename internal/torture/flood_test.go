@@ -14,7 +14,7 @@ import (
 // some stay as they are. In the long form the deletes are sometimes so many that
 // graves count for every key.
 func floodRound(r *round) error {
-	unit, mib := 10_000, 20 // 1 MiB of tombstones: about 14,000
+	unit, mib := 8500, 20 // 1 MiB of tombstones: about 14,500
 	if r.h.long && r.rng.IntN(2) == 0 {
 		unit, mib = 35_000, memoryMiB // 3.2 MiB: 46,000
 	}
@@ -30,8 +30,8 @@ func floodRound(r *round) error {
 	defer p.close()
 	both := r.rng.IntN(3) == 0
 	old, theirs := r.newKeys("old", unit), r.newKeys("peer", unit)
-	stay := r.newOnce("stay", unit/4, !both) // what the only node holds that buries deletes goes to its peer again
-	halves := [2][]*record{slices.Concat(old[:unit/2], stay[:unit/8]), slices.Concat(old[unit/2:], stay[unit/8:])}
+	stay := r.newOnce("stay", unit/8, !both) // what the only node holds that buries deletes goes to its peer again
+	halves := [2][]*record{slices.Concat(old[:unit/2], stay[:len(stay)/2]), slices.Concat(old[unit/2:], stay[len(stay)/2:])}
 	err = errors.Join(atOnce(v, p, r.jobs(halves[0], metaSet, textSet), r.jobs(halves[1], metaSet, textSet)), r.settled())
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func floodRound(r *round) error {
 	if err := errors.Join(v.overtake(pAt), p.overtake(vAt)); err != nil {
 		return err
 	}
-	if err := atOnce(v, p, r.mixed(deleteV, r.newOnce("new:v", unit/4, !both)), r.mixed(deleteP, r.newOnce("new:p", unit/4, false))); err != nil {
+	if err := atOnce(v, p, r.mixed(deleteV, r.newOnce("new:v", unit/8, !both)), r.mixed(deleteP, r.newOnce("new:p", unit/8, false))); err != nil {
 		return err
 	}
 	if err := errors.Join(r.overflown(v, len(deleteV)), r.overflown(p, len(deleteP))); err != nil {

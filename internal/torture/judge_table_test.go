@@ -1,6 +1,8 @@
 package torture
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,8 @@ func TestJudge_FindsWhatIsBroken(t *testing.T) {
 		c.killedAt[node] = map[int64]time.Time{1: t0.Add(5 * time.Millisecond)}
 		return c
 	}
+	left := &circumstances{}
+	left.leftAt[0] = map[int64]time.Time{1: t0.Add(5 * time.Millisecond)}
 	write := func(lo, hi uint64, id string) op { return op{acked: true, lo: lo, hi: hi, id: id, inc: 1, at: t0} }
 	erase := func(lo, hi uint64) op { return op{acked: true, del: true, lo: lo, hi: hi, inc: 1, at: t0} }
 	unsure := func(o op) op { o.acked, o.hi = false, never; return o }
@@ -23,6 +27,7 @@ func TestJudge_FindsWhatIsBroken(t *testing.T) {
 		name string
 		base held
 		dead uint64
+		safe bool
 		ops  []op
 		a, b held
 		c    *circumstances
@@ -39,6 +44,13 @@ func TestJudge_FindsWhatIsBroken(t *testing.T) {
 		{name: "gone without a reason", ops: []op{write(10, 10, "x")}, want: "acknowledged a write"},
 		{name: "gone with its node", ops: []op{write(10, 10, "x")}, c: kill(0), lost: 1},
 		{name: "gone, evicted", ops: []op{write(10, 10, "x")}, c: &circumstances{evicted: true}},
+		{name: "gone, a grave took it", ops: []op{write(10, 10, "x")}, c: &circumstances{buried: true}},
+		{name: "gone, no grave may take it", safe: true, ops: []op{write(10, 10, "x")}, c: &circumstances{buried: true}, want: "acknowledged a write"},
+		{name: "the base is gone, no grave may take it", safe: true, base: held{9, "o"}, c: &circumstances{buried: true}, want: "both nodes had"},
+		{name: "older than buried", base: held{5, "o"}, ops: []op{erase(6, 9)}, a: held{5, "o"}, c: &circumstances{buried: true, evicted: true}, want: "acknowledged a delete"},
+		{name: "older than evicted", base: held{5, "o"}, ops: []op{write(10, 10, "x")}, b: held{5, "o"}, c: &circumstances{evicted: true}, want: "acknowledged a write"},
+		{name: "two changes that its node could not tell", ops: []op{write(10, 10, "x"), write(11, 11, "y")}, c: left, lost: 2},
+		{name: "one that the other node made", ops: []op{{acked: true, lo: 10, hi: 10, id: "x", inc: 1, node: 1, at: t0}}, c: left, want: "acknowledged a write"},
 		{name: "gone, deleted later", ops: []op{write(10, 10, "x"), erase(10, 20)}},
 		{name: "gone, perhaps deleted", ops: []op{write(10, 10, "x"), unsure(erase(10, 0))}},
 		{name: "gone, deleted before", ops: []op{write(10, 10, "x"), erase(3, 6)}, want: "acknowledged a write"},
@@ -59,7 +71,7 @@ func TestJudge_FindsWhatIsBroken(t *testing.T) {
 				row.c = &circumstances{}
 			}
 			v := &verdict{}
-			v.judge(&record{key: "k", base: row.base, dead: row.dead, ops: row.ops}, row.a, row.b, row.c)
+			v.judge(&record{key: "k", base: row.base, dead: row.dead, safe: row.safe, ops: row.ops}, row.a, row.b, row.c)
 			got := strings.Join(v.broken, "\n")
 			if (row.want == "") != (got == "") || !strings.Contains(got, row.want) {
 				t.Errorf("found %q, want %q", got, row.want)
@@ -67,12 +79,45 @@ func TestJudge_FindsWhatIsBroken(t *testing.T) {
 			if len(v.lost) != row.lost {
 				t.Errorf("lost %v, want %d", v.lost, row.lost)
 			}
+			if v.lostKeys != min(1, row.lost) {
+				t.Errorf("%d keys lost something", v.lostKeys)
+			}
 			for _, age := range v.lost {
 				if age != 5*time.Millisecond {
 					t.Errorf("a loss is %v old", age)
 				}
 			}
 		})
+	}
+}
+
+func TestJudge_CountsWhatIsWrittenOnce(t *testing.T) {
+	r, v := &record{key: "k", once: true, ops: []op{{acked: true, lo: 10, hi: 10, id: "x"}}}, &verdict{}
+	r.settle(v.judge(r, held{10, "x"}, held{}, &circumstances{}), time.Now())
+	v.judge(r, held{}, held{}, &circumstances{evicted: true}) // the nodes have been emptied
+	if v.once != 1 || v.kept != 1 || len(v.broken) > 0 {
+		t.Errorf("%d of %d are kept, %q", v.kept, v.once, v.broken)
+	}
+}
+
+func TestNode_SaysWhatItsPeerLacks(t *testing.T) {
+	for text, want := range map[string]int{
+		"time=x level=INFO msg=draining\ntwincached: stopped; 1932 items are not on the peer\n":              1932,
+		"twincached: stopped by a second signal (terminated) while draining; items may not be on the peer\n": -1,
+		"": -1,
+	} {
+		log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		if _, err := log.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		got, err := (&node{log: log}).left()
+		if (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
 	}
 }
 

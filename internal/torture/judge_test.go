@@ -8,14 +8,20 @@ import (
 // circumstances are what a round did that explains what is missing.
 type circumstances struct {
 	killedAt [2]map[int64]time.Time // incarnations that kill -9 ended, and when
+	leftAt   [2]map[int64]time.Time // those that gave up telling their peer, and said so, and when they were told to stop
 	evicted  bool                   // a node evicted: any key may be gone
+	buried   bool                   // a node buried deletes: any key may be gone whose record does not say that it is safe
 	flushes  []op                   // flush_all, as deletes of every key
 }
 
-// excuse says whether only a killed process acknowledged o, and how old o was
-// then: replication is asynchronous, its last moments are not promised.
+// excuse says whether only a process acknowledged o that was killed or gave up
+// telling its peer, and how old o was then: replication is asynchronous, what
+// another node does not have by then is not promised.
 func (c *circumstances) excuse(o *op) (age time.Duration, ok bool) {
 	at, ok := c.killedAt[o.node][o.inc]
+	if !ok {
+		at, ok = c.leftAt[o.node][o.inc]
+	}
 	if !ok {
 		return 0, false
 	}
@@ -29,8 +35,11 @@ type verdict struct {
 	differ int
 	onlyA  int
 	onlyB  int
+	once   int // keys that were written once and never deleted
+	kept   int // of them: there
 
 	lost     []time.Duration // acknowledged changes that are on neither node, and their age at the kill
+	lostKeys int             // that they were changes of
 	broken   []string        // promises, each with its key
 	stale    int             // of them: an older value than one that a live process acknowledged
 	returned int             // deleted or flushed, and there again
@@ -67,6 +76,13 @@ func (v *verdict) judge(r *record, a, b held, c *circumstances) held {
 	if f.version != 0 {
 		v.values++
 	}
+	if r.once {
+		v.once++
+		if f.version != 0 {
+			v.kept++
+		}
+	}
+	lost := len(v.lost)
 	v.foreigner(r, f, c)
 	v.base(r, f, c)
 	for i := range r.ops {
@@ -76,6 +92,9 @@ func (v *verdict) judge(r *record, a, b held, c *circumstances) held {
 	}
 	for i := range c.flushes {
 		v.op(r, &c.flushes[i], f, c)
+	}
+	if len(v.lost) > lost {
+		v.lostKeys++
 	}
 	return f
 }
@@ -108,7 +127,7 @@ func (v *verdict) base(r *record, f held, c *circumstances) {
 // goneLocked says whether a deletion that may be above version explains a miss.
 // A write whose outcome is not known explains nothing: it never removes.
 func (r *record) goneLocked(version uint64, c *circumstances) bool {
-	if c.evicted {
+	if c.evicted || c.buried && !r.safe {
 		return true
 	}
 	for i := range r.ops {

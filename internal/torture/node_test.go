@@ -24,6 +24,8 @@ type node struct {
 	dir   string
 	state bool // it keeps its id and clock in a directory
 
+	drainTime time.Duration // how long it may take to stop; 0: what the program says
+
 	inc  atomic.Int64             // how often it was started
 	seen atomic.Pointer[sighting] // the highest version that a client got from it
 
@@ -76,10 +78,13 @@ func (n *node) step(d time.Duration) error {
 func (n *node) start() error {
 	inc := n.inc.Add(1)
 	args := []string{"netns", "exec", n.w.ns(n.name()), filepath.Join(n.dir, "twincached"), "-u", "root",
-		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", "64",
+		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", strconv.Itoa(memoryMiB),
 		"--secret-file", filepath.Join(n.dir, "secret")}
 	if n.state {
 		args = append(args, "--state-dir", filepath.Join(n.dir, "state-"+n.name()))
+	}
+	if n.drainTime > 0 {
+		args = append(args, "--drain-timeout", n.drainTime.String())
 	}
 	log, err := os.Create(filepath.Join(n.dir, fmt.Sprintf("node-%s-%03d.log", n.name(), inc)))
 	if err != nil {

@@ -91,17 +91,17 @@ func valueID(value []byte) string {
 	return id
 }
 
-// contents reads what a node holds of all keys.
-func contents(addr string, rs *records) ([]held, error) {
+// contents reads what a node holds of some keys.
+func contents(addr string, rs []*record) ([]held, error) {
 	const burst = 500
 	c, err := dialRaw(addr, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	all := make([]held, 0, len(rs.all))
-	for len(all) < len(rs.all) {
-		part := rs.all[len(all):min(len(all)+burst, len(rs.all))]
+	all := make([]held, 0, len(rs))
+	for len(all) < len(rs) {
+		part := rs[len(all):min(len(all)+burst, len(rs))]
 		var request strings.Builder
 		for _, r := range part {
 			fmt.Fprintf(&request, "mg %s v c\r\n", r.key)

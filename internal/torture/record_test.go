@@ -27,7 +27,9 @@ type op struct {
 // record is what is known of one key. Clients add to it while they work; it is
 // judged while they pause.
 type record struct {
-	key string
+	key  string
+	once bool // it is written once and never deleted: those that are kept are counted
+	safe bool // no grave explains that it is gone
 
 	mu    sync.Mutex
 	ops   []op
@@ -119,7 +121,7 @@ func (r *record) settle(f held, now time.Time) {
 			kept = append(kept, o)
 		}
 	}
-	r.ops, r.base = kept, f
+	r.ops, r.base, r.once = kept, f, false
 }
 
 // records is every key that clients use: half of them on either node, a quarter

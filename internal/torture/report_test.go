@@ -12,6 +12,7 @@ type tally struct {
 	began        time.Time
 	rounds       map[string]*faultTally
 	planned      []plannedStop
+	gaveUp       []gaveUp
 	joins        []time.Duration // from the start of a process until it serves clients
 	brokenRounds int
 	broken       []string
@@ -28,6 +29,13 @@ type faultTally struct {
 	most                                     int // lost in one round
 	linkIn, equalIn                          []time.Duration
 	verified, kills                          int
+	kept                                     [2]share // without and with saturated graves
+}
+
+// share is how many of the keys that were written once and never deleted are there.
+type share struct {
+	rounds, once, kept int
+	least              float64 // of one round
 }
 
 // plannedStop is one SIGTERM with the link up.
@@ -35,6 +43,14 @@ type plannedStop struct {
 	took   time.Duration
 	status int
 	lost   int
+	lagged bool // the link was slow, or long
+}
+
+// gaveUp is one that a node could not finish within its time.
+type gaveUp struct {
+	took          time.Duration // beyond its time
+	left          int           // items that its peer does not have, as it said
+	keys, changes int           // that are lost
 }
 
 func newTally() *tally {
@@ -44,7 +60,7 @@ func newTally() *tally {
 func (t *tally) add(r *round) {
 	f := t.rounds[r.fault.name]
 	if f == nil {
-		f = &faultTally{}
+		f = &faultTally{kept: [2]share{{least: 1}, {least: 1}}}
 		t.rounds[r.fault.name] = f
 	}
 	f.rounds++
@@ -59,6 +75,14 @@ func (t *tally) add(r *round) {
 	f.read += r.readBreaches
 	if r.evicted {
 		f.evicting++
+	}
+	if r.v.once > 0 {
+		s := &f.kept[0]
+		if r.saturated {
+			s = &f.kept[1]
+		}
+		s.rounds, s.once, s.kept = s.rounds+1, s.once+r.v.once, s.kept+r.v.kept
+		s.least = min(s.least, float64(r.v.kept)/float64(r.v.once))
 	}
 	f.kills += len(r.killedAt[0]) + len(r.killedAt[1])
 	f.lost = append(f.lost, r.v.lost...)
@@ -139,6 +163,8 @@ func (t *tally) report(h *harness) string {
 	}
 	t.faultTable(&b)
 	t.lossTable(&b)
+	t.stopLines(&b)
+	t.keptLines(&b)
 	t.outageTable(&b, h.probes)
 	if len(t.broken) > 0 {
 		fmt.Fprintf(&b, "\nBroken promises, %d rounds:\n\n", t.brokenRounds)
@@ -173,8 +199,12 @@ func (t *tally) lossTable(b *strings.Builder) {
 		}
 	}
 	fmt.Fprint(b, "\nAge: from the reply, as the client read it, to the kill; a reply that was read after it has age 0.\n\n")
+}
+
+// stopLines say how nodes ended that were told to.
+func (t *tally) stopLines(b *strings.Builder) {
 	if len(t.planned) > 0 {
-		lost, failed := 0, 0
+		lost, failed, lagged := 0, 0, 0
 		var took []time.Duration
 		for _, p := range t.planned {
 			lost += p.lost
@@ -182,13 +212,43 @@ func (t *tally) lossTable(b *strings.Builder) {
 			if p.status != 0 {
 				failed++
 			}
+			if p.lagged {
+				lagged++
+			}
 		}
-		fmt.Fprintf(b, "Planned restarts: %d, exit status other than 0: %d, acknowledged changes lost: %d. From SIGTERM to the end: median %s ms, max %s ms.\n\n",
-			len(t.planned), failed, lost, millis(quantile(took, 0.5)), millis(quantile(took, 1)))
+		fmt.Fprintf(b, "Planned restarts: %d, %d of them behind a link that lagged; exit status other than 0: %d, acknowledged changes lost: %d. From SIGTERM to the end: median %s ms, max %s ms.\n\n",
+			len(t.planned), lagged, failed, lost, millis(quantile(took, 0.5)), millis(quantile(took, 1)))
+	}
+	if len(t.gaveUp) > 0 {
+		left, keys, changes := 0, 0, 0
+		var took []time.Duration
+		for _, g := range t.gaveUp {
+			left, keys, changes = left+g.left, keys+g.keys, changes+g.changes
+			took = append(took, g.took)
+		}
+		fmt.Fprintf(b, "Stopped with status 3, as the link was too slow for what was left: %d, not counted above. They said that %d items are not on the peer; %d keys have lost what was acknowledged, %d changes. Beyond the time-out they took %s / %s ms.\n\n",
+			len(t.gaveUp), left, keys, changes, millis(quantile(took, 0.5)), millis(quantile(took, 1)))
 	}
 	if len(t.joins) > 0 {
 		fmt.Fprintf(b, "From the start of a process until it serves, copy included: median %s ms, max %s ms, of %d.\n\n",
 			millis(quantile(t.joins, 0.5)), millis(quantile(t.joins, 1)), len(t.joins))
+	}
+}
+
+// keptLines say what forgotten deletes cost.
+func (t *tally) keptLines(b *strings.Builder) {
+	for _, f := range faults {
+		r := t.rounds[f.name]
+		if r == nil {
+			continue
+		}
+		for i, s := range r.kept {
+			if s.rounds == 0 {
+				continue
+			}
+			fmt.Fprintf(b, "%s, %s, %d rounds: of %d keys that were written once and never deleted, %d (%.2f %%) are there afterwards, in the worst round %.2f %%.\n\n",
+				f.what, [...]string{"graves with filters", "graves that count for every key"}[i], s.rounds, s.once, s.kept, 100*float64(s.kept)/float64(s.once), 100*s.least)
+		}
 	}
 }
 

@@ -3,25 +3,30 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
-	"syscall"
+	"slices"
 	"time"
 )
 
 // round is one fault under load, what follows from it, and the comparison.
 type round struct {
 	circumstances
-	h        *harness
-	number   int
-	fault    fault
-	rng      *rand.Rand
-	victim   *node
-	began    time.Time
-	hitAt    time.Time
-	over     time.Time // when what the probes measure ended; zero: once all has recovered
-	notes    []string
-	v        verdict
-	verified verified
-	broken   []string
+	h      *harness
+	number int
+	fault  fault
+	rng    *rand.Rand
+	victim *node
+	own    []*record // keys of this round only; the nodes are emptied after it
+	hands  int       // clients that the round itself had
+	filled int       // keys that it filled a node's memory with
+
+	saturated bool // so many deletes were buried that a grave counts for every key
+	began     time.Time
+	hitAt     time.Time
+	over      time.Time // when what the probes measure ended; zero: once all has recovered
+	notes     []string
+	v         verdict
+	verified  verified
+	broken    []string
 
 	readBreaches int // of broken: found by clients, not by the comparison
 
@@ -40,7 +45,7 @@ type eviction struct {
 func (h *harness) round(number int, f fault) error {
 	r := &round{h: h, number: number, fault: f, rng: rand.New(rand.NewPCG(h.seed, 2000+uint64(number))), began: time.Now()}
 	for i := range r.killedAt {
-		r.killedAt[i] = map[int64]time.Time{}
+		r.killedAt[i], r.leftAt[i] = map[int64]time.Time{}, map[int64]time.Time{}
 	}
 	r.victim = h.nodes[r.rng.IntN(2)]
 	if err := r.linked(); err != nil {
@@ -98,8 +103,11 @@ func (r *round) recover() error {
 		return err
 	}
 	now := time.Now()
-	for i, rec := range r.h.load.records.all {
+	for i, rec := range r.keys() {
 		rec.settle(r.v.judge(rec, a[i], b[i], &r.circumstances), now)
+	}
+	if len(r.killedAt[0])+len(r.killedAt[1]) == 0 && len(r.v.lost) > 0 {
+		r.breach("%d changes are lost since the node that gave up was looked at", len(r.v.lost))
 	}
 	if lone := r.v.onlyA + r.v.onlyB; uint64(lone) > gone {
 		r.breach("%d keys are on one node only (%d on a, %d on b), and %d were evicted", lone, r.v.onlyA, r.v.onlyB, gone)
@@ -107,11 +115,14 @@ func (r *round) recover() error {
 	if err := r.verify(gone); err != nil {
 		return err
 	}
-	if r.fault.name == "full" {
+	if r.evicted || r.buried || len(r.own) > 0 {
 		return r.empty()
 	}
 	return nil
 }
+
+// keys is every key that is judged.
+func (r *round) keys() []*record { return slices.Concat(r.h.load.records.all, r.own) }
 
 // stable reads both nodes until they are equal, or stay different: requests that
 // were in a buffer when their client gave up may still be on their way.
@@ -121,10 +132,10 @@ func (r *round) stable() (a, b []held, err error) {
 		patient = time.Second // keys that one node evicted stay different
 	}
 	for deadline := time.Now().Add(patient); ; {
-		if a, err = contents(r.h.nodes[0].client(), r.h.load.records); err != nil {
+		if a, err = contents(r.h.nodes[0].client(), r.keys()); err != nil {
 			return nil, nil, err
 		}
-		if b, err = contents(r.h.nodes[1].client(), r.h.load.records); err != nil {
+		if b, err = contents(r.h.nodes[1].client(), r.keys()); err != nil {
 			return nil, nil, err
 		}
 		same := true
@@ -162,7 +173,8 @@ func (r *round) countEvictions() (sum uint64, err error) {
 	return sum, nil
 }
 
-// empty flushes both nodes while clients pause, and takes that as the base.
+// empty flushes both nodes while clients pause, and takes that as the base. What
+// is on one node only, and what a round had for itself, would be in the next ones' way.
 func (r *round) empty() error {
 	if err := r.flush(r.h.nodes[0]); err != nil {
 		return err
@@ -174,10 +186,10 @@ func (r *round) empty() error {
 	if err != nil {
 		return err
 	}
-	for i, rec := range r.h.load.records.all {
+	for i, rec := range r.keys() {
 		rec.settle(r.v.judge(rec, a[i], b[i], &r.circumstances), time.Now())
 	}
-	return nil
+	return r.limit(memoryMiB, r.h.nodes[:]...)
 }
 
 // hold lets the clients work for a time between two bounds, in seconds; less of
@@ -232,67 +244,6 @@ func (r *round) settled() error {
 	return wait("nothing is left to replicate", func() bool { return r.h.nodes[0].settled() && r.h.nodes[1].settled() })
 }
 
-// killed notes that kill -9 comes now.
-func (r *round) killed(n *node) {
-	r.killedAt[n.index][n.inc.Load()] = time.Now()
-}
-
-func (r *round) restart(n *node) error {
-	began := time.Now()
-	if err := n.start(); err != nil {
-		return err
-	}
-	if err := n.waitServing(); err != nil {
-		return err
-	}
-	r.h.tally.joins = append(r.h.tally.joins, time.Since(began))
-	return nil
-}
-
-// planned ends a node by SIGTERM. It must exit with status 0, and the other one
-// must have all that either acknowledged.
-func (r *round) planned(n *node) error {
-	began := time.Now()
-	status, err := n.end(syscall.SIGTERM)
-	if err != nil {
-		return err
-	}
-	p := plannedStop{took: time.Since(began), status: status}
-	if status != 0 {
-		r.breach("node %s (start %d) ended with status %d after SIGTERM", n.name(), n.inc.Load(), status)
-	}
-	v, err := r.inspect(n, "SIGTERM")
-	if err != nil {
-		return err
-	}
-	p.lost = len(v.lost) + v.stale + v.returned + v.vanished
-	r.h.tally.planned = append(r.h.tally.planned, p)
-	return nil
-}
-
-// inspect looks for what the other node has, now that this one has ended, before
-// clients go on. What was on the wire has arrived once that node has lost its peer.
-func (r *round) inspect(n *node, how string) (v verdict, err error) {
-	r.h.load.pause.Lock()
-	defer r.h.load.pause.Unlock()
-	survivor := r.h.nodes[1-n.index]
-	if err := r.unlinked(survivor); err != nil {
-		return v, err
-	}
-	all, err := contents(survivor.client(), r.h.load.records)
-	if err != nil {
-		return v, err
-	}
-	for i, rec := range r.h.load.records.all {
-		v.judge(rec, all[i], all[i], &r.circumstances)
-	}
-	for _, what := range v.broken {
-		r.breach("after %s to node %s: %s", how, n.name(), what)
-	}
-	r.v.stale, r.v.returned, r.v.vanished, r.v.foreign = r.v.stale+v.stale, r.v.returned+v.returned, r.v.vanished+v.vanished, r.v.foreign+v.foreign
-	return v, nil
-}
-
 // flush empties both nodes by a command to one of them, between two writes that
 // bound its version.
 func (r *round) flush(n *node) error {
@@ -317,7 +268,7 @@ func (r *round) flush(n *node) error {
 	}
 	o.at = time.Now()
 	r.flushes = append(r.flushes, o)
-	for _, rec := range r.h.load.records.all {
+	for _, rec := range r.keys() {
 		rec.mu.Lock()
 		rec.raiseLocked(n.index, o.inc, o.lo+1)
 		rec.mu.Unlock()

@@ -144,8 +144,7 @@ const (
 // kinds is how often each comes.
 var kinds = [...]requestKind{metaSet, metaSet, metaSet, metaSet, metaSet, metaSet, textSet, textSet, metaDelete, textDelete, metaGet, metaGet, metaGet, metaGet, touch}
 
-// burst sends some requests at once and reads their replies. The last one is a
-// write whose version the reply gives: it is above all those before it.
+// burst sends some requests of any kind, of any key.
 func (w *writer) burst() error {
 	n := w.load.nodes[w.at]
 	var text strings.Builder
@@ -157,7 +156,13 @@ func (w *writer) burst() error {
 	for i := range requests {
 		requests[i] = w.request(n, &text, kinds[w.rng.IntN(len(kinds))], w.load.records.pick(w.rng, w.at))
 	}
-	requests = append(requests, w.request(n, &text, metaSet, w.clock))
+	return w.exchange(n, &text, requests)
+}
+
+// exchange sends requests at once and reads their replies. It adds a write whose
+// version the reply gives: it is above all those before it.
+func (w *writer) exchange(n *node, text *strings.Builder, requests []request) error {
+	requests = append(requests, w.request(n, text, metaSet, w.clock))
 	err := w.conn.send(text.String())
 	replied := 0
 	for err == nil && replied < len(requests) {

@@ -106,7 +106,7 @@ func (l *Link) say(c *conn, err error, now int64) {
 		msg = "link lost"
 	case c.overtaken:
 		level, msg = slog.LevelDebug, "another connection to the peer was quicker"
-	case c.dialled && !c.authed:
+	case c.dialled && !c.authed && !by:
 		msg = "the peer hung up during the handshake"
 	case !by && c.authed: // two dials at once: the peer keeps the other one
 		level, msg = slog.LevelDebug, "the peer gave this connection up"

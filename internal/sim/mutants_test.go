@@ -19,7 +19,7 @@ import (
 var (
 	mutantSeeds = flag.Uint64("mutants.seeds", 3000, "seeds of each plan that a mutant has to survive to count as missed")
 	mutantOnly  = flag.String("mutants.rule", "", "this rule only, and with -v a trace of what kills it")
-	mutantTable = flag.String("mutants.table", "", "append the table to this file")
+	mutantTable = flag.String("mutants.table", "", "write the table to this file")
 )
 
 // TestMutants switches off one safety rule after the other: the simulation has to
@@ -39,6 +39,9 @@ func TestMutants(t *testing.T) {
 		}
 		t.Logf("%s: killed by seed %d of %q after %d runs: %s", r.Name, f.Seed, f.Plan, runs, f.Text)
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s, seed %d: %s | %d |\n", r.Name, r.Says, r.Mutant, f.Plan, f.Seed, f.Text, runs)
+	}
+	if strings.Count(table.String(), "\n") == 2 {
+		t.Fatalf("-mutants.rule: there is no rule %q", *mutantOnly)
 	}
 	if *mutantTable != "" {
 		if err := os.WriteFile(*mutantTable, []byte(table.String()), 0o644); err != nil {

@@ -16,7 +16,7 @@ type Failure struct {
 
 // Replay is the command that shows the failure again, with a trace.
 func (f *Failure) Replay() string {
-	return fmt.Sprintf("go test ./internal/sim -run 'TestSim/%s$' -sim.seed %d -v", spaceless(f.Plan), f.Seed)
+	return fmt.Sprintf("go test ./internal/sim -run 'TestSim$/^%s$' -sim.seed %d -v", spaceless(f.Plan), f.Seed)
 }
 
 func spaceless(name string) string {

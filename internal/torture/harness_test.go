@@ -128,17 +128,27 @@ func (h *harness) startLoad(ctx context.Context, clients *sync.WaitGroup) {
 	}
 }
 
+// choose returns the faults of these names, all for "".
+func choose(names string) (chosen []fault, err error) {
+	if names == "" {
+		return faults, nil
+	}
+	for _, name := range strings.Split(names, ",") {
+		i := slices.IndexFunc(faults, func(f fault) bool { return f.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("torture: no fault is called %q", name)
+		}
+		chosen = append(chosen, faults[i])
+	}
+	return chosen, nil
+}
+
 // schedule runs rounds until the time is over: decks of faults, each shuffled.
 // The order and what a round draws depend on the seed alone.
 func (h *harness) schedule() error {
-	var chosen []fault
-	for _, f := range faults {
-		if *only == "" || slices.Contains(strings.Split(*only, ","), f.name) {
-			chosen = append(chosen, f)
-		}
-	}
-	if len(chosen) == 0 {
-		return fmt.Errorf("torture: -torture.only=%s names no fault", *only)
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
 	}
 	order := mathrand.New(mathrand.NewPCG(h.seed, 1000))
 	h.end = time.Now().Add(time.Duration(*minutes * float64(time.Minute)))

@@ -39,6 +39,9 @@ func TestTorture(t *testing.T) {
 		torture(t)
 		return
 	}
+	if _, err := choose(*only); err != nil {
+		t.Fatal(err)
+	}
 	needNamespaces(t)
 	watchTree(t)
 	dir := *keep

@@ -154,7 +154,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 		room = binary.LittleEndian.AppendUint64(room, w)
 	}
 	g.Filter = room
-	p.walkChunks(func(h handle, hd *header) {
+	p.walkChunks(0, func(h handle, hd *header) {
 		if g.Covers(hd.key(), hd.version) {
 			hd.setSource(0)
 			hd.bits &^= bitTouch
@@ -202,7 +202,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.walkChunks(func(h handle, hd *header) {
+	p.walkSettled(func(h handle, hd *header) {
 		if g.Covers(hd.key(), hd.version) {
 			p.stats.GraveEvictions++
 			if !rule.GraveMarker {
@@ -214,12 +214,22 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	})
 }
 
-// walkChunks calls f for every value that is to be replicated and was there when
-// the walk began; f may change or remove it. Between chunks it lets the clients in.
-// A session walks one thing at a time.
-func (p *partition) walkChunks(f func(h handle, hd *header)) {
-	end := p.list.seq
-	p.list.walk = p.list.head
+// walkSettled is walkChunks that misses nothing: what clients touched while they were
+// let in has gone to the end of the list, with the version that it had. Each round
+// passes what changed during the one before, and the last one lets nobody in.
+func (p *partition) walkSettled(f func(h handle, hd *header)) {
+	for done := uint64(0); done < p.list.seq; {
+		done = p.walkChunks(done, f)
+	}
+}
+
+// walkChunks calls f for every value that is to be replicated, has a sequence above
+// after, and has not changed since the walk began; f may change or remove it. Between
+// chunks it lets the clients in. It returns the newest sequence of when it began. A
+// session walks one thing at a time.
+func (p *partition) walkChunks(after uint64, f func(h handle, hd *header)) (end uint64) {
+	end = p.list.seq
+	p.list.walk = p.firstAfter(after)
 	for n := 1; p.list.walk != 0; n++ {
 		h := p.list.walk
 		hd := p.s.arena.at(h)
@@ -236,4 +246,5 @@ func (p *partition) walkChunks(f func(h handle, hd *header)) {
 		}
 	}
 	p.list.walk = 0
+	return end
 }

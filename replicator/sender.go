@@ -86,9 +86,7 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	tx := s.tx
 	tx.w = w
 	tx.started = true
-	dirty := partSet(s.cfg.Store.TakeDirty())
-	tx.live.merge(&dirty)
-	tx.graves.merge(&dirty)
+	tx.takeDirty(s.cfg.Store)
 	s.pumpControl(now)
 	s.pumpBarrier(now)
 	if !tx.mayTell(now) {
@@ -107,6 +105,13 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 		work += cost
 	}
 	return true
+}
+
+// takeDirty learns where clients have changed something.
+func (tx *sender) takeDirty(st *store.Store) {
+	dirty := partSet(st.TakeDirty())
+	tx.live.merge(&dirty)
+	tx.graves.merge(&dirty)
 }
 
 // mayTell says that times may be told: the peer has an answer to its first PING, and

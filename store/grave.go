@@ -146,22 +146,26 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	if !rule.GraveUntilAcked {
 		defer p.clearGrave()
 	}
-	if g.Saturated {
-		b, _ = p.startBulk()
-		return g, b, true, true
+	if !g.Saturated {
+		for _, w := range p.grave.filter {
+			room = binary.LittleEndian.AppendUint64(room, w)
+		}
+		g.Filter = room
 	}
-	for _, w := range p.grave.filter {
-		room = binary.LittleEndian.AppendUint64(room, w)
-	}
-	g.Filter = room
-	p.walkChunks(0, func(h handle, hd *header) {
-		if g.Covers(hd.key(), hd.version) {
-			hd.setSource(0)
-			hd.bits &^= bitTouch
+	p.walkSettled(func(h handle, hd *header) {
+		if !g.Covers(hd.key(), hd.version) {
+			return
+		}
+		hd.setSource(0) // the peer gives up what it has sent itself, too
+		hd.bits &^= bitTouch
+		if !g.Saturated {
 			p.bump(h, false)
 		}
 	})
-	return g, b, false, true
+	if g.Saturated {
+		b, _ = p.startBulk()
+	}
+	return g, b, g.Saturated, true
 }
 
 func (p *partition) graveDue() bool {
@@ -216,7 +220,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 
 // walkSettled is walkChunks that misses nothing: what clients touched while they were
 // let in has gone to the end of the list, with the version that it had. Each round
-// passes what changed during the one before, and the last one lets nobody in.
+// passes what changed during the one before, until one changes nothing.
 func (p *partition) walkSettled(f func(h handle, hd *header)) {
 	for done := uint64(0); done < p.list.seq; {
 		done = p.walkChunks(done, f)

@@ -151,11 +151,8 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		p.peer.attached = true
 		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && p.valid(c) {
 			p.resume(c)
-		} else {
-			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}
-			if b, ok := p.startBulk(); ok {
-				starts = append(starts, b)
-			}
+		} else if b, ok := p.startBulk(); ok {
+			starts = append(starts, b)
 		}
 		p.resortTombs()
 		p.mu.Unlock()
@@ -213,6 +210,7 @@ func (p *partition) startBulk() (BulkStart, bool) {
 	}
 	t := p.list.seq
 	p.peer.sent = Cursor{T: t, B: t}
+	p.peer.acked = p.peer.sent // whatever is still under way was sent before it
 	p.peer.sent.norm()
 	p.peer.sentMax, p.peer.copied = max(p.peer.sentMax, t), t
 	p.list.live, p.list.bulk = 0, p.list.head
@@ -246,13 +244,17 @@ func (s *Store) SentCursor(part int) Cursor {
 	return p.peer.sent
 }
 
-// Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c.
+// Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c. Of one
+// from before the copy was announced only the tombstones count: the peer may have given
+// up for a grave what it had.
 func (s *Store) Acked(part int, c Cursor) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.peer.acked = c
-	p.purgeTombs()
+	if c.B >= p.peer.copied {
+		p.peer.acked = c
+	}
+	p.purgeTombs(c)
 }
 
 // Clock is the highest version made or seen here.

@@ -51,6 +51,7 @@ func (w *world) clientStep(n *node) {
 func (w *world) told(n *node, k int, f fact) {
 	learn(n.known, k, f.version, f.ever)
 	learn(w.best, k, f.version, f.ever)
+	n.had[f.version] = true
 	switch f.ever {
 	case f.version:
 		w.sets[f.version] = struct{}{}

@@ -166,6 +166,11 @@ func (s *Session) onPong(now int64, p *wire.Pong) {
 	}
 	s.clock.sample(p.T0, p.T1, p.T2, now)
 	s.lead = s.clock.lead()
+	if p := s.hs.pending; p.Version != 0 { // what the handshake said of the clocks may be seconds off
+		p.AtMillis = s.ours(p.AtMillis)
+		s.cfg.Store.MoveFlushAt(p)
+		s.hs.pending = store.PendingFlush{}
+	}
 	if _, ahead, _ := s.clock.best(); ahead > clockWarnMillis || ahead < -clockWarnMillis {
 		s.skewed = true
 	}

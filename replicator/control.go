@@ -24,6 +24,7 @@ func (s *Session) pumpControl(now int64) {
 	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis {
 		tx.pings++
 		tx.pingID, tx.pingAt = tx.pings, now
+		tx.pinged[tx.pingID%uint64(len(tx.pinged))] = now
 		tx.w.Ping(wire.Ping{ID: tx.pingID, T0: now, Backlog: s.Backlog(), BulkLeft: s.bulkLeft()})
 		s.meter.framesOut.Add(1)
 	}

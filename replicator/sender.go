@@ -32,6 +32,7 @@ type sender struct {
 	began         int64 // Unix ms
 	answered      bool  // the peer's first PING
 	pingAt        int64
+	pinged        [8]int64 // when the last PINGs were sent, by id; 0 = answered. A way may take longer than the pause between two
 
 	notes   int     // how often the tails have been noted for BARRIER
 	behind  partSet // partitions whose live cursor has not passed its tail

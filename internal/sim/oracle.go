@@ -49,9 +49,25 @@ func learn(facts []fact, k int, version, ever uint64) {
 func (n *node) learnFlush() {
 	f, _, _ := n.st.FlushState()
 	n.seen = max(n.seen, f)
+	n.w.checkFlush(n, f)
 	for k := range n.known {
 		learn(n.known, k, f, forGood)
 	}
+}
+
+// checkFlush: a delayed flush does not come before its time, as far as clocks can be
+// measured.
+func (w *world) checkFlush(n *node, f uint64) {
+	if f == 0 || w.flushes[f] || w.plan.Jump {
+		return
+	}
+	w.flushes[f] = true
+	for asked, due := range w.due {
+		if asked < f && due <= w.now+measured {
+			return
+		}
+	}
+	w.failf("%s has flushed at %s, and nobody asked for that so early", n.name, w.ver(f))
 }
 
 // served returns what a client would get of a key.
@@ -331,10 +347,12 @@ func (w *world) checkRest() string {
 	return ""
 }
 
+// measured is by how much two clocks may be taken for wrong over a slow link, ms.
+const measured = 2000
+
 // sameExpiry compares the time that is left by either node's clock. It differs by how
 // wrong the clocks were measured over a slow link, and by every jump.
 func (w *world) sameExpiry(a, b int64) bool {
-	const measured = 2000 // ms
 	off := (a - w.nodes[0].skew) - (b - w.nodes[1].skew)
 	return a == 0 || w.plan.Jump || max(off, -off) <= measured
 }

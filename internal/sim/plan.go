@@ -12,23 +12,24 @@ type Plan struct {
 	Parts int // partitions they share
 	Steps int
 
-	Tombs      int  // budget of tombstones; 0: no limit to speak of; -1: none
-	GraveBits  int  // store.Config.GraveBits: when a grave's filter is full
-	Cut        int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
-	Crash      bool // kill -9 and restart
-	Planned    bool // drain and restart
-	Swap       bool // another machine takes node 1's place, and the old one returns
-	Evict      bool // items are removed at random
-	Flush      bool
-	TTL        bool  // short expiries
-	Big        bool  // node 0 takes items that node 1 does not
-	Full       bool  // large values: the memory is always full
-	SkewMillis int64 // clocks differ by up to this, and by another amount after a restart
-	Jump       bool  // clocks step forward
-	Tight      bool  // little is sent at once, and little is under way
-	Slow       bool  // time goes by between steps: silence is noticed
-	SameSlot   bool  // both nodes begin with the same slot
-	Preload    int   // keys that node 0 has from the start
+	Tombs       int  // budget of tombstones; 0: no limit to speak of; -1: none
+	GraveBits   int  // store.Config.GraveBits: when a grave's filter is full
+	Cut         int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
+	Crash       bool // kill -9 and restart
+	Planned     bool // drain and restart
+	Swap        bool // another machine takes node 1's place, and the old one returns
+	Evict       bool // items are removed at random
+	Flush       bool
+	FlushWithin int64 // delayed flushes come within 20 times that, and 20 more, ms
+	TTL         bool  // short expiries
+	Big         bool  // node 0 takes items that node 1 does not
+	Full        bool  // large values: the memory is always full
+	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
+	Jump        bool  // clocks step forward
+	Tight       bool  // little is sent at once, and little is under way
+	Slow        bool  // time goes by between steps: silence is noticed
+	SameSlot    bool  // both nodes begin with the same slot
+	Preload     int   // keys that node 0 has from the start
 }
 
 // lossless says that nothing in the plan may lose a value.
@@ -54,8 +55,8 @@ var Plans = []Plan{
 	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
 	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},
 	{Name: "expiry", Keys: 4, Parts: 2, Steps: 300, Cut: 40, Tombs: 3, Evict: true, Crash: true, TTL: true},
-	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, TTL: true, SkewMillis: 60_000, Slow: true},
-	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
+	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 60_000, Slow: true},
+	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
 	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},
 	{Name: "copy", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40},
 	{Name: "copy broken off", Keys: 30, Parts: 2, Steps: 400, Cut: 40, Crash: true, Preload: 30, Tombs: 4},

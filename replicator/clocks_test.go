@@ -115,3 +115,36 @@ func TestScenario11_ExpiriesOfAClockApart(t *testing.T) {
 		d.wants("touched", "", "")
 	}
 }
+
+// TestPong_OfALongWay: on an idle link whose round trip takes longer than the pause
+// between two PINGs, each PONG belongs to an earlier one than the last.
+func TestPong_OfALongWay(t *testing.T) {
+	d := newDuo(t)
+	d.n[1].skew = 5000
+	d.heal()
+	type sent struct {
+		to    int
+		due   int64
+		bytes []byte
+	}
+	var way []sent
+	before := d.n[0].s.clock.num
+	for range 3000 { // a way takes 300 ms
+		d.now++
+		for i, n := range d.n {
+			n.w.Reset()
+			if n.s.Pump(n.cfg.Now(), n.w); n.w.Len() > 0 {
+				way = append(way, sent{1 - i, d.now + 300, append([]byte(nil), n.w.Bytes()...)})
+			}
+		}
+		for len(way) > 0 && way[0].due <= d.now {
+			d.n[way[0].to].inbox = append(d.n[way[0].to].inbox, way[0].bytes...)
+			for d.take(way[0].to) {
+			}
+			way = way[1:]
+		}
+	}
+	if got := d.n[0].s.clock.num - before; got < 5 {
+		t.Errorf("%d PONGs counted in three seconds", got)
+	}
+}

@@ -24,6 +24,7 @@ func (s *Session) pumpControl(now int64) {
 	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis {
 		tx.pings++
 		tx.pingID, tx.pingAt = tx.pings, now
+		tx.pinged[tx.pingID%uint64(len(tx.pinged))] = now
 		tx.w.Ping(wire.Ping{ID: tx.pingID, T0: now, Backlog: s.Backlog(), BulkLeft: s.bulkLeft()})
 		s.meter.framesOut.Add(1)
 	}
@@ -124,7 +125,7 @@ func (s *Session) pumpBarrier(now int64) {
 	if tx.barrier {
 		return
 	}
-	if !tx.bulk.empty() || rule.BarrierAfterGraves && (!tx.graves.empty() || tx.gravesOut > 0) {
+	if tx.walks() {
 		tx.notes = 0 // a walk that began again has to end first
 		return
 	}
@@ -138,12 +139,26 @@ func (s *Session) pumpBarrier(now int64) {
 	if !tx.behind.empty() {
 		return
 	}
+	// Clients went on while this Pump collected. What the tails stood for may have been
+	// buried or flushed instead of sent.
+	tx.takeDirty(s.cfg.Store)
+	s.pumpFlush(now)
+	s.pumpGraves(now)
+	if tx.walks() {
+		tx.notes = 0
+		return
+	}
 	start := tx.w.Len()
 	tx.n++
 	tx.w.Barrier(wire.Barrier{N: tx.n})
 	s.fly(flight{}, start, laneOther, now)
 	tx.barrier = true
 	s.streamIfDone()
+}
+
+// walks says that a copy or a grave is still on its way.
+func (tx *sender) walks() bool {
+	return !tx.bulk.empty() || rule.BarrierAfterGraves && (!tx.graves.empty() || tx.gravesOut > 0)
 }
 
 func barrierNotes() int {

@@ -23,6 +23,7 @@ type handshake struct {
 	own                            *wire.State // as sent
 	helloOut, helloIn              int64       // when the HELLOs were sent and received, Unix ms
 	peerState                      *wire.State
+	pending                        store.PendingFlush // of peerState, by the peer's clock: until a PONG has measured that
 }
 
 func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
@@ -34,6 +35,7 @@ func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
 		return s.onAuth(now, &b.Auth)
 	case (s.phase == PhaseAuthed || s.phase == PhaseState) && b.Type == wire.TState:
 		st := b.State
+		s.hs.pending = st.Pending
 		st.Pending.AtMillis = s.ours(st.Pending.AtMillis)
 		s.hs.peerState = &st
 		if s.phase == PhaseAuthed { // the decider has elected this connection
@@ -148,6 +150,9 @@ func (s *Session) attach(now int64) error {
 	if own.LastPeer != s.peer.Inc {
 		s.in.Reset()
 		s.out.Reset()
+	}
+	if own.Pending.Version >= st.Pending.Version {
+		s.hs.pending = store.PendingFlush{} // known here, by our own clock
 	}
 	s.partSlots()
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)

@@ -161,11 +161,18 @@ func (s *Session) onAck(a *wire.Ack) error {
 
 // onPong measures the round trip and the peer's clock.
 func (s *Session) onPong(now int64, p *wire.Pong) {
-	if p.ID == 0 || p.ID != s.tx.pingID || p.T0 != s.tx.pingAt {
+	at := &s.tx.pinged[p.ID%uint64(len(s.tx.pinged))]
+	if p.T0 == 0 || p.T0 != *at {
 		return
 	}
+	*at = 0
 	s.clock.sample(p.T0, p.T1, p.T2, now)
 	s.lead = s.clock.lead()
+	if p := s.hs.pending; p.Version != 0 { // what the handshake said of the clocks may be seconds off
+		p.AtMillis = s.ours(p.AtMillis)
+		s.cfg.Store.MoveFlushAt(p)
+		s.hs.pending = store.PendingFlush{}
+	}
 	if _, ahead, _ := s.clock.best(); ahead > clockWarnMillis || ahead < -clockWarnMillis {
 		s.skewed = true
 	}

@@ -32,6 +32,7 @@ type sender struct {
 	began         int64 // Unix ms
 	answered      bool  // the peer's first PING
 	pingAt        int64
+	pinged        [8]int64 // when the last PINGs were sent, by id; 0 = answered. A way may take longer than the pause between two
 
 	notes   int     // how often the tails have been noted for BARRIER
 	behind  partSet // partitions whose live cursor has not passed its tail
@@ -86,9 +87,7 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	tx := s.tx
 	tx.w = w
 	tx.started = true
-	dirty := partSet(s.cfg.Store.TakeDirty())
-	tx.live.merge(&dirty)
-	tx.graves.merge(&dirty)
+	tx.takeDirty(s.cfg.Store)
 	s.pumpControl(now)
 	s.pumpBarrier(now)
 	if !tx.mayTell(now) {
@@ -107,6 +106,13 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 		work += cost
 	}
 	return true
+}
+
+// takeDirty learns where clients have changed something.
+func (tx *sender) takeDirty(st *store.Store) {
+	dirty := partSet(st.TakeDirty())
+	tx.live.merge(&dirty)
+	tx.graves.merge(&dirty)
 }
 
 // mayTell says that times may be told: the peer has an answer to its first PING, and

@@ -75,7 +75,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	r.Cursor = *c
 	if !rule.TombstoneUntilAcked {
 		p.peer.acked = *c
-		p.purgeTombs()
+		p.purgeTombs(*c)
 	}
 	return r
 }

@@ -76,6 +76,16 @@ func (s *Store) ApplyFlush(f, cancelled uint64) {
 	}
 }
 
+// MoveFlushAt corrects the time of a pending flush, if it still is to come: the clock
+// of who asked for it has been measured since.
+func (s *Store) MoveFlushAt(p PendingFlush) {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	if p.Version != 0 && p.Version == s.pending.Version {
+		s.setPendingLocked(p)
+	}
+}
+
 // ApplyFlushAt merges the peer's pending flush: the later of two wins, and one
 // that is older than the watermark has been replaced already.
 func (s *Store) ApplyFlushAt(p PendingFlush) {

@@ -146,22 +146,26 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	if !rule.GraveUntilAcked {
 		defer p.clearGrave()
 	}
-	if g.Saturated {
-		b, _ = p.startBulk()
-		return g, b, true, true
+	if !g.Saturated {
+		for _, w := range p.grave.filter {
+			room = binary.LittleEndian.AppendUint64(room, w)
+		}
+		g.Filter = room
 	}
-	for _, w := range p.grave.filter {
-		room = binary.LittleEndian.AppendUint64(room, w)
-	}
-	g.Filter = room
-	p.walkChunks(func(h handle, hd *header) {
-		if g.Covers(hd.key(), hd.version) {
-			hd.setSource(0)
-			hd.bits &^= bitTouch
+	p.walkSettled(func(h handle, hd *header) {
+		if !g.Covers(hd.key(), hd.version) {
+			return
+		}
+		hd.setSource(0) // the peer gives up what it has sent itself, too
+		hd.bits &^= bitTouch
+		if !g.Saturated {
 			p.bump(h, false)
 		}
 	})
-	return g, b, false, true
+	if g.Saturated {
+		b, _ = p.startBulk()
+	}
+	return g, b, g.Saturated, true
 }
 
 func (p *partition) graveDue() bool {
@@ -202,7 +206,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.walkChunks(func(h handle, hd *header) {
+	p.walkSettled(func(h handle, hd *header) {
 		if g.Covers(hd.key(), hd.version) {
 			p.stats.GraveEvictions++
 			if !rule.GraveMarker {
@@ -214,12 +218,22 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	})
 }
 
-// walkChunks calls f for every value that is to be replicated and was there when
-// the walk began; f may change or remove it. Between chunks it lets the clients in.
-// A session walks one thing at a time.
-func (p *partition) walkChunks(f func(h handle, hd *header)) {
-	end := p.list.seq
-	p.list.walk = p.list.head
+// walkSettled is walkChunks that misses nothing: what clients touched while they were
+// let in has gone to the end of the list, with the version that it had. Each round
+// passes what changed during the one before, until one changes nothing.
+func (p *partition) walkSettled(f func(h handle, hd *header)) {
+	for done := uint64(0); done < p.list.seq; {
+		done = p.walkChunks(done, f)
+	}
+}
+
+// walkChunks calls f for every value that is to be replicated, has a sequence above
+// after, and has not changed since the walk began; f may change or remove it. Between
+// chunks it lets the clients in. It returns the newest sequence of when it began. A
+// session walks one thing at a time.
+func (p *partition) walkChunks(after uint64, f func(h handle, hd *header)) (end uint64) {
+	end = p.list.seq
+	p.list.walk = p.firstAfter(after)
 	for n := 1; p.list.walk != 0; n++ {
 		h := p.list.walk
 		hd := p.s.arena.at(h)
@@ -236,4 +250,5 @@ func (p *partition) walkChunks(f func(h handle, hd *header)) {
 		}
 	}
 	p.list.walk = 0
+	return end
 }

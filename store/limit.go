@@ -71,14 +71,17 @@ func (s *Store) shrink(nowMillis int64) {
 		}
 	}
 	a.mu.Unlock()
-	if !over {
-		return
-	}
 	for i := range s.parts {
+		if s.tombBytes.Load() <= s.tombBudget.Load() { // it shrinks also where the data fits
+			break
+		}
 		p := &s.parts[i]
 		p.mu.Lock()
 		p.limitTombs()
 		p.mu.Unlock()
+	}
+	if !over {
+		return
 	}
 	if s.reclaim(nowMillis, 0) {
 		return

@@ -157,3 +157,22 @@ func TestSetMemoryLimit_BesideWriters(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSetMemoryLimit_BudgetOfTombstones: a smaller memory has a smaller budget, also
+// where everything fits into it.
+func TestSetMemoryLimit_BudgetOfTombstones(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 200 << 20, Replicated: true})
+	for i := range 60_000 { // 4 MiB
+		s.Do(testNow, &Request{Op: OpDelete, Key: fmt.Appendf(nil, "key-%d", i)})
+	}
+	if !s.SetMemoryLimit(16 << 20) {
+		t.Fatal("16 MiB are refused")
+	}
+	s.Tick(testNow)
+	if err := s.CheckInvariants(); err != nil {
+		t.Error(err)
+	}
+	if st := s.Stats(); st.Buried == 0 || st.Buried+st.Tombstones != 60_000 {
+		t.Errorf("%d tombstones are left, and %d have graves", st.Tombstones, st.Buried)
+	}
+}

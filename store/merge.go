@@ -89,7 +89,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	if gone {
 		// Receivers keep no tombstones: the sender remembers until this is acknowledged.
-		p.cleanMax = max(p.cleanMax, r.Version)
+		p.forgot(r.Version, r.Ever)
 		if h != 0 {
 			p.unlink(h)
 		}
@@ -135,13 +135,14 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	switch {
 	case hd == nil:
 		p.stats.TouchUnknown++
+		p.forgot(r.Version, r.Ever)
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
 		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.s.peerSrc(), 0)
 	case !rule.TouchDropsOlder:
 	default:
 		p.stats.TouchUnknown++
-		p.cleanMax = max(p.cleanMax, r.Version)
+		p.forgot(r.Version, r.Ever)
 		p.unlink(h)
 	}
 	return true
@@ -154,7 +155,7 @@ func (p *partition) dropOlder(r *Record) {
 	if h == 0 || p.s.arena.at(h).version > r.Version {
 		return
 	}
-	p.cleanMax = max(p.cleanMax, r.Version)
+	p.forgot(r.Version, r.Ever)
 	p.unlink(h)
 }
 

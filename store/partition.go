@@ -22,7 +22,7 @@ type partition struct {
 	tombs    [tombLists]tombList
 	tombN    int
 	grave    grave
-	cleanMax uint64 // highest version ever removed here without a local trace
+	cleanMax uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
 
 	short int64  // bytes that the last put found missing
 	view  View   // what Get hands to Render: here, so that it costs no allocation
@@ -190,9 +190,14 @@ func (p *partition) unlink(h handle) {
 
 // unlinkClean removes an item whose version the peer has: only cleanMax remembers.
 func (p *partition) unlinkClean(h handle) {
-	p.cleanMax = max(p.cleanMax, p.s.arena.at(h).version)
+	hd := p.s.arena.at(h)
+	p.forgot(hd.version, hd.ever)
 	p.unlink(h)
 }
+
+// forgot notes that of a state of some key nothing is left here. Its expiry counts
+// like the rest: a peer that was away for the touch has the one from before.
+func (p *partition) forgot(version, ever uint64) { p.cleanMax = max(p.cleanMax, version, ever) }
 
 func (p *partition) discard(h handle) {
 	hd := p.s.arena.at(h)
@@ -234,6 +239,9 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		return true
 	}
 	v := hd.version
+	if hd.ever != v {
+		p.forgot(v, hd.ever) // the marker says nothing of the expiry
+	}
 	if rule.MarkerBelow && (hd.ever == hd.version || !rule.MarkerOfTouched) {
 		v--
 	}

@@ -10,12 +10,15 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 	a := s.arena
 	need := max(int64(a.segBytes), n)
 	s.reclaimRuns.Add(1)
+	a.mu.Lock()
+	most := 4 * len(a.segs)
+	a.mu.Unlock()
 	for tries := 0; ; tries++ {
 		v, compact := a.victim(need, s.cfg.NoEviction)
 		switch {
 		case v == victimNotNeeded:
 			return true
-		case v == victimNone || tries > 4*len(a.segs):
+		case v == victimNone || tries > most:
 			return false
 		}
 		s.clean(nowMillis, v, compact)

@@ -22,6 +22,7 @@ func (c *Cursor) norm() {
 type peerState struct {
 	attached bool   // a session is up
 	sentMax  uint64 // highest sequence ever sent on the live lane: an item above it keeps its place when it changes
+	copied   uint64 // T of the copy that was announced last: a cursor that ends below it is from before
 	sent     Cursor // how far this session has sent
 	acked    Cursor // what the peer's incarnation has acknowledged
 	recv     Cursor // what this node holds of the peer incarnation's changes
@@ -148,13 +149,10 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		}
 		p.grave.flying = false
 		p.peer.attached = true
-		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && c.valid(p.list.seq) {
+		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && p.valid(c) {
 			p.resume(c)
-		} else {
-			p.peer.acked = Cursor{T: p.list.seq, B: p.list.seq}
-			if b, ok := p.startBulk(); ok {
-				starts = append(starts, b)
-			}
+		} else if b, ok := p.startBulk(); ok {
+			starts = append(starts, b)
 		}
 		p.resortTombs()
 		p.mu.Unlock()
@@ -166,12 +164,13 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	return starts
 }
 
-// valid reports whether a cursor can be of a list whose newest sequence is seq. One
-// that is empty tells that not even the copy's announcement has arrived: the copy
-// begins anew then, as the live lane may leave out values that an earlier process
-// of the peer had.
-func (c Cursor) valid(seq uint64) bool {
-	return c.B <= seq && c.A <= c.T && c.T <= c.B && (c.B > 0 || seq == 0 || !rule.EmptyCursor)
+// valid reports whether the peer may go on at a cursor that it named. One that is
+// empty, or ends below the announcement of the last copy, tells that not even that has
+// arrived: the copy begins anew then, as the live lane may leave out values that an
+// earlier peer had, and this one gave up for a grave or never got.
+func (p *partition) valid(c Cursor) bool {
+	arrived := (c.B > 0 || p.list.seq == 0) && (c.B >= p.peer.copied || !rule.ResumeLastPeer)
+	return c.B <= p.list.seq && c.A <= c.T && c.T <= c.B && (arrived || !rule.EmptyCursor)
 }
 
 // nextSrc gives the new peer incarnation its small id. Every third incarnation the
@@ -203,12 +202,17 @@ func (p *partition) resume(c Cursor) {
 }
 
 // startBulk begins the walk from the start; a partition that never held anything
-// has nothing to copy.
+// has nothing to copy. The walk takes a sequence of its own, which no cursor from before
+// reaches.
 func (p *partition) startBulk() (BulkStart, bool) {
+	if p.list.seq > 0 {
+		p.list.seq++
+	}
 	t := p.list.seq
 	p.peer.sent = Cursor{T: t, B: t}
+	p.peer.acked = p.peer.sent // whatever is still under way was sent before it
 	p.peer.sent.norm()
-	p.peer.sentMax = max(p.peer.sentMax, t)
+	p.peer.sentMax, p.peer.copied = max(p.peer.sentMax, t), t
 	p.list.live, p.list.bulk = 0, p.list.head
 	return BulkStart{Part: int(p.id), T: t, Count: uint64(p.idx.count)}, t > 0
 }
@@ -240,13 +244,17 @@ func (s *Store) SentCursor(part int) Cursor {
 	return p.peer.sent
 }
 
-// Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c.
+// Acked takes the peer's acknowledgement of a batch whose Sent.Cursor was c. Of one
+// from before the copy was announced only the tombstones count: the peer may have given
+// up for a grave what it had.
 func (s *Store) Acked(part int, c Cursor) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.peer.acked = c
-	p.purgeTombs()
+	if c.B >= p.peer.copied {
+		p.peer.acked = c
+	}
+	p.purgeTombs(c)
 }
 
 // Clock is the highest version made or seen here.

@@ -77,12 +77,12 @@ func (p *partition) tombSwap(old, h handle) {
 	}
 }
 
-// purgeTombs forgets the tombstones that the peer has acknowledged. The lists of
+// purgeTombs forgets the tombstones that the peer has acknowledged with a cursor. The lists of
 // sent ones are in the order of sending, so the first that is not covered ends it.
-func (p *partition) purgeTombs() {
+func (p *partition) purgeTombs(acked Cursor) {
 	for _, list := range [...]uint8{tombLive, tombBulk} {
 		for h := p.tombs[list].head; h != 0; h = p.tombs[list].head {
-			if !p.peer.acked.covers(p.s.arena.at(h).seq()) {
+			if !acked.covers(p.s.arena.at(h).seq()) {
 				break
 			}
 			p.unlinkClean(h)

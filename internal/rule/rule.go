@@ -28,7 +28,7 @@ var All = []Rule{
 	{"GraveMarker", "evicting for the peer's grave leaves a marker", "it vanishes"},
 	{"CursorIncarnation", "a cursor counts for the incarnation that it names only", "for any"},
 	{"ResumeLastPeer", "cursors count only from the peer last replicated with", "from every peer"},
-	{"EmptyCursor", "a cursor that is empty makes the copy begin anew", "the live lane goes on from the start"},
+	{"EmptyCursor", "a cursor from before the copy was announced makes it begin anew", "the live lane goes on from the start"},
 	{"OldPeerBuries", "an old peer that returns with data gets a grave for every key", "nothing"},
 	{"FlushInState", "STATE carries the flush watermark", "only FLUSH does"},
 	{"TouchOnlyIfAcked", "an expiry travels without the value only if that was acknowledged", "if it was sent"},

@@ -51,6 +51,7 @@ func (w *world) clientStep(n *node) {
 func (w *world) told(n *node, k int, f fact) {
 	learn(n.known, k, f.version, f.ever)
 	learn(w.best, k, f.version, f.ever)
+	n.had[f.version] = true
 	switch f.ever {
 	case f.version:
 		w.sets[f.version] = struct{}{}
@@ -91,12 +92,17 @@ func (w *world) command(n *node, now int64, k int) string {
 			return "nothing"
 		}
 		n.st.Flush(now)
+		f, _, _ := n.st.FlushState()
+		w.flushes[f] = true
 		return "flush"
 	case x < 99:
 		if !w.plan.Flush {
 			return "nothing"
 		}
-		n.st.FlushAt(now, now+1+w.r.Int64N(20))
+		after := 1 + w.r.Int64N(20)*(1+w.r.Int64N(w.plan.FlushWithin+1))
+		n.st.FlushAt(now, now+after)
+		_, _, p := n.st.FlushState()
+		w.due[p.Version] = w.now + after
 		return "delayed flush"
 	case x < 101:
 		r.Key, r.Value = w.local, []byte("held")

@@ -28,11 +28,14 @@ type memory struct {
 	from     []fact // by key: the newest state that lastPeer sent it
 	seen     uint64 // the highest version that it has met
 	born     uint64
-	lastPeer *node  // the process it last replicated with
-	free     []fact // by key: what it need not remember for lastPeer's sake, which held nothing when the two met
+	lastPeer *node           // the process it last replicated with
+	had      map[uint64]bool // versions whose values it made or was sent
+	gave     map[int]uint64  // by key: the version that it last gave up for a grave, with the value perhaps on its way
+	free     []fact          // by key: what it need not remember for lastPeer's sake, which held nothing when the two met
 }
 
 func (m *memory) init(keys int) {
+	m.had, m.gave = map[uint64]bool{}, map[int]uint64{}
 	m.known, m.heard, m.from, m.free = make([]fact, keys), make([]fact, keys), make([]fact, keys), make([]fact, keys)
 }
 
@@ -46,9 +49,25 @@ func learn(facts []fact, k int, version, ever uint64) {
 func (n *node) learnFlush() {
 	f, _, _ := n.st.FlushState()
 	n.seen = max(n.seen, f)
+	n.w.checkFlush(n, f)
 	for k := range n.known {
 		learn(n.known, k, f, forGood)
 	}
+}
+
+// checkFlush: a delayed flush does not come before its time, as far as clocks can be
+// measured.
+func (w *world) checkFlush(n *node, f uint64) {
+	if f == 0 || w.flushes[f] || w.plan.Jump {
+		return
+	}
+	w.flushes[f] = true
+	for asked, due := range w.due {
+		if asked < f && due <= w.now+measured {
+			return
+		}
+	}
+	w.failf("%s has flushed at %s, and nobody asked for that so early", n.name, w.ver(f))
 }
 
 // served returns what a client would get of a key.
@@ -73,6 +92,9 @@ func (n *node) facts() map[int]fact {
 // before looks at what a frame is about to change: a marker may kill the version it
 // stands for only where that was touched.
 func (n *node) before(b *wire.Body) {
+	if b.Type == wire.TGrave {
+		n.beforeGrave(&b.Grave)
+	}
 	if b.Type != wire.TBatch {
 		return
 	}
@@ -93,6 +115,16 @@ func (n *node) before(b *wire.Body) {
 			if got, ok := n.served(k); ok && got.Version == r.Version {
 				n.w.failf("%s: the marker of %s kills the very version it stands for, %s", n.name, r.Key, n.w.ver(r.Version))
 			}
+		}
+	}
+}
+
+// beforeGrave notes what the peer may get all the same: it was not acknowledged.
+func (n *node) beforeGrave(g *wire.Grave) {
+	covers := store.Grave{Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter}
+	for k, key := range n.w.keys {
+		if r, acked, ok := n.st.Inspect(key); ok && !acked && r.Op == store.RecordValue && covers.Covers(key, r.Version) {
+			n.gave[k] = r.Version
 		}
 	}
 }
@@ -147,12 +179,18 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	if r.Op == store.RecordTombstone {
 		ever = forGood
 	}
+	if r.Op == store.RecordValue {
+		n.had[r.Version] = true
+	}
 	learn(n.heard, k, r.Version, ever)
 	learn(n.from, k, r.Version, ever)
 	if f, _, _ := n.st.FlushState(); r.Version <= f {
 		return
 	}
 	held, _, ok := n.st.Inspect(r.Key)
+	if r.Op == store.RecordTouch && !n.had[r.Version] {
+		n.w.failf("%s gets a touch of %s %s, whose value it has never been sent", n.name, r.Key, n.w.ver(r.Version))
+	}
 	switch {
 	case r.Op == store.RecordTombstone:
 		learn(n.known, k, r.Version, forGood)
@@ -278,7 +316,11 @@ func (w *world) checkRest() string {
 			return fmt.Sprintf("%s differs: %s on n0, %s on n1", key, w.record(&ra), w.record(&rb))
 		case oka != okb:
 			w.counts.OneSided++
-			if w.plan.lossless() {
+			lacks, version := a, rb.Version
+			if oka {
+				lacks, version = b, ra.Version
+			}
+			if w.plan.mends() && lacks.gave[k] != version {
 				return fmt.Sprintf("%s is on one node only (n0 %v, n1 %v)", key, oka, okb)
 			}
 		}
@@ -305,10 +347,12 @@ func (w *world) checkRest() string {
 	return ""
 }
 
+// measured is by how much two clocks may be taken for wrong over a slow link, ms.
+const measured = 2000
+
 // sameExpiry compares the time that is left by either node's clock. It differs by how
 // wrong the clocks were measured over a slow link, and by every jump.
 func (w *world) sameExpiry(a, b int64) bool {
-	const measured = 2000 // ms
 	off := (a - w.nodes[0].skew) - (b - w.nodes[1].skew)
 	return a == 0 || w.plan.Jump || max(off, -off) <= measured
 }

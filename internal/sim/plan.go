@@ -12,28 +12,34 @@ type Plan struct {
 	Parts int // partitions they share
 	Steps int
 
-	Tombs      int  // budget of tombstones; 0: no limit to speak of; -1: none
-	GraveBits  int  // store.Config.GraveBits: when a grave's filter is full
-	Cut        int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
-	Crash      bool // kill -9 and restart
-	Planned    bool // drain and restart
-	Swap       bool // another machine takes node 1's place, and the old one returns
-	Evict      bool // items are removed at random
-	Flush      bool
-	TTL        bool  // short expiries
-	Big        bool  // node 0 takes items that node 1 does not
-	Full       bool  // large values: the memory is always full
-	SkewMillis int64 // clocks differ by up to this, and by another amount after a restart
-	Jump       bool  // clocks step forward
-	Tight      bool  // little is sent at once, and little is under way
-	Slow       bool  // time goes by between steps: silence is noticed
-	SameSlot   bool  // both nodes begin with the same slot
-	Preload    int   // keys that node 0 has from the start
+	Tombs       int  // budget of tombstones; 0: no limit to speak of; -1: none
+	GraveBits   int  // store.Config.GraveBits: when a grave's filter is full
+	Cut         int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
+	Crash       bool // kill -9 and restart
+	Planned     bool // drain and restart
+	Swap        bool // another machine takes node 1's place, and the old one returns
+	Evict       bool // items are removed at random
+	Flush       bool
+	FlushWithin int64 // delayed flushes come within 20 times that, and 20 more, ms
+	TTL         bool  // short expiries
+	Big         bool  // node 0 takes items that node 1 does not
+	Full        bool  // large values: the memory is always full
+	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
+	Jump        bool  // clocks step forward
+	Tight       bool  // little is sent at once, and little is under way
+	Slow        bool  // time goes by between steps: silence is noticed
+	SameSlot    bool  // both nodes begin with the same slot
+	Preload     int   // keys that node 0 has from the start
 }
 
 // lossless says that nothing in the plan may lose a value.
-func (p *Plan) lossless() bool {
-	return !p.Crash && !p.Swap && !p.Evict && !p.TTL && !p.Big && !p.Full && p.Tombs == 0
+func (p *Plan) lossless() bool { return p.mends() && !p.Crash && !p.Swap && p.Tombs == 0 }
+
+// mends says that whatever one node still holds at rest, the other one has to hold: a
+// grave may take a value from both, and what only one gave up is sent to it again, but
+// for what crossed the grave.
+func (p *Plan) mends() bool {
+	return !p.Evict && !p.TTL && !p.Big && !p.Full
 }
 
 // Plans are the configurations that are run.
@@ -49,14 +55,15 @@ var Plans = []Plan{
 	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
 	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},
 	{Name: "expiry", Keys: 4, Parts: 2, Steps: 300, Cut: 40, Tombs: 3, Evict: true, Crash: true, TTL: true},
-	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, TTL: true, SkewMillis: 60_000, Slow: true},
-	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
+	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 60_000, Slow: true},
+	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
 	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},
 	{Name: "copy", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40},
 	{Name: "copy broken off", Keys: 30, Parts: 2, Steps: 400, Cut: 40, Crash: true, Preload: 30, Tombs: 4},
 	{Name: "slow link", Keys: 6, Parts: 2, Steps: 300, Cut: 25, Slow: true, Flush: true, TTL: true, SkewMillis: 90},
 	{Name: "old peer", Keys: 5, Parts: 2, Steps: 300, Cut: 40, Tombs: 2, Crash: true, Evict: true, Flush: true, Swap: true},
 	{Name: "old peer, large budget", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Flush: true, SkewMillis: 40, Swap: true},
+	{Name: "old peer, own partitions", Keys: 6, Parts: 6, Steps: 400, Cut: 60, Crash: true, Swap: true},
 	{Name: "full", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Full: true, Crash: true, Flush: true},
 	{Name: "full, small budget", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Tombs: 2, Full: true, Crash: true, Flush: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},

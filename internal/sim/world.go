@@ -46,9 +46,11 @@ type world struct {
 	best         []fact // by key: the newest state that a client was told of
 	sets         map[uint64]struct{}
 	touched      map[uint64]bool
-	makers       map[uint64]int  // the machine that made a version
-	twins        map[uint64]bool // versions that two made who had not met
-	twoHistories bool            // an operator has to decide
+	makers       map[uint64]int   // the machine that made a version
+	twins        map[uint64]bool  // versions that two made who had not met
+	flushes      map[uint64]bool  // watermarks that have been looked at, or were asked for at once
+	due          map[uint64]int64 // by the version of a delayed flush: when it shall come, true time
+	twoHistories bool             // an operator has to decide
 	counts       Counts
 }
 
@@ -73,7 +75,7 @@ func (w *world) keyNumber(key []byte) (int, bool) {
 
 // newWorld makes two nodes that have not met.
 func newWorld(seed uint64, plan Plan, trace func(string)) *world {
-	w := &world{plan: plan, seed: seed, trace: trace, now: startMillis, numbers: map[string]int{}, best: make([]fact, plan.Keys), sets: map[uint64]struct{}{}, touched: map[uint64]bool{}, makers: map[uint64]int{}, twins: map[uint64]bool{}}
+	w := &world{plan: plan, seed: seed, trace: trace, now: startMillis, numbers: map[string]int{}, best: make([]fact, plan.Keys), sets: map[uint64]struct{}{}, touched: map[uint64]bool{}, makers: map[uint64]int{}, twins: map[uint64]bool{}, flushes: map[uint64]bool{}, due: map[uint64]int64{}}
 	w.useStep(^uint64(0))
 	parts := map[int]bool{}
 	for i := 0; len(w.keys) < plan.Keys; i++ {

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// keysOf returns n keys of one partition.
+func keysOf(part, n int) (keys [][]byte) {
+	for i := 0; len(keys) < n; i++ {
+		if key := fmt.Appendf(nil, "key-%d", i); PartitionOf(key) == part {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// sentAll makes a store that holds the keys, which its peer has acknowledged.
+func sentAll(t *testing.T, part int, keys [][]byte) *Store {
+	s := newTestStore(t, Config{Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	for _, key := range keys {
+		s.set(testNow, string(key), "deleted on the peer")
+	}
+	for more := true; more; {
+		sent := s.Collect(part, Live, 1000, 1<<20, func(*Record) {})
+		s.Acked(part, sent.Cursor)
+		more = sent.More
+	}
+	return s
+}
+
+// TestWalkSettled_PassesWhatIsTouchedMeanwhile: a touch moves an item in the change
+// list and leaves its version. It must not carry the item past the walk.
+func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
+	const part = 7
+	keys := keysOf(part, 1000)
+	s := sentAll(t, part, keys)
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := map[string]bool{}
+	p.walkSettled(func(_ handle, hd *header) {
+		seen[string(hd.key())] = true
+		if n := len(keys) - len(seen); n > 0 && n%100 == 0 { // as a client would, between two chunks
+			for _, key := range keys[len(keys)-n:] {
+				p.touch(s.tag(key), p.find(s.tag(key), key), testNow, 0, false)
+				n--
+			}
+		}
+	})
+	if len(seen) != len(keys) {
+		t.Errorf("the walk has passed %d of %d items", len(seen), len(keys))
+	}
+}
+
+// TestApplyGrave_TouchedMeanwhile: clients touch items while the peer's grave is
+// carried out, and none that it covers lives on.
+func TestApplyGrave_TouchedMeanwhile(t *testing.T) {
+	const part = 7
+	keys := keysOf(part, 4000)
+	for range 10 {
+		s := sentAll(t, part, keys)
+		var stop atomic.Bool
+		var touching sync.WaitGroup
+		begun := make(chan struct{})
+		touching.Go(func() {
+			for i := 0; !stop.Load(); i++ { // the last first
+				s.Do(testNow, &Request{Op: OpTouch, Key: keys[len(keys)-1-i%len(keys)]})
+				if i == 10 {
+					close(begun)
+				}
+			}
+		})
+		<-begun
+		s.ApplyGrave(part, Grave{Gen: 1, Floor: versionAt(testNow + 1000), Saturated: true})
+		stop.Store(true)
+		touching.Wait()
+		for _, key := range keys {
+			if r, _, ok := s.Inspect(key); ok && r.Op != RecordTombstone {
+				t.Fatalf("%s lives on, version %d, touched %d", key, r.Version, r.Ever)
+			}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package store
+
+import "testing"
+
+// TestAttach_OldPeerHasTheExpiryOfBefore: a peer was replaced, and its successor has
+// acknowledged a touch. The item is gone when the first one returns, with the expiry
+// from before the touch.
+func TestAttach_OldPeerHasTheExpiryOfBefore(t *testing.T) {
+	key := []byte("key")
+	part := PartitionOf(key)
+	pass := func(s *Store, lane Lane) {
+		for more := true; more; {
+			sent := s.Collect(part, lane, 10, 1<<20, func(*Record) {})
+			s.Acked(part, sent.Cursor)
+			more = sent.More
+		}
+	}
+	gone := map[string]func(s *Store){
+		"expired":               func(s *Store) { pass(s, Live); s.get(testNow+40, "key") },
+		"evicted":               func(s *Store) { pass(s, Live); s.Evict(testNow+25, key) },
+		"evicted, not yet sent": func(s *Store) { s.Evict(testNow+25, key); pass(s, Live) },
+	}
+	for name, remove := range gone {
+		s := newTestStore(t, Config{Replicated: true})
+		version := s.set(testNow, "key", "value").Version
+		first := State{Born: versionAt(testNow + 5), Items: 1} // it began later than the value, and copied it
+		s.Attach(ID{1}, &State{Born: first.Born}, false)
+		pass(s, Bulk)
+		s.Attach(ID{2}, &State{Born: versionAt(testNow + 10)}, false)
+		pass(s, Bulk)
+		s.Do(testNow+20, &Request{Op: OpTouch, Key: key, Expires: testNow + 30})
+		remove(s)
+		s.Attach(ID{1}, &first, false)
+		before := Record{Key: key, Version: version, Ever: version, Value: []byte("value")}
+		if err := s.ApplyBatch(testNow+50, part, Bulk, 1, []Record{before}); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.get(testNow+50, "key"); ok {
+			t.Errorf("%s: it is back, and never expires", name)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package store
+
+import "testing"
+
+// TestAttach_BulkThatNeverArrived: a peer that was replaced returns, and the link
+// breaks before it hears that its copy begins anew. It still names the cursor of its
+// first time. What its successor has acknowledged meanwhile it has not.
+func TestAttach_BulkThatNeverArrived(t *testing.T) {
+	key := []byte("key")
+	part := PartitionOf(key)
+	pass := func(s *Store, lane Lane) (ops []RecordOp, c Cursor) {
+		for more := true; more; {
+			sent := s.Collect(part, lane, 10, 1<<20, func(r *Record) { ops = append(ops, r.Op) })
+			s.Acked(part, sent.Cursor)
+			more, c = sent.More, sent.Cursor
+		}
+		return ops, c
+	}
+	s := newTestStore(t, Config{Replicated: true})
+	s.set(testNow, "key", "first")
+	s.Attach(ID{1}, &State{}, false)
+	_, had := pass(s, Bulk)
+	first := State{Born: versionAt(testNow - 10), Items: 1}
+	first.Cursors[part] = had
+
+	s.Attach(ID{2}, &State{}, false) // the successor
+	pass(s, Bulk)
+	s.set(testNow+1, "key", "second")
+	pass(s, Live)
+	s.Do(testNow+2, &Request{Op: OpTouch, Key: key})
+
+	s.Attach(ID{1}, &first, true) // BULK is lost
+	s.Detach()
+	s.Attach(ID{1}, &first, true)
+	ops, _ := pass(s, Live)
+	more, _ := pass(s, Bulk)
+	if ops = append(ops, more...); len(ops) != 1 || ops[0] != RecordValue {
+		t.Errorf("%v is sent: the peer has never had the value", ops)
+	}
+}

@@ -153,7 +153,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 		g.Filter = room
 	}
 	p.walkSettled(func(h handle, hd *header) {
-		if !g.Covers(hd.key(), hd.version) {
+		if !rule.GraveResends || !g.Covers(hd.key(), hd.version) {
 			return
 		}
 		hd.setSource(0) // the peer gives up what it has sent itself, too

@@ -80,8 +80,8 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	} else {
 		order := compare(r, tomb, hd)
 		p.countConflict(order, hd, r)
-		if order == 0 && !tomb {
-			hd.setSource(p.s.peerSrc()) // the peer has it too
+		if src := p.sourceOf(r); order == 0 && !tomb && src != 0 {
+			hd.setSource(src) // the peer has it too
 		}
 		if order <= 0 {
 			return true
@@ -103,7 +103,16 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
-		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.s.peerSrc(), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
+		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.sourceOf(r), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
+}
+
+// sourceOf is the source of an item that is now as the peer sent it. One that this
+// node's grave covers the peer is going to evict: it travels back, as if made here.
+func (p *partition) sourceOf(r *Record) uint8 {
+	if rule.GraveReturns && p.buried(r.Key, r.Version) {
+		return 0
+	}
+	return p.s.peerSrc()
 }
 
 // compare orders a received state against the one held, by (version, tombstone,
@@ -138,7 +147,7 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 		p.forgot(r.Version, r.Ever)
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
-		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.s.peerSrc(), 0)
+		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.sourceOf(r), 0)
 	case !rule.TouchDropsOlder:
 	default:
 		p.stats.TouchUnknown++

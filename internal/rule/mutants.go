@@ -19,6 +19,8 @@ var (
 	GraveUntilAcked     = true
 	GraveGeneration     = true
 	GraveMarker         = true
+	GraveResends        = true
+	GraveReturns        = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
 	EmptyCursor         = true
@@ -51,6 +53,8 @@ var byName = map[string]*bool{
 	"GraveUntilAcked":     &GraveUntilAcked,
 	"GraveGeneration":     &GraveGeneration,
 	"GraveMarker":         &GraveMarker,
+	"GraveResends":        &GraveResends,
+	"GraveReturns":        &GraveReturns,
 	"CursorIncarnation":   &CursorIncarnation,
 	"ResumeLastPeer":      &ResumeLastPeer,
 	"EmptyCursor":         &EmptyCursor,

@@ -17,6 +17,8 @@ const (
 	GraveUntilAcked     = true
 	GraveGeneration     = true
 	GraveMarker         = true
+	GraveResends        = true
+	GraveReturns        = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
 	EmptyCursor         = true

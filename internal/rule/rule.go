@@ -26,6 +26,8 @@ var All = []Rule{
 	{"GraveUntilAcked", "a grave is kept until it was acknowledged", "until it was sent"},
 	{"GraveGeneration", "only the acknowledgement of the newest grave clears it", "any does"},
 	{"GraveMarker", "evicting for the peer's grave leaves a marker", "it vanishes"},
+	{"GraveResends", "what the own grave covers and is still held travels again, also what the peer had sent", "it stays on one node"},
+	{"GraveReturns", "what the peer sends and the own grave covers travels back, as the peer evicts it", "it stays on one node"},
 	{"CursorIncarnation", "a cursor counts for the incarnation that it names only", "for any"},
 	{"ResumeLastPeer", "cursors count only from the peer last replicated with", "from every peer"},
 	{"EmptyCursor", "a cursor from before the copy was announced makes it begin anew", "the live lane goes on from the start"},

@@ -30,12 +30,11 @@ type memory struct {
 	born     uint64
 	lastPeer *node           // the process it last replicated with
 	had      map[uint64]bool // versions whose values it made or was sent
-	gave     map[int]uint64  // by key: the version that it last gave up for a grave, with the value perhaps on its way
 	free     []fact          // by key: what it need not remember for lastPeer's sake, which held nothing when the two met
 }
 
 func (m *memory) init(keys int) {
-	m.had, m.gave = map[uint64]bool{}, map[int]uint64{}
+	m.had = map[uint64]bool{}
 	m.known, m.heard, m.from, m.free = make([]fact, keys), make([]fact, keys), make([]fact, keys), make([]fact, keys)
 }
 
@@ -92,9 +91,6 @@ func (n *node) facts() map[int]fact {
 // before looks at what a frame is about to change: a marker may kill the version it
 // stands for only where that was touched.
 func (n *node) before(b *wire.Body) {
-	if b.Type == wire.TGrave {
-		n.beforeGrave(&b.Grave)
-	}
 	if b.Type != wire.TBatch {
 		return
 	}
@@ -115,16 +111,6 @@ func (n *node) before(b *wire.Body) {
 			if got, ok := n.served(k); ok && got.Version == r.Version {
 				n.w.failf("%s: the marker of %s kills the very version it stands for, %s", n.name, r.Key, n.w.ver(r.Version))
 			}
-		}
-	}
-}
-
-// beforeGrave notes what the peer may get all the same: it was not acknowledged.
-func (n *node) beforeGrave(g *wire.Grave) {
-	covers := store.Grave{Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter}
-	for k, key := range n.w.keys {
-		if r, acked, ok := n.st.Inspect(key); ok && !acked && r.Op == store.RecordValue && covers.Covers(key, r.Version) {
-			n.gave[k] = r.Version
 		}
 	}
 }
@@ -316,11 +302,7 @@ func (w *world) checkRest() string {
 			return fmt.Sprintf("%s differs: %s on n0, %s on n1", key, w.record(&ra), w.record(&rb))
 		case oka != okb:
 			w.counts.OneSided++
-			lacks, version := a, rb.Version
-			if oka {
-				lacks, version = b, ra.Version
-			}
-			if w.plan.mends() && lacks.gave[k] != version {
+			if w.plan.mends() {
 				return fmt.Sprintf("%s is on one node only (n0 %v, n1 %v)", key, oka, okb)
 			}
 		}

@@ -36,11 +36,8 @@ type Plan struct {
 func (p *Plan) lossless() bool { return p.mends() && !p.Crash && !p.Swap && p.Tombs == 0 }
 
 // mends says that whatever one node still holds at rest, the other one has to hold: a
-// grave may take a value from both, and what only one gave up is sent to it again, but
-// for what crossed the grave.
-func (p *Plan) mends() bool {
-	return !p.Evict && !p.TTL && !p.Big && !p.Full
-}
+// grave may take a value from both, and what only one gave up is sent to it again.
+func (p *Plan) mends() bool { return !p.Evict && !p.TTL && !p.Big && !p.Full }
 
 // Plans are the configurations that are run.
 var Plans = []Plan{

@@ -21,6 +21,7 @@ const collectVisits = 1024
 // the session's cursor. emit must encode or copy: the record dies when it returns.
 // A lane that merely passes items the peer has moves without a batch.
 func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*Record)) (r Sent) {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()

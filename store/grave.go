@@ -135,6 +135,7 @@ func (p *partition) buried(key []byte, version uint64) bool {
 // and b says how), else the items move to the end of the change list. The filter
 // is appended to room, which the caller owns.
 func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, due bool) {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,6 +177,7 @@ func (p *partition) graveDue() bool {
 // GraveAcked takes the peer's acknowledgement of a grave. Only that of the newest
 // one clears it; an older one makes the newest due.
 func (s *Store) GraveAcked(part int, gen uint64) {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -203,6 +205,7 @@ func (p *partition) clearGrave() {
 // eviction, what the peer does not have leaves a marker.
 func (s *Store) ApplyGrave(part int, g Grave) {
 	s.clock.observe(g.Floor)
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -244,8 +247,9 @@ func (p *partition) walkChunks(after uint64, f func(h handle, hd *header)) (end 
 		if !hd.is(bitTomb) && !hd.is(bitLocal) {
 			f(h, hd)
 		}
-		if n%sweepChunk == 0 {
+		if n%p.s.cfg.WalkItems == 0 {
 			p.mu.Unlock()
+			p.s.letIn(int(p.id))
 			p.mu.Lock()
 		}
 	}

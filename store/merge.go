@@ -18,6 +18,7 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 		s.clock.observe(max(recs[i].Version, recs[i].Ever))
 	}
 	s.dueFlush(nowMillis)
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -27,6 +28,7 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 			short := p.short
 			p.mu.Unlock()
 			ok := s.reclaim(nowMillis, short)
+			s.letIn(part)
 			p.mu.Lock()
 			if !ok {
 				p.stats.ApplyNoMemory++

@@ -52,6 +52,13 @@ func (s *Store) SetNotify(f func()) {
 	s.link.notify.Store(&f)
 }
 
+// letIn is where clients may come in while a session works.
+func (s *Store) letIn(part int) {
+	if s.cfg.LetIn != nil {
+		s.cfg.LetIn(part)
+	}
+}
+
 func (s *Store) markDirty(part uint8) {
 	w, bit := &s.link.dirty[part/64], uint64(1)<<(part%64)
 	if w.Load()&bit == 0 {
@@ -106,6 +113,7 @@ func (s *Store) State() *State {
 		st.Cursors[i] = p.peer.recv
 		st.Items += uint64(p.idx.count)
 		p.mu.Unlock()
+		s.letIn(i)
 	}
 	return st
 }
@@ -156,6 +164,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		}
 		p.resortTombs()
 		p.mu.Unlock()
+		s.letIn(i)
 	}
 	for i := range s.link.dirty {
 		s.link.dirty[i].Store(^uint64(0))
@@ -230,6 +239,7 @@ func (s *Store) Detach() {
 
 // Tail returns the newest sequence of a partition.
 func (s *Store) Tail(part int) uint64 {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -238,6 +248,7 @@ func (s *Store) Tail(part int) uint64 {
 
 // SentCursor returns how far the session has sent a partition.
 func (s *Store) SentCursor(part int) Cursor {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -248,6 +259,7 @@ func (s *Store) SentCursor(part int) Cursor {
 // from before the copy was announced only the tombstones count: the peer may have given
 // up for a grave what it had.
 func (s *Store) Acked(part int, c Cursor) {
+	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()

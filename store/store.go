@@ -18,8 +18,12 @@ type Config struct {
 	LocalKeys      []string // globs (* and ?) of keys that never leave this node
 	Replicated     bool     // a peer is configured: keep tombstones for it
 	Slot           uint8    // 0..63, the low bits of every version made here; see SetSlot
-	GraveBits      int      // bits set at which a grave's filter counts as full; 0: half of them. Simulations make it small
 	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
+
+	// For simulations, which have small stores and one thread.
+	GraveBits int            // bits set at which a grave's filter counts as full; 0: half of them
+	WalkItems int            // items that a grave passes under one lock hold; 0: sweepChunk
+	LetIn     func(part int) // called, with no lock of the partition held, wherever clients may come in while a session works; nil: nothing
 }
 
 // Limits of Config.
@@ -67,6 +71,9 @@ type Store struct {
 func New(cfg Config, nowMillis int64) (*Store, error) {
 	if cfg.MaxItemBytes == 0 {
 		cfg.MaxItemBytes = DefaultMaxItemBytes
+	}
+	if cfg.WalkItems == 0 {
+		cfg.WalkItems = sweepChunk
 	}
 	if cfg.GraveBits == 0 {
 		cfg.GraveBits = filterBits / 2

@@ -3,6 +3,7 @@ package sim
 // heal ends all trouble and runs until nothing moves any more; then the oracle looks
 // at both nodes together.
 func (w *world) heal() {
+	w.healing = true
 	a, b := w.nodes[0], w.nodes[1]
 	fresh := w.r.IntN(2) == 0 || a.linked() == nil || b.linked() == nil || a.admit.other != b.admit ||
 		len(a.ends) > 1 || len(b.ends) > 1 || a.admit.closed || b.admit.closed

@@ -21,6 +21,7 @@ type end struct {
 	stalled bool   // nothing arrives
 	closed  bool   // the stream's end is behind what travels
 	gone    bool
+	clock   uint64                 // of the peer's STATE
 	empty   bool                   // the peer's STATE said that it held nothing
 	none    [store.Partitions]bool // and that it has nothing of these partitions
 	mine    bool                   // and that its cursors count this process's changes
@@ -73,10 +74,7 @@ func (n *node) pump(e *end) bool {
 		return false
 	}
 	n.writer.Reset()
-	e.s.Pump(n.now(), n.writer)
-	if e == n.admit && e.s.TailNotes() != n.notes {
-		n.notes, n.promise = e.s.TailNotes(), n.promises()
-	}
+	n.work(func() { e.s.Pump(n.now(), n.writer) })
 	if n.writer.Len() == 0 {
 		return false
 	}
@@ -157,7 +155,9 @@ func (n *node) take(e *end, body []byte) {
 		n.w.counts.Late++
 	}
 	n.before(&e.body)
-	if err := e.s.OnFrame(n.now(), body); err != nil {
+	var err error
+	n.work(func() { err = e.s.OnFrame(n.now(), body) })
+	if err != nil {
 		n.ended(e, err)
 		return
 	}
@@ -187,7 +187,9 @@ func (n *node) admission(e *end) {
 		n.lose(n.ends[0], "another one replaces it")
 	}
 	n.admit, n.promise, n.notes = e, promise{}, 0
-	if err := e.s.Admit(n.now(), n.core.State()); err != nil {
+	var err error
+	n.work(func() { err = e.s.Admit(n.now(), n.core.State()) })
+	if err != nil {
 		n.ended(e, err)
 	}
 }
@@ -202,11 +204,11 @@ func (n *node) reached(e *end) {
 	if before == 0 && e.marks != 0 {
 		if n.lastPeer != e.other.n || !e.mine {
 			for part := range e.other.owes {
-				e.other.owes[part] = n.st.Tail(part) > 0
+				e.other.owes[part] = n.held[part]
 			}
 		}
 		for part := range e.none { // nothing has arrived of the copy before
-			e.other.owes[part] = e.other.owes[part] || e.none[part] && n.st.Tail(part) > 0
+			e.other.owes[part] = e.other.owes[part] || e.none[part] && n.held[part]
 		}
 		if n.lastPeer != e.other.n {
 			n.lastPeer = e.other.n
@@ -216,6 +218,7 @@ func (n *node) reached(e *end) {
 				copy(n.free, n.known)
 			}
 		}
+		n.seen = max(n.seen, e.clock)
 		n.learnFlush()
 		n.w.logf("%s is linked with %s", n.name, e.other.n.name)
 	}

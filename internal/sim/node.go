@@ -28,8 +28,10 @@ type node struct {
 	opened     bool    // the gate has been open
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
-	windowMost int // bytes that may be under way
-	itemMost   int // largest item it takes, as store.ItemBytes counts
+	windowMost int                    // bytes that may be under way
+	itemMost   int                    // largest item it takes, as store.ItemBytes counts
+	working    bool                   // its session is: see letIn
+	held       [store.Partitions]bool // something was there of a partition when the session went to work
 }
 
 // machine is what a host knows over its processes' lives.
@@ -51,7 +53,7 @@ func (w *world) newNode(id, host int) *node {
 	}
 	cfg := store.Config{
 		MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(host),
-		LocalKeys: []string{"*" + localSuffix}, GraveBits: p.GraveBits,
+		LocalKeys: []string{"*" + localSuffix}, GraveBits: p.GraveBits, WalkItems: 1, LetIn: n.letIn,
 	}
 	switch {
 	case p.Tombs > 0:
@@ -91,6 +93,39 @@ func (w *world) newNode(id, host int) *node {
 	n.born = st.State().Born
 	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.skew, w.ver(n.born))
 	return n
+}
+
+// work runs a part of the node's session. Real clients do not wait for it.
+func (n *node) work(f func()) {
+	for part := range n.w.parts {
+		n.held[part] = n.st.Tail(part) > 0
+	}
+	n.working = true
+	f()
+	n.working = false
+	n.notePromise()
+}
+
+// letIn is where the session of a node holds no lock.
+func (n *node) letIn(part int) {
+	w := n.w
+	if !n.working || !w.parts[part] || w.healing || w.fail != "" || w.r.IntN(20) != 0 {
+		return
+	}
+	n.working = false
+	n.notePromise()
+	w.counts.Between++
+	w.logf("%s is at work when:", n.name)
+	w.clientStep(n)
+	n.working = true
+}
+
+// notePromise notes what the BARRIER will stand for, when the session has just noted
+// its tails.
+func (n *node) notePromise() {
+	if e := n.admit; e != nil && e.s.TailNotes() != n.notes {
+		n.notes, n.promise = e.s.TailNotes(), n.promises()
+	}
 }
 
 // random fills p from the seed, for nonces.

@@ -120,7 +120,7 @@ func (n *node) after(e *end) {
 	b := &e.body
 	switch b.Type {
 	case wire.TState:
-		n.seen = max(n.seen, b.State.Clock)
+		e.clock = b.State.Clock // it counts with the link
 		e.empty, e.mine = b.State.Items == 0, b.State.ForInc == n.inc
 		for part, c := range b.State.Cursors {
 			e.none[part] = c.B == 0

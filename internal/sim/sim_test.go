@@ -103,6 +103,7 @@ var columns = []struct {
 }{
 	{"seeds", func(c *Counts) uint64 { return c.Seeds }},
 	{"client commands", func(c *Counts) uint64 { return c.Ops }},
+	{"of them while the session was at work", func(c *Counts) uint64 { return c.Between }},
 	{"frames", func(c *Counts) uint64 { return c.Frames }},
 	{"of them late, on an old connection", func(c *Counts) uint64 { return c.Late }},
 	{"states merged", func(c *Counts) uint64 { return c.Records }},

@@ -14,7 +14,7 @@ const peerWait = 40 * time.Millisecond
 
 // Counts say what happened in one run, or in many.
 type Counts struct {
-	Seeds, Steps, Ops, Refused                            uint64 // Refused: the node did not serve
+	Seeds, Steps, Ops, Refused, Between                   uint64 // Refused: the node did not serve; Between: its session was at work
 	Frames, Late, Records, Barriers                       uint64
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
@@ -40,6 +40,7 @@ type world struct {
 	conns    int
 	keys     [][]byte
 	numbers  map[string]int
+	parts    map[int]bool // partitions of the keys
 	local    []byte
 	values   int
 
@@ -50,6 +51,7 @@ type world struct {
 	twins        map[uint64]bool  // versions that two made who had not met
 	flushes      map[uint64]bool  // watermarks that have been looked at, or were asked for at once
 	due          map[uint64]int64 // by the version of a delayed flush: when it shall come, true time
+	healing      bool             // clients have paused
 	twoHistories bool             // an operator has to decide
 	counts       Counts
 }
@@ -75,13 +77,12 @@ func (w *world) keyNumber(key []byte) (int, bool) {
 
 // newWorld makes two nodes that have not met.
 func newWorld(seed uint64, plan Plan, trace func(string)) *world {
-	w := &world{plan: plan, seed: seed, trace: trace, now: startMillis, numbers: map[string]int{}, best: make([]fact, plan.Keys), sets: map[uint64]struct{}{}, touched: map[uint64]bool{}, makers: map[uint64]int{}, twins: map[uint64]bool{}, flushes: map[uint64]bool{}, due: map[uint64]int64{}}
+	w := &world{plan: plan, seed: seed, trace: trace, now: startMillis, numbers: map[string]int{}, parts: map[int]bool{}, best: make([]fact, plan.Keys), sets: map[uint64]struct{}{}, touched: map[uint64]bool{}, makers: map[uint64]int{}, twins: map[uint64]bool{}, flushes: map[uint64]bool{}, due: map[uint64]int64{}}
 	w.useStep(^uint64(0))
-	parts := map[int]bool{}
 	for i := 0; len(w.keys) < plan.Keys; i++ {
 		key := fmt.Appendf(nil, "k%d", i)
-		if p := store.PartitionOf(key); parts[p] || len(parts) < plan.Parts {
-			parts[p] = true
+		if p := store.PartitionOf(key); w.parts[p] || len(w.parts) < plan.Parts {
+			w.parts[p] = true
 			w.numbers[string(key)] = len(w.keys)
 			w.keys = append(w.keys, key)
 		}

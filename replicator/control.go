@@ -141,9 +141,11 @@ func (s *Session) pumpBarrier(now int64) {
 	}
 	// Clients went on while this Pump collected. What the tails stood for may have been
 	// buried or flushed instead of sent.
-	tx.takeDirty(s.cfg.Store)
-	s.pumpFlush(now)
-	s.pumpGraves(now)
+	if rule.BarrierLooksAgain {
+		tx.takeDirty(s.cfg.Store)
+		s.pumpFlush(now)
+		s.pumpGraves(now)
+	}
 	if tx.walks() {
 		tx.notes = 0
 		return

@@ -225,7 +225,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 // let in has gone to the end of the list, with the version that it had. Each round
 // passes what changed during the one before, until one changes nothing.
 func (p *partition) walkSettled(f func(h handle, hd *header)) {
-	for done := uint64(0); done < p.list.seq; {
+	for done := uint64(0); done < p.list.seq && (done == 0 || rule.GraveSettles); {
 		done = p.walkChunks(done, f)
 	}
 }

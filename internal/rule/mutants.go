@@ -21,6 +21,7 @@ var (
 	GraveMarker         = true
 	GraveResends        = true
 	GraveReturns        = true
+	GraveSettles        = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
 	EmptyCursor         = true
@@ -37,6 +38,7 @@ var (
 	ClockOffset         = true
 	SlotsDiffer         = true
 	BarrierAfterGraves  = true
+	BarrierLooksAgain   = true
 )
 
 var byName = map[string]*bool{
@@ -55,6 +57,7 @@ var byName = map[string]*bool{
 	"GraveMarker":         &GraveMarker,
 	"GraveResends":        &GraveResends,
 	"GraveReturns":        &GraveReturns,
+	"GraveSettles":        &GraveSettles,
 	"CursorIncarnation":   &CursorIncarnation,
 	"ResumeLastPeer":      &ResumeLastPeer,
 	"EmptyCursor":         &EmptyCursor,
@@ -71,6 +74,7 @@ var byName = map[string]*bool{
 	"ClockOffset":         &ClockOffset,
 	"SlotsDiffer":         &SlotsDiffer,
 	"BarrierAfterGraves":  &BarrierAfterGraves,
+	"BarrierLooksAgain":   &BarrierLooksAgain,
 }
 
 // Switch turns a rule on or off, and returns an error for a name that none has.

@@ -19,6 +19,7 @@ const (
 	GraveMarker         = true
 	GraveResends        = true
 	GraveReturns        = true
+	GraveSettles        = true
 	CursorIncarnation   = true
 	ResumeLastPeer      = true
 	EmptyCursor         = true
@@ -35,4 +36,5 @@ const (
 	ClockOffset         = true
 	SlotsDiffer         = true
 	BarrierAfterGraves  = true
+	BarrierLooksAgain   = true
 )

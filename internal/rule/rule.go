@@ -28,6 +28,7 @@ var All = []Rule{
 	{"GraveMarker", "evicting for the peer's grave leaves a marker", "it vanishes"},
 	{"GraveResends", "what the own grave covers and is still held travels again, also what the peer had sent", "it stays on one node"},
 	{"GraveReturns", "what the peer sends and the own grave covers travels back, as the peer evicts it", "it stays on one node"},
+	{"GraveSettles", "a grave also reaches what is touched while it is carried out", "that escapes to the end of the list"},
 	{"CursorIncarnation", "a cursor counts for the incarnation that it names only", "for any"},
 	{"ResumeLastPeer", "cursors count only from the peer last replicated with", "from every peer"},
 	{"EmptyCursor", "a cursor from before the copy was announced makes it begin anew", "the live lane goes on from the start"},
@@ -44,4 +45,5 @@ var All = []Rule{
 	{"ClockOffset", "expiries follow the receiver's clock", "the sender's"},
 	{"SlotsDiffer", "two nodes that are linked make no version twice", "they keep the slot that both have"},
 	{"BarrierAfterGraves", "BARRIER waits for the graves' acknowledgements", "it does not"},
+	{"BarrierLooksAgain", "BARRIER comes behind what was buried or flushed while the batches before it were collected", "it overtakes that"},
 }

@@ -48,6 +48,7 @@ var Plans = []Plan{
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},
+	{Name: "graves cross", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: -1},
 	{Name: "eviction", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 2, Evict: true, Flush: true, SkewMillis: 200},
 	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
 	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},

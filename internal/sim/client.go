@@ -77,6 +77,9 @@ func (w *world) command(n *node, now int64, k int) string {
 		}
 	}
 	switch x := w.r.IntN(120); {
+	case w.plan.Touchy && w.r.IntN(2) == 0:
+		do(store.OpTouch)
+		return "touch"
 	case x < 48:
 		r.Value = w.value()
 		do(store.OpSet)

@@ -23,6 +23,7 @@ type Plan struct {
 	FlushWithin int64 // delayed flushes come within 20 times that, and 20 more, ms
 	TTL         bool  // short expiries
 	Big         bool  // node 0 takes items that node 1 does not
+	Touchy      bool  // every other command is a touch
 	Full        bool  // large values: the memory is always full
 	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
 	Jump        bool  // clocks step forward
@@ -53,6 +54,7 @@ var Plans = []Plan{
 	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
 	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},
 	{Name: "expiry", Keys: 4, Parts: 2, Steps: 300, Cut: 40, Tombs: 3, Evict: true, Crash: true, TTL: true},
+	{Name: "touches", Keys: 1, Parts: 1, Steps: 300, Cut: 40, TTL: true, Touchy: true, Slow: true},
 	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 60_000, Slow: true},
 	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
 	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},

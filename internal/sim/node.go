@@ -108,8 +108,11 @@ func (n *node) work(f func()) {
 
 // letIn is where the session of a node holds no lock.
 func (n *node) letIn(part int) {
-	w := n.w
-	if !n.working || !w.parts[part] || w.healing || w.fail != "" || w.r.IntN(20) != 0 {
+	w, every := n.w, 20
+	if w.plan.Busy {
+		every = 3
+	}
+	if !n.working || !w.parts[part] || w.healing || w.fail != "" || w.r.IntN(every) != 0 {
 		return
 	}
 	n.working = false

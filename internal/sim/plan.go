@@ -24,6 +24,7 @@ type Plan struct {
 	TTL         bool  // short expiries
 	Big         bool  // node 0 takes items that node 1 does not
 	Touchy      bool  // every other command is a touch
+	Busy        bool  // clients come in at every third chance that a session at work gives them, not every twentieth
 	Full        bool  // large values: the memory is always full
 	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
 	Jump        bool  // clocks step forward
@@ -49,7 +50,8 @@ var Plans = []Plan{
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},
-	{Name: "graves cross", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: -1},
+	{Name: "graves cross", Keys: 4, Parts: 1, Steps: 300, Cut: 20, Tombs: -1, GraveBits: 5},
+	{Name: "graves, busy clients", Keys: 20, Parts: 1, Steps: 400, Cut: 40, Tombs: -1, GraveBits: 9, Touchy: true, Busy: true},
 	{Name: "eviction", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 2, Evict: true, Flush: true, SkewMillis: 200},
 	{Name: "crash", Keys: 5, Parts: 2, Steps: 250, Cut: 40, Tombs: 1, Evict: true, Crash: true, Flush: true},
 	{Name: "no budget", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: -1, GraveBits: 9, Evict: true, Crash: true, Flush: true, SkewMillis: 500},

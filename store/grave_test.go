@@ -111,7 +111,11 @@ func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 	if _, _, _, due := s.NextGrave(part, nil); due {
 		t.Fatal("a second one while the first is under way")
 	}
+	s.TakeDirty()
 	s.GraveAcked(part, g1.Gen)
+	if set := s.TakeDirty(); set[part/64]>>(part%64)&1 == 0 {
+		t.Fatal("the sender is not told that the second one may go")
+	}
 	g2, _, _, due := s.NextGrave(part, nil)
 	if !due || g2.Gen == g1.Gen || !g2.Covers(first, g1.Floor) || !g2.Covers(second, g2.Floor) {
 		t.Fatalf("second: %v %+v", due, g2.Gen)

@@ -165,12 +165,21 @@ func TestSetMemoryLimit_BudgetOfTombstones(t *testing.T) {
 	for i := range 60_000 { // 4 MiB
 		s.Do(testNow, &Request{Op: OpDelete, Key: fmt.Appendf(nil, "key-%d", i)})
 	}
+	s.Attach(ID{1}, &State{}, false)
+	s.TakeDirty()
 	if !s.SetMemoryLimit(16 << 20) {
 		t.Fatal("16 MiB are refused")
 	}
 	s.Tick(testNow)
 	if err := s.CheckInvariants(); err != nil {
 		t.Error(err)
+	}
+	dirty := s.TakeDirty()
+	all, _ := graves(t, s)
+	for part := range all {
+		if dirty[part/64]>>(part%64)&1 == 0 {
+			t.Fatalf("the sender is not told of the grave of partition %d", part)
+		}
 	}
 	if st := s.Stats(); st.Buried == 0 || st.Buried+st.Tombstones != 60_000 {
 		t.Errorf("%d tombstones are left, and %d have graves", st.Tombstones, st.Buried)

@@ -324,7 +324,7 @@ func (n *Node) keepBound() error {
 	if n.state == nil {
 		return nil
 	}
-	return n.state.keep(n.clock.Now(), n.store.State().Clock)
+	return n.state.keep(n.clock.Now(), n.store.Clock())
 }
 
 // setVerbosity is the client command of that name.

@@ -112,7 +112,7 @@ func (n *node) letIn(part int) {
 	if w.plan.Busy {
 		every = 3
 	}
-	if !n.working || !w.parts[part] || w.healing || w.fail != "" || w.r.IntN(every) != 0 {
+	if !n.working || !w.parts[part] || w.healing || w.fail != "" || w.r.IntN(every) != 0 || !n.serves() {
 		return
 	}
 	n.working = false

@@ -5,6 +5,7 @@ FUZZ    ?= 30s
 BENCH   ?= 2s
 SEEDS   ?= 1000
 MINUTES ?= 10
+SEED    ?= 0
 ROUNDS  ?= 1000
 OUT     ?= /tmp
 
@@ -53,8 +54,8 @@ fuzz: ## each fuzz test for FUZZ (30s)
 bench: ## all benchmarks, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
 
-torture: ## faults on real nodes in network namespaces for MINUTES (10); as root
-	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES)
+torture: ## faults on real nodes in network namespaces for MINUTES (10), from SEED (0: any); as root
+	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES) -torture.seed $(SEED)
 
 image: ## the container image
 	docker build -t twincached .

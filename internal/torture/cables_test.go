@@ -26,6 +26,15 @@ func cableRound(r *round) error {
 	return nil
 }
 
+// part cuts the nodes off from each other, and returns when both have noticed.
+func (r *round) part() (heal func() error, err error) {
+	r.struck()
+	if heal, err = r.cut(); err != nil {
+		return nil, err
+	}
+	return heal, r.unlinked(r.h.nodes[:]...)
+}
+
 // cut takes the link between the nodes away, and returns what brings it back.
 func (r *round) cut() (heal func() error, err error) {
 	for i := range r.h.nodes {

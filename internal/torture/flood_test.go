@@ -36,12 +36,8 @@ func floodRound(r *round) error {
 	if err != nil {
 		return err
 	}
-	r.struck()
-	heal, err := r.cut()
+	heal, err := r.part()
 	if err != nil {
-		return err
-	}
-	if err := r.unlinked(r.h.nodes[:]...); err != nil {
 		return err
 	}
 	deleteV, deleteP := slices.Concat(old, theirs), []*record(nil)

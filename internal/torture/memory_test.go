@@ -91,12 +91,8 @@ func evictRound(r *round) error {
 	if err != nil {
 		return err
 	}
-	r.struck()
-	heal, err := r.cut()
+	heal, err := r.part()
 	if err != nil {
-		return err
-	}
-	if err := r.unlinked(r.h.nodes[:]...); err != nil {
 		return err
 	}
 	if err := v.do(r.jobs(own, metaSet, textSet)); err != nil {

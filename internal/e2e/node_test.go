@@ -3,9 +3,11 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -106,6 +108,23 @@ func (n *node) signal(s os.Signal) {
 	if err := n.cmd.Process.Signal(s); err != nil {
 		n.t.Fatalf("%v to node %s: %v", s, n.name, err)
 	}
+	for end := time.Now().Add(patience); s == syscall.SIGSTOP && !n.stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			n.t.Fatalf("node %s does not stop", n.name)
+		}
+	}
+}
+
+// stopped tells whether SIGSTOP has reached every thread: it may take a while.
+func (n *node) stopped() bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", n.cmd.Process.Pid))
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if _, state, ok := strings.Cut(string(text), ") "); err == nil && ok && state[0] != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *node) wait() int {

@@ -82,8 +82,10 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	} else {
 		order := compare(r, tomb, hd)
 		p.countConflict(order, hd, r)
-		if src := p.sourceOf(r); order == 0 && !tomb && src != 0 {
-			hd.setSource(src) // the peer has it too
+		if order == 0 && !tomb {
+			if src := p.sourceOf(r); src != 0 {
+				hd.setSource(src) // the peer has it too
+			}
 		}
 		if order <= 0 {
 			return true

@@ -167,6 +167,10 @@ func TestStats_AreTrue(t *testing.T) {
 	waitReady(t, n)
 	before := ask(t, n, "stats")
 	traffic(t, n)
+	waitFor(t, "the conns to be closed and counted", func() bool { // a thread counts its bytes at the end of its turn
+		st := n.clients.Load().Stats()
+		return st.CurrConns == 0 && st.BytesRead > 4_050_000
+	})
 	rows, slabs, items := ask(t, n, "stats"), byClass(ask(t, n, "stats slabs")), byClass(ask(t, n, "stats items"))
 	for name, want := range map[string]int{
 		"curr_items": 110, "total_items": 111, "cmd_get": 5, "get_hits": 4, "get_misses": 1, "cmd_set": 114, "cmd_touch": 4, "touch_hits": 2,

@@ -29,7 +29,8 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 		"flushed": func(d *duo) { d.n[0].st.Flush(d.n[0].cfg.Now()) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65})
+			clients := func(int) {}
+			d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65, LetIn: func(part int) { clients(part) }})
 			d.set(0, gone, "value")
 			pump := &d.n[0].cfg.Limits.PumpBytes
 			*pump = 1
@@ -43,10 +44,13 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 			}
 			d.set(0, last, "value")
 			tx := d.n[0].s.tx
-			emit, once := tx.emit, false
-			tx.emit = func(r *store.Record) { // under the lock of another partition
+			emit, collected, once := tx.emit, false, false
+			tx.emit = func(r *store.Record) {
 				emit(r)
-				if !once && string(r.Key) == last {
+				collected = collected || string(r.Key) == last
+			}
+			clients = func(int) {
+				if collected && !once {
 					once = true
 					meanwhile(d)
 				}

@@ -7,7 +7,7 @@ func (s *Store) Flush(nowMillis int64) {
 	s.cmdFlush.Add(1)
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
-	s.raiseFlushLocked(s.clock.next(nowMillis))
+	s.flushLocked(nowMillis)
 }
 
 // FlushAt does what Flush does at atMillis. A later Flush or FlushAt replaces it.
@@ -31,7 +31,19 @@ func (s *Store) dueFlush(nowMillis int64) {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
 	if s.pending.AtMillis != 0 && nowMillis >= s.pending.AtMillis {
-		s.raiseFlushLocked(s.clock.next(nowMillis))
+		s.flushLocked(nowMillis)
+	}
+}
+
+// flushLocked makes a watermark and lifts to it. No client may write between the two:
+// its version would be above the watermark, and what it made it from may be below.
+func (s *Store) flushLocked(nowMillis int64) {
+	for i := range s.parts {
+		s.parts[i].mu.Lock()
+	}
+	s.raiseFlushLocked(s.clock.next(nowMillis))
+	for i := range s.parts {
+		s.parts[i].mu.Unlock()
 	}
 }
 

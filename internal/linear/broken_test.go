@@ -27,6 +27,7 @@ var breaks = []struct {
 	{"an incr is lost", everyProtocol, func(s speaker) speaker { return &lost{speaker: s, kind: incr} }, false},
 	{"a set is lost", everyProtocol, func(s speaker) speaker { return &lost{speaker: s, kind: set} }, false},
 	{"a delete is lost", everyProtocol, func(s speaker) speaker { return &lost{speaker: s, kind: remove} }, false},
+	{"a flush is lost", everyProtocol, func(s speaker) speaker { return &lost{speaker: s, kind: flush} }, false},
 	{"a touch is lost", everyProtocol, func(s speaker) speaker { return &lost{speaker: s, kind: touch} }, false},
 	{"a get is cut off", everyProtocol, func(s speaker) speaker { return &cutOff{s} }, false},
 	{"a cas ignores what is current", everyProtocol, func(s speaker) speaker { return &careless{s} }, false},
@@ -113,6 +114,9 @@ func (b *lost) do(o op) (answer, error) {
 	}
 	if b.n++; b.n%3 != 0 {
 		return b.speaker.do(o)
+	}
+	if o.kind == flush {
+		return answer{status: done, ttl: unsaid}, nil
 	}
 	a, err := b.speaker.do(op{kind: get, key: o.key})
 	a.ttl = unsaid

@@ -55,7 +55,7 @@ func newClient(id int, p protocol, s speaker) *client {
 // weights say how often a kind is asked for.
 type weights [kinds]int
 
-var allKinds = weights{get: 28, gat: 4, touch: 4, set: 14, add: 7, replace: 5, appendTo: 4, prepend: 3, cas: 14, incr: 12, decr: 5, remove: 7}
+var allKinds = weights{get: 28, gat: 4, touch: 4, set: 14, add: 7, replace: 5, appendTo: 4, prepend: 3, cas: 14, incr: 12, decr: 5, remove: 7, flush: 1}
 
 // next makes up an op on a key.
 func (c *client) next(key string) op {
@@ -71,6 +71,8 @@ func (c *client) next(key string) op {
 		o.kind++
 	}
 	switch o.kind {
+	case flush:
+		o.key = ""
 	case set, add, replace, cas:
 		o.value, o.flags, o.ttl = c.value(), c.r.Uint32(), c.ttl()
 	case appendTo, prepend:

@@ -21,6 +21,8 @@ var duels = []struct {
 	{"add", binaryProtocol, weights{add: 5, remove: 4, get: 1}},
 	{"cas", metaProtocol, weights{cas: 6, get: 4, set: 1}},
 	{"append", metaProtocol, weights{appendTo: 5, prepend: 2, get: 1, set: 2}},
+	{"flush", textProtocol, weights{flush: 3, appendTo: 4, get: 2, set: 3}},
+	{"flush a counter", binaryProtocol, weights{flush: 3, incr: 4, get: 2, set: 3}},
 	{"gat", binaryProtocol, weights{gat: 5, set: 3, remove: 1}},
 }
 
@@ -41,7 +43,7 @@ func (m *meeting) wait() {
 func TestEngine_TwoClientsAtTheSameMoment(t *testing.T) {
 	for _, d := range duels {
 		t.Run(d.name, func(t *testing.T) {
-			srv := &memproto.Server{Store: newStore(t, store.Config{MemoryBytes: 64 << 20})}
+			srv := &memproto.Server{Store: newStore(t, store.Config{MemoryBytes: 64 << 20}), FlushEnabled: true}
 			var m meeting
 			var both []runner
 			for id := range 2 {

@@ -74,7 +74,7 @@ func newStore(t *testing.T, cfg store.Config) *store.Store {
 
 // engineClients are clients of a store, breaking what wrap breaks.
 func engineClients(s *store.Store, n int, speak []protocol, wrap func(speaker) speaker) (all []runner) {
-	srv := &memproto.Server{Store: s}
+	srv := &memproto.Server{Store: s, FlushEnabled: true}
 	for id := range n {
 		p := speak[id%len(speak)]
 		all = append(all, newClient(id, p, wrap(p.speak(&engineConn{c: memproto.NewConn(srv)}, false))))

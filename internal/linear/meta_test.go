@@ -24,6 +24,8 @@ func (m *meta) do(o op) (answer, error) {
 	case line == "CLIENT_ERROR cannot increment or decrement non-numeric value":
 		a.status = nonNumeric
 		return a, nil
+	case line == "OK" && o.kind == flush:
+		return a, nil
 	case len(words) == 0:
 		return a, fmt.Errorf("linear: an empty line answers %v", o)
 	case words[0] == "VA" && len(words) > 1:
@@ -94,6 +96,8 @@ func metaRequest(o op) string {
 		return fmt.Sprintf("mg %s v c f %s\r\n", o.key, metaTTL(o.ttl))
 	case touch:
 		return fmt.Sprintf("mg %s c %s\r\n", o.key, metaTTL(o.ttl))
+	case flush: // which has no meta command
+		return "flush_all\r\n"
 	case remove:
 		return fmt.Sprintf("md %s%s\r\n", o.key, compare)
 	case incr, decr:

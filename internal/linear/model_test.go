@@ -21,10 +21,10 @@ type item struct {
 	cas   uint64 // 0: nobody has been told yet
 	floor uint64 // the highest CAS anybody was told: the next is above it
 
-	erasedBy int64 // not there: when the delete, whose version nobody is told, had ended
+	erasedBy int64 // not there: when the delete or flush, whose version nobody is told, had ended
 }
 
-// erased is a key after a delete.
+// erased is a key after a delete or a flush.
 func (it *item) erased(o *op) item { return item{floor: it.floor, erasedBy: o.back} }
 
 // learn takes in what an answer says about the CAS of an item that is there.
@@ -52,6 +52,9 @@ func (it *item) put(o *op, value string, flags uint32, ttl int64, told uint64) b
 
 // step tells whether an item that is as it can give this answer, and what it is then.
 func step(it item, o op, a answer) (bool, item) {
+	if o.kind == flush {
+		return a.status == done, it.erased(&o)
+	}
 	if !it.there {
 		return stepAbsent(it, o, a)
 	}
@@ -177,17 +180,26 @@ func model(r rule) porcupine.Model {
 	return m.ToModel()
 }
 
+// byKey are the histories of the keys. A flush is a part of each, at its end.
 func byKey(history []porcupine.Operation) [][]porcupine.Operation {
 	keys := map[string]int{}
 	var parts [][]porcupine.Operation
+	var flushes []porcupine.Operation
 	for _, h := range history {
 		key := h.Input.(op).key
+		if key == "" {
+			flushes = append(flushes, h)
+			continue
+		}
 		i, known := keys[key]
 		if !known {
 			i = len(parts)
 			keys[key], parts = i, append(parts, nil)
 		}
 		parts[i] = append(parts[i], h)
+	}
+	for i := range parts {
+		parts[i] = append(parts[i], flushes...)
 	}
 	return parts
 }
@@ -215,6 +227,7 @@ func legal(t *testing.T, m porcupine.Model, history []porcupine.Operation) (ok b
 // explain is a history that has no order, and the longest order of a part of it.
 func explain(m porcupine.Model, part []porcupine.Operation, info porcupine.LinearizationInfo) string {
 	var b strings.Builder
+	key := part[0].Input.(op).key // the flushes come last
 	slices.SortFunc(part, func(x, y porcupine.Operation) int { return cmp.Compare(x.Call, y.Call) })
 	best := 0
 	for _, orders := range info.PartialLinearizationsOperations() {
@@ -222,7 +235,7 @@ func explain(m porcupine.Model, part []porcupine.Operation, info porcupine.Linea
 			best = max(best, len(order))
 		}
 	}
-	fmt.Fprintf(&b, "no order explains more than %d of the %d operations on %s:\n", best, len(part), part[0].Input.(op).key)
+	fmt.Fprintf(&b, "no order explains more than %d of the %d operations on %s:\n", best, len(part), key)
 	for _, h := range part {
 		fmt.Fprintf(&b, "%9d..%9d client %2d  %s\n", h.Call, h.Return, h.ClientId, m.DescribeOperation(h.Input, h.Output))
 	}

@@ -18,15 +18,16 @@ const (
 	incr
 	decr
 	remove
+	flush    // of every key there is; key is empty
 	fromPeer // a newer version that the other node sends: a value, or with gone a delete
 	kinds
 )
 
 func (k kind) String() string {
-	return [...]string{"get", "gat", "touch", "set", "add", "replace", "append", "prepend", "cas", "incr", "decr", "delete", "peer"}[k]
+	return [...]string{"get", "gat", "touch", "set", "add", "replace", "append", "prepend", "cas", "incr", "decr", "delete", "flush_all", "peer"}[k]
 }
 
-// op is one request about one key. What its kind does not use is zero.
+// op is one request about one key, or about all. What its kind does not use is zero.
 type op struct {
 	kind    kind
 	key     string

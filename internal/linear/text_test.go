@@ -65,7 +65,7 @@ func (x *text) do(o op) (answer, error) {
 	line, err := x.line()
 	a := answer{ttl: unsaid}
 	switch line {
-	case "STORED", "TOUCHED", "DELETED":
+	case "STORED", "TOUCHED", "DELETED", "OK":
 		a.status = done
 	case "NOT_STORED":
 		a.status = notStored
@@ -96,6 +96,8 @@ func textRequest(o op) string {
 		return fmt.Sprintf("%v %s %d\r\n", o.kind, o.key, o.delta)
 	case remove:
 		return fmt.Sprintf("delete %s\r\n", o.key)
+	case flush:
+		return "flush_all\r\n"
 	case cas:
 		return fmt.Sprintf("cas %s %d %d %d %d\r\n%s\r\n", o.key, o.flags, o.ttl, len(o.value), o.cas, o.value)
 	}

@@ -131,6 +131,7 @@ func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
 	near.libmemcached(t, 1, "memccat", with("small")...)
 	near.libmemcached(t, 1, "memccp", with("--replace", filepath.Join(dir, "small"))...)
 	eventually(t, "the far node has removed it", func() bool { return far.count(names) == 2 })
+	eventually(t, "the near node has swept what was flushed", func() bool { return near.stat("curr_items") == "2" })
 	for row, want := range map[string]string{"curr_items": "2", "version": near.stat("version")} {
 		got := near.libmemcached(t, 0, "memcstat", with()...)
 		if !strings.Contains(got, "\t"+row+": "+want+"\n") {

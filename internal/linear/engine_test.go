@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -129,6 +127,17 @@ func TestEngine_EveryKeyIsLinearizable(t *testing.T) {
 	check(t, model(plain), engineClients(s, clients, everyProtocol, sound))
 }
 
+// filler stores something else with each op.
+type filler struct {
+	speaker
+	fill func()
+}
+
+func (f *filler) do(o op) (answer, error) {
+	f.fill()
+	return f.speaker.do(o)
+}
+
 // TestEngine_EvictionOnlyForgets: a store that is always full moves and evicts items
 // under the clients. They may find nothing, and never anything else.
 func TestEngine_EvictionOnlyForgets(t *testing.T) {
@@ -141,17 +150,9 @@ func TestEngine_EvictionOnlyForgets(t *testing.T) {
 		fill(i)
 	}
 	full := s.Stats()
-	var filler sync.WaitGroup
-	var stop atomic.Bool
-	filler.Go(func() {
-		for i := 0; !stop.Load(); i++ {
-			fill(i)
-			runtime.Gosched()
-		}
-	})
-	defer filler.Wait()
-	defer stop.Store(true)
-	check(t, model(forgets), engineClients(s, clients, everyProtocol, sound))
+	var n atomic.Int64
+	also := func(next speaker) speaker { return &filler{next, func() { fill(int(n.Add(1))) }} }
+	check(t, model(forgets), engineClients(s, clients, everyProtocol, also))
 	if st := s.Stats(); st.Reclaims == full.Reclaims || st.Evictions == full.Evictions {
 		t.Errorf("nothing was reclaimed or evicted meanwhile: %d and %d before", full.Reclaims, full.Evictions)
 	}

@@ -21,38 +21,55 @@ func keyIn(part, n int) string {
 }
 
 // TestPump_BarrierAfterWhatClientsDidMeanwhile: clients work while a Pump collects.
-// What they bury or flush then, of what the tails stood for, goes before BARRIER.
+// What they bury or flush then, of what the tails stood for, goes before BARRIER, and
+// what a grave takes from the joiner is back by then.
 func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
-	gone, other, last := keyIn(9, 0), keyIn(9, 1), keyIn(3, 0)
-	for name, meanwhile := range map[string]func(d *duo){
-		"buried":  func(d *duo) { d.del(0, other) }, // there is room for one tombstone: that of gone is buried
-		"flushed": func(d *duo) { d.n[0].st.Flush(d.n[0].cfg.Now()) },
+	first, key, last := keyIn(3, 0), keyIn(9, 0), keyIn(12, 0) // as they are collected
+	for _, test := range []struct {
+		name      string
+		before    func(d *duo)
+		after     string // the key that has just been collected when
+		meanwhile func(d *duo)
+		want      string
+	}{
+		// There is room for one tombstone: each delete buries the one before.
+		{"buried", func(d *duo) { d.del(0, key) }, first, func(d *duo) { d.del(0, keyIn(9, 1)) }, ""},
+		{"flushed", func(*duo) {}, first, func(d *duo) { d.n[0].st.Flush(d.n[0].cfg.Now()) }, ""},
+		{"taken", func(d *duo) { d.set(0, key, "sent") }, key, func(d *duo) {
+			d.del(0, key)
+			d.del(0, keyIn(9, 1))
+			d.set(0, key, "new")
+			d.del(0, keyIn(9, 2))
+			d.del(0, keyIn(9, 3)) // the grave stands for key, up to a version above that of the new value
+		}, "new"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			clients := func(int) {}
 			d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65, LetIn: func(part int) { clients(part) }})
-			d.set(0, gone, "value")
+			d.set(0, key, "value")
 			pump := &d.n[0].cfg.Limits.PumpBytes
 			*pump = 1
 			d.link()
-			for !d.holds(1, gone) {
+			for !d.holds(1, key) {
 				d.turn()
 			}
 			*pump = pumpBytes
-			if name == "buried" {
-				d.del(0, gone)
-			}
-			d.set(0, last, "value")
 			tx := d.n[0].s.tx
-			emit, collected, once := tx.emit, false, false
+			emit, begun, collected, once := tx.emit, false, false, false
 			tx.emit = func(r *store.Record) {
 				emit(r)
-				collected = collected || string(r.Key) == last
+				collected = collected || begun && string(r.Key) == test.after
 			}
-			clients = func(int) {
-				if collected && !once {
+			clients = func(part int) {
+				switch {
+				case !begun && tx.step == barrierTwice: // the tails are being noted, and will stand for this
+					begun = true
+					test.before(d)
+					d.set(0, first, "value")
+					d.set(0, last, "value")
+				case collected && !once:
 					once = true
-					meanwhile(d)
+					test.meanwhile(d)
 				}
 			}
 			for !d.n[1].s.BarrierReceived() {
@@ -67,9 +84,34 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 			if !once {
 				t.Fatal("nothing happened meanwhile")
 			}
-			if v := d.get(1, gone); v != "" {
-				t.Errorf("at the BARRIER the joiner serves %q, which is gone", v)
+			if v := d.get(1, key); v != test.want {
+				t.Errorf("at the BARRIER the joiner serves %q, want %q", v, test.want)
 			}
 		})
+	}
+}
+
+// TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime: a node that has more deletes
+// than it may remember still lets its peer serve.
+func TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime(t *testing.T) {
+	d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65})
+	const n = 1000
+	for i := range n {
+		d.set(0, fmt.Sprint("stays", i), "value")
+	}
+	d.link()
+	for ms := 0; !d.n[1].s.BarrierReceived(); ms++ {
+		if ms == 10*graveMillis {
+			t.Fatalf("no BARRIER in %d ms, and %d buried", ms, d.n[0].st.Stats().Buried)
+		}
+		for i := range 20 {
+			d.del(0, fmt.Sprint("never there", ms, i))
+		}
+		d.turn()
+	}
+	for i := range n {
+		if d.get(1, fmt.Sprint("stays", i)) == "" {
+			t.Errorf("the joiner lacks stays%d", i)
+		}
 	}
 }

@@ -100,8 +100,7 @@ func (s *Session) sendGrave(part int, now int64) {
 	if g.Filter != nil {
 		tx.filter = g.Filter
 	}
-	tx.gravesOut++
-	tx.graveAt[part] = now
+	tx.graveAt[part], tx.graveGen[part] = now, g.Gen
 	start := tx.w.Len()
 	tx.n++
 	tx.w.Grave(wire.Grave{N: tx.n, Part: part, Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
@@ -113,43 +112,77 @@ func (s *Session) sendGrave(part int, now int64) {
 	}
 }
 
-// pumpBarrier sends BARRIER, once: bulk and graves are done, and the live cursors
-// have passed the tails as they were at such a moment.
+// What BARRIER waits for, one after the other: each time the live lanes have passed
+// the tails that were noted last.
+const (
+	barrierBegins = iota // the tails are to be noted
+	barrierOnce          // and once more
+	barrierTwice         // all that they stood for has been sent, buried or flushed: the graves are to be noted
+	barrierGraves        // those graves are to be announced, and the tails noted behind what they took
+	barrierBehind        // it may go
+)
+
+// pumpBarrier sends BARRIER, once: bulk is done, the live cursors have passed the
+// tails as they were at such a moment, and what was buried of them is announced.
 //
 // The tails are noted twice. An item that an earlier session had sent moves to the
 // tail when it changes, and so out of the first note's reach, with the peer still
 // at the state before it. Once the cursors have passed the first note, whatever
-// has not been sent keeps its place: nothing escapes the second one.
+// has not been sent keeps its place: nothing escapes the second one. What is buried
+// later than that is no more BARRIER's business than what is deleted later: else a
+// node that buries all the time would never let its peer serve.
 func (s *Session) pumpBarrier(now int64) {
 	tx := s.tx
 	if tx.barrier {
 		return
 	}
-	if tx.walks() {
-		tx.notes = 0 // a walk that began again has to end first
-		return
-	}
-	for tx.notes < barrierNotes() {
-		if tx.notes > 0 && !tx.behind.empty() {
+	for {
+		if !tx.bulk.empty() {
+			tx.step, tx.behind = barrierBegins, partSet{} // a walk that began again has to end first
 			return
 		}
-		tx.notes++
-		s.noteTails()
+		if !tx.behind.empty() {
+			return
+		}
+		switch tx.step {
+		case barrierBegins:
+			tx.step = barrierOnce
+			s.noteTails()
+			if !rule.BarrierLooksAgain {
+				s.noteGraves()
+			}
+		case barrierOnce:
+			tx.step = barrierTwice
+			if rule.BarrierTwice {
+				s.noteTails()
+			}
+		case barrierTwice:
+			tx.step = barrierGraves
+			if rule.BarrierLooksAgain {
+				s.noteGraves()
+			}
+		case barrierGraves:
+			tx.takeDirty(s.cfg.Store)
+			s.pumpGraves(now)
+			if rule.BarrierAfterGraves && tx.gravesOwed() {
+				return
+			}
+			tx.step = barrierBehind
+			if tx.took {
+				s.noteTails()
+			}
+		case barrierBehind:
+			if rule.BarrierLooksAgain {
+				s.pumpFlush(now) // of what was flushed instead of sent
+			}
+			s.sendBarrier(now)
+			return
+		}
 	}
-	if !tx.behind.empty() {
-		return
-	}
-	// Clients went on while this Pump collected. What the tails stood for may have been
-	// buried or flushed instead of sent.
-	if rule.BarrierLooksAgain {
-		tx.takeDirty(s.cfg.Store)
-		s.pumpFlush(now)
-		s.pumpGraves(now)
-	}
-	if tx.walks() {
-		tx.notes = 0
-		return
-	}
+}
+
+func (s *Session) sendBarrier(now int64) {
+	tx := s.tx
 	start := tx.w.Len()
 	tx.n++
 	tx.w.Barrier(wire.Barrier{N: tx.n})
@@ -158,16 +191,24 @@ func (s *Session) pumpBarrier(now int64) {
 	s.streamIfDone()
 }
 
-// walks says that a copy or a grave is still on its way.
-func (tx *sender) walks() bool {
-	return !tx.bulk.empty() || rule.BarrierAfterGraves && (!tx.graves.empty() || tx.gravesOut > 0)
+// noteGraves looks at what every partition has buried.
+func (s *Session) noteGraves() {
+	tx := s.tx
+	tx.took = false
+	for part := range store.Partitions {
+		tx.owedGen[part] = s.cfg.Store.GraveGen(part)
+		tx.took = tx.took || tx.owedGen[part] != 0
+	}
 }
 
-func barrierNotes() int {
-	if !rule.BarrierTwice {
-		return 1
+// gravesOwed says that a grave has not been announced as it was when it was noted.
+func (tx *sender) gravesOwed() bool {
+	for part, gen := range tx.owedGen {
+		if tx.graveGen[part] < gen {
+			return true
+		}
 	}
-	return 2
+	return false
 }
 
 // noteTails looks at every partition's newest change, and which of them are still

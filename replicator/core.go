@@ -70,12 +70,12 @@ func (c *Core) GravesAnnounced() uint64 { return c.meter.gravesOut.Load() }
 func (s *Session) Established() bool { return s.attached }
 
 // TailNotes counts how often this session has noted the tails that its BARRIER
-// waits for.
+// stands for.
 func (s *Session) TailNotes() int {
 	if s.tx == nil {
 		return 0
 	}
-	return s.tx.notes
+	return min(s.tx.step, barrierTwice)
 }
 
 // InFlight returns the bytes and the frames under way without an ACK.

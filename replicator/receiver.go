@@ -152,7 +152,6 @@ func (s *Session) onAck(a *wire.Ack) error {
 		case flightData:
 			s.cfg.Store.Acked(int(f.part), f.cursor)
 		case flightGrave:
-			s.tx.gravesOut--
 			s.cfg.Store.GraveAcked(int(f.part), f.gen)
 		}
 		s.tx.fly.pop()

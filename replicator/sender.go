@@ -21,9 +21,9 @@ type sender struct {
 	bulkAt int
 	credit int // bytes that the bulk lane may take before the live lane
 
-	graveAt   [store.Partitions]int64 // when the grave was last announced, Unix ms
-	gravesOut int                     // graves announced and not acknowledged
-	filter    []byte                  // room for a grave's filter
+	graveAt  [store.Partitions]int64  // when the grave was last announced, Unix ms
+	graveGen [store.Partitions]uint64 // and what it was then
+	filter   []byte                   // room for a grave's filter
 
 	peerFlush   uint64 // the highest flush that the peer is known to have
 	peerPending uint64 // version of the newest delayed flush that the peer is known to have
@@ -34,10 +34,12 @@ type sender struct {
 	pingAt        int64
 	pinged        [8]int64 // when the last PINGs were sent, by id; 0 = answered. A way may take longer than the pause between two
 
-	notes   int     // how often the tails have been noted for BARRIER
+	step    int     // what BARRIER waits for
 	behind  partSet // partitions whose live cursor has not passed its tail
 	tails   [store.Partitions]uint64
-	barrier bool // BARRIER has been sent
+	owedGen [store.Partitions]uint64 // graves that go before BARRIER; 0 = none
+	took    bool                     // there were such graves: what they take from the peer goes back to it before BARRIER
+	barrier bool                     // BARRIER has been sent
 
 	w    *wire.Writer // of the Pump in progress
 	emit func(*store.Record)

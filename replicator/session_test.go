@@ -164,7 +164,7 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 	m.lose(0)
 	m.n[0].cfg.Limits = Limits{BatchItems: 1, PumpBytes: 1, WindowBytes: WindowBytes}
 	m.connect()
-	for m.n[0].s.tx == nil || m.n[0].s.tx.notes == 0 {
+	for m.n[0].s.tx == nil || m.n[0].s.tx.step == barrierBegins {
 		m.now++
 		m.pump(0)
 		m.pump(1)

@@ -169,9 +169,22 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	return g, b, g.Saturated, true
 }
 
-func (p *partition) graveDue() bool {
-	g := &p.grave
-	return rule.GraveAnnounced && p.peer.attached && g.floor != 0 && !g.flying
+func (p *partition) graveDue() bool { return p.graveOwed() && !p.grave.flying }
+
+func (p *partition) graveOwed() bool {
+	return rule.GraveAnnounced && p.peer.attached && p.grave.floor != 0
+}
+
+// GraveGen returns the Gen of the grave of a partition that the peer has not
+// acknowledged as it is; 0: there is none.
+func (s *Store) GraveGen(part int) uint64 {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.graveOwed() {
+		return 0
+	}
+	return p.grave.gen
 }
 
 // GraveAcked takes the peer's acknowledgement of a grave. Only that of the newest

@@ -44,6 +44,6 @@ var All = []Rule{
 	{"BarrierTwice", "BARRIER waits for the tails noted twice", "noted once"},
 	{"ClockOffset", "expiries follow the receiver's clock", "the sender's"},
 	{"SlotsDiffer", "two nodes that are linked make no version twice", "they keep the slot that both have"},
-	{"BarrierAfterGraves", "BARRIER waits for the graves' acknowledgements", "it does not"},
-	{"BarrierLooksAgain", "BARRIER comes behind what was buried or flushed while the batches before it were collected", "it overtakes that"},
+	{"BarrierAfterGraves", "BARRIER waits for the graves of what the tails stand for", "it does not"},
+	{"BarrierLooksAgain", "BARRIER comes behind what was buried or flushed while those were collected", "it overtakes that"},
 }

@@ -9,7 +9,7 @@ SEED    ?= 0
 ROUNDS  ?= 1000
 OUT     ?= /tmp
 
-.PHONY: help build pair test race sim mutants linear faults lint fuzz bench torture image ci clean
+.PHONY: help build pair test race sim mutants threads linear faults lint fuzz bench torture image ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
 mutants: ## the simulation without each safety rule in turn: it has to notice; and a table of what noticed
 	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
 	@cat $(OUT)/mutants.md
+
+threads: ## two nodes, clients on threads, links that are cut: they have to end equal
+	$(GO) test ./replicator -run '^TestThreads' -count=1 -timeout 0 -v -full
 
 linear: ## one node: is every key linearizable? ROUNDS (1000) histories of each kind
 	$(GO) test ./internal/linear -count=1 -timeout 0 -v -porcupine.rounds $(ROUNDS)

@@ -29,6 +29,7 @@ const (
 	writeBytes    = 256 << 10 // what goes out with one write, about
 	ackBytes      = 32 << 10
 	ackMillis     = 2
+	gravesAtOnce  = 4    // announced by one Pump: each walks over its partition
 	graveMillis   = 200  // a partition's grave is announced at most this often
 	pingMillis    = 200  // of send silence
 	measureMillis = 250  // how long data waits for the peer's first PING, so that its clock is measured when they arrive

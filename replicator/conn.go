@@ -293,12 +293,15 @@ func (c *conn) write() error {
 }
 
 // flush pumps and writes until the session has nothing to say. Several frames go
-// out with one write.
+// out with one write, and none waits for long: the peer takes silence for death.
 func (c *conn) flush() (ended bool, err error) {
 	for more := true; more; {
 		c.w.Reset()
-		for more && c.w.Len() < writeBytes {
+		for began := c.l.cfg.Now(); more && c.w.Len() < writeBytes; {
 			now := c.l.cfg.Now()
+			if now-began >= tickMillis {
+				break
+			}
 			c.mu.Lock()
 			more = c.s.Pump(now, c.w)
 			ended = c.s.Phase() == PhaseEnded

@@ -77,10 +77,15 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 // pumpGraves announces what was forgotten, at most every 200 ms a partition.
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
-	for part := tx.graves.next(0); part >= 0; {
+	tx.gravesLeft = false
+	for part, said := tx.graves.next(0), 0; part >= 0; {
+		if tx.gravesLeft = said == gravesAtOnce; tx.gravesLeft {
+			return
+		}
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.remove(part)
 			s.sendGrave(part, now)
+			said++
 		}
 		next := tx.graves.next(part + 1)
 		if next <= part {

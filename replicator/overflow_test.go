@@ -159,3 +159,41 @@ func TestScenario05_OverflowAgainstAStoppedPeer(t *testing.T) {
 		t.Errorf("%d bytes of tombstones, the budget is %d", got, budget)
 	}
 }
+
+// TestPump_AnnouncesFewGravesAtOnce: each walks over its partition, which may hold many
+// items. Meanwhile this node says nothing, and its peer takes silence for death.
+func TestPump_AnnouncesFewGravesAtOnce(t *testing.T) {
+	d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65})
+	const n = 5000
+	for i := range n {
+		d.set(0, fmt.Sprint("key", i), "value")
+	}
+	d.heal()
+	d.cut()
+	for i := range n {
+		d.del(0, fmt.Sprint("key", i))
+	}
+	d.link()
+	graves := &d.n[0].meter.gravesOut
+	for before := uint64(0); !d.n[1].s.BarrierReceived(); {
+		d.now++
+		d.send(1)
+		d.send(0)
+		if said := graves.Load() - before; said > 3*gravesAtOnce { // a Pump may come to it three times
+			t.Fatalf("one Pump announces %d graves", said)
+		}
+		before = graves.Load()
+		for i := range d.n {
+			for d.take(i) {
+			}
+		}
+	}
+	if got := graves.Load(); got != store.Partitions {
+		t.Errorf("%d graves were announced", got)
+	}
+	d.rest()
+	d.same()
+	if got := len(d.states(1)); got != 0 {
+		t.Errorf("%d items are left of those that were deleted", got)
+	}
+}

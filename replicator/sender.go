@@ -14,12 +14,13 @@ type sender struct {
 	starts  []store.BulkStart // to be announced before anything else
 	started bool              // the first Pump has been
 
-	live   partSet // may have changes to send
-	bulk   partSet // owe a bulk walk
-	graves partSet // may have a grave to announce
-	liveAt int     // where the next round of the live lane goes on
-	bulkAt int
-	credit int // bytes that the bulk lane may take before the live lane
+	live       partSet // may have changes to send
+	bulk       partSet // owe a bulk walk
+	graves     partSet // may have a grave to announce
+	gravesLeft bool    // the last Pump has left some of them for the next one
+	liveAt     int     // where the next round of the live lane goes on
+	bulkAt     int
+	credit     int // bytes that the bulk lane may take before the live lane
 
 	graveAt  [store.Partitions]int64  // when the grave was last announced, Unix ms
 	graveGen [store.Partitions]uint64 // and what it was then
@@ -76,7 +77,7 @@ func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
 		s.pumpHandshake(now, w)
 	default:
 		s.pumpHandshake(now, w) // the follower's STATE goes in front
-		more = s.pumpData(now, w)
+		more = s.pumpData(now, w) || s.tx.gravesLeft
 	}
 	if w.Len() > start {
 		s.lastSend = now

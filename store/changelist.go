@@ -9,7 +9,7 @@ package store
 type changeList struct {
 	head, tail handle
 	seq        uint64 // sequence of the newest change
-	live, bulk handle // next item of the session's lanes; 0: at the end
+	live, bulk handle // next item of the session's lanes; 0: at the end. Between sessions live stays where the last one was
 	sweep      handle // next item of the expiry sweep; 0: start again
 	walk       handle // next item of whoever walks in chunks; 0: at the end
 }
@@ -37,6 +37,9 @@ func (p *partition) bump(h handle, isNew bool) {
 	}
 	l.tail = h
 	if !p.peer.attached {
+		if l.live == 0 {
+			l.live = h
+		}
 		return
 	}
 	if l.live == 0 {
@@ -98,6 +101,22 @@ func (p *partition) swapLinks(old, h handle) {
 		l.tail = h
 	}
 	l.moveCursors(old, h)
+}
+
+// firstAfterFrom is firstAfter, searched from h, which is an item of the list or 0: its end.
+func (p *partition) firstAfterFrom(h handle, seq uint64) handle {
+	a := p.s.arena
+	for h != 0 && a.at(h).seq() <= seq {
+		h = a.at(h).next
+	}
+	before := p.list.tail
+	if h != 0 {
+		before = a.at(h).prev
+	}
+	for before != 0 && a.at(before).seq() > seq {
+		h, before = before, a.at(before).prev
+	}
+	return h
 }
 
 // firstAfter returns the first item with a sequence above seq, searched from the

@@ -38,6 +38,7 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 	var seq, items, bytes uint64
 	var prev handle
 	n, tombs := 0, 0
+	lives := p.list.live == 0
 	for h := p.list.head; h != 0; h = a.at(h).next {
 		hd := a.at(h)
 		switch {
@@ -66,11 +67,16 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 			bytes += uint64(hd.bytes())
 		}
 		prev, seq = h, hd.seq()
+		lives = lives || h == p.list.live
 		n++
 	}
 	switch {
 	case p.list.tail != prev:
 		return fmt.Errorf("the change list's tail is %d, not %d", p.list.tail, prev)
+	case !lives:
+		return fmt.Errorf("the live lane stands at %d, which is not in the change list", p.list.live)
+	case p.peer.attached && p.list.live != p.firstAfter(p.peer.sent.B):
+		return fmt.Errorf("the live lane stands at %d and has sent up to %d", p.list.live, p.peer.sent.B)
 	case n != p.idx.count:
 		return fmt.Errorf("the index counts %d, the list %d", p.idx.count, n)
 	case tombs != p.tombN:

@@ -186,7 +186,7 @@ func (p *partition) valid(c Cursor) bool {
 // ids begin again: then no item may still carry one.
 func (s *Store) nextSrc() {
 	n := s.link.src.Load()%mixSource + 1
-	if n == 1 {
+	if n == 1 && s.link.src.Load() != 0 {
 		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).setSource(0) })
 	}
 	s.link.src.Store(n)
@@ -201,9 +201,11 @@ func (p *partition) meetForeign(st *State) {
 	}
 }
 
+// resume goes on at a cursor. Millions may have changed since: the live lane's place is
+// looked for near where it was.
 func (p *partition) resume(c Cursor) {
 	p.peer.acked, p.peer.sent = c, c
-	p.list.live = p.firstAfter(c.B)
+	p.list.live = p.firstAfterFrom(p.list.live, c.B)
 	p.list.bulk = 0
 	if c.A < c.T {
 		p.list.bulk = p.firstAfter(c.A)
@@ -232,7 +234,7 @@ func (s *Store) Detach() {
 		p := &s.parts[i]
 		p.mu.Lock()
 		p.peer.attached = false
-		p.list.live, p.list.bulk = 0, 0
+		p.list.bulk = 0
 		p.mu.Unlock()
 	}
 }

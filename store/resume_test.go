@@ -1,6 +1,9 @@
 package store
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // TestAttach_BulkThatNeverArrived: a peer that was replaced returns, and the link
 // breaks before it hears that its copy begins anew. It still names the cursor of its
@@ -37,4 +40,37 @@ func TestAttach_BulkThatNeverArrived(t *testing.T) {
 	if ops = append(ops, more...); len(ops) != 1 || ops[0] != RecordValue {
 		t.Errorf("%v is sent: the peer has never had the value", ops)
 	}
+}
+
+// BenchmarkAttach_AfterEverythingHasChanged: a session resumes where the peer stands,
+// however much has changed since. A link is not up before it has.
+func BenchmarkAttach_AfterEverythingHasChanged(b *testing.B) {
+	const items = 500_000
+	s := newTestStore(b, Config{MemoryBytes: 256 << 20, Replicated: true})
+	inc := ID{1}
+	set := func() {
+		for i := range items {
+			s.Do(testNow, &Request{Op: OpSet, Key: strconv.AppendInt(nil, int64(i), 10), Value: []byte("v")})
+		}
+	}
+	set()
+	s.Attach(inc, &State{}, false)
+	var st State
+	for part := range Partitions {
+		for _, lane := range []Lane{Bulk, Live} {
+			for s.Collect(part, lane, 1<<20, 1<<30, func(*Record) {}).More {
+			}
+		}
+		st.Cursors[part] = s.SentCursor(part)
+		s.Acked(part, st.Cursors[part])
+	}
+	s.Detach()
+	set()
+	for b.Loop() {
+		if starts := s.Attach(inc, &st, true); len(starts) != 0 {
+			b.Fatalf("%d copies begin", len(starts))
+		}
+		s.Detach()
+	}
+	b.ReportMetric(items, "changes")
 }

@@ -124,6 +124,7 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 	if s.phase != PhaseElected {
 		return s.end
 	}
+	s.partSlots() // STATE's clock is above every version with the old slot
 	st := s.cfg.Store.State()
 	s.hs.own = &wire.State{State: *st, ForInc: st.LastPeer, NodeState: uint8(nodeState)}
 	s.hs.sendState = true
@@ -154,7 +155,6 @@ func (s *Session) attach(now int64) error {
 	if own.Pending.Version >= st.Pending.Version {
 		s.hs.pending = store.PendingFlush{} // known here, by our own clock
 	}
-	s.partSlots()
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
 	s.attached = true
 	s.phase = PhaseCatchup

@@ -122,17 +122,8 @@ func (p *partition) firstAfterFrom(h handle, seq uint64) handle {
 // firstAfter returns the first item with a sequence above seq, searched from the
 // end that is likely nearer.
 func (p *partition) firstAfter(seq uint64) handle {
-	a, l := p.s.arena, &p.list
-	if seq > l.seq/2 {
-		after := handle(0)
-		for h := l.tail; h != 0 && a.at(h).seq() > seq; h = a.at(h).prev {
-			after = h
-		}
-		return after
+	if seq > p.list.seq/2 {
+		return p.firstAfterFrom(0, seq)
 	}
-	h := l.head
-	for h != 0 && a.at(h).seq() <= seq {
-		h = a.at(h).next
-	}
-	return h
+	return p.firstAfterFrom(p.list.head, seq)
 }

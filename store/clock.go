@@ -31,7 +31,8 @@ type clock struct {
 }
 
 // next returns a version above every one made or observed before. It is called
-// inside the partition lock, in the critical section of the write it names.
+// inside the partition lock, in the critical section of the write it names (a
+// flush's: inside flushMu).
 func (c *clock) next(nowMillis int64) uint64 {
 	phys := uint64(nowMillis) << logicalBits
 	for {
@@ -66,5 +67,12 @@ func (c *clock) lift(v uint64) {
 func (s *Store) Slot() uint8 { return uint8(s.clock.slot.Load()) }
 
 // SetSlot changes it; only the low 6 bits of slot count. Versions stay in their
-// order, because the bits above grow with each.
-func (s *Store) SetSlot(slot uint8) { s.clock.slot.Store(uint64(slot) & slotMask) }
+// order, because the bits above grow with each. When it returns, no write is at work
+// that could still make one with the old slot.
+func (s *Store) SetSlot(slot uint8) {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.lockParts()
+	defer s.unlockParts()
+	s.clock.slot.Store(uint64(slot) & slotMask)
+}

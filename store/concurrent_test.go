@@ -130,3 +130,37 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 		t.Errorf("not everything happened: %+v", st.Counters)
 	}
 }
+
+// TestFlush_NothingIsMadeFromWhatItFlushed: an append at the same time comes before
+// the flush and is flushed, or after it and finds nothing, whoever asked for the flush.
+func TestFlush_NothingIsMadeFromWhatItFlushed(t *testing.T) {
+	for name, flush := range map[string]func(s *Store, now int64){
+		"ours":       func(s *Store, now int64) { s.Flush(now) },
+		"the peer's": func(s *Store, now int64) { s.ApplyFlush(versionAt(now), 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStore(t, Config{Replicated: true})
+			for now := testNow + 1000; now < testNow+3_000_000; now += 1000 {
+				s.set(testNow, "k", "before")
+				started := make(chan struct{})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for i := range 1000 {
+						if r := s.Do(testNow, &Request{Op: OpAppend, Key: []byte("k"), Value: []byte("x")}); r.Status != Stored {
+							return
+						}
+						if i == 2 {
+							close(started)
+						}
+					}
+				})
+				<-started
+				flush(s, now)
+				wg.Wait()
+				if v, hit := s.get(now, "k"); hit {
+					t.Fatalf("%.20q... of %d bytes has outlived the flush", v, len(v))
+				}
+			}
+		})
+	}
+}

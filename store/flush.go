@@ -38,10 +38,19 @@ func (s *Store) dueFlush(nowMillis int64) {
 // flushLocked makes a watermark and lifts to it. No client may write between the two:
 // its version would be above the watermark, and what it made it from may be below.
 func (s *Store) flushLocked(nowMillis int64) {
+	s.lockParts()
+	defer s.unlockParts()
+	s.raiseFlushLocked(s.clock.next(nowMillis))
+}
+
+// lockParts stops every reader and writer; some 2.5 us.
+func (s *Store) lockParts() {
 	for i := range s.parts {
 		s.parts[i].mu.Lock()
 	}
-	s.raiseFlushLocked(s.clock.next(nowMillis))
+}
+
+func (s *Store) unlockParts() {
 	for i := range s.parts {
 		s.parts[i].mu.Unlock()
 	}
@@ -76,12 +85,15 @@ func (s *Store) FlushState() (f, cancelled uint64, p PendingFlush) {
 	return s.flushedTo.Load(), s.cancelled, s.pending
 }
 
-// ApplyFlush merges the peer's watermark.
+// ApplyFlush merges the peer's watermark. As with a flush of our own, no client may
+// write between the clock's step and the watermark's.
 func (s *Store) ApplyFlush(f, cancelled uint64) {
-	s.clock.observe(f)
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
+	s.lockParts()
+	s.clock.observe(f)
 	s.raiseFlushLocked(f)
+	s.unlockParts()
 	if s.pending.Version != 0 && s.pending.Version == cancelled {
 		s.cancelled = cancelled
 		s.setPendingLocked(PendingFlush{})

@@ -92,26 +92,38 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 }
 
 // TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime: a node that has more deletes
-// than it may remember still lets its peer serve.
+// than it may remember still lets its peer serve, also when its filters were full
+// before the peer came.
 func TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime(t *testing.T) {
-	d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65})
-	const n = 1000
-	for i := range n {
-		d.set(0, fmt.Sprint("stays", i), "value")
-	}
-	d.link()
-	for ms := 0; !d.n[1].s.BarrierReceived(); ms++ {
-		if ms == 10*graveMillis {
-			t.Fatalf("no BARRIER in %d ms, and %d buried", ms, d.n[0].st.Stats().Buried)
-		}
-		for i := range 20 {
-			d.del(0, fmt.Sprint("never there", ms, i))
-		}
-		d.turn()
-	}
-	for i := range n {
-		if d.get(1, fmt.Sprint("stays", i)) == "" {
-			t.Errorf("the joiner lacks stays%d", i)
-		}
+	for name, before := range map[string]int{"filters": 0, "filters that are full": 300_000} {
+		t.Run(name, func(t *testing.T) {
+			d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65, GraveBits: 4000})
+			const n = 1000
+			for i := range n {
+				d.set(0, fmt.Sprint("stays", i), "value")
+			}
+			for i := range before {
+				d.del(0, fmt.Sprint("long gone", i))
+			}
+			d.link()
+			for ms := 0; !d.n[1].s.BarrierReceived(); ms++ {
+				if ms == 10*graveMillis {
+					t.Fatalf("no BARRIER in %d ms, and %d buried", ms, d.n[0].st.Stats().Buried)
+				}
+				for i := range 500 {
+					d.del(0, fmt.Sprint("never there", ms, i))
+				}
+				d.turn()
+			}
+			saturated := d.n[0].meter.bulkStarts.Load() > store.Partitions
+			if saturated != (before > 0) {
+				t.Fatalf("%d walks: the test shows nothing", d.n[0].meter.bulkStarts.Load())
+			}
+			for i := range n {
+				if d.get(1, fmt.Sprint("stays", i)) == "" {
+					t.Errorf("the joiner lacks stays%d", i)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -15,8 +16,7 @@ type grave struct {
 	floor  uint64
 	filter []uint64 // FilterBytes of memory that counts against the limit; nil: saturated, or nothing buried
 	bits   int      // that are set in filter
-	gen    uint64   // counts changes of the grave
-	flying bool     // announced in this session and not acknowledged
+	gen    uint64   // counts what was ever buried in the partition
 }
 
 // The filter is a Bloom filter over the keys' hashes. Both nodes must agree on its
@@ -80,11 +80,16 @@ func (p *partition) buryKey(key []byte, version uint64) {
 				g.bits++
 			}
 		}
-		if g.bits > p.s.cfg.GraveBits {
-			g.free(p.s)
-		}
+		p.saturate()
 	}
 	p.deepen(version)
+}
+
+// saturate gives up a filter that is too full to be of use.
+func (p *partition) saturate() {
+	if p.grave.bits > p.s.cfg.GraveBits {
+		p.grave.free(p.s)
+	}
 }
 
 // buryAll is for deletes up to version of which no key is known any more.
@@ -110,9 +115,8 @@ func (g *grave) free(s *Store) {
 	}
 }
 
-// buried reports whether a value of this key and version may have been deleted here.
-func (p *partition) buried(key []byte, version uint64) bool {
-	g := &p.grave
+// covers reports whether the grave may stand for a delete of this key and version.
+func (g *grave) covers(key []byte, version uint64) bool {
 	if version > g.floor {
 		return false
 	}
@@ -128,9 +132,14 @@ func (p *partition) buried(key []byte, version uint64) bool {
 	return true
 }
 
+// buried reports whether a value of this key and version may have been deleted here.
+func (p *partition) buried(key []byte, version uint64) bool {
+	return p.grave.covers(key, version) || p.announced.covers(key, version)
+}
+
 // NextGrave returns the grave of a partition when it has to be announced: before
 // any batch of the partition that follows. One announcement is under way at a
-// time. What this node still holds of the keys concerned, and the peer is about to
+// time; what is buried meanwhile goes into a new grave. What this node still holds of the keys concerned, and the peer is about to
 // evict, travels again: a saturated grave begins the bulk walk anew (bulk is true
 // and b says how), else the items move to the end of the change list. The filter
 // is appended to room, which the caller owns.
@@ -142,13 +151,14 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	if !p.graveDue() {
 		return g, b, false, false
 	}
-	p.grave.flying = true
-	g = Grave{Gen: p.grave.gen, Floor: p.grave.floor, Saturated: p.grave.filter == nil}
+	a := &p.announced
+	*a, p.grave = p.grave, grave{gen: p.grave.gen}
+	g = Grave{Gen: a.gen, Floor: a.floor, Saturated: a.filter == nil}
 	if !rule.GraveUntilAcked {
-		defer p.clearGrave()
+		defer p.forget(a)
 	}
 	if !g.Saturated {
-		for _, w := range p.grave.filter {
+		for _, w := range a.filter {
 			room = binary.LittleEndian.AppendUint64(room, w)
 		}
 		g.Filter = room
@@ -169,49 +179,86 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	return g, b, g.Saturated, true
 }
 
-func (p *partition) graveDue() bool { return p.graveOwed() && !p.grave.flying }
-
-func (p *partition) graveOwed() bool {
-	return rule.GraveAnnounced && p.peer.attached && p.grave.floor != 0
+func (p *partition) graveDue() bool {
+	return rule.GraveAnnounced && p.peer.attached && p.grave.floor != 0 && p.announced.floor == 0
 }
 
-// GraveGen returns the Gen of the grave of a partition that the peer has not
-// acknowledged as it is; 0: there is none.
+// GraveGen returns the Gen of the newest grave of a partition that the peer has not
+// acknowledged; 0: there is none.
 func (s *Store) GraveGen(part int) uint64 {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.graveOwed() {
+	switch {
+	case !rule.GraveAnnounced || !p.peer.attached:
 		return 0
+	case p.grave.floor != 0:
+		return p.grave.gen
+	case p.announced.floor != 0:
+		return p.announced.gen
 	}
-	return p.grave.gen
+	return 0
 }
 
-// GraveAcked takes the peer's acknowledgement of a grave. Only that of the newest
-// one clears it; an older one makes the newest due.
+// graves counts those that the peer has not acknowledged.
+func (p *partition) graves() (n uint64) {
+	for _, g := range []*grave{&p.grave, &p.announced} {
+		if g.floor != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// GraveAcked takes the peer's acknowledgement of the grave that is under way: the peer
+// has dealt with what it stands for. What was buried since is due now.
 func (s *Store) GraveAcked(part int, gen uint64) {
 	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g := &p.grave
-	if gen != g.gen && rule.GraveGeneration {
-		if rule.GraveAgain {
-			g.flying = false
-			s.markDirty(p.id)
-		}
-		return
+	if gen == p.announced.gen {
+		p.forget(&p.announced)
 	}
-	g.flying = false
-	p.clearGrave()
+	if !rule.GraveGeneration {
+		p.forget(&p.grave)
+	}
+	if p.grave.floor != 0 && rule.GraveAgain {
+		s.markDirty(p.id)
+	}
 }
 
-// clearGrave forgets what was buried: the peer has dealt with it.
-func (p *partition) clearGrave() {
-	g := &p.grave
+// forget clears a grave, but for its gen.
+func (p *partition) forget(g *grave) {
 	p.cleanMax = max(p.cleanMax, g.floor)
-	g.floor = 0
 	g.free(p.s)
+	*g = grave{gen: g.gen}
+}
+
+// recallGrave makes one grave of the one that was under way when the last session
+// ended and the one that holds what was buried since.
+func (p *partition) recallGrave() {
+	g, a := &p.grave, &p.announced
+	switch {
+	case a.floor == 0:
+		return
+	case g.floor == 0:
+		g.filter, g.bits = a.filter, a.bits
+	case g.filter == nil || a.filter == nil:
+		g.free(p.s)
+		a.free(p.s)
+	default:
+		g.bits = 0
+		for i, w := range a.filter {
+			g.filter[i] |= w
+			g.bits += bits.OnesCount64(g.filter[i])
+		}
+		p.saturate()
+		a.free(p.s)
+	}
+	g.floor = max(g.floor, a.floor)
+	g.gen++
+	*a = grave{}
 }
 
 // ApplyGrave evicts what the peer may have deleted and forgotten. As with any

@@ -95,8 +95,8 @@ func TestGrave_MatchesEveryKeyWhenHalfFull(t *testing.T) {
 	}
 }
 
-// TestGrave_OneIsUnderWayAtATime: what is buried meanwhile is announced after the
-// acknowledgement, which clears nothing that it does not know.
+// TestGrave_OneIsUnderWayAtATime: what is buried meanwhile goes into a second one, which
+// is announced after the acknowledgement of the first. Each clears its own.
 func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 	s := graveStore(t, 0, Config{})
 	s.Attach(ID{1}, &State{}, false)
@@ -117,8 +117,11 @@ func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 		t.Fatal("the sender is not told that the second one may go")
 	}
 	g2, _, _, due := s.NextGrave(part, nil)
-	if !due || g2.Gen == g1.Gen || !g2.Covers(first, g1.Floor) || !g2.Covers(second, g2.Floor) {
+	if !due || g2.Gen == g1.Gen || g2.Covers(first, g1.Floor) || !g2.Covers(second, g2.Floor) {
 		t.Fatalf("second: %v %+v", due, g2.Gen)
+	}
+	if s.Unacked() != 1 {
+		t.Error("the second one is unacknowledged")
 	}
 	before := s.Stats().CommittedBytes
 	s.GraveAcked(part, g2.Gen)
@@ -130,6 +133,72 @@ func TestGrave_OneIsUnderWayAtATime(t *testing.T) {
 	}
 	if s.Unacked() != 0 {
 		t.Error("something is unacknowledged")
+	}
+}
+
+// TestGrave_ALostSessionAnnouncesItAll: what was under way and what was buried since
+// make one grave in the next session. As long as neither is acknowledged, both count.
+func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		bits, more       int // Config.GraveBits, deletes before and after the announcement
+		before, saturate bool
+	}{
+		{name: "two filters", bits: filterBits / 2, more: 1},
+		{name: "nothing since", bits: filterBits / 2},
+		{name: "too full together", bits: 11, more: 2, saturate: true},
+		{name: "the first counts for every key", bits: 3, more: 1, before: true, saturate: true},
+		{name: "the second counts for every key", bits: 7, more: 5, saturate: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const part = 9
+			keys := keysOf(part, 2+test.more)
+			s := graveStore(t, 0, Config{GraveBits: test.bits})
+			s.Attach(ID{1}, &State{}, false)
+			buried := func(keys [][]byte) {
+				t.Helper()
+				for _, key := range keys {
+					if !s.parts[part].buried(key, s.Clock()) && !s.parts[part].buried(key, versionAt(testNow)) {
+						t.Fatalf("%q is not buried", key)
+					}
+				}
+			}
+			s.Do(testNow, &Request{Op: OpDelete, Key: keys[0]})
+			first, _, _, _ := s.NextGrave(part, nil)
+			if first.Saturated != test.before {
+				t.Fatalf("the first one is saturated: %v", first.Saturated)
+			}
+			buried(keys[:1])
+			for _, key := range keys[1 : 1+test.more] {
+				s.Do(testNow, &Request{Op: OpDelete, Key: key})
+			}
+			buried(keys[:1+test.more])
+			floor, room := s.Clock(), s.Stats().CommittedBytes
+			s.Detach()
+			s.Attach(ID{1}, &State{}, true)
+			buried(keys[:1+test.more])
+			g, _, _, due := s.NextGrave(part, nil)
+			if !due || g.Floor != floor || g.Saturated != test.saturate || g.Gen <= first.Gen {
+				t.Fatalf("due %v, floor %x of %x, saturated %v, gen %d", due, g.Floor, floor, g.Saturated, g.Gen)
+			}
+			for _, key := range keys[:1+test.more] {
+				if !g.Covers(key, versionAt(testNow)) {
+					t.Errorf("%q is not announced", key)
+				}
+			}
+			if g.Covers(keys[1+test.more], versionAt(testNow)) != test.saturate {
+				t.Error("a key that was never deleted is covered, or is not")
+			}
+			s.GraveAcked(part, first.Gen) // of the session that is gone
+			buried(keys[:1+test.more])
+			s.GraveAcked(part, g.Gen)
+			if s.Unacked() != 0 || s.GraveGen(part) != 0 {
+				t.Errorf("%d graves left, gen %d", s.Unacked(), s.GraveGen(part))
+			}
+			if kept := s.Stats().CommittedBytes; kept > room || kept%FilterBytes != room%FilterBytes {
+				t.Errorf("%d bytes are committed, %d before", kept, room)
+			}
+		})
 	}
 }
 

@@ -19,10 +19,11 @@ type partition struct {
 	list changeList
 	peer peerState
 
-	tombs    [tombLists]tombList
-	tombN    int
-	grave    grave
-	cleanMax uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
+	tombs     [tombLists]tombList
+	tombN     int
+	grave     grave  // what was buried and is still to be announced
+	announced grave  // what the peer has been told, and has not acknowledged
+	cleanMax  uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
 
 	short int64  // bytes that the last put found missing
 	view  View   // what Get hands to Render: here, so that it costs no allocation

@@ -152,10 +152,10 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 			p.peer.recv = Cursor{}
 			p.peer.acked = Cursor{}
 		}
+		p.recallGrave()
 		if foreign {
 			p.meetForeign(st)
 		}
-		p.grave.flying = false
 		p.peer.attached = true
 		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && p.valid(c) {
 			p.resume(c)
@@ -283,9 +283,7 @@ func (s *Store) Unacked() (n uint64) {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
-		if p.grave.floor != 0 {
-			n++
-		}
+		n += p.graves()
 		p.mu.Unlock()
 	}
 	s.walkAll(func(p *partition, h handle) {
@@ -315,11 +313,8 @@ func (s *Store) UnackedAbout() (n uint64) {
 	return n
 }
 
-func (p *partition) unackedAbout() (n uint64) {
+func (p *partition) unackedAbout() uint64 {
 	a, acked := p.s.arena, p.peer.acked
-	if p.grave.floor != 0 {
-		n++
-	}
 	count := uint64(0)
 	steps := uint64(0)
 	for h := p.list.tail; h != 0 && a.at(h).seq() > acked.B; h = a.at(h).prev {
@@ -333,7 +328,7 @@ func (p *partition) unackedAbout() (n uint64) {
 			count++
 		}
 	}
-	return n + min(count+acked.T-acked.A, count+uint64(p.idx.count))
+	return p.graves() + min(count+acked.T-acked.A, count+uint64(p.idx.count))
 }
 
 // walkAll visits every item and tombstone, a partition at a time under its lock.

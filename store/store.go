@@ -129,6 +129,7 @@ func (s *Store) Close() {
 	for i := range s.parts {
 		s.freeTable(s.parts[i].idx.slots)
 		s.parts[i].grave.free(s)
+		s.parts[i].announced.free(s)
 		s.parts[i].idx = index{}
 	}
 	s.arena.close()

@@ -93,30 +93,40 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 
 // TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime: a node that has more deletes
 // than it may remember still lets its peer serve, also when its filters were full
-// before the peer came.
+// before the peer came, or when a round of announcements takes longer than the pause
+// between two of a partition.
 func TestPump_BarrierComesThoughDeletesAreBuriedAllTheTime(t *testing.T) {
-	for name, before := range map[string]int{"filters": 0, "filters that are full": 300_000} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before int
+		turn   int64 // ms
+	}{
+		{"filters", 0, 1},
+		{"filters that are full", 300_000, 1},
+		{"slowly", 0, 25},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65, GraveBits: 4000})
 			const n = 1000
 			for i := range n {
 				d.set(0, fmt.Sprint("stays", i), "value")
 			}
-			for i := range before {
+			for i := range test.before {
 				d.del(0, fmt.Sprint("long gone", i))
 			}
 			d.link()
-			for ms := 0; !d.n[1].s.BarrierReceived(); ms++ {
-				if ms == 10*graveMillis {
-					t.Fatalf("no BARRIER in %d ms, and %d buried", ms, d.n[0].st.Stats().Buried)
+			for began := d.now; !d.n[1].s.BarrierReceived(); {
+				if d.now-began >= 20*graveMillis {
+					t.Fatalf("no BARRIER in %d ms, and %d buried", d.now-began, d.n[0].st.Stats().Buried)
 				}
 				for i := range 500 {
-					d.del(0, fmt.Sprint("never there", ms, i))
+					d.del(0, fmt.Sprint("never there", d.now, i))
 				}
+				d.now += test.turn - 1
 				d.turn()
 			}
 			saturated := d.n[0].meter.bulkStarts.Load() > store.Partitions
-			if saturated != (before > 0) {
+			if saturated != (test.before > 0) {
 				t.Fatalf("%d walks: the test shows nothing", d.n[0].meter.bulkStarts.Load())
 			}
 			for i := range n {

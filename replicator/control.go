@@ -74,33 +74,33 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 	}
 }
 
-// pumpGraves announces what was forgotten, at most every 200 ms a partition.
+// pumpGraves announces what was forgotten, at most every 200 ms a partition, and each in
+// its turn: there may always be more to announce than one Pump does.
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	for part, said := tx.graves.next(0), 0; part >= 0; {
+	said := 0
+	for n := tx.graves.size(); n > 0; n-- {
 		if tx.gravesLeft = said == gravesAtOnce; tx.gravesLeft {
 			return
 		}
+		part := tx.graves.next(tx.gravesFrom)
+		tx.gravesFrom = part + 1
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.remove(part)
-			s.sendGrave(part, now)
-			said++
+			if s.sendGrave(part, now) {
+				said++
+			}
 		}
-		next := tx.graves.next(part + 1)
-		if next <= part {
-			return
-		}
-		part = next
 	}
 }
 
 // sendGrave announces the grave of a partition, if it is due.
-func (s *Session) sendGrave(part int, now int64) {
+func (s *Session) sendGrave(part int, now int64) (said bool) {
 	tx := s.tx
 	g, b, bulk, due := s.cfg.Store.NextGrave(part, tx.filter[:0])
 	if !due {
-		return
+		return false
 	}
 	if g.Filter != nil {
 		tx.filter = g.Filter
@@ -115,6 +115,7 @@ func (s *Session) sendGrave(part int, now int64) {
 		b.Part = part
 		s.sendBulkStart(b, now)
 	}
+	return true
 }
 
 // What BARRIER waits for, one after the other: each time the live lanes have passed

@@ -13,6 +13,13 @@ func (p *partSet) add(part int)    { p[part>>6] |= 1 << (part & 63) }
 func (p *partSet) remove(part int) { p[part>>6] &^= 1 << (part & 63) }
 func (p *partSet) empty() bool     { return *p == partSet{} }
 
+func (p *partSet) size() (n int) {
+	for _, w := range p {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 func (p *partSet) merge(o *partSet) {
 	for i := range p {
 		p[i] |= o[i]

@@ -17,6 +17,7 @@ type sender struct {
 	live       partSet // may have changes to send
 	bulk       partSet // owe a bulk walk
 	graves     partSet // may have a grave to announce
+	gravesFrom int     // where the next round of them goes on
 	gravesLeft bool    // the last Pump has left some of them for the next one
 	liveAt     int     // where the next round of the live lane goes on
 	bulkAt     int

@@ -143,8 +143,10 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 		name             string
 		bits, more       int // Config.GraveBits, deletes before and after the announcement
 		before, saturate bool
+		older            bool // what is buried since is older
 	}{
 		{name: "two filters", bits: filterBits / 2, more: 1},
+		{name: "older ones since", bits: filterBits / 2, more: 1, older: true},
 		{name: "nothing since", bits: filterBits / 2},
 		{name: "too full together", bits: 11, more: 2, saturate: true},
 		{name: "the first counts for every key", bits: 3, more: 1, before: true, saturate: true},
@@ -170,6 +172,10 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 			}
 			buried(keys[:1])
 			for _, key := range keys[1 : 1+test.more] {
+				if test.older {
+					s.parts[part].buryKey(key, versionAt(testNow))
+					continue
+				}
 				s.Do(testNow, &Request{Op: OpDelete, Key: key})
 			}
 			buried(keys[:1+test.more])

@@ -177,7 +177,7 @@ type Barrier struct{ N uint64 }
 type Grave struct {
 	N         uint64
 	Part      int
-	Gen       uint64 // changes whenever Floor or Filter does
+	Gen       uint64 // which of the sender's graves of Part it is; grows
 	Floor     uint64
 	Saturated bool
 	Filter    []byte // 0..MaxFilterBytes

@@ -197,3 +197,43 @@ func TestPump_AnnouncesFewGravesAtOnce(t *testing.T) {
 		t.Errorf("%d items are left of those that were deleted", got)
 	}
 }
+
+// TestPump_GravesTakeAQuarterOfTheTime: where partitions hold so many items that walking
+// over them takes long, what is not buried still gets out, or ever more would be.
+func TestPump_GravesTakeAQuarterOfTheTime(t *testing.T) {
+	var d *duo
+	walked := -1
+	d = newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65, WalkItems: 10, LetIn: func(part int) {
+		if part == walked { // ten items cost a millisecond
+			d.now++
+		}
+		walked = part
+	}})
+	for i := range 100 * store.Partitions {
+		d.set(0, fmt.Sprint("stays", i), "value")
+	}
+	d.heal()
+	graves := &d.n[0].meter.gravesOut
+	began, spent := d.now, int64(0)
+	for before := graves.Load(); d.now < began+10_000; {
+		for i := range 500 {
+			d.del(0, fmt.Sprint("never there", d.now, i))
+		}
+		start := d.now
+		if d.send(0); graves.Load() > before {
+			spent += d.now - start
+		}
+		before = graves.Load()
+		d.now++
+		d.send(1)
+		for i := range d.n {
+			for d.take(i) {
+			}
+		}
+	}
+	if spent == 0 || spent > (d.now-began)*2/5 { // with what else those Pumps did
+		t.Errorf("%d of %d ms went into %d graves", spent, d.now-began, graves.Load())
+	}
+	d.rest()
+	d.same()
+}

@@ -75,13 +75,13 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 }
 
 // pumpGraves announces what was forgotten, at most every 200 ms a partition, and each in
-// its turn: there may always be more to announce than one Pump does. It takes a quarter of
-// the time at most: else a node with many items would send so little beside it that it had
-// to bury still more, for ever.
+// its turn: there may always be more to announce than one Pump does. While there is data
+// to send it takes a quarter of the time: else a node with many items would send so little
+// beside it that it had to bury still more, for ever.
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	if rest := now - tx.gravesEnd; rest >= 0 && rest < 3*tx.gravesTook {
+	if rest := now - tx.gravesEnd; rest >= 0 && rest < 3*tx.gravesTook && tx.hasData() {
 		return
 	}
 	said := 0

@@ -145,3 +145,61 @@ func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
 		t.Error("a local delete left a tombstone")
 	}
 }
+
+// TestAttach_NoItemIsTakenForTheNewPeers: an item from an earlier peer goes to each that
+// comes after it, however many there were in between, and whether or not the sweep has
+// come round since. What the peer of now has sent is not sent back to it.
+func TestAttach_NoItemIsTakenForTheNewPeers(t *testing.T) {
+	for name, ticks := range map[string]int{"no sweep": 0, "a part of one": 1, "more than a whole one": 4} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStore(t, Config{Replicated: true})
+			const items = 3 * sweepItems
+			from := map[string]byte{}
+			for peer := byte(1); peer < 10; peer++ {
+				s.Attach(ID{peer}, &State{}, false)
+				kept := 0 // ids of earlier peers
+				s.walkAll(func(p *partition, h handle) {
+					if p.s.arena.at(h).source() != 0 {
+						kept++
+					}
+				})
+				if walked := kept == 0 && peer > 1; walked != (ticks < 3 && peer%3 == 1 && peer > 1) {
+					t.Errorf("peer %d: walked over everything: %v", peer, walked)
+				}
+				got := map[string]bool{}
+				for part := range Partitions {
+					for more := true; more; {
+						more = s.Collect(part, Bulk, 1000, 1<<20, func(r *Record) { got[string(r.Key)] = true }).More
+					}
+				}
+				if len(got) != len(from) {
+					t.Fatalf("peer %d gets %d of %d items", peer, len(got), len(from))
+				}
+				for i := range items {
+					key := fmt.Sprint(i)
+					if i%9 != int(peer)%9 && from[key] != 0 { // some of each peer live on
+						continue
+					}
+					v := s.Clock() + 64
+					rec := Record{Key: []byte(key), Version: v, Ever: v, Value: []byte("v")}
+					if err := s.ApplyBatch(testNow, PartitionOf(rec.Key), Live, s.parts[PartitionOf(rec.Key)].peer.recv.B+1, []Record{rec}); err != nil {
+						t.Fatal(err)
+					}
+					from[key] = peer
+				}
+				for part := range Partitions {
+					for more := true; more; {
+						more = s.Collect(part, Live, 1000, 1<<20, func(r *Record) {
+							if from[string(r.Key)] == peer {
+								t.Fatalf("peer %d gets %s back", peer, r.Key)
+							}
+						}).More
+					}
+				}
+				for range ticks {
+					s.Tick(testNow)
+				}
+			}
+		})
+	}
+}

@@ -182,14 +182,22 @@ func (p *partition) valid(c Cursor) bool {
 	return c.B <= p.list.seq && c.A <= c.T && c.T <= c.B && (arrived || !rule.EmptyCursor)
 }
 
-// nextSrc gives the new peer incarnation its small id. Every third incarnation the
-// ids begin again: then no item may still carry one.
+// nextSrc gives the new peer incarnation a small id that no item carries. The sweep
+// frees the ids of earlier ones; if it has not come round since, all items are walked now.
 func (s *Store) nextSrc() {
-	n := s.link.src.Load()%mixSource + 1
-	if n == 1 && s.link.src.Load() != 0 {
-		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).setSource(0) })
+	w := &s.sweep
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 1
+	for n <= mixSource && w.carried[n] {
+		n++
 	}
-	s.link.src.Store(n)
+	if n > mixSource {
+		s.walkAll(func(p *partition, h handle) { p.s.arena.at(h).setSource(0) })
+		w.carried, n = [mixSource + 1]bool{}, 1
+	}
+	w.carried[n], w.freeing = true, Partitions+1
+	s.link.src.Store(uint32(n))
 }
 
 // meetForeign is for a peer that holds data and is not the last one: it may be an

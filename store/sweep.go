@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// sweeper walks all partitions for items that expired or were flushed.
+// sweeper walks all partitions for items that expired or were flushed, or still carry
+// the id of a peer that is gone.
 type sweeper struct {
 	mu     sync.Mutex
 	part   int                       // where the walk stands
@@ -16,6 +17,9 @@ type sweeper struct {
 	crawl  atomic.Bool               // somebody asked for a hurried round, and it is not finished
 	found  [SizeClasses]int64        // Unix ms of the oldest access of each class in this round; 0: none
 	old    [SizeClasses]atomic.Int64 // and in the round before
+
+	carried [mixSource + 1]bool // ids of peer incarnations that items may carry
+	freeing int                 // partitions until only that of the last one is carried
 }
 
 const (
@@ -49,6 +53,10 @@ func (s *Store) Tick(nowMillis int64) {
 				s.sweep.publish()
 			}
 			s.sweep.part = (s.sweep.part + 1) % Partitions
+			if s.sweep.freeing = max(0, s.sweep.freeing-1); s.sweep.freeing == 0 {
+				s.sweep.carried = [mixSource + 1]bool{}
+				s.sweep.carried[s.peerSrc()] = true
+			}
 			if s.sweep.left = max(0, s.sweep.left-1); s.sweep.left == 0 && !s.sweep.hurry.Load() {
 				s.sweep.crawl.Store(false)
 			}
@@ -73,6 +81,9 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		l.sweep = hd.next
 		if hd.is(bitTomb) {
 			continue
+		}
+		if hd.source() != p.s.peerSrc() {
+			hd.setSource(0)
 		}
 		class := classOf(hd)
 		row := &p.stats.class[class]

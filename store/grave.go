@@ -139,10 +139,10 @@ func (p *partition) buried(key []byte, version uint64) bool {
 
 // NextGrave returns the grave of a partition when it has to be announced: before
 // any batch of the partition that follows. One announcement is under way at a
-// time; what is buried meanwhile goes into a new grave. What this node still holds of the keys concerned, and the peer is about to
-// evict, travels again: a saturated grave begins the bulk walk anew (bulk is true
-// and b says how), else the items move to the end of the change list. The filter
-// is appended to room, which the caller owns.
+// time; what is buried meanwhile goes into a new grave. What this node still holds
+// of the keys concerned, and the peer is about to evict, travels again: a saturated
+// grave begins the bulk walk anew (bulk is true and b says how), else the items move
+// to the end of the change list. The filter is appended to room, which the caller owns.
 func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, due bool) {
 	s.letIn(part)
 	p := &s.parts[part]

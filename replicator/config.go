@@ -30,6 +30,7 @@ const (
 	ackBytes      = 32 << 10
 	ackMillis     = 2
 	gravesAtOnce  = 4    // announced by one Pump: each walks over its partition
+	graveItems    = 2500 // walked over for them in a millisecond, beside other data: a quarter of what can be
 	graveMillis   = 200  // a partition's grave is announced at most this often
 	pingMillis    = 200  // of send silence
 	measureMillis = 250  // how long data waits for the peer's first PING, so that its clock is measured when they arrive
@@ -100,12 +101,14 @@ type Limits struct {
 	BatchItems  int // items in one batch; 0 = 128
 	PumpBytes   int // written by one Pump, about; 0 = 64 KiB
 	WindowBytes int // under way without an ACK, and one batch; 0 = WindowBytes
+	GraveItems  int // walked over for graves in a millisecond, beside other data; 0 = 2500
 }
 
 func (l *Limits) fill() {
 	l.BatchItems = cmp.Or(l.BatchItems, batchItems)
 	l.PumpBytes = cmp.Or(l.PumpBytes, pumpBytes)
 	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
+	l.GraveItems = cmp.Or(l.GraveItems, graveItems)
 }
 
 // check fills in defaults and says what is missing or contradictory.

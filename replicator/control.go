@@ -81,16 +81,10 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	if rest := now - tx.gravesEnd; rest >= 0 && rest < 3*tx.gravesTook && tx.hasData() {
+	if since := now - tx.gravesAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && tx.hasData() {
 		return
 	}
 	said := 0
-	defer func() {
-		if said > 0 {
-			tx.gravesEnd = s.cfg.Now()
-			tx.gravesTook = tx.gravesEnd - now
-		}
-	}()
 	for n := tx.graves.size(); n > 0; n-- {
 		if tx.gravesLeft = said == gravesAtOnce; tx.gravesLeft {
 			return
@@ -99,19 +93,22 @@ func (s *Session) pumpGraves(now int64) {
 		tx.gravesFrom = part + 1
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.remove(part)
-			if s.sendGrave(part, now) {
-				said++
+			if walked, due := s.sendGrave(part, now); due {
+				if said++; said == 1 {
+					tx.gravesAt, tx.walked = now, 0
+				}
+				tx.walked += walked
 			}
 		}
 	}
 }
 
 // sendGrave announces the grave of a partition, if it is due.
-func (s *Session) sendGrave(part int, now int64) (said bool) {
+func (s *Session) sendGrave(part int, now int64) (walked int, due bool) {
 	tx := s.tx
 	g, b, bulk, due := s.cfg.Store.NextGrave(part, tx.filter[:0])
 	if !due {
-		return false
+		return 0, false
 	}
 	if g.Filter != nil {
 		tx.filter = g.Filter
@@ -126,7 +123,7 @@ func (s *Session) sendGrave(part int, now int64) (said bool) {
 		b.Part = part
 		s.sendBulkStart(b, now)
 	}
-	return true
+	return g.Walked, true
 }
 
 // What BARRIER waits for, one after the other: each time the live lanes have passed

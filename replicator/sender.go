@@ -17,8 +17,8 @@ type sender struct {
 	live       partSet // may have changes to send
 	bulk       partSet // owe a bulk walk
 	graves     partSet // may have a grave to announce
-	gravesEnd  int64   // when the last of them were announced, Unix ms
-	gravesTook int64   // and how long that took, ms
+	gravesAt   int64   // when the last of them were announced, Unix ms
+	walked     int     // and how many items that passed
 	gravesFrom int     // where the next round of them goes on
 	gravesLeft bool    // the last Pump has left some of them for the next one
 	liveAt     int     // where the next round of the live lane goes on

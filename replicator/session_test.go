@@ -162,7 +162,7 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 	}
 	m.pump(0) // sent, and lost
 	m.lose(0)
-	m.n[0].cfg.Limits = Limits{BatchItems: 1, PumpBytes: 1, WindowBytes: WindowBytes}
+	m.n[0].cfg.Limits = Limits{BatchItems: 1, PumpBytes: 1, WindowBytes: WindowBytes, GraveItems: graveItems}
 	m.connect()
 	for m.n[0].s.tx == nil || m.n[0].s.tx.step == barrierBegins {
 		m.now++

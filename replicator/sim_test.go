@@ -84,7 +84,7 @@ func (m *sim) newNode(i int) *simNode {
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
 	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st, Now: func() int64 { return m.at(i) }}
-	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10)}
+	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)}
 	if err := n.cfg.check(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ type grave struct {
 	floor  uint64
 	filter []uint64 // FilterBytes of memory that counts against the limit; nil: saturated, or nothing buried
 	bits   int      // that are set in filter
-	gen    uint64   // counts what was ever buried in the partition
+	gen    uint64   // grows with each change, over all graves of the partition
 }
 
 // The filter is a Bloom filter over the keys' hashes. Both nodes must agree on its
@@ -39,6 +39,7 @@ func filterBit(sum uint64, i int) uint32 {
 type Grave struct {
 	Gen, Floor uint64
 	Saturated  bool
+	Walked     int    // items that NextGrave has passed for it
 	Filter     []byte // FilterBytes, or none where Saturated; in the byte order of the wire: bit i is bit i%8 of byte i/8
 }
 
@@ -67,9 +68,7 @@ func (p *partition) bury(hd *header) { p.buryKey(hd.key(), hd.version) }
 func (p *partition) buryKey(key []byte, version uint64) {
 	g := &p.grave
 	if g.floor == 0 {
-		if t, ok := p.s.newTable(FilterBytes/8, true); ok {
-			g.filter, g.bits = t, 0
-		}
+		g.filter, g.bits = p.s.newFilter(), 0
 	}
 	if g.filter != nil {
 		sum := xxhash.Sum64(key)
@@ -106,11 +105,24 @@ func (p *partition) deepen(version uint64) {
 	}
 }
 
+// newFilter returns an empty filter, or nil where all of them would take more than half
+// of the memory. It is to be had though the memory is full.
+func (s *Store) newFilter() []uint64 {
+	if s.filters.Add(1)*FilterBytes <= s.limit.Load()/2 {
+		if t, ok := s.newTable(FilterBytes/8, true); ok {
+			return t
+		}
+	}
+	s.filters.Add(-1)
+	return nil
+}
+
 // free gives the filter's memory back: the grave counts for every key then, if it
 // counts at all.
 func (g *grave) free(s *Store) {
 	if g.filter != nil {
 		s.freeTable(g.filter)
+		s.filters.Add(-1)
 		g.filter, g.bits = nil, 0
 	}
 }
@@ -164,6 +176,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 		g.Filter = room
 	}
 	p.walkSettled(func(h handle, hd *header) {
+		g.Walked++
 		if !rule.GraveResends || !g.Covers(hd.key(), hd.version) {
 			return
 		}
@@ -217,13 +230,13 @@ func (s *Store) GraveAcked(part int, gen uint64) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if gen == p.announced.gen {
+	if gen == p.announced.gen && (p.grave.floor == 0 || rule.GraveAgain) {
 		p.forget(&p.announced)
 	}
 	if !rule.GraveGeneration {
 		p.forget(&p.grave)
 	}
-	if p.grave.floor != 0 && rule.GraveAgain {
+	if p.grave.floor != 0 {
 		s.markDirty(p.id)
 	}
 }

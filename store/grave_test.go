@@ -295,3 +295,27 @@ func TestGrave_UnreadableFilterMatchesEverything(t *testing.T) {
 		t.Error("it has to count for every key up to the floor")
 	}
 }
+
+// TestGrave_FiltersLeaveHalfOfTheMemory: in the smallest store there is, with a grave
+// under way and another one beside it in each partition, and a peer that never returns.
+func TestGrave_FiltersLeaveHalfOfTheMemory(t *testing.T) {
+	s := graveStore(t, 0, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 100_000})
+	s.Attach(ID{1}, &State{}, false)
+	for round := range 2 {
+		for i := range 20 * Partitions {
+			s.Do(testNow, &Request{Op: OpDelete, Key: fmt.Appendf(nil, "deleted-%d-%d", round, i)})
+		}
+		if all, saturated := graves(t, s); round == 0 && (len(all) != Partitions || saturated != 0) {
+			t.Fatalf("%d graves, %d of them saturated", len(all), saturated)
+		}
+	}
+	s.Detach()
+	if n := s.filters.Load(); n != Partitions {
+		t.Errorf("%d filters", n)
+	}
+	for i := range 300 {
+		if r := s.set(testNow, fmt.Sprint("key-", i), "value"); r.Status != Stored {
+			t.Fatalf("set %d: status %d", i, r.Status)
+		}
+	}
+}

@@ -30,6 +30,9 @@ func (s *Store) CheckInvariants() error {
 	if budget := s.tombBudget.Load(); tombBytes > budget {
 		return fmt.Errorf("tombstones take %d bytes of a budget of %d", tombBytes, budget)
 	}
+	if got := s.filters.Load() * FilterBytes; got != graveBytes {
+		return fmt.Errorf("the filters of graves are counted as %d bytes, but take %d", got, graveBytes)
+	}
 	return s.arena.check(inSegment, runs, indexBytes, graveBytes)
 }
 

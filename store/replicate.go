@@ -183,7 +183,7 @@ func (p *partition) valid(c Cursor) bool {
 }
 
 // nextSrc gives the new peer incarnation a small id that no item carries. The sweep
-// frees the ids of earlier ones; if it has not come round since, all items are walked now.
+// frees the ids of earlier ones; where none is free, all items are walked now.
 func (s *Store) nextSrc() {
 	w := &s.sweep
 	w.mu.Lock()

@@ -62,6 +62,7 @@ type Store struct {
 	evictedIdle [SizeClasses]atomic.Uint64 // ClassStats.EvictedIdle
 	cmdFlush    atomic.Uint64
 	reclaimRuns atomic.Uint64
+	filters     atomic.Int64                                     // of all graves
 	onEvict     atomic.Pointer[func(nowMillis int64, e Evicted)] // see SetEvicted
 
 	link linkState

@@ -82,7 +82,7 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		if hd.is(bitTomb) {
 			continue
 		}
-		if hd.source() != p.s.peerSrc() {
+		if src := hd.source(); src != 0 && src != p.s.peerSrc() {
 			hd.setSource(0)
 		}
 		class := classOf(hd)

@@ -22,7 +22,7 @@ var All = []Rule{
 	{"TombstoneUntilAcked", "a tombstone is kept until it was acknowledged", "until it was sent"},
 	{"GraveRejects", "a value that the own grave matches is refused", "it is stored"},
 	{"GraveAnnounced", "a grave is announced", "it is kept to oneself"},
-	{"GraveAgain", "what was buried while a grave was under way is announced when that one is acknowledged", "only when still more is buried"},
+	{"GraveAgain", "what was buried while a grave was under way is announced when that one is acknowledged", "not before the next session"},
 	{"GraveUntilAcked", "a grave is kept until it was acknowledged", "until it was sent"},
 	{"GraveGeneration", "the acknowledgement of a grave clears what that one said", "also what was buried since"},
 	{"GraveMarker", "evicting for the peer's grave leaves a marker", "it vanishes"},

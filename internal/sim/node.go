@@ -84,6 +84,7 @@ func (w *world) newNode(id, host int) *node {
 	if p.Tight {
 		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
 	}
+	rc.Limits.GraveItems = rc.Limits.PumpBytes / 64
 	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}

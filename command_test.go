@@ -171,6 +171,8 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-x o -l 127.0.0.1:7 -X 7", "-p, --port and -X, --repl-port are both 7"},
 		{"-X 0", "-X, --repl-port: 0 is no port"},
 		{"-x :11212 -l 127.0.0.1", "-x, --peer :11212 has no host name"},
+		{"-x other -l 127.0.0.1 --repl-listen 127.0.0.1:21212", "--repl-listen 127.0.0.1:21212: an address without a port; the port is -X, --repl-port 21212"},
+		{"-x other -l 127.0.0.1 --repl-listen [::1]:21212", "--repl-listen [::1]:21212: an address without a port"},
 		{"-x o:0 -l 127.0.0.1", `-x, --peer o:0: port "0"`},
 		{"-x o:x -l 127.0.0.1", `-x, --peer: o:x`},
 		{"-x 0.0.0.0 -l 127.0.0.1", "-x, --peer 0.0.0.0:11212 is every address of this machine"},

@@ -89,6 +89,9 @@ func checkServing(c *Config) error {
 }
 
 func checkAddresses(c *Config) error {
+	if _, port, err := net.SplitHostPort(c.ReplListen); err == nil {
+		return fmt.Errorf("--repl-listen %s: an address without a port; the port is -X, --repl-port %s", c.ReplListen, port)
+	}
 	if err := checkUnixSocket(c); err != nil {
 		return err
 	}

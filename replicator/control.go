@@ -81,7 +81,7 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	if since := now - tx.gravesAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && tx.hasData() {
+	if since := now - tx.walkedAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && tx.hasData() {
 		return
 	}
 	said := 0
@@ -95,7 +95,7 @@ func (s *Session) pumpGraves(now int64) {
 			tx.graves.remove(part)
 			if walked, due := s.sendGrave(part, now); due {
 				if said++; said == 1 {
-					tx.gravesAt, tx.walked = now, 0
+					tx.walkedAt, tx.walked = now, 0
 				}
 				tx.walked += walked
 			}

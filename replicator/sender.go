@@ -17,7 +17,7 @@ type sender struct {
 	live       partSet // may have changes to send
 	bulk       partSet // owe a bulk walk
 	graves     partSet // may have a grave to announce
-	gravesAt   int64   // when the last of them were announced, Unix ms
+	walkedAt   int64   // when the last of them were announced, Unix ms
 	walked     int     // and how many items that passed
 	gravesFrom int     // where the next round of them goes on
 	gravesLeft bool    // the last Pump has left some of them for the next one

@@ -91,9 +91,9 @@ func (s *Store) ApplyFlush(f, cancelled uint64) {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
 	s.lockParts()
+	defer s.unlockParts()
 	s.clock.observe(f)
 	s.raiseFlushLocked(f)
-	s.unlockParts()
 	if s.pending.Version != 0 && s.pending.Version == cancelled {
 		s.cancelled = cancelled
 		s.setPendingLocked(PendingFlush{})

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
@@ -14,9 +13,9 @@ import (
 // the filter matches, or of any key of this partition". Floor 0: nothing buried.
 type grave struct {
 	floor  uint64
-	filter []uint64 // FilterBytes of memory that counts against the limit; nil: saturated, or nothing buried
-	bits   int      // that are set in filter
-	gen    uint64   // grows with each change, over all graves of the partition
+	filter []byte // FilterBytes of memory that counts against the limit; nil: saturated, or nothing buried
+	bits   int    // that are set in filter
+	gen    uint64 // grows with each change, over all graves of the partition
 }
 
 // The filter is a Bloom filter over the keys' hashes. Both nodes must agree on its
@@ -32,6 +31,17 @@ const (
 // sum are the same in all of a partition.
 func filterBit(sum uint64, i int) uint32 {
 	return (uint32(sum) + uint32(i)*(uint32(sum>>24)|1)) % filterBits
+}
+
+// filterMatches reports whether all bits of a key are set.
+func filterMatches(filter, key []byte) bool {
+	sum := xxhash.Sum64(key)
+	for i := range filterHashes {
+		if b := filterBit(sum, i); filter[b/8]>>(b%8)&1 == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Grave tells the peer that deletes up to Floor may have been forgotten here, of
@@ -52,13 +62,7 @@ func (g *Grave) Covers(key []byte, version uint64) bool {
 	if g.Saturated || len(g.Filter) != FilterBytes {
 		return true
 	}
-	sum := xxhash.Sum64(key)
-	for i := range filterHashes {
-		if b := filterBit(sum, i); g.Filter[b/8]>>(b%8)&1 == 0 {
-			return false
-		}
-	}
-	return true
+	return filterMatches(g.Filter, key)
 }
 
 // bury remembers that a tombstone, or the marker that an item should have left,
@@ -74,7 +78,7 @@ func (p *partition) buryKey(key []byte, version uint64) {
 		sum := xxhash.Sum64(key)
 		for i := range filterHashes {
 			b := filterBit(sum, i)
-			if w, m := &g.filter[b/64], uint64(1)<<(b%64); *w&m == 0 {
+			if w, m := &g.filter[b/8], byte(1)<<(b%8); *w&m == 0 {
 				*w |= m
 				g.bits++
 			}
@@ -107,10 +111,10 @@ func (p *partition) deepen(version uint64) {
 
 // newFilter returns an empty filter, or nil where all of them would take more than half
 // of the memory. It is to be had though the memory is full.
-func (s *Store) newFilter() []uint64 {
+func (s *Store) newFilter() []byte {
 	if s.filters.Add(1)*FilterBytes <= s.limit.Load()/2 {
 		if t, ok := s.newTable(FilterBytes/8, true); ok {
-			return t
+			return bytesOf(t)
 		}
 	}
 	s.filters.Add(-1)
@@ -121,7 +125,7 @@ func (s *Store) newFilter() []uint64 {
 // counts at all.
 func (g *grave) free(s *Store) {
 	if g.filter != nil {
-		s.freeTable(g.filter)
+		s.freeTable(wordsOf(g.filter))
 		s.filters.Add(-1)
 		g.filter, g.bits = nil, 0
 	}
@@ -129,19 +133,7 @@ func (g *grave) free(s *Store) {
 
 // covers reports whether the grave may stand for a delete of this key and version.
 func (g *grave) covers(key []byte, version uint64) bool {
-	if version > g.floor {
-		return false
-	}
-	if g.filter == nil {
-		return true
-	}
-	sum := xxhash.Sum64(key)
-	for i := range filterHashes {
-		if b := filterBit(sum, i); g.filter[b/64]>>(b%64)&1 == 0 {
-			return false
-		}
-	}
-	return true
+	return version <= g.floor && (g.filter == nil || filterMatches(g.filter, key))
 }
 
 // buried reports whether a value of this key and version may have been deleted here.
@@ -170,10 +162,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 		defer p.forget(a)
 	}
 	if !g.Saturated {
-		for _, w := range a.filter {
-			room = binary.LittleEndian.AppendUint64(room, w)
-		}
-		g.Filter = room
+		g.Filter = append(room, a.filter...)
 	}
 	p.walkSettled(func(h handle, hd *header) {
 		g.Walked++
@@ -264,7 +253,7 @@ func (p *partition) recallGrave() {
 		g.bits = 0
 		for i, w := range a.filter {
 			g.filter[i] |= w
-			g.bits += bits.OnesCount64(g.filter[i])
+			g.bits += bits.OnesCount8(g.filter[i])
 		}
 		p.saturate()
 		a.free(p.s)

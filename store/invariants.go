@@ -18,7 +18,7 @@ func (s *Store) CheckInvariants() error {
 			}
 		}
 		indexBytes += tableBytes(len(p.idx.slots))
-		graveBytes += tableBytes(len(p.grave.filter) + len(p.announced.filter))
+		graveBytes += int64(len(p.grave.filter) + len(p.announced.filter))
 		p.mu.Unlock()
 		if err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)

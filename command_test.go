@@ -179,7 +179,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"--peer-wait 10", `--peer-wait: "10" is not a time such as 10s`},
 		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
 		{"--drain-timeout 100h", "--drain-timeout 100h0m0s is out of range"},
-		{"--local-keys [", `--local-keys "[" is not a pattern`},
+		{"--local-keys [", `--local-keys: "[" is not a pattern: a [ has no ]: \[ is the bracket itself`},
 		{"--local-keys a,,b", "--local-keys has an empty pattern"},
 		{"--cluster " + strings.Repeat("x", 251), "--cluster needs a name of 1 to 250 bytes"},
 		{"-m 64 pair", "flags of pair go behind the word pair"},

@@ -124,7 +124,7 @@ var peerOptions = []option{
 		func(s *settings, v string) error { s.Node.PeerID = strings.ToLower(v); return nil }},
 	{"state-dir", "", "DIR", groupPeer, "keep the node's id and clock here", "nothing is kept",
 		func(s *settings, v string) error { s.Node.StateDir = v; return nil }},
-	{"local-keys", "", "PATTERNS", groupPeer, "keys that stay on this node, patterns with commas; '' for none", "*.lock",
+	{"local-keys", "", "PATTERNS", groupPeer, "keys that stay on this node: patterns of * ? [a-z] [^a-z] \\c, with commas; '' for none", "*.lock",
 		func(s *settings, v string) error { return setList(&s.Node.LocalKeys, v) }},
 	{"peer-wait", "", "TIME", groupPeer, "how long a starting node looks for its peer", "10s",
 		func(s *settings, v string) error { return setDuration(&s.Node.PeerWait, v) }},

@@ -117,9 +117,9 @@ func TestApplyBatch_RefusesForeignKeysAndDropsWhatItCannotStore(t *testing.T) {
 }
 
 func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
-	s := newTestStore(t, Config{Replicated: true, LocalKeys: []string{"*.lock", "tmp:?:*"}})
+	s := newTestStore(t, Config{Replicated: true, LocalKeys: []string{"*.lock", "tmp:?:*", "sess[0-9]*"}})
 	s.Attach(ID{1}, &State{}, false)
-	for _, k := range []string{"sid.lock", "tmp:1:x", "shared"} {
+	for _, k := range []string{"sid.lock", "tmp:1:x", "sess7:ann", "shared"} {
 		s.set(testNow, k, "v")
 	}
 	sent := 0
@@ -131,7 +131,7 @@ func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
 			}
 		})
 	}
-	if sent != 1 || s.Stats().LocalItems != 2 {
+	if sent != 1 || s.Stats().LocalItems != 3 {
 		t.Errorf("%d items sent, %d are local", sent, s.Stats().LocalItems)
 	}
 	key := []byte("sid.lock")

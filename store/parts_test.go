@@ -29,23 +29,6 @@ func TestClock_GoesUpAndPastWhatItSees(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	for _, c := range []struct {
-		pattern, key string
-		want         bool
-	}{
-		{"*.lock", "a.lock", true}, {"*.lock", ".lock", true}, {"*.lock", "a.locked", false}, {"*.lock", "lock", false},
-		{"tmp:*", "tmp:", true}, {"tmp:*", "tmp", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
-		{"*a*b*", "xxaxxbxx", true}, {"*a*b*", "xxbxxaxx", false}, {"*", "", true}, {"", "", true}, {"", "a", false},
-		{"*.lock*", "x.lock.y", true}, {"**", "abc", true}, {"*ab", "aab", true}, {"exact", "exact", true}, {"exact", "exactly", false},
-	} {
-		g := newLocalGlob(c.pattern)
-		if got := g.match([]byte(c.key)); got != c.want {
-			t.Errorf("%q matches %q: %v", c.pattern, c.key, got)
-		}
-	}
-}
-
 func TestRunMap_AgreesWithABitmap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	m := newRunMap(0, 300*pageBytes)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
+
+	"twincached/internal/glob"
 )
 
 // Config is what a store is made from.
@@ -15,7 +17,7 @@ type Config struct {
 	MemoryBytes    int64    // everything the data may cost: items, index, tombstones, slack; at least MinMemoryBytes
 	MaxItemBytes   int      // largest item as ItemBytes counts it; 0: DefaultMaxItemBytes
 	NoEviction     bool     // answer NoMemory instead of evicting
-	LocalKeys      []string // globs (* and ?) of keys that never leave this node
+	LocalKeys      []string // patterns (package glob) of keys that never leave this node
 	Replicated     bool     // a peer is configured: keep tombstones for it
 	Slot           uint8    // 0..63, the low bits of every version made here; see SetSlot
 	TombstoneBytes int64    // budget of all tombstones; 0: 5 % of MemoryBytes, at least 1 MiB (or half of a small memory), at most 256 MiB
@@ -36,7 +38,7 @@ const (
 // Store is one node's data. All methods may be called from any goroutine.
 type Store struct {
 	cfg   Config
-	local []localGlob
+	local glob.List
 	seed  maphash.Seed
 	clock clock
 	born  uint64
@@ -82,16 +84,17 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	local, err := glob.ParseList(cfg.LocalKeys)
+	if err != nil {
+		return nil, fmt.Errorf("store: local keys: %w", err)
+	}
 	a, err := newArena(cfg.MemoryBytes)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, arena: a, seed: maphash.MakeSeed(), minFreq: 1}
+	s := &Store{cfg: cfg, local: local, arena: a, seed: maphash.MakeSeed(), minFreq: 1}
 	s.limit.Store(cfg.MemoryBytes)
 	s.tombBudget.Store(cfg.tombBudget(cfg.MemoryBytes))
-	for _, g := range cfg.LocalKeys {
-		s.local = append(s.local, newLocalGlob(g))
-	}
 	s.SetSlot(cfg.Slot)
 	s.born = versionAt(nowMillis)
 	s.clock.lift(s.born)

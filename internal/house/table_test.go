@@ -29,7 +29,8 @@ type row struct {
 // not exist.
 var table = map[string]row{
 	"internal/rule":   {},
-	"store":           {inside: []string{"internal/rule"}, outside: []string{xxhash, xsys}},
+	"internal/glob":   {},
+	"store":           {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
 	"internal/wire":   {inside: []string{"store"}, outside: []string{msgpack}},
 	"memproto":        {inside: []string{"store"}}, // does not know that a peer exists
 	"snapshot":        {inside: []string{"store", "internal/wire"}},
@@ -39,10 +40,10 @@ var table = map[string]row{
 	"internal/status": {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
 	"internal/sim":    {inside: []string{"internal/rule", "store", "internal/wire", "replicator"}},
 	"internal/node": {
-		inside:  []string{"store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
+		inside:  []string{"internal/glob", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
 		outside: []string{xsys},
 	},
-	"internal/verify": {}, // a client of two nodes: it sees what any client sees
+	"internal/verify": {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
 	".":               {inside: []string{"internal/ca", "internal/node", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 

@@ -113,7 +113,7 @@ type Config struct {
 	WaitAtLimit bool
 	// Verbosity: 0 says what happens to the node, 1 more, 2 and 3 most.
 	Verbosity int
-	// LocalKeys are globs (path.Match) of keys that are never replicated. Empty: none.
+	// LocalKeys are patterns (package glob) of keys that are never replicated. Empty: none.
 	LocalKeys []string
 
 	// Peer is the other node, HOST:PORT of its replication port. Empty: none.

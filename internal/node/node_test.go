@@ -242,14 +242,18 @@ func TestNode_WithoutPeerWaitsForItToDial(t *testing.T) {
 
 func TestNode_LocalKeysStay(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
+	cfgA.LocalKeys = []string{"*.lock", "sess[0-9]*"}
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
 	ca, cb := client(t, a), client(t, b)
 	mustSet(t, ca, "session.lock", "1")
+	mustSet(t, ca, "sess7:ann", "1")
 	mustSet(t, ca, "behind", "1")
 	waitValue(t, cb, "behind", "1")
-	if _, err := cb.Get("session.lock"); err != memcache.ErrCacheMiss {
-		t.Fatalf("session.lock: %v", err)
+	for _, key := range []string{"session.lock", "sess7:ann"} {
+		if _, err := cb.Get(key); err != memcache.ErrCacheMiss {
+			t.Errorf("%s: %v", key, err)
+		}
 	}
 }
 

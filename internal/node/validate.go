@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
 	"strings"
 	"time"
 
+	"twincached/internal/glob"
 	"twincached/internal/serve"
 	"twincached/store"
 )
@@ -150,13 +150,13 @@ func checkLocalKeys(c *Config) error {
 	if len(c.LocalKeys) > maxLocalKeys {
 		return fmt.Errorf("--local-keys names %d patterns: %d at most", len(c.LocalKeys), maxLocalKeys)
 	}
-	for _, glob := range c.LocalKeys {
-		if glob == "" {
+	for _, pattern := range c.LocalKeys {
+		if pattern == "" {
 			return errors.New("--local-keys has an empty pattern among others")
 		}
-		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("--local-keys %q is not a pattern (* ? [a-z])", glob)
-		}
+	}
+	if _, err := glob.ParseList(c.LocalKeys); err != nil {
+		return fmt.Errorf("--local-keys: %w", err)
 	}
 	return nil
 }

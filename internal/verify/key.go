@@ -45,32 +45,4 @@ func parseKey(line string) (key, error) {
 }
 
 // isLocal tells whether a key stays on its node by design.
-func (x *run) isLocal(k key) bool {
-	for _, p := range x.local {
-		if match(p, k.raw()) {
-			return true
-		}
-	}
-	return false
-}
-
-// match tells whether s is what a pattern stands for: * any bytes, ? one.
-func match(pattern, s string) bool {
-	p, i, star, mark := 0, 0, -1, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0: // let the last star stand for one byte more
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}
+func (x *run) isLocal(k key) bool { return x.local.Match([]byte(k.raw())) }

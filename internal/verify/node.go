@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"twincached/internal/glob"
 )
 
 // node is one of the two.
@@ -139,7 +141,7 @@ func (n *node) greet(c *conn) error {
 type about struct {
 	id, link string
 	items    int64
-	local    []string
+	local    glob.List
 }
 
 // learn asks for the node's settings and state.
@@ -153,7 +155,9 @@ func (n *node) learn() (a about, err error) {
 		return a, n.fail(errors.New("it is no twincached: its settings have no local_keys"))
 	}
 	if local != "none" {
-		a.local = strings.Split(local, ",")
+		if a.local, err = glob.ParseList(strings.Split(local, ",")); err != nil {
+			return a, n.fail(fmt.Errorf("its --local-keys: %w", err))
+		}
 	}
 	rows, err := n.main.stats("")
 	if err != nil {

@@ -48,6 +48,7 @@ func TestRun_WhatIsInTheWayIsExplained(t *testing.T) {
 		"wrong login":    {func(p *pair) { p.a.srv.TextLogins, p.opt.Name, p.opt.Password = logins, "ann", "guess" }, []string{"refused the login of --auth-file"}},
 		"same node":      {func(p *pair) { p.b.rows["repl_node_id"] = "1" }, []string{"one and the same node"}},
 		"stock":          {func(p *pair) { p.b.local = "" }, []string{"node B, b:1: it is no twincached"}},
+		"no pattern":     {func(p *pair) { p.b.local = "a*,[!x]" }, []string{`node B, b:1: its --local-keys: "[!x]" is not a pattern: [! is not clear`}},
 		"binary only":    {func(p *pair) { p.b.srv.BinaryOnly = true }, []string{"node B", "verify needs the text protocol, which -B binary, -S alone and a replication port do not speak"}},
 		"too many conns": {func(p *pair) { p.b.wrap = answer("ERROR Too many open connections\r\n") }, []string{`it answered "ERROR Too many open connections"`}},
 		"nonsense":       {func(p *pair) { p.b.wrap = answer(strings.Repeat("x", 1<<20)) }, []string{"a line of more than"}},

@@ -149,22 +149,3 @@ func TestLike_ExpiryRunsDown(t *testing.T) {
 		t.Error("a key that is not there, and has not been there")
 	}
 }
-
-func TestMatch_StarsAndQuestionMarks(t *testing.T) {
-	for pattern, keys := range map[string]map[string]bool{
-		"*.lock":  {"a.lock": true, ".lock": true, "a.lock2": false, "lock": false, "\x00\xff.lock": true},
-		"a*b*c":   {"abc": true, "axxbyyc": true, "abcbc": true, "abcb": false, "xabc": false},
-		"?":       {"a": true, "": false, "ab": false},
-		"*":       {"": true, "x": true},
-		"tmp?:*":  {"tmp1:": true, "tmp:": false, "tmp12:": false},
-		"[a]":     {"a": false, "[a]": true},
-		"a**":     {"a": true, "ab": true, "b": false},
-		"literal": {"literal": true, "literally": false},
-	} {
-		for k, want := range keys {
-			if match(pattern, k) != want {
-				t.Errorf("%q, %q: %v", pattern, k, !want)
-			}
-		}
-	}
-}

@@ -11,6 +11,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"twincached/internal/glob"
 )
 
 // Options is how to compare. The zero value compares without a login and settles at
@@ -77,7 +79,7 @@ func (r *Result) String() string {
 type run struct {
 	opt      Options
 	a, b     *node
-	local    []string // patterns of keys that are not compared
+	local    glob.List // patterns of keys that are not compared
 	suspects []suspect
 	progress Progress
 	r        *Result // is progress.Result
@@ -139,7 +141,7 @@ func (x *run) meet() error {
 		ids[i] = about.id
 		x.progress.Total += about.items
 		for _, p := range about.local {
-			if !slices.Contains(x.local, p) {
+			if !slices.ContainsFunc(x.local, func(q glob.Glob) bool { return q.String() == p.String() }) {
 				x.local = append(x.local, p)
 			}
 		}

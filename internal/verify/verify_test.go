@@ -131,12 +131,13 @@ func TestRun_OneSidedKeysAreForgivenToThoseWhoEvict(t *testing.T) {
 
 func TestRun_LocalKeysAreLeftOut(t *testing.T) {
 	bubble(t, func(t *testing.T, p *pair) {
-		p.b.local = "tmp?:*,*.lock"
+		p.b.local = "tmp?:*,*.lock,sess[0-9]*"
 		p.a.put(item("x.lock", "v", version(0)))
 		p.b.put(item("tmp1:2", "v", version(1)))
+		p.b.put(item("sess7", "v", version(1)))
 		p.b.put(item("tmp", "v", version(2)))
 		r := p.must(t)
-		if r.Local != 2 || r.OnlyA != 0 || r.OnlyB != 1 || len(p.found) != 1 || p.found[0].Key != "tmp" {
+		if r.Local != 3 || r.OnlyA != 0 || r.OnlyB != 1 || len(p.found) != 1 || p.found[0].Key != "tmp" {
 			t.Errorf("%v %v", &r, p.found)
 		}
 	})

@@ -64,6 +64,10 @@ type packet struct {
 	valueBytes int64 // what follows them
 }
 
+// compares tells whether the request is for the item's CAS only: in this protocol 0
+// is the way to say that it is not.
+func (p *packet) compares() bool { return p.cas != 0 }
+
 // packet runs the request at the start of rest. It returns what step returns.
 func (c *Conn) packet(rest []byte) (n, need int) {
 	if len(rest) < binaryHeadBytes {

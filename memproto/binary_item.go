@@ -78,7 +78,7 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 		return 0, end
 	}
 	c.noteSet(p.key)
-	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: rest[p.headBytes:end], CAS: p.cas}
+	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: rest[p.headBytes:end], Compare: p.compares(), CAS: p.cas}
 	missing := statusNotStored // what NotStored means to this op
 	switch p.op {
 	case opAdd:
@@ -89,7 +89,7 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if len(p.extras) > 0 {
 		c.req.Flags = binary.BigEndian.Uint32(p.extras)
 		c.req.Expires = c.binaryExpiry(p.extras[4:])
-		if p.cas != 0 { // add and replace too
+		if p.compares() { // add and replace too
 			c.req.Op = store.OpCAS
 		}
 	}
@@ -128,7 +128,7 @@ func storeOp(op byte) store.Op {
 // binaryDelete answers delete.
 func (c *Conn) binaryDelete(p *packet) (n int) {
 	c.noteDelete(p.key)
-	c.req = store.Request{Op: store.OpDelete, Key: p.key, CAS: p.cas}
+	c.req = store.Request{Op: store.OpDelete, Key: p.key, Compare: p.compares(), CAS: p.cas}
 	switch c.do().Status {
 	case store.Deleted:
 		c.succeed(p, 0)
@@ -152,6 +152,7 @@ func (c *Conn) binaryArithmetic(p *packet) (n int) {
 		Op:      store.OpIncr,
 		Key:     p.key,
 		Delta:   binary.BigEndian.Uint64(p.extras),
+		Compare: p.compares(),
 		CAS:     p.cas,
 		Create:  binary.BigEndian.Uint32(p.extras[16:]) != noCreate,
 		Initial: binary.BigEndian.Uint64(p.extras[8:]),

@@ -127,6 +127,8 @@
 //   - k is answered as the client wrote the key; memcached answers as it was first
 //     stored, in base64 or not, and 1.6.18 forgets which when an item is made by N or
 //     grows by MA and MP.
+//   - C0 compares as any other C does, and matches nothing; memcached takes it for no
+//     comparison in ma, and in ms with MA and MP, and changes the item.
 //   - An opaque that is too long is refused before anything is done; memcached finds
 //     it out afterwards with mg and ma.
 //   - t behind T answers the new expiry also in ma, where memcached looks at the order.

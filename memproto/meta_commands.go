@@ -82,7 +82,7 @@ func (m *metaLine) setMode(r *store.Request) (fault string) {
 	default:
 		return "CLIENT_ERROR invalid mode for ms M token\r\n"
 	}
-	r.CAS = m.cas
+	r.Compare, r.CAS = m.compare, m.cas
 	switch r.Op {
 	case store.OpAppend, store.OpPrepend:
 		r.Create, r.CreateExpires = m.create, m.createExp
@@ -135,10 +135,10 @@ func (c *Conn) metaDelete(m *metaLine, fault string) {
 		c.reply(fault, false)
 		return
 	}
-	c.req = store.Request{Op: store.OpDelete, Key: m.key, CAS: m.cas}
+	c.req = store.Request{Op: store.OpDelete, Key: m.key, Compare: m.compare, CAS: m.cas}
 	if m.invalidate || m.empty {
 		c.req = store.Request{
-			Op: store.OpMark, Key: m.key, CAS: m.cas, Flags: m.flags,
+			Op: store.OpMark, Key: m.key, Compare: m.compare, CAS: m.cas, Flags: m.flags,
 			Invalidate: m.invalidate, Empty: m.empty, Touch: m.touch, Expires: m.expires,
 		}
 	}
@@ -166,7 +166,7 @@ func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 		return
 	}
 	c.req = store.Request{
-		Op: store.OpIncr, Key: m.key, Delta: m.delta, CAS: m.cas,
+		Op: store.OpIncr, Key: m.key, Delta: m.delta, Compare: m.compare, CAS: m.cas,
 		Touch: m.touch, Expires: m.expires,
 		Create: m.create, Initial: m.initial, CreateExpires: m.created(),
 	}

@@ -72,6 +72,9 @@ func (g *metaGenerator) metaCommand() string {
 	if b != "" { // memcached then forgets that such a key is not to be shown as it is
 		vivify, mode = "P", "M"+g.pick("E", "R", "S")
 	}
+	if mode != "MA" && mode != "MP" && g.one(4) { // with these memcached takes 0 for no comparison
+		cas = "C0"
+	}
 	switch g.r.IntN(10) {
 	case 0, 1, 2, 3:
 		if !g.one(3) {

@@ -125,7 +125,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 		return Result{Status: TooLarge}, true
 	}
 	var old *classRow // the class of what is replaced: put may write over it
-	if r.CAS != 0 && hd != nil {
+	if r.compares() && hd != nil {
 		old = p.stats.row(hd)
 	}
 	c := change{key: r.Key, value: value, expires: expires, flags: flags, marks: marks}
@@ -140,20 +140,24 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	return Result{Status: Stored, Version: c.version, Number: uint64(len(value))}, true
 }
 
+// compares tells whether an op of the set family needs its CAS to match.
+func (r *Request) compares() bool { return r.Op == OpCAS || r.Compare && r.Op != OpAdd }
+
 // refuses tells why a request of the set family cannot be carried out on what is
 // there (nil: nothing); 0: it can.
 func (p *partition) refuses(hd *header, nowMillis int64, r *Request) Status {
-	compare := r.Op == OpCAS || r.CAS != 0
+	compare := r.compares()
 	switch {
 	case r.Op == OpAdd && hd != nil:
 		hd.countRead(nowMillis) // memcached moves the item up as well
 		return NotStored
 	case hd == nil && (r.Op == OpReplace || (r.Op == OpAppend || r.Op == OpPrepend) && !r.Create):
 		return NotStored
-	case hd == nil && compare:
+	case hd == nil && (r.Op == OpCAS || compare && !r.Create): // what it creates has nothing to compare with
 		p.stats.CasMisses++
 		return NotFound
-	case compare && hd.version != r.CAS && !(r.Op == OpCAS && r.Invalidate && r.CAS < hd.version):
+	case hd == nil:
+	case compare && hd.version != r.CAS && !(r.Op == OpCAS && r.Invalidate && 0 < r.CAS && r.CAS < hd.version):
 		p.stats.row(hd).CasBadval++
 		return Exists
 	}
@@ -167,7 +171,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 	case hd == nil:
 		p.stats.DeleteMisses++
 		return Result{Status: NotFound}, true
-	case r.CAS != 0 && hd.version != r.CAS:
+	case r.Compare && hd.version != r.CAS:
 		p.stats.DeleteMisses++
 		return Result{Status: Exists}, true
 	}
@@ -208,7 +212,7 @@ func (p *partition) putNew(tag uint32, h handle, nowMillis int64, c *change) (ok
 func dead(expires, nowMillis int64) bool { return expires != 0 && expires <= nowMillis }
 
 func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
-	if hd != nil && r.CAS != 0 && hd.version != r.CAS {
+	if hd != nil && r.Compare && hd.version != r.CAS {
 		return Result{Status: Exists}, true
 	}
 	var row *classRow
@@ -301,7 +305,7 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 		}
 		return Result{Status: NotFound}, true
 	}
-	if r.CAS != 0 && hd.version != r.CAS {
+	if r.Compare && hd.version != r.CAS {
 		return Result{Status: Exists}, true
 	}
 	n, ok := parseCounter(hd.value())

@@ -27,7 +27,7 @@ func TestMark_MakesANewVersionOfTheSameValue(t *testing.T) {
 		t.Fatalf("on a miss: %v", got)
 	}
 	first := s.Do(testNow, &Request{Op: OpSet, Key: key, Value: []byte("value"), Flags: 7, Expires: testNow + 9000}).Version
-	if got := s.Do(testNow, &Request{Op: OpMark, Key: key, Invalidate: true, CAS: first + 1}).Status; got != Exists {
+	if got := s.Do(testNow, &Request{Op: OpMark, Key: key, Invalidate: true, Compare: true, CAS: first + 1}).Status; got != Exists {
 		t.Fatalf("with another cas: %v", got)
 	}
 	for _, c := range []struct {
@@ -43,7 +43,7 @@ func TestMark_MakesANewVersionOfTheSameValue(t *testing.T) {
 		{Request{Empty: true}, "", 0, 0, 0},
 	} {
 		before, _ := s.see(testNow, "k")
-		c.r.Op, c.r.Key, c.r.CAS = OpMark, key, before.Version
+		c.r.Op, c.r.Key, c.r.Compare, c.r.CAS = OpMark, key, true, before.Version
 		res := s.Do(testNow, &c.r)
 		v, _ := s.see(testNow, "k")
 		if res.Status != Stored || v.Version != res.Version || v.Version <= before.Version ||
@@ -219,5 +219,30 @@ func TestMerge_WonBelongsToTheExpiry(t *testing.T) {
 	}
 	if got := apply(Record{Version: v + 5, Ever: v + 5, Value: []byte("b")}); got.Marks != 0 {
 		t.Errorf("a new value: %+v", got)
+	}
+}
+
+// TestDo_ACompareWithZeroMatchesNothing: 0 is the version of no item, and no way to
+// say that nothing is to be compared.
+func TestDo_ACompareWithZeroMatchesNothing(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.set(testNow, "k", "5")
+	before, _ := s.see(testNow, "k")
+	for op := OpSet; op <= OpMark; op++ {
+		if op == OpAdd || op == OpDrop || op == OpTouch {
+			continue // they look at no CAS
+		}
+		for _, r := range []Request{{}, {Invalidate: true}, {Empty: true}, {Create: true}, {Touch: true, Expires: Expired}} {
+			r.Op, r.Key, r.Value, r.Compare = op, []byte("k"), []byte("6"), true
+			if op == OpCAS {
+				r.Compare = false // it always compares
+			}
+			if got := s.Do(testNow, &r); got.Status != Exists {
+				t.Errorf("%+v answered %+v", r, got)
+			}
+		}
+	}
+	if after, _ := s.see(testNow, "k"); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("%+v has become %+v", before, after)
 	}
 }

@@ -69,7 +69,12 @@ func (m reference) do(now int64, r *Request, got Result) (want Status) {
 		}
 		return Stored
 	}
+	compare := r.Compare && r.Op != OpAdd && r.Op != OpTouch
 	switch {
+	case compare && hit && e.version != r.CAS:
+		return Exists
+	case compare && !hit && (r.Op == OpSet):
+		return NotFound
 	case r.Op == OpSet, r.Op == OpAdd && !hit, r.Op == OpReplace && hit, r.Op == OpCAS && hit && e.version == r.CAS:
 		return put(string(r.Value), r.Flags, r.Expires)
 	case r.Op == OpAppend && hit:
@@ -127,8 +132,11 @@ func randomRequest(rng *rand.Rand, keys int, m reference, now int64) *Request {
 	case 1, 2:
 		r.Expires = now + 1 + int64(rng.IntN(5000))
 	}
-	if r.Op == OpCAS {
+	if r.Compare = rng.IntN(4) == 0; r.Compare || r.Op == OpCAS {
 		r.CAS = m[string(r.Key)].version + uint64(rng.IntN(2))
+	}
+	if rng.IntN(4) == 0 {
+		r.CAS = 0 // no item has it
 	}
 	if r.Op == OpDrop {
 		r.Op = OpDelete

@@ -30,7 +30,7 @@ const (
 	OpReplace
 	OpAppend
 	OpPrepend
-	OpCAS // a set that needs Request.CAS to match; NotFound where there is no item
+	OpCAS // a set that compares, with Request.Compare or without; NotFound where there is no item
 	OpDelete
 	OpDrop // a delete the client did not ask for (its set was too large); counted as nothing
 	OpIncr
@@ -47,14 +47,15 @@ type Request struct {
 	// What the meta protocol can ask for besides.
 	Create     bool // append, prepend, incr, decr: where there is no item, make one
 	Touch      bool // incr, decr, OpMark: Expires is the item's new expiry
-	Invalidate bool // OpMark: the item is stale. OpCAS: a CAS older than the item's stores the value, as stale
+	Invalidate bool // OpMark: the item is stale. OpCAS: a CAS older than the item's, and not 0, stores the value, as stale
 	Empty      bool // OpMark: the item's value is gone; it has the flags of this request, and never expires unless Touch says so
 
 	Key     []byte // 1..MaxKeyBytes
 	Value   []byte
 	Flags   uint32
 	Expires int64  // absolute Unix ms; 0 never; Expired: already
-	CAS     uint64 // OpCAS: the version that must be current; other ops: 0 = do not compare
+	Compare bool   // carry it out only if the item's version is CAS; all ops but OpAdd, OpDrop and OpTouch, which look at no CAS
+	CAS     uint64 // with Compare, and for OpCAS: the version that must be current; no item has version 0, so 0 never matches
 	Delta   uint64 // OpIncr, OpDecr
 
 	CreateExpires int64  // as Expires, of an item that Create makes

@@ -31,6 +31,8 @@ type conn struct {
 	raw     net.Conn // the TCP connection; any goroutine may close it
 	nc      net.Conn // what frames pass through: raw, or TLS over it
 	dialled bool
+	others  bool   // dialled, and the peer's name has other addresses
+	heard   bool   // anything at all has been read
 	began   uint64 // order of events on the link
 
 	mu sync.Mutex // the session
@@ -53,6 +55,7 @@ type conn struct {
 	overtaken   bool   // a dial that another connection was elected before: it never becomes the session
 	authed      bool   // no stranger any more
 	established uint64 // order of events on the link; 0 = not yet
+	since       int64  // when that was, Unix ms
 	brought     bool   // the peer sent data
 	replaces    bool   // another node is linked than the last peer; set before announce
 }
@@ -124,6 +127,8 @@ func (c *conn) handshake() error {
 		switch {
 		case err != nil && c.speaksTLS():
 			return c.s.fail(wire.ByeTLS, textUnwantedTLS)
+		case err != nil && c.answersText():
+			return c.s.fail(wire.ByeBadFrame, textNoNode)
 		case err != nil:
 			return c.s.fail(wire.ByeBadFrame, err.Error())
 		case n == 0:
@@ -366,6 +371,7 @@ func (c *conn) fill() error {
 	n, err := c.nc.Read(c.buf[c.to:])
 	c.to += n
 	if n > 0 {
+		c.heard = true
 		return nil
 	}
 	if err == nil {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"twincached/internal/wire"
 )
 
 // accept takes connections on the replication port until it is closed.
@@ -59,8 +61,8 @@ func (l *Link) waitUnlinked(ctx context.Context) bool {
 }
 
 // dialOnce resolves the peer's name, afresh each time because it may move, and
-// tries its addresses in turn. It returns when the connection has ended; true if
-// it was a session.
+// tries its addresses in turn until one of them is a node that proves itself. It
+// returns when the connection has ended; true if it was a session.
 func (l *Link) dialOnce(ctx context.Context) bool {
 	l.meter.dials.Add(1)
 	addresses, err := l.resolve(ctx)
@@ -68,7 +70,9 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 		l.dialFailed(ctx, "RESOLVE", "cannot resolve the peer's name, will keep trying", err, false)
 		return false
 	}
-	refused := true
+	before := l.meter.sessions.Load()
+	refused, selves := true, 0
+	err = nil
 	for _, address := range addresses {
 		nc, e := l.connect(ctx, address)
 		if e != nil {
@@ -76,15 +80,39 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 			refused = refused && errors.Is(e, syscall.ECONNREFUSED)
 			continue
 		}
+		// While it is not known who answers, nobody has refused.
 		l.mu.Lock()
+		was := l.gate.refusal
 		l.gate.answered()
 		l.mu.Unlock()
-		before := l.meter.sessions.Load()
-		_ = l.serve(nc, true)
-		return l.meter.sessions.Load() != before
+		proved, ended := l.serve(nc, true, len(addresses) > 1)
+		if proved || ctx.Err() != nil || errors.Is(ended, errGone) {
+			return l.meter.sessions.Load() != before
+		}
+		if !isSelf(ended) {
+			refused = false
+			continue
+		}
+		selves++
+		l.mu.Lock()
+		if !l.gate.linked {
+			l.gate.refusal = was // this node is not its peer
+		}
+		l.mu.Unlock()
 	}
-	l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, refused)
+	switch {
+	case err != nil:
+		l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, refused)
+	case selves == len(addresses) && selves > 1:
+		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "", "selves", "every address of the peer's name leads back to this node, will keep trying", "peer", l.cfg.Peer)
+	}
 	return false
+}
+
+// isSelf says that a connection led back to this node.
+func isSelf(err error) bool {
+	var e *End
+	return errors.As(err, &e) && e.Code == wire.ByeSelf
 }
 
 // resolve returns the peer's addresses, each with the port.

@@ -2,8 +2,6 @@ package replicator
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"time"
 
 	"twincached/internal/wire"
@@ -75,48 +73,4 @@ func (l *Link) depart() {
 		}
 	}
 	l.shut()
-}
-
-// say logs why a connection ended: each cause now and then, never a stranger's
-// bytes beyond the text of a BYE.
-func (l *Link) say(c *conn, err error, now int64) {
-	if err == nil || errors.Is(err, errGone) {
-		return
-	}
-	cause := word(err)
-	var e *End
-	by := errors.As(err, &e)
-	var insecure *tlsError
-	level, msg := slog.LevelWarn, "connection refused"
-	switch {
-	case by && e.FromPeer && e.Code == wire.ByePlanned:
-		level, msg = slog.LevelInfo, "the peer stops by plan"
-	case by && e.Code == wire.ByeHistory:
-		level, msg = slog.LevelError, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
-	case by && e.Code == wire.ByeProto:
-		level, msg = slog.LevelError, "NOT LINKED: the two nodes do not speak the same protocol; serving alone until one of them is upgraded"
-	case by && e.Code == wire.ByeDuplicate:
-		level = slog.LevelDebug
-	case by && e.FromPeer && e.Code != 0:
-		msg = "the peer refused the link"
-	case errors.As(err, &insecure) && insecure.byPeer:
-		msg = "the peer refused the link"
-	case errors.As(err, &insecure): // refused, in either direction
-	case c.established != 0:
-		msg = "link lost"
-	case c.overtaken:
-		level, msg = slog.LevelDebug, "another connection to the peer was quicker"
-	case c.dialled && !c.authed && !by:
-		msg = "the peer hung up during the handshake"
-	case !by && c.authed: // two dials at once: the peer keeps the other one
-		level, msg = slog.LevelDebug, "the peer gave this connection up"
-	case !by:
-		level, msg = slog.LevelInfo, "a caller hung up during the handshake"
-	}
-	who := "in"
-	if c.dialled {
-		who = "out"
-	}
-	l.refusals.note(l.cfg.Log, level, now, cause, cause+who+msg, msg,
-		"cause", cause, "address", c.raw.RemoteAddr().String(), "dialled", c.dialled, "error", err.Error())
 }

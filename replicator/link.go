@@ -42,6 +42,7 @@ type Link struct {
 	order     uint64
 	closing   bool
 	lastPeer  store.ID // node id of the last peer
+	heard     int64    // when the last link heard of it last, Unix ms; 0 = never linked
 	left      bool     // the peer left by plan and has not come back
 	copies    [2]snapshot.Report
 	wg        sync.WaitGroup
@@ -187,19 +188,20 @@ func (l *Link) tickOrderLocked() uint64 {
 	return l.order
 }
 
-// serve runs one connection from its first byte to its end.
-func (l *Link) serve(nc net.Conn, dialled bool) error {
+// serve runs one connection from its first byte to its end. others: the peer's name
+// has other addresses. proved says that the other end was the peer.
+func (l *Link) serve(nc net.Conn, dialled, others bool) (proved bool, err error) {
 	tune(nc)
 	c := newConn(l, nc, dialled)
-	c.slot = !dialled
+	c.slot, c.others = !dialled, others
 	if !l.enter(c) {
 		_ = nc.Close()
 		c.release()
-		return errGone
+		return false, errGone
 	}
-	err := c.run()
+	err = c.run()
 	l.leave(c, err)
-	return err
+	return c.authed, err
 }
 
 // enter registers a connection. A dial that completes when a session is there has
@@ -317,7 +319,8 @@ func (l *Link) observe(c *conn) (news uint8) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if news&markEstablished != 0 {
-		c.established = l.tickOrderLocked()
+		c.established, c.since = l.tickOrderLocked(), l.cfg.Now()
+		l.refusals.over()
 		peer := c.s.Peer().NodeID
 		c.replaces = l.lastPeer != (store.ID{}) && l.lastPeer != peer
 		l.lastPeer, l.left = peer, false
@@ -348,6 +351,8 @@ func (l *Link) leave(c *conn, err error) {
 		l.changeLocked()
 	}
 	if c.established != 0 {
+		l.heard = c.s.heard
+		l.refusals.over()
 		l.copies = [2]snapshot.Report{l.in.Report(), l.out.Report()}
 		l.gate.linkLost(now, c.brought)
 	}

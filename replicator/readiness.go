@@ -63,14 +63,19 @@ const refusedMillis = 1000
 
 // gate is the one owner of readiness. It has no clock; its caller serialises.
 type gate struct {
-	state       NodeState
-	bootWait    bool
-	waitMillis  int64 // how long to wait for a peer, from the last progress on
-	waitSince   int64
-	refusing    bool // the last dial was refused
+	state      NodeState
+	bootWait   bool
+	waitMillis int64 // how long to wait for a peer, from the last progress on
+	waitSince  int64
+	refusal
+	linked  bool
+	partial bool // a copy has begun and not ended
+}
+
+// refusal is what the dialler met last.
+type refusal struct {
+	refusing    bool // nobody listens where the peer should be
 	refusedFrom int64
-	linked      bool
-	partial     bool // a copy has begun and not ended
 }
 
 func newGate(bootWait bool, waitMillis int64) *gate {

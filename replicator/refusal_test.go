@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -371,12 +372,12 @@ func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
 	lines := &logLines{}
 	log := testLogger(lines)
 	for i := range 100 {
-		r.note(log, 0, int64(i), "AUTH", "AUTHin", "connection refused")
+		r.note(log, slog.LevelWarn, int64(i), "AUTH", "AUTHin", "the peer refused the link")
 	}
-	r.note(log, 0, sayEveryMillis, "AUTH", "AUTHin", "connection refused")
+	r.note(log, slog.LevelWarn, sayEveryMillis, "AUTH", "AUTHin", "the peer refused the link")
 	counts, last := r.counts()
-	if counts["AUTH"] != 101 || last != "connection refused" || lines.count() != 2 || !lines.has("repeated=99") {
-		t.Fatalf("counts %v, last %q, %d lines", counts, last, lines.count())
+	if counts["AUTH"] != 101 || last.text != "AUTH: the peer refused the link" || lines.count() != 2 || !lines.has("repeated=99") {
+		t.Fatalf("counts %v, last %q, %d lines", counts, last.text, lines.count())
 	}
 }
 

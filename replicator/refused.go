@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"twincached/internal/wire"
@@ -23,7 +24,14 @@ type refusals struct {
 	mu     sync.Mutex
 	byWord map[string]uint64
 	said   map[string]said
-	last   string
+	last   trouble
+}
+
+// trouble is the last line about the link that was a warning or worse. The zero value
+// is none.
+type trouble struct {
+	text string // what it was, after its cause in one word
+	at   int64  // Unix ms, the node's steady clock
 }
 
 type said struct {
@@ -41,7 +49,9 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 	if word != "" {
 		r.byWord[word]++
 	}
-	r.last = msg
+	if level >= slog.LevelWarn {
+		r.last = trouble{strings.TrimPrefix(word+": "+msg+detail(args), ": "), now}
+	}
 	e, known := r.said[key]
 	if known && now-e.at < sayEveryMillis && now >= e.at {
 		e.silent++
@@ -57,11 +67,30 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 	log.Log(context.Background(), level, msg, args...)
 }
 
-// counts returns a copy, and the last message.
-func (r *refusals) counts() (map[string]uint64, string) {
+// detail is what a line says under "error", without what every error of this package
+// begins with.
+func detail(args []any) string {
+	for i := 0; i+1 < len(args); i += 2 {
+		if text, ok := args[i+1].(string); ok && args[i] == "error" {
+			return ": " + strings.TrimPrefix(text, "replicator: ")
+		}
+	}
+	return ""
+}
+
+// counts returns a copy, and the last trouble.
+func (r *refusals) counts() (map[string]uint64, trouble) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.byWord), r.last
+}
+
+// over forgets the last trouble: the link has come up, or is lost, which is news of
+// its own.
+func (r *refusals) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = trouble{}
 }
 
 // word is the cause of an end in one word, from a small set.

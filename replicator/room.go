@@ -119,7 +119,7 @@ func (l *Link) hear(ctx context.Context, nc net.Conn) bool {
 		_ = nc.Close()
 		return false
 	}
-	l.wg.Go(func() { _ = l.serve(nc, false) })
+	l.wg.Go(func() { _, _ = l.serve(nc, false, false) })
 	return true
 }
 

@@ -60,6 +60,8 @@ func (c *conn) secure() error {
 		return nil
 	case errors.As(err, &plain) && !c.dialled:
 		return c.s.fail(wire.ByeTLS, textMissingTLS) // in the clear: whoever called reads nothing else
+	case errors.As(err, &plain) && string(plain.RecordHeader[:]) == "ERROR":
+		return &tlsError{text: textNoNode, err: err}
 	case errors.As(err, &plain):
 		return &tlsError{text: textPlainPeer, err: err}
 	}

@@ -73,6 +73,7 @@ type Session struct {
 	barrier  bool // the peer's BARRIER has arrived
 
 	started, lastTick, lastSend int64
+	heard                       int64 // when bytes arrived last
 	silence                     int64 // ms that nothing was heard, as counted by Tick
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
@@ -137,7 +138,7 @@ func (s *Session) OnConnect(now int64) {
 }
 
 // OnRead tells that bytes arrived, of a frame that may not be complete yet.
-func (s *Session) OnRead(now int64) { s.silence, s.lastTick = 0, now }
+func (s *Session) OnRead(now int64) { s.silence, s.lastTick, s.heard = 0, now, now }
 
 // OnFrame takes the body of one frame. It keeps nothing of it. An error is an
 // *End: the session is over, and Pump may have a BYE to write.

@@ -53,8 +53,12 @@ type Stats struct {
 
 	CopyIn, CopyOut snapshot.Report // the full copy, in each direction
 
-	Refused   map[string]uint64 // connections refused or ended, failed dials and warnings, by cause
-	LastError string            // the last such line; "" = none
+	LinkMillis    int64 // how long the link has been up; 0 while down
+	ContactMillis int64 // how long ago anything was heard of the peer; -1 = never
+
+	Refused            map[string]uint64 // connections refused or ended, failed dials and warnings, by cause
+	LastError          string            // why the link is down, as far as known: the last warning, after its cause in one word; "" = the link is up, or nothing is wrong
+	LastErrorAgeMillis int64             // how long ago that was; 0 without one
 }
 
 // Stats returns a snapshot. It looks at every partition: call it a few times a
@@ -62,20 +66,30 @@ type Stats struct {
 func (l *Link) Stats() Stats {
 	m := &l.meter
 	st := Stats{
-		Link: PhaseDown.String(), RTTMillis: -1, Slot: l.cfg.Store.Slot(),
+		Link: PhaseDown.String(), RTTMillis: -1, ContactMillis: -1, Slot: l.cfg.Store.Slot(),
 		Sessions: m.sessions.Load(), Resumes: m.resumes.Load(), BulkStarts: m.bulkStarts.Load(), Graves: m.gravesOut.Load(),
 		Replaced: m.replaced.Load(), SlotClashes: m.slotClashes.Load(), Skews: m.skews.Load(), Dials: m.dials.Load(), DialFails: m.dialFails.Load(), Delayed: m.delayed.Load(),
 		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
 		OtherOut: m.bytesOut[laneOther].Load(), OtherIn: m.bytesIn[laneOther].Load(),
 		FramesOut: m.framesOut.Load(), FramesIn: m.framesIn.Load(),
 	}
-	st.Refused, st.LastError = l.refusals.counts()
+	var last trouble
+	st.Refused, last = l.refusals.counts()
+	now := l.cfg.Now()
 	l.mu.Lock()
 	c := l.cur
 	established := c != nil && c.established != 0
 	st.State, st.Qualifier = l.gate.state, l.gate.qualifier()
 	st.PeerID = l.lastPeer
 	st.CopyIn, st.CopyOut = l.copies[0], l.copies[1]
+	if l.heard != 0 {
+		st.ContactMillis = max(now-l.heard, 0)
+	}
+	if established {
+		st.LinkMillis = max(now-c.since, 0)
+	} else if last.text != "" {
+		st.LastError, st.LastErrorAgeMillis = last.text, max(now-last.at, 0)
+	}
 	l.mu.Unlock()
 	st.Unacked = l.cfg.Store.UnackedAbout()
 	if established {
@@ -102,6 +116,7 @@ func (c *conn) stats(st *Stats) {
 	st.Link = s.phase.String()
 	st.PeerInc, st.PeerSoftware, st.PeerAddress = s.peer.Inc, s.peer.Software, c.raw.RemoteAddr().String()
 	st.Protocol = s.proto
+	st.ContactMillis = max(c.l.cfg.Now()-s.heard, 0)
 	st.WindowBytes, st.WindowFrames = s.tx.fly.bytes, s.tx.fly.num
 	st.Backlog = s.Backlog()
 	st.PeerBacklog, st.PeerBulkLeft = s.rx.backlog, s.rx.bulkLeft

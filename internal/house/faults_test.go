@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	faultRows     = 15 // of the first table of FAULTS.md
+	faultRows     = 15 // of the first table of FAULTS.md, at least
 	faultScenario = 20
 )
 
@@ -37,8 +37,8 @@ func lost(text string, tests map[string]int) (found []string) {
 			complain("a failure without its test: %s", line)
 		}
 	}
-	if rows != faultRows {
-		complain("%d failures, want %d", rows, faultRows)
+	if rows < faultRows {
+		complain("%d failures, want %d or more", rows, faultRows)
 	}
 	for n := range faultScenario {
 		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*$`, n+1)).FindString(scenarios)

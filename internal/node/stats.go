@@ -144,6 +144,8 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.text("repl_state", st.State.String())
 	r.text("repl_qualifier", orNone(st.Qualifier))
 	r.text("repl_link", st.Link)
+	r.int("repl_link_seconds", st.LinkMillis/1000)
+	r.int("repl_last_contact_ms", st.ContactMillis)
 	r.text("repl_node_id", fmt.Sprintf("%x", n.id))
 	r.uint("repl_slot", uint64(st.Slot))
 	r.text("repl_peer", orNone(n.cfg.Peer))
@@ -185,7 +187,8 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 		name := strings.ToLower(strings.ReplaceAll(printable(cause), " ", "_"))
 		r.uint("repl_refused_"+name, st.Refused[cause])
 	}
-	r.text("repl_last_error", orNone(printable(st.LastError)))
+	r.text("repl_last_error", orNone(oneWord(st.LastError)))
+	r.int("repl_last_error_age_ms", st.LastErrorAgeMillis)
 }
 
 // settingsRows are "stats settings".
@@ -306,6 +309,10 @@ func printable(s string) string {
 		return c
 	}, s)
 }
+
+// oneWord writes a sentence as one word: many who read stats take three words a line
+// and no more.
+func oneWord(s string) string { return strings.ReplaceAll(printable(s), " ", "_") }
 
 func addressText(a net.Addr) string {
 	if a == nil {

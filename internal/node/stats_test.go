@@ -27,9 +27,34 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 		"cmd_get": "0", "cmd_set": "0", "get_hits": "0", "get_misses": "0",
 		"repl_state": "ready", "repl_qualifier": "none", "repl_link": "stream", "repl_peer": cfgA.Peer, "repl_peer_id": fmt.Sprintf("%x", b.id),
 		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_slot": fmt.Sprint(a.store.Slot()), "repl_peer_version": "twincached/.*", "repl_protocol": "1", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
+		"repl_link_seconds": `\d+`, "repl_last_contact_ms": `\d+`, "repl_last_error": "none", "repl_last_error_age_ms": "0",
 	} {
 		if !regexp.MustCompile("^(" + want + ")$").MatchString(rows[name]) {
 			t.Errorf("%s is %q, want %s", name, rows[name], want)
+		}
+	}
+}
+
+// Many who read stats take three words a line and no more: what is wrong with the link
+// is one word too.
+func TestStats_EveryLineHasThreeWords(t *testing.T) {
+	cfg, _ := pairConfigs(t)
+	n := start(t, cfg) // nobody is there
+	waitFor(t, "the first dial", func() bool { return n.Stats().LastError != "" })
+	waitReady(t, n)
+	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "stats\r\nstats replication\r\nquit\r\n")
+	b, err := io.ReadAll(c)
+	if err != nil || !strings.Contains(string(b), "STAT repl_last_error DIAL:_cannot_reach_the_peer,") {
+		t.Errorf("%v: %s", err, b)
+	}
+	for line := range strings.Lines(string(b)) {
+		if words := strings.Fields(line); len(words) != 3 && words[0] != "END" {
+			t.Errorf("%q", line)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"twincached/internal/node"
+	"twincached/internal/testkit"
 )
 
 // asProgram makes the test binary behave as twincached, so that tests can start
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	for _, v := range os.Environ() { // a setting of the person who tests
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "TWINCACHED_") && name != requireTools {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "TWINCACHED_") && name != testkit.RequireTools {
 			os.Unsetenv(name)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 // compose runs docker compose on this project's own file, in a project of the
@@ -67,14 +69,14 @@ func (c *compose) waitHealthy(service string) {
 func composeTool(t *testing.T) []string {
 	t.Helper()
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
-		skipWithout(t, "no docker engine answers: "+string(out))
+		testkit.Lacks(t, "no docker engine answers: "+string(out))
 	}
 	for _, tool := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		if exec.Command(tool[0], append(tool[1:], "version")...).Run() == nil {
 			return tool
 		}
 	}
-	skipWithout(t, "neither docker compose nor docker-compose is here")
+	testkit.Lacks(t, "neither docker compose nor docker-compose is here")
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 // runPair starts "twincached pair" on free ports and waits until both serve.
@@ -108,7 +110,7 @@ func TestPair_RunsWithoutAKeyboardUntilASignal(t *testing.T) {
 
 func TestPair_NodesEndWithAKilledPair(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		skipWithout(t, "only Linux tells a child that its parent has gone")
+		testkit.Lacks(t, "only Linux tells a child that its parent has gone")
 	}
 	p, clients := runPair(t)
 	p.cmd.Process.Kill()

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 const patience = time.Minute // a bound for a busy machine, not an expectation
@@ -233,13 +235,13 @@ func TestProcess_AbsurdConnLimitIsServedOrExplained(t *testing.T) {
 
 func TestProcess_BecomesTheUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		skipWithout(t, "only root can become another user")
+		testkit.Lacks(t, "only root can become another user")
 	}
 	p := run(t, "-l127.0.0.1", "-p-1", "-m8", "-u", "65534")
 	p.waitSaid("msg=ready")
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		skipWithout(t, "no /proc here")
+		testkit.Lacks(t, "no /proc here")
 	}
 	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t65534 "} {
 		if !strings.Contains(string(status), want) {

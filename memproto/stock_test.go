@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // stockVersion is the memcached whose differences the transcripts note.
@@ -20,22 +22,12 @@ type stock struct {
 }
 
 // startStock starts Debian's memcached on a free port. Without one the test is
-// skipped, or fails if TWINCACHED_REQUIRE_TOOLS is 1.
+// skipped.
 func startStock(t *testing.T, options ...string) *stock {
 	t.Helper()
-	missing := func(why string) {
-		t.Helper()
-		if os.Getenv("TWINCACHED_REQUIRE_TOOLS") == "1" {
-			t.Fatal(why)
-		}
-		t.Skip("skipped: " + why)
-	}
-	path, err := exec.LookPath("memcached")
-	if err != nil {
-		missing("stock memcached is not installed")
-	}
+	path := testkit.NeedTool(t, "memcached", "its answers are compared with ours")
 	if v, err := exec.Command(path, "-V").Output(); err != nil || !strings.Contains(string(v), stockVersion) {
-		missing(fmt.Sprintf("stock memcached is %q, the transcripts know %s", strings.TrimSpace(string(v)), stockVersion))
+		testkit.Lacks(t, fmt.Sprintf("stock memcached is %q, the transcripts know %s", strings.TrimSpace(string(v)), stockVersion))
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

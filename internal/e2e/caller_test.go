@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -192,7 +193,7 @@ func (n *node) memory(row string) int {
 	n.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
 	if err != nil {
-		n.t.Skipf("memory of a process is read from /proc: %v", err)
+		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
 	}
 	for line := range strings.Lines(string(text)) {
 		var kib int

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // pairName is a name that has the addresses of both nodes, for programs that run
@@ -23,7 +25,7 @@ func pairHosts(t *testing.T, a, b *node) string {
 	}
 	unshare := needTool(t, "unshare", "it gives a client an /etc/hosts of its own")
 	if out, err := exec.Command(unshare, "--mount", "mount", "--bind", file, "/etc/hosts").CombinedOutput(); err != nil {
-		t.Skipf("skipped, no mount namespaces here: %v %s", err, out)
+		testkit.Lacks(t, fmt.Sprintf("no mount namespaces here: %v %s", err, out))
 	}
 	return file
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"twincached/internal/testkit"
 )
 
 // binary is the program under test, built once; with the race detector where the
@@ -84,17 +86,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// needTool skips a test that needs a program this machine lacks. Where
-// TWINCACHED_REQUIRE_TOOLS is set, a missing one is a failure.
-func needTool(t testing.TB, name string, why string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("TWINCACHED_REQUIRE_TOOLS") != "" {
-		t.Fatalf("%s is missing: %s", name, why)
-	}
-	t.Skipf("skipped, %s is not installed: %s", name, why)
-	return ""
-}
+// needTool is where a program is; a test that needs one which this machine lacks is
+// skipped, with a word.
+var needTool = testkit.NeedTool

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 const (
@@ -104,7 +106,7 @@ func (n *node) residentKiB() int {
 	n.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
 	if err != nil {
-		n.t.Skipf("skipped, no /proc: %v", err)
+		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
 	}
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	var kib int

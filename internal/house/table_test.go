@@ -43,8 +43,9 @@ var table = map[string]row{
 		inside:  []string{"internal/glob", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
 		outside: []string{xsys},
 	},
-	"internal/verify": {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
-	".":               {inside: []string{"internal/ca", "internal/node", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	"internal/testkit": {},                                  // of tests only
+	"internal/verify":  {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
+	".":                {inside: []string{"internal/ca", "internal/node", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 var (
@@ -116,31 +118,21 @@ func build(t *testing.T, dir string) {
 	}
 }
 
-// needNamespaces skips where the machine does not let us make networks; where
-// TWINCACHED_REQUIRE_TOOLS is set, that is a failure.
+// needNamespaces skips where the machine does not let us make networks.
 func needNamespaces(t *testing.T) {
 	t.Helper()
-	lacks := func(what string) {
-		t.Helper()
-		if os.Getenv("TWINCACHED_REQUIRE_TOOLS") != "" {
-			t.Fatalf("%s: needed here, TWINCACHED_REQUIRE_TOOLS is set", what)
-		}
-		t.Skipf("SKIPPED: %s", what)
-	}
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
 	}
 	if os.Geteuid() != 0 {
-		lacks("network namespaces need root")
+		testkit.Lacks(t, "network namespaces need root")
 	}
 	for _, tool := range []string{"ip", "tc"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lacks(tool + " (iproute2) is not installed")
-		}
+		testkit.NeedTool(t, tool, "it makes networks; it comes with iproute2")
 	}
 	probe := fmt.Sprintf("tt%dp", os.Getpid())
 	if out, err := exec.Command("ip", "netns", "add", probe).CombinedOutput(); err != nil {
-		lacks(fmt.Sprintf("no network namespaces here: %v %s", err, strings.TrimSpace(string(out))))
+		testkit.Lacks(t, fmt.Sprintf("no network namespaces here: %v %s", err, strings.TrimSpace(string(out))))
 	}
 	_ = exec.Command("ip", "netns", "del", probe).Run() // sweep finds it otherwise
 }

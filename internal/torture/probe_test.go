@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 // probe is a client of a library that people use, with the settings that README
@@ -109,8 +111,8 @@ func (h *harness) startProbes(ctx context.Context, clients *sync.WaitGroup) {
 	clients.Go(func() { p.gomemcache(ctx, h.nodes) })
 	for _, f := range foreignProbes {
 		if out, err := exec.Command(f.need[0], f.need[1:]...).CombinedOutput(); err != nil {
-			if os.Getenv("TWINCACHED_REQUIRE_TOOLS") != "" {
-				h.t.Errorf("%s is not installed, and TWINCACHED_REQUIRE_TOOLS is set: %v %s", f.library, err, out)
+			if os.Getenv(testkit.RequireTools) != "" {
+				h.t.Errorf("%s is not installed, and tools are required: %v %s", f.library, err, out)
 			}
 			h.logf("%s is not installed: not measured", f.library)
 			continue

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 func normalise(args []string, flags []cli.Flag) (long, rest []string, err error) {
 	n := normaliser{flags: flags}
 	for len(args) > 0 && rest == nil {
+		args = n.split(args)
 		arg := args[0]
 		switch {
 		case arg == "--":
@@ -42,6 +44,41 @@ type normaliser struct {
 	flags   []cli.Flag
 	out     []string
 	verbose int // how many v there were
+}
+
+// withoutName leaves out the program's name in front, as those write it who know
+// memcached's images.
+func withoutName(args []string) []string {
+	if len(args) > 0 {
+		if name := path.Base(args[0]); name == "memcached" || name == "twincached" {
+			return args[1:]
+		}
+	}
+	return args
+}
+
+// split takes a first word apart that is a flag, a space and more, as charts write
+// "-m 64". What has its value glued to it (-la, b) stays: the space is the value's.
+func (n *normaliser) split(args []string) []string {
+	words := strings.Fields(args[0])
+	if len(words) < 2 || len(words[0]) < 2 || words[0][0] != '-' || words[0] == "--" || args[0][0] != '-' {
+		return args
+	}
+	name, long := strings.CutPrefix(words[0], "--")
+	if !long {
+		for name = name[1:]; len(name) > 1; name = name[1:] {
+			if _, takesValue := n.find(name[:1]); takesValue {
+				return args
+			}
+		}
+	} else if strings.Contains(name, "=") {
+		return args
+	}
+	isFlag := func(word string) bool { return word[0] == '-' }
+	if _, takesValue := n.find(name); takesValue && !slices.ContainsFunc(words[1:], isFlag) {
+		words = []string{words[0], strings.TrimSpace(args[0][len(words[0]):])} // a list may have spaces
+	}
+	return append(words, args[1:]...)
 }
 
 // find returns the flag with a name or a letter.
@@ -141,5 +178,8 @@ func (n *normaliser) unknown(flag string) error {
 	if len(bare) == 1 {
 		return fmt.Errorf("unknown flag %s (-h lists them)", flag)
 	}
-	return fmt.Errorf("unknown flag %s; did you mean %s?", flag, cli.SuggestFlag(n.flags, bare, true))
+	if near := suggest(bare, flagNames(n.flags)); near != "" {
+		return fmt.Errorf("unknown flag %s; did you mean --%s?", flag, near)
+	}
+	return fmt.Errorf("unknown flag %s (-h lists them)", flag)
 }

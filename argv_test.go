@@ -55,6 +55,29 @@ func TestNormalise_KeepsEmptyAndSpacedValues(t *testing.T) {
 	}
 }
 
+// As charts and compose files have them.
+func TestNormalise_TakesAFlagAndItsValueAsOneWord(t *testing.T) {
+	for _, c := range []struct{ in, want []string }{
+		{[]string{"-m 64"}, []string{"--memory-limit=64"}},
+		{[]string{"-m 64", "-I 2m", "-v"}, []string{"--memory-limit=64", "--max-item-size=2m", "--verbose=1"}},
+		{[]string{"-m  64 "}, []string{"--memory-limit=64"}},
+		{[]string{"-vv -m 64 -c 10"}, []string{"--memory-limit=64", "--conn-limit=10", "--verbose=2"}},
+		{[]string{"--memory-limit 64"}, []string{"--memory-limit=64"}},
+		{[]string{"--memory-limit=64 "}, []string{"--memory-limit=64 "}},
+		{[]string{"-p -1"}, []string{"--port=-1"}},
+		{[]string{"-l 127.0.0.1, ::1"}, []string{"--listen=127.0.0.1, ::1"}},
+		{[]string{"-l127.0.0.1, ::1"}, []string{"--listen=127.0.0.1, ::1"}},
+		{[]string{"-P/a b", "-P", "/c -d"}, []string{"--pidfile=/a b", "--pidfile=/c -d"}},
+		{[]string{"-D "}, []string{"--prefix-delimiter= "}},
+		{[]string{"-m", " 64"}, []string{"--memory-limit= 64"}},
+	} {
+		got, rest, err := normalise(c.in, flags())
+		if err != nil || len(rest) > 0 || !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, rest %q, %v; want %q", c.in, got, rest, err, c.want)
+		}
+	}
+}
+
 func TestNormalise_NamesWhatItDoesNotKnow(t *testing.T) {
 	for in, want := range map[string]string{
 		"-z":                 "unknown flag -z (-h lists them)",

@@ -10,28 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Exit statuses, memcached's where it has one.
-const (
-	exitOK      = 0
-	exitFailed  = 1  // healthcheck: the node does not serve; verify: the nodes differ
-	exitUnable  = 2  // verify: the nodes could not be compared
-	exitLeft    = 3  // stopped, but the peer lacks some items
-	exitUsage   = 64 // EX_USAGE: the command line is wrong
-	exitNoUser  = 67 // EX_NOUSER: -u names nobody
-	exitOSError = 71 // EX_OSERR: a port, a file or a limit is in the way
-)
-
-// exitError carries the exit status for an error.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func exitWith(code int, err error) error { return &exitError{code, err} }
-
 // program is one call of twincached: its argument words and its terminal.
 type program struct {
 	args   []string // without the program's name
@@ -103,7 +81,7 @@ func (p *program) run() int {
 
 // dispatch finds the subcommand and hands each its flags in long form.
 func (p *program) dispatch(app *cli.App) error {
-	head, rest, err := normalise(p.args, app.Flags)
+	head, rest, err := normalise(withoutName(p.args), app.Flags)
 	if err != nil {
 		return exitWith(exitUsage, err)
 	}
@@ -112,7 +90,7 @@ func (p *program) dispatch(app *cli.App) error {
 	if len(rest) > 0 {
 		sub := app.Command(rest[0])
 		if sub == nil {
-			return exitWith(exitUsage, fmt.Errorf("unexpected word %q: the commands are pair, healthcheck, verify, config and cert", rest[0]))
+			return p.plainWord(app, rest)
 		}
 		if len(head) > 0 {
 			return exitWith(exitUsage, fmt.Errorf("flags of %s go behind the word %s", sub.Name, sub.Name))
@@ -147,10 +125,48 @@ func (p *program) help(command string) error {
 		text = certHelp
 	case "verify":
 		text = verifyHelp
+	case "config":
+		text = configHelp
+	case "healthcheck":
+		text = healthHelp
 	}
 	_, err := io.WriteString(p.stdout, text)
 	return err
 }
+
+// plainWord does what "help" and "version" say, and nothing for another word.
+func (p *program) plainWord(app *cli.App, words []string) error {
+	names := []string{"help", "version"}
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	switch {
+	case words[0] == "version" && len(words) == 1:
+		_, err := io.WriteString(p.stdout, versionText())
+		return err
+	case words[0] == "help" && len(words) == 1:
+		return p.help("")
+	case words[0] == "help" && app.Command(words[1]) != nil:
+		return p.help(words[1])
+	case words[0] == "help" || words[0] == "version":
+		words = words[1:]
+	}
+	hint := "the commands are " + strings.Join(names, ", ")
+	if near := suggest(words[0], names); near != "" && near != words[0] {
+		hint = "did you mean " + near + "?"
+	}
+	return exitWith(exitUsage, fmt.Errorf("unexpected word %q: %s", words[0], hint))
+}
+
+const configHelp = `twincached config [flags]: print each setting, its value and where it came from
+
+The flags are those of a node (twincached -h), and so are the variables and the file
+of --config: what is printed is what a node with the same words would start with. The
+secret is not shown.
+
+Exit status: 0 a node with these settings could start; 64 a setting is wrong, which
+the last line says.
+`
 
 // configCommand is "twincached config": what a node with these flags would be.
 func (p *program) configCommand() *cli.Command {
@@ -163,6 +179,9 @@ func (p *program) configCommand() *cli.Command {
 				return exitWith(exitUsage, fmt.Errorf("config: unexpected word %q", c.Args().First()))
 			}
 			s, g, err := readSettings(p.long)
+			for _, line := range s.EnvNotes.lines() {
+				fmt.Fprintln(p.stderr, line)
+			}
 			if err != nil {
 				return exitWith(exitUsage, err)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,35 @@ func TestCommandLine_FlagWinsOverEnvironmentOverDefault(t *testing.T) {
 	}
 }
 
+func TestCommandLine_ANumberWithoutAUnitIsSeconds(t *testing.T) {
+	n := mustParse(t, "--peer-wait 10 --drain-timeout 1.5").Node
+	if n.PeerWait != 10*time.Second || n.DrainTimeout != 1500*time.Millisecond {
+		t.Errorf("%v, %v", n.PeerWait, n.DrainTimeout)
+	}
+}
+
+func TestCommandLine_TheProgramsNameMayStandInFront(t *testing.T) {
+	for _, line := range []string{"memcached -m 65", "twincached -m 65", "/usr/local/bin/memcached -m65"} {
+		if n := mustParse(t, line).Node; n.MemoryMiB != 65 {
+			t.Errorf("%q: %d MiB", line, n.MemoryMiB)
+		}
+	}
+}
+
+// As memcached 1.6.45 does.
+func TestCommandLine_UDPPortMovesTCPUnlessThatIsGiven(t *testing.T) {
+	for line, want := range map[string]int{
+		"-U 11222": 11222, "-U 11222 -l 127.0.0.1": 11222, "-U 0": 11211, "-U -1": -1, "-U 11222 -p 11223": 11223, "-p 11223 -U 11222": 11223,
+	} {
+		if got := mustParse(t, line).Node.Port; got != want {
+			t.Errorf("%q: port %d, want %d", line, got, want)
+		}
+	}
+	if _, _, out, _ := parse("config", "-U", "11222"); !regexp.MustCompile(`(?m)^port +11222 +flag$`).MatchString(out) {
+		t.Errorf("config says %s", out)
+	}
+}
+
 func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
 	for i := range options {
 		o := &options[i]
@@ -177,7 +207,13 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-x o:0 -l 127.0.0.1", `-x, --peer o:0: port "0"`},
 		{"-x o:x -l 127.0.0.1", `-x, --peer: o:x`},
 		{"-x 0.0.0.0 -l 127.0.0.1", "-x, --peer 0.0.0.0:11212 is every address of this machine"},
-		{"--peer-wait 10", `--peer-wait: "10" is not a time such as 10s`},
+		{"--peer-wait ten", `--peer-wait: "ten" is not a time such as 10s`},
+		{"--foo", "unknown flag --foo (-h lists them)"},
+		{"--host 1.2.3.4", "unknown flag --host; did you mean --listen?"},
+		{"helthcheck", `unexpected word "helthcheck": did you mean healthcheck?`},
+		{"help stats", `unexpected word "stats": the commands are help, version, pair`},
+		{"version 2", `unexpected word "2": the commands are`},
+		{"memcached memcached -m 64", `unexpected word "memcached"`},
 		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
 		{"--drain-timeout 100h", "--drain-timeout 100h0m0s is out of range"},
 		{"--local-keys [", `--local-keys: "[" is not a pattern: a [ has no ]: \[ is the bracket itself`},
@@ -197,7 +233,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"verify a b:x", `verify: b:x: port "x"`},
 		{"verify a b --strict", "verify: the flag --strict goes before the two nodes"},
 		{"verify --strickt a b", "verify: unknown flag --strickt; did you mean --strict?"},
-		{"verify --settle 5 a b", `verify: --settle "5" is not a time such as 2s`},
+		{"verify --settle x a b", `verify: --settle "x" is not a time such as 2s`},
 		{"verify --settle -1s a b", `verify: --settle "-1s" is not a time`},
 		{"verify --settle 2h a b", `verify: --settle "2h" is not a time`},
 		{"verify --show -1 a b", `verify: --show "-1" is not a number of keys`},
@@ -245,17 +281,18 @@ func TestCommandLine_OpenReplicationPortNeedsASecret(t *testing.T) {
 }
 
 func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
-	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "healthcheck -h"} {
+	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "help", "version", "memcached -h", "/usr/bin/twincached version"} {
 		_, code, out, stderr := parse(strings.Fields(line)...)
 		if code != exitOK || stderr != "" || !strings.HasPrefix(out, "memcached "+node.MemcachedVersion+"\ntwincached "+node.Version+"\n") {
 			t.Errorf("%q: exit %d, %q, %q", line, code, out, stderr)
 		}
 	}
-	if _, code, out, _ := parse("pair", "--help"); code != exitOK || !strings.Contains(out, "--repl-port-b") {
-		t.Errorf("pair --help: exit %d, %q", code, out)
-	}
-	if _, code, out, _ := parse("verify", "--help"); code != exitOK || !strings.HasPrefix(out, "twincached verify [flags] A B") {
-		t.Errorf("verify --help: exit %d, %q", code, out)
+	for _, command := range []string{"pair", "verify", "cert", "config", "healthcheck"} {
+		for _, line := range []string{command + " --help", command + " -h", "help " + command} {
+			if _, code, out, stderr := parse(strings.Fields(line)...); code != exitOK || stderr != "" || !strings.HasPrefix(out, "twincached "+command) {
+				t.Errorf("%s: exit %d, %q, %q", line, code, out, stderr)
+			}
+		}
 	}
 }
 

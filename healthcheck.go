@@ -17,6 +17,14 @@ import (
 
 const healthTimeout = 3 * time.Second // a container engine's own limit is longer
 
+const healthHelp = `twincached healthcheck [HOST[:PORT] | /PATH]: ask whether a node serves
+
+Without an address: the node that the variables TWINCACHED_... and the file of --config
+make, on this machine. A path is a unix socket.
+
+Exit status: 0 it serves; 1 it does not; 64 the command line is wrong.
+`
+
 // healthCommand is "twincached healthcheck": it asks a node for its version.
 func (p *program) healthCommand() *cli.Command {
 	return &cli.Command{

@@ -25,7 +25,8 @@ itself on a second machine.
   twincached config [flags]           print each setting and where it came from
   twincached cert NAME...             make certificates for TLS on the link
   twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
-  twincached verify A B               compare two nodes while they serve (verify --help)
+  twincached verify A B               compare two nodes while they serve
+  twincached help COMMAND             more about one of these; twincached version
 `)
 	for _, group := range []string{groupClients, groupProcess, groupPeer} {
 		fmt.Fprintf(&b, "\n%s:\n", group)
@@ -56,6 +57,7 @@ TWINCACHED_MAX_ITEM_SIZE. The command line wins over the environment, and that
 over the file of --config. TWINCACHED_SECRET has the secret itself, in place of
 --secret-file; no flag does, as anybody can list the flags of a process.
 `)
+	b.WriteString(exitHelp())
 	return b.String()
 }
 

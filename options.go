@@ -20,6 +20,7 @@ type settings struct {
 	PidFile     string   // -P
 	UDPPort     int      // -U: said to be refused, unless 0
 	ConfigNotes []string // what of the file of --config was left out, for one line in the log
+	EnvNotes    envNotes // variables that set nothing, for a line in the log
 	Ignored     []string // flags that were given and mean nothing here, for one line in the log
 }
 
@@ -87,7 +88,7 @@ var clientOptions = []option{
 	{"extended", "o", "WORDS", groupClients, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored", "", setExtended},
 	{"disable-cas", "C", "", groupClients, "stats settings says so; gets and cas go on, as what they compare orders the two nodes' writes", "",
 		func(s *settings, v string) error { return setBool(&s.Node.NoCAS, v) }},
-	{"udp-port", "U", "PORT", groupClients, "refused in the log, and nothing is opened: UDP amplifies attacks on others", "0", setUDP},
+	{"udp-port", "U", "PORT", groupClients, "no UDP is opened, as it amplifies attacks on others; without -p it is the port for clients, as in memcached", "0", setUDP},
 }
 
 var processOptions = []option{
@@ -168,7 +169,7 @@ func (o *option) name() string {
 func (o *option) env() string { return envName(o.long) }
 
 func envName(long string) string {
-	return "TWINCACHED_" + strings.ToUpper(strings.ReplaceAll(long, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(long, "-", "_"))
 }
 
 func setInt(dst *int, v string) error {
@@ -199,12 +200,20 @@ func setBool(dst *bool, v string) error {
 }
 
 func setDuration(dst *time.Duration, v string) error {
-	d, err := time.ParseDuration(v)
+	d, err := parseDuration(v)
 	if err != nil {
 		return fmt.Errorf("%q is not a time such as 10s or 500ms", v)
 	}
 	*dst = d
 	return nil
+}
+
+// parseDuration reads a time; a number without a unit is seconds.
+func parseDuration(v string) (time.Duration, error) {
+	if strings.Trim(v, "+-.0123456789") == "" {
+		v += "s"
+	}
+	return time.ParseDuration(v)
 }
 
 // setList replaces a list by the comma separated one in v; empty is none.

@@ -118,6 +118,7 @@ func logStart(log *slog.Logger, s *settings) {
 	if len(s.ConfigNotes) > 0 {
 		log.Info("left out of the config file: it is up to whoever starts the process", "what", strings.Join(s.ConfigNotes, ", "))
 	}
+	s.EnvNotes.log(log)
 	if s.UDPPort != 0 {
 		log.Warn("UDP is refused, no such port is opened: a memcached that answers UDP amplifies attacks on others", "flag", fmt.Sprintf("--udp-port=%d", s.UDPPort))
 	}

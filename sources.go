@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -40,33 +41,39 @@ func (g sources) add(word, from string) error {
 
 // collect finds what was given: a flag wins over the environment, and that over
 // the file of --config.
-func collect(long []string) (g sources, notes []string, err error) {
+func collect(long []string) (g sources, file []string, env envNotes, err error) {
 	over := sources{}
-	for _, f := range flags() {
-		name := f.Names()[0]
-		value, there := os.LookupEnv(envName(name))
-		if !there || name == "help" || name == "version" || name == "port" && strings.HasPrefix(value, "tcp://") {
-			continue // Kubernetes sets TWINCACHED_PORT so for a service of this name
-		}
-		if err := over.add("--"+name+"="+value, "environment "+envName(name)); err != nil {
-			return nil, nil, err
-		}
+	if env, err = over.fromEnvironment(); err != nil {
+		return nil, nil, env, err
 	}
 	for _, word := range long {
 		if err := over.add(word, "flag"); err != nil {
-			return nil, nil, err
+			return nil, nil, env, err
 		}
 	}
 	g = sources{}
-	if file := over["config"].value; file != "" {
-		if notes, err = readConfigFile(file, g); err != nil {
-			return nil, nil, fmt.Errorf("--config: %w", err)
+	if name := over["config"].value; name != "" {
+		if file, err = readConfigFile(name, g); err != nil {
+			return nil, nil, env, fmt.Errorf("--config: %w", err)
 		}
 	}
 	for name, s := range over {
 		g[name] = s
 	}
-	return g, notes, nil
+	g.moveTCP()
+	return g, file, env, nil
+}
+
+// moveTCP puts the port for clients where -U would open one for UDP and no -p says
+// otherwise, as memcached does.
+func (g sources) moveTCP() {
+	udp := g["udp-port"]
+	if _, there := g["port"]; there {
+		return
+	}
+	if port, err := strconv.Atoi(udp.value); err == nil && port != 0 && port >= -1 && port <= math.MaxUint16 {
+		g["port"] = udp
+	}
 }
 
 // readConfigFile reads flags from a file as Debian's /etc/memcached.conf has
@@ -160,11 +167,11 @@ func splitLine(line string) (words []string, err error) {
 // readSettings turns what was given into settings.
 func readSettings(long []string) (settings, sources, error) {
 	s := settings{Node: node.Default()}
-	g, notes, err := collect(long)
+	g, file, env, err := collect(long)
+	s.ConfigNotes, s.EnvNotes = file, env
 	if err != nil {
 		return s, nil, err
 	}
-	s.ConfigNotes = notes
 	explain := func(name string, err error) error {
 		from := g[name].from
 		if where, file := strings.CutPrefix(from, "file "); file {

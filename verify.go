@@ -121,7 +121,7 @@ func verifyWords(c *cli.Context) (addresses [2]string, opt verify.Options, show 
 	if addresses[0] == addresses[1] {
 		return fail("both nodes are %s: give the addresses of both nodes of the pair", addresses[0])
 	}
-	if opt.Settle, err = time.ParseDuration(c.String("settle")); err != nil || opt.Settle < 0 || opt.Settle > verifyMaxSettle {
+	if opt.Settle, err = parseDuration(c.String("settle")); err != nil || opt.Settle < 0 || opt.Settle > verifyMaxSettle {
 		return fail("--settle %q is not a time such as 2s, %v at most", c.String("settle"), verifyMaxSettle)
 	}
 	if show, err = strconv.Atoi(c.String("show")); err != nil || show < 0 {

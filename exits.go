@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Exit statuses, memcached's where it has one. README and -h show them in a table,
+// exitStatuses.
+const (
+	exitOK      = 0
+	exitFailed  = 1  // healthcheck: the node does not serve; verify: the nodes differ
+	exitUnable  = 2  // verify: the nodes could not be compared
+	exitLeft    = 3  // stopped, but the peer lacks some items
+	exitUsage   = 64 // EX_USAGE: the command line is wrong
+	exitNoUser  = 67 // EX_NOUSER: -u names nobody
+	exitOSError = 71 // EX_OSERR: a port, a file or a limit is in the way
+)
+
+// exitStatus is a row of the table.
+type exitStatus struct {
+	code int
+	when string
+}
+
+// exitStatuses is every status there is, in order, and what it means. A test holds
+// README's table to it.
+var exitStatuses = []exitStatus{
+	{exitOK, "it did what was asked; a node stopped, and nothing was lost"},
+	{exitFailed, "healthcheck: the node does not serve; verify: the nodes differ"},
+	{exitUnable, "verify: the nodes could not be compared"},
+	{exitLeft, "a node stopped, and some items are on no other node; the log says how many"},
+	{exitUsage, "the command line, a variable or the file of --config is wrong; nothing was started"},
+	{exitNoUser, "-u names a user who is not there"},
+	{exitOSError, "a port, a file or a limit is in the way; the message names the flag"},
+}
+
+// exitHelp is that table for a terminal.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("\nExit status:\n")
+	for _, s := range exitStatuses {
+		fmt.Fprintf(&b, "  %-3d %s\n", s.code, s.when)
+	}
+	return b.String()
+}
+
+// exitError carries the exit status for an error.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func exitWith(code int, err error) error { return &exitError{code, err} }

@@ -205,6 +205,9 @@ func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
 		tx.w.AbortBatch()
 		return sent
 	}
+	if sent.Loan != nil {
+		tx.whole(sent.Loan)
+	}
 	tx.w.EndBatch(sent.To)
 	tx.n++
 	s.fly(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, int(lane), now)

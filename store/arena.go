@@ -38,6 +38,7 @@ type arena struct {
 	newest    int32
 	smallSegs int32
 	runIDs    []int32 // segment entries of freed runs
+	gone      []int32 // runs whose memory is to be given back, in its order
 	runs      runMap
 }
 
@@ -49,11 +50,15 @@ const (
 	segClosed                   // in the order
 	segCleaning                 // the cleaner is emptying it
 	segRun                      // a large item's own, in the order
+	segDraft                    // a large item's, which is not there yet
+	segGone                     // a large item's, which is not there any more: it is read still, or waits to be given back
 )
 
 type segment struct {
 	off        int64 // of a run; a small segment's is its number times segBytes
 	size       int32 // pages of a run
+	pages      int32 // of those, committed
+	pins       int32 // readers of a run that hold no lock
 	used, dead int32 // bytes
 	prev, next int32
 	state      segState

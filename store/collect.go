@@ -9,6 +9,8 @@ type Sent struct {
 	Moved  bool   // a batch has to be sent, be it empty
 	More   bool   // the lane has more right now
 	Done   bool   // bulk lane: the gap is empty now; DONE has to be sent
+	Loan   *Loan  // a large value, which is all there is of the batch: it is to be sent in pieces, and then closed
+	Wait   bool   // the lane stands before a large value, and another is lent: it goes on when that is closed
 	Cursor Cursor // what the peer holds once it has this batch: hand it to Acked then
 }
 
@@ -46,6 +48,14 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 		if hd.seq() > end {
 			break
 		}
+		if p.large(hd, lane) {
+			if r.Wait = s.loan.Load() != nil; r.Wait || r.Items > 0 {
+				break
+			}
+			*pos, r.To = hd.next, hd.seq()
+			r.Loan, r.Items = p.lend(h, lane), 1
+			break
+		}
 		*pos, r.To = hd.next, hd.seq()
 		if p.skips(hd) {
 			continue
@@ -81,6 +91,19 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	return r
 }
 
+// large reports whether an item is sent in pieces.
+func (p *partition) large(hd *header, lane Lane) bool {
+	if int(hd.valLen) <= p.s.cfg.LargeBytes || p.skips(hd) {
+		return false
+	}
+	return !p.asTouch(hd, lane)
+}
+
+// asTouch reports whether an item travels as an expiry without the value.
+func (p *partition) asTouch(hd *header, lane Lane) bool {
+	return hd.is(bitTouch) && (lane == Live || !rule.BulkCarriesValues)
+}
+
 // skips reports whether the peer needs nothing of this item: it sent it itself,
 // it is local, or a flush made it dead.
 func (p *partition) skips(hd *header) bool {
@@ -95,7 +118,7 @@ func (p *partition) fill(r *Record, hd *header, lane Lane) {
 	switch {
 	case hd.is(bitTomb):
 		r.Op = RecordTombstone
-	case hd.is(bitTouch) && (lane == Live || !rule.BulkCarriesValues):
+	case p.asTouch(hd, lane):
 		r.Op, r.Expires, r.Marks = RecordTouch, hd.expires(), hd.marks()
 	default:
 		r.Op, r.Expires, r.Flags, r.Value, r.Marks = RecordValue, hd.expires(), hd.flags, hd.value(), hd.marks()

@@ -9,6 +9,13 @@ import (
 // Do carries out one mutation: the one place where clients change data,
 // whatever protocol they speak.
 func (s *Store) Do(nowMillis int64, r *Request) Result {
+	if len(r.Value) > s.cfg.LargeBytes && r.Draft == nil {
+		return s.doLarge(nowMillis, r)
+	}
+	return s.doNow(nowMillis, r)
+}
+
+func (s *Store) doNow(nowMillis int64, r *Request) Result {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(r.Key)
 	for range maxAttempts {
@@ -128,7 +135,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if r.compares() && hd != nil {
 		old = p.stats.row(hd)
 	}
-	c := change{key: r.Key, value: value, expires: expires, flags: flags, marks: marks}
+	c := change{key: r.Key, value: value, expires: expires, flags: flags, marks: marks, draft: r.Draft}
 	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}

@@ -132,8 +132,8 @@ func (a *arena) check(inSegment map[int32]int64, runs int, indexBytes, graveByte
 	}
 	committed += int64(len(a.free)) * int64(a.segBytes)
 	for _, s := range a.segs[a.smallSegs+1:] {
+		committed += int64(s.pages) * pageBytes
 		if s.state == segRun {
-			committed += int64(s.size) * pageBytes
 			runs--
 		}
 	}

@@ -99,15 +99,36 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		}
 		return true
 	}
-	if ItemBytes(len(r.Key), len(r.Value)) > p.s.cfg.MaxItemBytes {
+	if ItemBytes(len(r.Key), r.valueBytes()) > p.s.cfg.MaxItemBytes {
 		p.stats.ApplyTooLarge++
 		if rule.OversizeDropsOlder {
 			p.dropOlder(r)
 		}
 		return true
 	}
-	return p.put(tag, h, &change{key: r.Key, value: r.Value, version: r.Version, ever: r.Ever,
+	if r.in != nil && r.in.draft == nil {
+		p.stats.ApplyNoMemory++
+		p.dropOlder(r)
+		return true
+	}
+	return p.put(tag, h, &change{key: r.Key, value: r.Value, draft: r.draft(), version: r.Version, ever: r.Ever,
 		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.sourceOf(r), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
+}
+
+// valueBytes is the size of the value, also where that is not here.
+func (r *Record) valueBytes() int {
+	if r.in != nil {
+		return r.in.bytes
+	}
+	return len(r.Value)
+}
+
+// draft is the memory that the value is in already; nil: it is to be copied.
+func (r *Record) draft() *Draft {
+	if r.in != nil {
+		return r.in.draft
+	}
+	return nil
 }
 
 // sourceOf is the source of an item that is now as the peer sent it. One that this

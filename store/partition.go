@@ -47,6 +47,7 @@ type change struct {
 	access  uint16 // accessCode of the last access; no meaning for a tombstone
 	cleaner bool   // made by the cleaner: takes its memory from the cleaner's segment
 	inPlace bool   // a tombstone that may waste the memory it takes over
+	draft   *Draft // has the value already, in memory that the item takes over; nil: value is to be copied
 }
 
 // find returns the item or tombstone of a key, or 0.
@@ -77,7 +78,7 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		valLen = tombValueBytes(len(c.key))
 	}
 	h := old
-	if old != 0 && !c.cleaner && p.fits(old, valLen, c) {
+	if old != 0 && !c.cleaner && c.draft == nil && p.fits(old, valLen, c) {
 		p.reenter(old)
 		if c.tomb {
 			valLen = int(a.at(old).valLen)
@@ -86,9 +87,7 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		if old == 0 && !p.idx.room() && !p.growIndex() {
 			return 0
 		}
-		n := headerBytes + len(c.key) + valLen
-		if h = a.alloc(n, p.id, c.cleaner); h == 0 {
-			p.short = a.cost(n)
+		if h = p.take(c, headerBytes+len(c.key)+valLen); h == 0 {
 			return 0
 		}
 	}
@@ -107,13 +106,25 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	}
 	if c.tomb {
 		hd.bits |= bitTomb
-	} else {
+	} else if c.draft == nil {
 		copy(hd.value(), c.value)
 	}
 	p.noteSize(hd, h)
 	p.bump(h, old == 0)
 	if c.tomb {
 		p.limitTombs()
+	}
+	return h
+}
+
+// take returns memory for n bytes of a new item, or 0.
+func (p *partition) take(c *change, n int) handle {
+	if c.draft != nil {
+		return c.draft.adopt(p.id)
+	}
+	h := p.s.arena.alloc(n, p.id, c.cleaner)
+	if h == 0 {
+		p.short = p.s.arena.cost(n)
 	}
 	return h
 }
@@ -137,7 +148,7 @@ func (p *partition) fits(old handle, valLen int, c *change) bool {
 	if c.tomb {
 		return !a.isRun(old) && int(hd.valLen) >= valLen && (c.inPlace || int(hd.valLen) <= valLen+tombSpareBytes)
 	}
-	return a.round(headerBytes+int(hd.keyLen)+valLen) == a.round(hd.bytes())
+	return a.round(headerBytes+int(hd.keyLen)+valLen) == a.round(hd.bytes()) && (!a.isRun(old) || !a.pinned(old))
 }
 
 // reenter prepares the memory of an item for being written over.

@@ -14,15 +14,28 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 	most := 4 * len(a.segs)
 	a.mu.Unlock()
 	for tries := 0; ; tries++ {
+		a.giveFor(need)
+		if a.lacks(need) && s.revoke(s.limit.Load()/revokePart) {
+			a.giveFor(need)
+		}
 		v, compact := a.victim(need, s.cfg.NoEviction)
 		switch {
 		case v == victimNotNeeded:
 			return true
+		case (v == victimNone || tries > most) && s.revoke(0):
+			continue
 		case v == victimNone || tries > most:
 			return false
 		}
 		s.clean(nowMillis, v, compact)
 	}
+}
+
+// lacks says that n bytes are not available.
+func (a *arena) lacks(n int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.availableLocked() < n
 }
 
 const (

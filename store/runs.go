@@ -1,9 +1,6 @@
 package store
 
-import (
-	"math/bits"
-	"unsafe"
-)
+import "math/bits"
 
 // Large items: a run of whole pages, the segment entry's number in its first
 // unit, the item behind it.
@@ -28,34 +25,18 @@ func (a *arena) allocRunLocked(n int, part uint8) handle {
 		a.committed -= int64(pages) * pageBytes
 		return 0
 	}
-	var id int32
-	if l := len(a.runIDs); l > 0 {
-		id, a.runIDs = a.runIDs[l-1], a.runIDs[:l-1]
-	} else {
-		id = int32(len(a.segs))
-		a.segs = append(a.segs, segment{})
-	}
-	a.segs[id] = segment{off: off, size: int32(pages), state: segRun}
-	a.pushLocked(id)
-	*(*int32)(unsafe.Add(a.base, off)) = id
-	h := a.handleAt(off + 1<<a.shift)
-	a.at(h).part = part
-	return h
+	id := a.runIDLocked()
+	a.segs[id] = segment{off: off, size: int32(pages), pages: int32(pages)}
+	a.enterRunLocked(id, part)
+	return a.handleAt(off + 1<<a.shift)
 }
 
 func (a *arena) freeRunLocked(h handle) {
-	off := int64(h)<<a.shift - 1<<a.shift
-	id := *(*int32)(unsafe.Add(a.base, off))
-	s := &a.segs[id]
-	if s.state == segRun {
+	id := a.runOf(h)
+	if a.segs[id].state == segRun {
 		a.unlinkLocked(id)
 	}
-	pages := int(s.size)
-	*s = segment{}
-	a.runIDs = append(a.runIDs, id)
-	a.runs.give(off, pages)
-	giveBack(a.mem[off : off+int64(pages)*pageBytes])
-	a.committed -= int64(pages) * pageBytes
+	a.goneLocked(id)
 }
 
 // runMap finds stretches of free pages: one bit a page, next fit.
@@ -111,11 +92,14 @@ func (m *runMap) seek(from, to int, flip uint64) int {
 }
 
 func (m *runMap) set(p, n int, used bool) {
-	for ; n > 0; p, n = p+1, n-1 {
+	for n > 0 {
+		k := min(n, 64-p%64) // pages of this word
+		mask := (^uint64(0) >> (64 - k)) << (p % 64)
 		if used {
-			m.words[p/64] |= 1 << (p % 64)
+			m.words[p/64] |= mask
 		} else {
-			m.words[p/64] &^= 1 << (p % 64)
+			m.words[p/64] &^= mask
 		}
+		p, n = p+k, n-k
 	}
 }

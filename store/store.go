@@ -15,6 +15,7 @@ import (
 // Config is what a store is made from.
 type Config struct {
 	MemoryBytes    int64    // everything the data may cost: items, index, tombstones, slack; at least MinMemoryBytes
+	LargeBytes     int      // larger values are copied without a lock, and travel in pieces; 0: DefaultLargeBytes
 	MaxItemBytes   int      // largest item as ItemBytes counts it; 0: DefaultMaxItemBytes
 	NoEviction     bool     // answer NoMemory instead of evicting
 	LocalKeys      []string // patterns (package glob) of keys that never leave this node
@@ -68,12 +69,16 @@ type Store struct {
 	onEvict     atomic.Pointer[func(nowMillis int64, e Evicted)] // see SetEvicted
 
 	link linkState
+	loan atomic.Pointer[Loan] // what the session is sending in pieces; nil: nothing
 }
 
 // New makes an empty store. nowMillis is the clock it starts at.
 func New(cfg Config, nowMillis int64) (*Store, error) {
 	if cfg.MaxItemBytes == 0 {
 		cfg.MaxItemBytes = DefaultMaxItemBytes
+	}
+	if cfg.LargeBytes == 0 {
+		cfg.LargeBytes = DefaultLargeBytes
 	}
 	if cfg.WalkItems == 0 {
 		cfg.WalkItems = sweepChunk

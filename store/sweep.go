@@ -34,6 +34,7 @@ const (
 func (s *Store) Tick(nowMillis int64) {
 	s.dueFlush(nowMillis)
 	s.shrink(nowMillis)
+	s.giveAll()
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
 	if s.sweep.hurry.Swap(false) {

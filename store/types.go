@@ -52,6 +52,7 @@ type Request struct {
 
 	Key     []byte // 1..MaxKeyBytes
 	Value   []byte
+	Draft   *Draft // where Value stands already, for set, add, replace and cas; the caller drops it afterwards. nil: Value is copied
 	Flags   uint32
 	Expires int64  // absolute Unix ms; 0 never; Expired: already
 	Compare bool   // carry it out only if the item's version is CAS; all ops but OpAdd, OpDrop and OpTouch, which look at no CAS
@@ -157,6 +158,7 @@ const (
 	RecordTombstone RecordOp = 1
 	RecordTouch     RecordOp = 2 // a new expiry for a value the receiver has
 	// 3 is reserved for counters.
+	RecordPieced RecordOp = 4 // a value that came before, in pieces
 )
 
 // Record is one state of one key on its way between nodes. Key and Value belong
@@ -170,6 +172,7 @@ type Record struct {
 	Flags   uint32
 	Value   []byte
 	Marks   Marks // none for a tombstone
+	in      *Incoming
 }
 
 // Cursor says what a receiver holds of one partition of a source: every change

@@ -29,6 +29,28 @@ func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
 	})
 }
 
+// In strict mode PHP asks for the session before anything else: whoever asks a dead
+// node first must not be told that there is none. Two servers in php-memcached's list
+// cannot do that, so its settings switch strict mode off.
+func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
+	t.Parallel()
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+		strict := []string{"session.use_strict_mode=1"}
+		if f.name == "memcached" {
+			strict = nil
+		}
+		c := newCrowd(newSite(f.page(t, "counter.php", a, b, strict...), 2), 8)
+		if got := c.setting("session.use_strict_mode"); (got == "1") != (strict != nil) {
+			t.Fatalf("use_strict_mode is %s", got)
+		}
+		c.count("first visit")
+		for _, n := range []*node{a, b} {
+			c.restart(n, a, b, false, false)
+		}
+		c.count("both are back")
+	})
+}
+
 // restart takes a node away and back. A planned stop hands over what was just
 // written; before a kill the nodes have had the time to.
 func (c *crowd) restart(n, a, b *node, planned, idle bool) {

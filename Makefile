@@ -30,9 +30,10 @@ sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 0 -sim.seeds $(SEEDS) -sim.table $(OUT)/sim.md
 	@cat $(OUT)/sim.md
 
-mutants: ## the simulation without each safety rule in turn: it has to notice; and a table of what noticed
+mutants: ## each safety rule off, and each fault of internal/mutants in, in turn: all have to be noticed; two tables
 	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
-	@cat $(OUT)/mutants.md
+	$(GO) test ./internal/mutants -run 'TestMutants_EachIsNoticed$$' -count=1 -timeout 0 -v -mutants.all -mutants.table $(OUT)/mutants-faults.md
+	@cat $(OUT)/mutants.md $(OUT)/mutants-faults.md
 
 threads: ## two nodes, clients on threads, links that are cut: they have to end equal
 	$(GO) test ./replicator -run '^TestThreads' -count=1 -timeout 0 -v -full

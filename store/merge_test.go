@@ -150,7 +150,7 @@ func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
 // comes after it, however many there were in between, and whether or not the sweep has
 // come round since. What the peer of now has sent is not sent back to it.
 func TestAttach_NoItemIsTakenForTheNewPeers(t *testing.T) {
-	for name, ticks := range map[string]int{"no sweep": 0, "a part of one": 1, "more than a whole one": 4} {
+	for name, ticks := range map[string]int{"no sweep": 0, "a part of one": 1, "most of one": 2, "more than a whole one": 4} {
 		t.Run(name, func(t *testing.T) {
 			s := newTestStore(t, Config{Replicated: true})
 			const items = 3 * sweepItems
@@ -201,5 +201,59 @@ func TestAttach_NoItemIsTakenForTheNewPeers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestApplyBatch_AKeyOfAnotherPartitionBehindOthers: nothing of the batch counts.
+func TestApplyBatch_AKeyOfAnotherPartitionBehindOthers(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	key, other := []byte("key"), []byte("other")
+	part := PartitionOf(key)
+	if PartitionOf(other) == part {
+		t.Fatal("they share one")
+	}
+	v := s.Clock() + 64
+	recs := []Record{{Key: key, Version: v, Ever: v}, {Key: key, Version: v + 64, Ever: v + 64}, {Key: other, Version: v, Ever: v}}
+	if err := s.ApplyBatch(testNow, part, Live, 9, recs); err == nil {
+		t.Error("it was taken")
+	}
+	if st := s.Stats(); st.Items != 0 || s.State().Cursors[part] != (Cursor{}) {
+		t.Errorf("%d items of it are here", st.Items)
+	}
+}
+
+// TestMerge_OversizeOfTheSameVersion: what cannot be stored takes the place of what is
+// here also where only the expiry, or the value, is greater.
+func TestMerge_OversizeOfTheSameVersion(t *testing.T) {
+	for name, later := range map[string]uint64{"expiry": 64, "value": 0} {
+		s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
+		s.Attach(ID{1}, &State{}, false)
+		v := s.set(testNow, "key", "\x00").Version
+		s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v + later, Value: make([]byte, 5000)})
+		if _, hit := s.get(testNow, "key"); hit {
+			t.Errorf("%s: this node goes on with the lesser state, the peer has the greater", name)
+		}
+	}
+}
+
+// TestLocalKeys_OneThatChangesStays: a local key is local in whatever memory it stands,
+// and after a delete.
+func TestLocalKeys_OneThatChangesStays(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true, LocalKeys: []string{"*.lock"}})
+	s.Attach(ID{1}, &State{}, false)
+	key := []byte("sid.lock")
+	part := PartitionOf(key)
+	for i, change := range []Request{
+		{Op: OpSet, Value: []byte("v")}, {Op: OpSet, Value: make([]byte, 300)}, {Op: OpAppend, Value: make([]byte, 3000)},
+		{Op: OpTouch, Expires: testNow + 10_000}, {Op: OpMark, Invalidate: true}, {Op: OpSet, Value: make([]byte, 200_000)},
+		{Op: OpDelete}, {Op: OpIncr, Create: true, Initial: 9}, {Op: OpIncr, Delta: 1}, {Op: OpSet, Value: []byte("w")},
+	} {
+		change.Key = key
+		s.Do(testNow+int64(i), &change)
+		s.Collect(part, Live, 100, 1<<30, func(r *Record) { t.Errorf("change %d: it leaves the node: %+v", i, r.Op) })
+		if s.Unacked() != 0 || s.Stats().Tombstones != 0 {
+			t.Errorf("change %d: it is kept for the peer", i)
+		}
 	}
 }

@@ -40,3 +40,18 @@ func TestAttach_OldPeerHasTheExpiryOfBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestAttach_OldPeerHasWhatWasTouchedSince: the peer touches what this node does not hold,
+// and an earlier peer returns with the expiry from before.
+func TestAttach_OldPeerHasWhatWasTouchedSince(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	v := versionAt(testNow)
+	s.Attach(ID{1}, &State{}, false)
+	s.Attach(ID{2}, &State{}, false)
+	s.apply(t, Record{Op: RecordTouch, Key: []byte("key"), Version: v, Ever: versionAt(testNow + 20), Expires: testNow + 30})
+	s.Attach(ID{1}, &State{Born: versionAt(testNow + 10), Items: 1}, false)
+	s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v, Value: []byte("value")})
+	if _, ok := s.get(testNow+50, "key"); ok {
+		t.Error("it is here, and never expires")
+	}
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -169,6 +170,72 @@ func TestFlushAt_IsReplacedCancelledAndCarriedOut(t *testing.T) {
 	}
 	if st := s.Stats(); st.Items != 0 {
 		t.Errorf("%d flushed items are still held", st.Items)
+	}
+}
+
+// TestApplyFlush_AYoungerDelayedOneStays: a flush of the peer that was asked for before the
+// delayed one does not take its place.
+func TestApplyFlush_AYoungerDelayedOneStays(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.FlushAt(testNow+10, testNow+5000)
+	_, _, asked := s.FlushState()
+	s.ApplyFlush(versionAt(testNow+5), versionAt(testNow+1))
+	if f, _, pending := s.FlushState(); pending != asked || f != versionAt(testNow+5) {
+		t.Errorf("pending %+v, was %+v", pending, asked)
+	}
+	s.set(testNow+20, "a", "1")
+	if _, hit := s.get(testNow+5000, "a"); hit {
+		t.Error("the delayed flush has not come")
+	}
+}
+
+// TestApplyFlushAt_OneThatIsKnownStaysWhereItIs: the peer says the same flush with a time
+// of its own clock; only MoveFlushAt, which has measured that, moves it.
+func TestApplyFlushAt_OneThatIsKnownStaysWhereItIs(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.FlushAt(testNow, testNow+5000)
+	_, _, asked := s.FlushState()
+	s.ApplyFlushAt(PendingFlush{Version: asked.Version, AtMillis: testNow + 9000})
+	s.ApplyFlushAt(PendingFlush{Version: asked.Version - 64, AtMillis: testNow + 9000})
+	if _, _, p := s.FlushState(); p != asked {
+		t.Errorf("it was moved from %+v to %+v", asked, p)
+	}
+	s.MoveFlushAt(PendingFlush{Version: asked.Version + 64, AtMillis: testNow + 9000})
+	if _, _, p := s.FlushState(); p != asked {
+		t.Errorf("another one's time moved it to %+v", p)
+	}
+}
+
+// TestFlush_WaitsForWhoeverIsAtWork: while one partition's lock is held, by a command say, a
+// flush makes no version and lifts no watermark.
+func TestFlush_WaitsForWhoeverIsAtWork(t *testing.T) {
+	for name, flush := range map[string]func(s *Store){
+		"ours":       func(s *Store) { s.Flush(testNow + 10) },
+		"due":        func(s *Store) { s.FlushAt(testNow, testNow+5); s.dueFlush(testNow + 10) },
+		"the peer's": func(s *Store) { s.ApplyFlush(versionAt(testNow+10), 0) },
+	} {
+		s := newTestStore(t, Config{Replicated: true})
+		p := &s.parts[Partitions-1]
+		p.mu.Lock()
+		done := make(chan struct{})
+		go func() { flush(s); close(done) }()
+		for waits := false; !waits; {
+			select {
+			case <-done:
+				p.mu.Unlock()
+				t.Fatalf("%s: it did not wait", name)
+			default:
+			}
+			if waits = !s.parts[0].mu.TryLock(); !waits { // it has begun to take the locks
+				s.parts[0].mu.Unlock()
+			}
+			runtime.Gosched()
+		}
+		if s.flushedTo.Load() != 0 || s.Clock() >= versionAt(testNow+10) {
+			t.Errorf("%s: the watermark is %x, the clock %x", name, s.flushedTo.Load(), s.Clock())
+		}
+		p.mu.Unlock()
+		<-done
 	}
 }
 

@@ -6,10 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"twincached/internal/rule"
@@ -57,10 +54,6 @@ var madeFor = map[string]string{
 	"BarrierTwice": "copy",
 }
 
-func planOf(name string) Plan {
-	return Plans[slices.IndexFunc(Plans, func(p Plan) bool { return p.Name == name })]
-}
-
 // contracts are checks of rules that no schedule of two nodes of this version needs,
 // but that the protocol demands of a receiver: another program may be the peer.
 var contracts = map[string]func(*testing.T) string{
@@ -103,46 +96,9 @@ func kill(t *testing.T, r rule.Rule) (found *Failure, runs uint64) {
 	if name := madeFor[r.Name]; name != "" {
 		plans = []Plan{planOf(name)}
 	}
-	var mu sync.Mutex
-	var stop atomic.Bool
-	var ran, next atomic.Uint64
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for !stop.Load() {
-				i := next.Add(1) - 1
-				seed, plan := 1+i/uint64(len(plans)), plans[i%uint64(len(plans))]
-				if seed > *mutantSeeds {
-					return
-				}
-				f := runMutant(plan, seed)
-				ran.Add(1)
-				if f == nil {
-					continue
-				}
-				stop.Store(true)
-				mu.Lock()
-				if found == nil || f.Seed < found.Seed {
-					found = f
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
+	found, runs = hunt(plans, *mutantSeeds)
 	if found != nil && *mutantOnly != "" {
 		Shrink(planOf(found.Plan), found.Seed, func(line string) { t.Log(line) })
 	}
-	return found, ran.Load()
-}
-
-// runMutant takes a panic for a failure, which it is.
-func runMutant(plan Plan, seed uint64) (f *Failure) {
-	defer func() {
-		if p := recover(); p != nil {
-			f = &Failure{Plan: plan.Name, Seed: seed, Text: fmt.Sprintf("panic: %v", p)}
-		}
-	}()
-	_, f = Run(plan, seed, nil)
-	return f
+	return found, runs
 }

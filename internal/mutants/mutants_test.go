@@ -1,0 +1,112 @@
+// Package mutants holds faults, each one line, that the checks of the project have to
+// notice. See "The faults, put in one by one" in RELIABILITY.md for how to add one.
+package mutants
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"twincached/internal/sim"
+)
+
+// root is the top of the module, seen from here.
+const root = "../.."
+
+// mutant is one fault: a text of a source file, and what stands there instead. The
+// rows are in the files table_*_test.go.
+type mutant struct {
+	name string // what is wrong, in a few words
+	says string // what the code promises, and breaks with the new text
+	file string // from the top of the module
+	old  string // has to be there exactly once: choose a short text that will stay
+	new  string
+	by   check // fails with the new text, and passes without
+}
+
+// check is what kills a mutant: a test, or a plan of the simulation.
+type check struct {
+	pkg  string // the test's directory, from the top of the module
+	test string // its name, or "TestA/case"
+
+	plan  string // of the simulation, instead of a test
+	seeds int    // of the plan that are run, at most
+}
+
+func test(pkg, name string) check { return check{pkg: pkg, test: name} }
+
+// plan is a check by the simulation. seeds should be ten times as many as it takes:
+// another command of a client, and each seed is another run.
+func plan(name string, seeds int) check {
+	return check{pkg: "internal/sim", test: "TestSim_Hunt", plan: name, seeds: seeds}
+}
+
+func (c check) String() string {
+	if c.plan != "" {
+		return "the simulation, plan " + c.plan
+	}
+	return "`" + c.test + "`"
+}
+
+func table() []mutant {
+	return slices.Concat(stateMutants, flushMutants, memoryMutants, walkMutants, linkMutants)
+}
+
+// mutated is the text of the file with the fault in it.
+func (m *mutant) mutated() (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		return "", fmt.Errorf("%s has this text %d times, not once: %q", m.file, n, m.old)
+	}
+	return strings.Replace(string(text), m.old, m.new, 1), nil
+}
+
+// TestMutants_TheTableFitsTheCode: whoever changes a line that is in the table changes
+// its row, and whoever renames a check does.
+func TestMutants_TheTableFitsTheCode(t *testing.T) {
+	seen, texts := map[string]bool{}, map[string]string{}
+	for _, m := range table() {
+		if m.name == "" || m.says == "" || m.old == m.new || seen[m.name] {
+			t.Errorf("the row %q has no name of its own, says nothing, or changes nothing", m.name)
+		}
+		seen[m.name] = true
+		if _, err := m.mutated(); err != nil {
+			t.Errorf("%s: %v", m.name, err)
+		}
+		if m.by.plan != "" && (!slices.ContainsFunc(sim.Plans, func(p sim.Plan) bool { return p.Name == m.by.plan }) || m.by.seeds == 0) {
+			t.Errorf("%s: the simulation has no plan %q, or no seeds of it are to be run", m.name, m.by.plan)
+		}
+		name, _, _ := strings.Cut(m.by.test, "/")
+		if texts[m.by.pkg] == "" {
+			texts[m.by.pkg] = testsOf(t, m.by.pkg)
+		}
+		if !regexp.MustCompile(`(?m)^func ` + name + `\(`).MatchString(texts[m.by.pkg]) {
+			t.Errorf("%s: %s has no test %s", m.name, m.by.pkg, name)
+		}
+	}
+}
+
+// testsOf is the text of a package's tests.
+func testsOf(t *testing.T, pkg string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s has no tests (%v)", pkg, err)
+	}
+	var all strings.Builder
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+// packedStore evicts nothing and is as full as it can be: keys are what it holds, each of
+// n bytes. Nothing more can be stored, be it small.
+func packedStore(t *testing.T, n int) (s *Store, keys [][]byte) {
+	t.Helper()
+	s = newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, NoEviction: true})
+	s.Attach(ID{1}, &State{}, false)
+	for _, size := range []int{n, 1} {
+		for i := 0; ; i++ {
+			key := fmt.Appendf(nil, "key-%d-%d", size, i)
+			if s.Do(testNow, &Request{Op: OpSet, Key: key, Value: make([]byte, size)}).Status != Stored {
+				break
+			}
+			if size == n {
+				keys = append(keys, key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		t.Fatal("nothing fits")
+	}
+	return s, keys
+}
+
+// apply merges a record on the live lane.
+func (s *Store) apply(t *testing.T, r Record) {
+	t.Helper()
+	if err := s.ApplyBatch(testNow, PartitionOf(r.Key), Live, 1, []Record{r}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoMemory_AReceivedValueDropsTheOlderOne(t *testing.T) {
+	s, keys := packedStore(t, 1000)
+	v := s.Clock() + 1<<20
+	s.apply(t, Record{Key: keys[0], Version: v, Ever: v, Value: make([]byte, 50_000)})
+	if s.Stats().ApplyNoMemory == 0 {
+		t.Fatal("there was memory")
+	}
+	if _, hit := s.get(testNow, string(keys[0])); hit {
+		t.Error("a value is served that is older than one that arrived")
+	}
+	if s.parts[PartitionOf(keys[0])].cleanMax < v {
+		t.Error("an older peer could bring it back")
+	}
+}
+
+// TestNoMemory_ADeleteIsBuried: no tombstone can be had for a key that is not here, or
+// whose memory is too large or too small for one. The peer's copy must not come back.
+func TestNoMemory_ADeleteIsBuried(t *testing.T) {
+	for name, size := range map[string]int{"too small": 1, "larger": 1000, "a run": 50_000} {
+		t.Run(name, func(t *testing.T) {
+			s, keys := packedStore(t, size)
+			v := s.Clock()
+			for _, key := range [][]byte{keys[0], []byte("absent")} {
+				s.Do(testNow, &Request{Op: OpDelete, Key: key})
+				s.apply(t, Record{Key: key, Version: v, Ever: v, Value: []byte("v")})
+				if _, hit := s.get(testNow, string(key)); hit {
+					t.Errorf("%q is back", key)
+				}
+			}
+			if s.Stats().GraveRejects == 0 {
+				t.Error("nothing was refused: the memory was not full")
+			}
+		})
+	}
+}
+
+// TestNoMemory_WhatAGraveTakesLeavesATrace: the peer's grave takes values that it never
+// had, and no marker can be had.
+func TestNoMemory_WhatAGraveTakesLeavesATrace(t *testing.T) {
+	s, keys := packedStore(t, 50_000)
+	older, floor := versionAt(testNow-1000), s.Clock()
+	for part := range Partitions {
+		s.ApplyGrave(part, Grave{Gen: 1, Floor: floor, Saturated: true})
+	}
+	buried := 0
+	for _, key := range keys {
+		s.apply(t, Record{Key: key, Version: older, Ever: older, Value: []byte("v")})
+		if _, hit := s.get(testNow, string(key)); hit {
+			t.Fatalf("%q is back, older than what was evicted", key)
+		}
+		if s.Buried(key, older) {
+			buried++
+		}
+	}
+	if buried == 0 {
+		t.Error("there was memory for each marker")
+	}
+}
+
+// TestReclaim_ATombstoneThatFindsNoRoomIsBuried: the cleaner has nowhere to move it to.
+func TestReclaim_ATombstoneThatFindsNoRoomIsBuried(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true})
+	key := []byte("key")
+	s.Do(testNow, &Request{Op: OpDelete, Key: key})
+	a := s.arena
+	a.mu.Lock()
+	for len(a.free) > 0 { // as when graves' filters have taken the cleaner's reserve
+		id := a.free[len(a.free)-1]
+		a.free = a.free[:len(a.free)-1]
+		a.chillLocked(id)
+	}
+	a.limit = a.committed
+	id := a.open
+	a.closeLocked(&a.open)
+	a.unlinkLocked(id)
+	a.segs[id].state = segCleaning
+	a.mu.Unlock()
+	s.clean(testNow, id, true)
+	if st := s.Stats(); st.Tombstones != 0 {
+		t.Fatal("it was moved")
+	}
+	if !s.Buried(key, s.Clock()) {
+		t.Error("the delete is forgotten")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,13 @@ func TestCommandLine_UDPPortMovesTCPUnlessThatIsGiven(t *testing.T) {
 	}
 }
 
+func TestCommandLine_ListenIsSplitAsMemcachedDoes(t *testing.T) {
+	got := mustParse(t, "-l 127.0.0.1;::1,,10.0.0.1;, -l proto[ascii]:127.0.0.2").Node.Listen
+	if want := []string{"127.0.0.1", "::1", "10.0.0.1", "proto[ascii]:127.0.0.2"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
 	for i := range options {
 		o := &options[i]
@@ -165,6 +173,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-p 65536", "-p, --port 65536 is out of range"},
 		{"-l 1.2.3.4:99999", "-l, --listen 1.2.3.4:99999"},
 		{"-l 1:2:3", "-l, --listen 1:2:3"},
+		{"-l ,", `-l, --listen: "," has no address`},
 		{"-l notls:127.0.0.1", "notls means nothing without -Z, --enable-ssl"},
 		{"-U 65536", "-U, --udp-port: 65536 is out of range: -1 to 65535"},
 		{"-U x", `-U, --udp-port: "x" is not a whole number`},

@@ -48,8 +48,7 @@ var options = append(append(clientOptions, processOptions...), peerOptions...)
 var clientOptions = []option{
 	{"port", "p", "PORT", groupClients, "port for clients; -1 takes any free one", "11211",
 		func(s *settings, v string) error { return setInt(&s.Node.Port, v) }},
-	{"listen", "l", "ADDRESS", groupClients, "address for clients, HOST or HOST:PORT, several with commas", "all",
-		func(s *settings, v string) error { return setList(&s.Node.Listen, v) }},
+	{"listen", "l", "ADDRESS", groupClients, "address for clients, HOST or HOST:PORT, several with commas", "all", setListen},
 	{"unix-socket", "s", "FILE", groupClients, "serve clients on this unix socket, and not on -p and -l", "none",
 		func(s *settings, v string) error { s.Node.UnixSocket = v; return nil }},
 	{"unix-mask", "a", "MASK", groupClients, "permissions of the unix socket, in octal", "700",
@@ -81,7 +80,7 @@ var clientOptions = []option{
 		func(s *settings, v string) error { s.Node.AuthFile = v; return nil }},
 	{"enable-sasl", "S", "", groupClients, "clients of the binary protocol log in with SASL, with the names of -Y", "",
 		func(s *settings, v string) error { return setSASL(s, v) }},
-	{"enable-ssl", "Z", "", groupClients, "TLS for clients, with the files of -o; -l notls:ADDRESS goes without", "",
+	{"enable-ssl", "Z", "", groupClients, "TLS for clients, with the files of -o; -l notls:ADDRESS goes without, btls: asks for no certificate, mtls: wants one", "",
 		func(s *settings, v string) error { return setBool(&s.Node.TLS.Enabled, v) }},
 	{"enable-shutdown", "A", "", groupClients, "clients may end the node with shutdown", "",
 		func(s *settings, v string) error { return setBool(&s.Node.AllowShutdown, v) }},
@@ -224,6 +223,21 @@ func setList(dst *[]string, v string) error {
 	}
 	for part := range strings.SplitSeq(v, ",") {
 		*dst = append(*dst, strings.TrimSpace(part))
+	}
+	return nil
+}
+
+// setListen splits as memcached does: at commas and semicolons, and nothing between
+// two of them is nothing.
+func setListen(s *settings, v string) error {
+	s.Node.Listen = nil
+	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ';' }) {
+		if part = strings.TrimSpace(part); part != "" {
+			s.Node.Listen = append(s.Node.Listen, part)
+		}
+	}
+	if len(s.Node.Listen) == 0 {
+		return fmt.Errorf("%q has no address", v)
 	}
 	return nil
 }

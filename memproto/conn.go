@@ -131,8 +131,9 @@ func (c *Conn) step(rest []byte) (n, need int) {
 		// As in memcached, the first byte of a conn decides which protocol
 		// it speaks.
 		c.started = true
-		c.binary = c.srv.binaryOnly() || rest[0] == binaryMagic
-		if c.binary && c.srv.textOnly() {
+		text, binary := c.srv.speaks(c.client.Listener)
+		c.binary = !text || rest[0] == binaryMagic
+		if c.binary && !binary {
 			c.close(ReasonBinary, replyBinary)
 			return 0, 0
 		}

@@ -62,6 +62,8 @@ type Server struct {
 	Shutdown    func()          // "shutdown" (-A): begins the end and returns; nil: refused
 	// RefreshCerts is "refresh_certs"; its error is shown to the client. nil: no TLS.
 	RefreshCerts func() error
+	// Listeners says what conns may begin in, by Client.Listener; what it lacks is SpeaksDefault.
+	Listeners []Speaks
 	// Log gets what SetVerbosity asks for, a line without its end at a time.
 	Log func(line string)
 
@@ -71,6 +73,32 @@ type Server struct {
 
 	prefixes   prefixes
 	metaDebugs atomic.Uint64 // cmd_meta
+}
+
+// Speaks says which protocols a conn may begin in.
+type Speaks uint8
+
+// What a listener may speak.
+const (
+	SpeaksDefault Speaks = iota // what TextOnly, BinaryOnly and the logins leave
+	SpeaksText
+	SpeaksBinary
+	SpeaksBoth
+)
+
+// speaks tells which protocols a conn of a listener may begin in.
+func (s *Server) speaks(listener int) (text, binary bool) {
+	if listener < len(s.Listeners) {
+		switch s.Listeners[listener] {
+		case SpeaksText:
+			return true, false
+		case SpeaksBinary:
+			return false, true
+		case SpeaksBoth:
+			return true, true
+		}
+	}
+	return !s.binaryOnly(), !s.textOnly()
 }
 
 // textOnly tells whether a conn may not begin in the binary protocol.

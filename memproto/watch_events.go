@@ -9,8 +9,9 @@ import (
 
 // Client names a conn, and who is at its other end.
 type Client struct {
-	FD   int            // file descriptor, memcached's cfd; -1: none
-	Addr netip.AddrPort // invalid for a unix socket, whose clients have no address
+	FD       int            // file descriptor, memcached's cfd; -1: none
+	Listener int            // place of the address it came to in the listener's configuration
+	Addr     netip.AddrPort // invalid for a unix socket, whose clients have no address
 }
 
 // CloseReason says why a conn has ended.

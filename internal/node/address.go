@@ -8,33 +8,11 @@ import (
 )
 
 // clientAddresses are the TCP addresses for clients, as HOST:PORT; port 0 takes any.
-func (c *Config) clientAddresses() []string {
-	if len(c.Listen) == 0 {
-		return []string{net.JoinHostPort("", strconv.Itoa(max(c.Port, 0)))}
+func (c *Config) clientAddresses() (all []string) {
+	for _, l := range c.listeners() {
+		all = append(all, l.address)
 	}
-	var out []string
-	for _, entry := range c.Listen {
-		if a, err := c.clientAddress(entry); err == nil { // Validate reports the others
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// clientAddress completes one entry of Listen with the default port.
-func (c *Config) clientAddress(entry string) (string, error) {
-	entry = strings.TrimPrefix(entry, plainPrefix)
-	if strings.HasPrefix(entry, "proto[") || strings.HasPrefix(entry, "tag[") {
-		return "", fmt.Errorf("-l, --listen %s: prefixes before the address are not in this version", entry)
-	}
-	host, port, err := splitHostPort(entry, max(c.Port, 0))
-	if err != nil {
-		return "", fmt.Errorf("-l, --listen %s: %w", entry, err)
-	}
-	if host == "*" {
-		host = ""
-	}
-	return net.JoinHostPort(host, port), nil
+	return all
 }
 
 // replAddress is where the replication port listens.

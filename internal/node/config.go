@@ -42,7 +42,8 @@ const (
 // Default; the zero value does not validate. A Config is read once, by Start.
 type Config struct {
 	// Listen holds the addresses for clients: HOST or HOST:PORT, an IPv6 address
-	// with a port in brackets. Empty: all addresses of the machine.
+	// with a port in brackets, with memcached's prefixes (see listener). Empty: all
+	// addresses of the machine.
 	Listen []string
 	// Port is used for each Listen entry without one of its own. -1: any free
 	// port, which the log names.

@@ -105,6 +105,7 @@ func (n *Node) open() (err error) {
 	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
 		return fmt.Errorf("node: -c, --conn-limit %d: %w", n.cfg.MaxConns, err)
 	}
+	n.logTags()
 	if err := n.bindClients(n.cfg.UnixSocket == ""); err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 }
 
 func (n *Node) serveConfig() serve.Config {
-	plain, secure := n.splitTLS()
+	plain, secure, _ := n.splitListeners()
 	return serve.Config{
 		Addresses:        plain,
 		TLS:              secure,
@@ -262,6 +263,9 @@ func (n *Node) newProtocol() *memproto.Server {
 		Conns:        n.connRows,
 		Verbosity:    n.setVerbosity,
 		Log:          func(line string) { n.log.Debug(line) },
+	}
+	if n.cfg.UnixSocket == "" {
+		_, _, p.Listeners = n.splitListeners()
 	}
 	p.PrefixDelimiter = n.cfg.PrefixDelimiter
 	p.CountPrefixes(n.cfg.PrefixDelimiter != 0)

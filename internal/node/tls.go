@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"twincached/internal/serve"
 )
 
 // TLS says how clients are served over TLS. The zero value: they are not.
@@ -26,8 +24,6 @@ type TLS struct {
 	WriteBufKiB  int    // OpenSSL's buffer in memcached; shown in "stats settings" and without effect
 }
 
-const plainPrefix = "notls:" // of an entry of Listen that is served without TLS
-
 var tlsVersions = [...]struct {
 	number uint16
 	name   string
@@ -38,11 +34,6 @@ var verifyFlags = [...]int64{0, 1, 3, 7}
 
 // checkTLS looks at what can be known without reading the files.
 func checkTLS(c *Config) error {
-	for _, entry := range c.Listen {
-		if strings.HasPrefix(entry, plainPrefix) && !c.TLS.Enabled {
-			return fmt.Errorf("-l, --listen %s: notls means nothing without -Z, --enable-ssl", entry)
-		}
-	}
 	if !c.TLS.Enabled {
 		return nil
 	}
@@ -58,32 +49,27 @@ func checkTLS(c *Config) error {
 	)
 }
 
-// splitTLS sorts the clients' addresses: those without TLS, and those with.
-func (n *Node) splitTLS() (plain []string, secure []serve.TLSAddress) {
-	all := n.cfg.clientAddresses()
-	if !n.cfg.TLS.Enabled {
-		return all, nil
-	}
-	for i, a := range all {
-		if i < len(n.cfg.Listen) && strings.HasPrefix(n.cfg.Listen[i], plainPrefix) {
-			plain = append(plain, a)
-		} else {
-			secure = append(secure, serve.TLSAddress{Address: a, Config: n.certs.server()})
-		}
-	}
-	return plain, secure
-}
-
 // certificates are what the node's files say, read again at will.
 type certificates struct {
-	current   atomic.Pointer[tls.Config]
+	current   atomic.Pointer[certificateSet]
 	refreshed atomic.Int64 // Unix seconds
 }
 
+// certificateSet is one reading of the files: as ssl_verify_mode says, and as the
+// listeners want it that differ.
+type certificateSet struct{ usual, basic, mutual *tls.Config }
+
 // server gives each conn what was read last.
-func (c *certificates) server() *tls.Config {
+func (c *certificates) server(s security) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return c.current.Load(), nil
+		switch now := c.current.Load(); s {
+		case secureBasic:
+			return now.basic, nil
+		case secureMutual:
+			return now.mutual, nil
+		default:
+			return now.usual, nil
+		}
 	}}
 }
 
@@ -140,7 +126,9 @@ func (n *Node) readCertificates() error {
 			return fail("ssl_ca_cert", "CA certificate", t.CACert, err)
 		}
 	}
-	n.certs.current.Store(cfg)
+	set := &certificateSet{usual: cfg, basic: cfg.Clone(), mutual: cfg.Clone()}
+	set.basic.ClientAuth, set.mutual.ClientAuth = tls.NoClientCert, tls.RequireAndVerifyClientCert
+	n.certs.current.Store(set)
 	n.certs.refreshed.Store(time.Now().Unix())
 	return nil
 }

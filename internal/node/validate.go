@@ -104,10 +104,8 @@ func checkAddresses(c *Config) error {
 	if err := within("-X, --repl-port", c.ReplPort, -1, 65535, ""); err != nil {
 		return err
 	}
-	for _, a := range c.Listen {
-		if _, err := c.clientAddress(a); err != nil {
-			return err
-		}
+	if err := checkListeners(c); err != nil {
+		return err
 	}
 	return checkPortClash(c)
 }

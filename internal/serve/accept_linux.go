@@ -15,6 +15,7 @@ type loops struct {
 	loops  []*loop
 	pol    *poller // the acceptor's
 	fds    []int   // listeners
+	entry  []int32 // of each: see Listeners.bind
 	next   int     // loop that gets the next conn
 	paused bool
 	stop   atomic.Bool
@@ -28,6 +29,7 @@ func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err e
 	ls := &loops{s: s, done: make(chan struct{})}
 	for _, sock := range socks {
 		ls.fds = append(ls.fds, sock.fd)
+		ls.entry = append(ls.entry, int32(sock.entry))
 	}
 	defer func() {
 		if err != nil {
@@ -92,18 +94,18 @@ func (ls *loops) accept() {
 		}
 		for _, ev := range ls.pol.wait() {
 			if ev.Fd != wakeToken {
-				ls.acceptFrom(ls.fds[ev.Fd])
+				ls.acceptFrom(int(ev.Fd))
 			}
 		}
 	}
 	ls.s.count.accepting.Store(false)
 	ls.s.removeFile()
-	for _, fd := range ls.fds { // conns whose handshake is done may hold requests already
-		ls.acceptFrom(fd)
+	for i := range ls.fds { // conns whose handshake is done may hold requests already
+		ls.acceptFrom(i)
 	}
 }
 
-// acceptFrom takes what is waiting at a listener, but not for ever.
+// acceptFrom takes what is waiting at one of the listeners, but not for ever.
 func (ls *loops) acceptFrom(listener int) {
 	for range 1024 {
 		if ls.paused {
@@ -114,7 +116,7 @@ func (ls *loops) acceptFrom(listener int) {
 			ls.pause(nil)
 			return
 		}
-		fd, sa, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, sa, err := unix.Accept4(ls.fds[listener], unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
 		case unix.EAGAIN:
@@ -138,7 +140,7 @@ func (ls *loops) acceptFrom(listener int) {
 		}
 		ls.s.count.total.Add(1)
 		ls.next = (ls.next + 1) % len(ls.loops)
-		if !ls.loops[ls.next].hand(accepted{int32(fd), clientAddr(sa)}) {
+		if !ls.loops[ls.next].hand(accepted{int32(fd), ls.entry[listener], clientAddr(sa)}) {
 			_ = unix.Close(fd)
 			ls.s.connGone()
 		}

@@ -41,16 +41,16 @@ func Bind(cfg Config) (*Listeners, error) {
 		l.addrs = []net.Addr{&net.UnixAddr{Name: cfg.UnixSocket, Net: "unix"}}
 		return l, nil
 	}
-	for _, address := range cfg.Addresses {
-		n, err := l.bind(address)
+	for i, address := range cfg.Addresses {
+		n, err := l.bind(address, i)
 		if err != nil {
 			return nil, err
 		}
 		l.plain += n
 	}
 	l.cfg.TLS = nil // one for each socket: a name may have several addresses
-	for _, a := range cfg.TLS {
-		n, err := l.bind(a.Address)
+	for i, a := range cfg.TLS {
+		n, err := l.bind(a.Address, len(cfg.Addresses)+i)
 		if err != nil {
 			return nil, err
 		}
@@ -61,8 +61,9 @@ func Bind(cfg Config) (*Listeners, error) {
 	return l, nil
 }
 
-// bind takes the addresses behind one of the configuration's, and tells how many they are. After an error l is closed.
-func (l *Listeners) bind(address string) (n int, err error) {
+// bind takes the addresses behind one of the configuration's, and tells how many they are. entry is its place in
+// Config.Addresses, or in Config.TLS behind those: what memproto.Client calls the listener. After an error l is closed.
+func (l *Listeners) bind(address string, entry int) (n int, err error) {
 	targets, err := resolve(address)
 	if err != nil {
 		l.Close()
@@ -74,6 +75,7 @@ func (l *Listeners) bind(address string) (n int, err error) {
 			l.Close()
 			return 0, bindError(target, err)
 		}
+		sock.entry = entry
 		l.socks = append(l.socks, sock)
 		l.addrs = append(l.addrs, addr)
 	}

@@ -12,8 +12,9 @@ import (
 
 // boundSocket is a socket that is bound and does not listen: the kernel refuses clients until it does.
 type boundSocket struct {
-	fd   int
-	unix bool // a unix socket, which has no TCP options
+	fd    int
+	unix  bool // a unix socket, which has no TCP options
+	entry int  // see Listeners.bind
 }
 
 func (b boundSocket) close() { _ = unix.Close(b.fd) }

@@ -10,9 +10,10 @@ import (
 
 // boundSocket remembers an address that was free. Binding without listening is not portable, so the port is not held.
 type boundSocket struct {
-	addr string
-	path string      // of a unix socket; addr is empty then
-	mode fs.FileMode // of path
+	addr  string
+	path  string      // of a unix socket; addr is empty then
+	mode  fs.FileMode // of path
+	entry int         // see Listeners.bind
 }
 
 func (b boundSocket) close() {}

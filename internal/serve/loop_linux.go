@@ -54,8 +54,9 @@ type loop struct {
 
 // accepted is a new conn.
 type accepted struct {
-	fd   int32
-	addr netip.AddrPort // of the client
+	fd    int32
+	entry int32          // of the listener: see Listeners.bind
+	addr  netip.AddrPort // of the client
 }
 
 // yieldEvents is how many events a loop that always finds more serves before the other goroutines of the process, the peer
@@ -188,7 +189,7 @@ func (l *loop) adopt() {
 	}
 	l.mu.Unlock()
 	for i, c := range fresh {
-		c.h.Opened(l.nowMillis, memproto.Client{FD: int(c.fd), Addr: incoming[i].addr})
+		c.h.Opened(l.nowMillis, memproto.Client{FD: int(c.fd), Listener: int(incoming[i].entry), Addr: incoming[i].addr})
 		// Edge-triggered and never changed again: a conn costs no epoll_ctl in its life but this one.
 		err := l.pol.add(int(c.fd), c.slot, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 		if err != nil {

@@ -13,8 +13,7 @@ import (
 // portable is the engine with a goroutine for each conn: for systems without epoll, and for net.Conns that are no plain socket.
 type portable struct {
 	s         *Server
-	listeners []net.Listener
-	tls       []*tls.Config // of each listener; nil: plain conns
+	listeners []portableListener
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
 	stop      chan struct{} // closed when accepting shall end
@@ -29,6 +28,13 @@ type portable struct {
 	cut atomic.Int64
 }
 
+// portableListener is a listener and what its conns are.
+type portableListener struct {
+	net.Listener
+	entry int         // see Listeners.bind
+	tls   *tls.Config // nil: plain conns
+}
+
 // newPortable opens the port; secure are the configurations of TLS, one for each sock, or nil. It consumes socks.
 func newPortable(s *Server, socks []boundSocket, addrs []net.Addr, secure []TLSAddress) (*portable, error) {
 	p := &portable{s: s, stop: make(chan struct{}), room: make(chan struct{}, 1), open: map[*goConn]struct{}{}}
@@ -41,20 +47,19 @@ func newPortable(s *Server, socks []boundSocket, addrs []net.Addr, secure []TLSA
 			}
 			return nil, bindError(addrs[i], err)
 		}
-		p.listeners = append(p.listeners, l)
 		s.listensOn(descriptorOf(l), addrs[i])
-		var cfg *tls.Config
+		pl := portableListener{Listener: l, entry: sock.entry}
 		if secure != nil {
-			cfg = secure[i].Config
+			pl.tls = secure[i].Config
 		}
-		p.tls = append(p.tls, cfg)
+		p.listeners = append(p.listeners, pl)
 	}
 	return p, nil
 }
 
 func (p *portable) start() {
-	for i, l := range p.listeners {
-		p.accepting.Go(func() { p.accept(l, p.tls[i]) })
+	for i := range p.listeners {
+		p.accepting.Go(func() { p.accept(&p.listeners[i]) })
 	}
 }
 
@@ -64,12 +69,12 @@ func (p *portable) release() {
 	}
 }
 
-func (p *portable) accept(l net.Listener, secure *tls.Config) {
+func (p *portable) accept(l *portableListener) {
 	for {
 		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			p.admit(nc, secure)
+			p.admit(nc, l)
 		case errors.Is(err, net.ErrClosed) || p.stopping():
 			return
 		default: // out of descriptors most likely: do not spin
@@ -103,9 +108,9 @@ func (p *portable) waitForRoom() {
 }
 
 // admit serves nc, rejects it, or holds it back until there is room.
-func (p *portable) admit(nc net.Conn, secure *tls.Config) {
+func (p *portable) admit(nc net.Conn, l *portableListener) {
 	for waited := false; ; waited = true {
-		if p.serve(nc, secure) {
+		if p.serve(nc, l) {
 			return
 		}
 		if p.s.cfg.DropAtLimit {
@@ -126,10 +131,10 @@ func (p *portable) admit(nc net.Conn, secure *tls.Config) {
 }
 
 // serve serves nc unless MaxConns are open.
-func (p *portable) serve(nc net.Conn, secure *tls.Config) bool {
-	c := &goConn{p: p, nc: nc}
-	if secure != nil {
-		c.nc = tls.Server(nc, secure)
+func (p *portable) serve(nc net.Conn, l *portableListener) bool {
+	c := &goConn{p: p, nc: nc, entry: l.entry}
+	if l.tls != nil {
+		c.nc = tls.Server(nc, l.tls)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,7 +173,7 @@ func (p *portable) drain(deadline time.Time) int {
 	close(p.stop)
 	p.s.removeFile()
 	for _, l := range p.listeners {
-		if t, ok := l.(interface{ SetDeadline(time.Time) error }); ok { // conns whose handshake is done may hold requests already
+		if t, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok { // conns whose handshake is done may hold requests already
 			_ = t.SetDeadline(time.Now().Add(10 * time.Millisecond))
 			continue
 		}

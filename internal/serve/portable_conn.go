@@ -16,13 +16,14 @@ import (
 
 // goConn is a client conn with a goroutine of its own.
 type goConn struct {
-	p    *portable
-	nc   net.Conn
-	h    Handler
-	in   []byte               // unprocessed input
-	need int                  // bytes of input the handler waits for; 0: any
-	src  *memproto.Watcher    // what the conn becomes a stream of; nil = nothing
-	why  memproto.CloseReason // of an end that is near
+	p     *portable
+	nc    net.Conn
+	entry int // of the listener: see Listeners.bind
+	h     Handler
+	in    []byte               // unprocessed input
+	need  int                  // bytes of input the handler waits for; 0: any
+	src   *memproto.Watcher    // what the conn becomes a stream of; nil = nothing
+	why   memproto.CloseReason // of an end that is near
 
 	state atomic.Uint32 // for "stats conns"
 	seen  atomic.Int64  // Unix seconds of the last request's end
@@ -38,7 +39,7 @@ var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, busyReadBytes)
 
 func (c *goConn) run() {
 	defer c.p.gone(c)
-	c.h.Opened(c.p.s.cfg.Now(), clientOf(c.nc))
+	c.h.Opened(c.p.s.cfg.Now(), clientOf(c.nc, c.entry))
 	if secure, ok := c.nc.(*tls.Conn); ok && !c.handshake(secure) {
 		return
 	}

@@ -178,8 +178,8 @@ func (c *goConn) stream(src *memproto.Watcher) {
 }
 
 // clientOf names the conn nc.
-func clientOf(nc net.Conn) memproto.Client {
-	client := memproto.Client{FD: descriptor(nc)}
+func clientOf(nc net.Conn, entry int) memproto.Client {
+	client := memproto.Client{FD: descriptor(nc), Listener: entry}
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		client.Addr = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"twincached/internal/nodelog"
 )
 
 // program is one call of twincached: its argument words and its terminal.
@@ -19,6 +21,7 @@ type program struct {
 
 	long  []string             // the flags of the command that runs, in long form
 	serve func(settings) error // runs a node; a test looks at the settings instead
+	log   *nodelog.Writer      // what stderr, or stdout, goes through, where nobody may wait for it; nil: nothing
 }
 
 // plainFlag is a flag without a value on the command line.
@@ -54,6 +57,11 @@ func flags() []cli.Flag {
 
 // run does what the words say and returns the exit status.
 func (p *program) run() int {
+	defer func() {
+		if p.log != nil {
+			p.log.Close(nodelog.ExitGrace)
+		}
+	}()
 	app := &cli.App{
 		Name:            "twincached",
 		HideHelp:        true, // ours begins with the line scripts look for

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"twincached/internal/nodelog"
 )
 
 // pairPatience is how long the two nodes may take to stop before they are
@@ -64,7 +66,11 @@ const pairHelp = `twincached pair: two nodes on this machine, to try it
 
 // runPair starts both nodes and serves the keyboard until q or a signal.
 func (p *program) runPair(c *cli.Context) error {
-	q := &pair{out: &prefixer{w: p.stdout}, events: make(chan pairEvent, 16)}
+	// A terminal that stands still (Ctrl-S) holds up neither the keyboard nor the end.
+	p.log = nodelog.NewWriter(p.stdout, func(lines uint64) []byte {
+		return fmt.Appendf(nil, "%d lines were dropped: they came faster than they could be shown\n", lines)
+	})
+	q := &pair{out: &prefixer{w: p.log}, events: make(chan pairEvent, 16)}
 	self, err := os.Executable()
 	if err != nil {
 		return exitWith(exitOSError, fmt.Errorf("pair: %w", err))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 
@@ -105,6 +106,29 @@ func TestPair_RunsWithoutAKeyboardUntilASignal(t *testing.T) {
 		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
 			t.Errorf("node %d still runs: %v", pid, err)
 		}
+	}
+}
+
+func TestPair_ATerminalThatTakesNothingHoldsUpNothing(t *testing.T) {
+	r, w, err := testkit.FullPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ports := freePorts(t, 4)
+	cmd := command("pair", "-m8", "--port-a="+ports[0], "--port-b="+ports[1], "--repl-port-a="+ports[2], "--repl-port-b", ports[3])
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for _, port := range ports[:2] {
+		waitFor(t, port+" serves", func() bool { _, err := askVersion("127.0.0.1:"+port, time.Second); return err == nil })
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	hangs := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	if err := cmd.Wait(); err != nil || !hangs.Stop() {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // serveNode runs one node until a signal ends it.
@@ -40,8 +41,9 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 
 	level := new(slog.LevelVar)
 	level.Set(node.LevelFor(s.Node.Verbosity))
-	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	s.Node.Log, s.Node.LogLevel = log, level
+	log, lines := nodelog.New(p.stderr, level)
+	p.log, p.stderr = lines, lines // what run says at the end may not block either
+	s.Node.Log, s.Node.LogLevel, s.Node.LogDropped = log, level, lines.Dropped
 	s.Node.DropPrivileges = who.become
 	logStart(log, &s)
 	os.Unsetenv(node.SecretVariable) // nothing that this process starts shall have it

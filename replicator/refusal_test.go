@@ -374,7 +374,7 @@ func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
 	for i := range 100 {
 		r.note(log, slog.LevelWarn, int64(i), "AUTH", "AUTHin", "the peer refused the link")
 	}
-	r.note(log, slog.LevelWarn, sayEveryMillis, "AUTH", "AUTHin", "the peer refused the link")
+	r.note(log, slog.LevelWarn, 10_000, "AUTH", "AUTHin", "the peer refused the link")
 	counts, last := r.counts()
 	if counts["AUTH"] != 101 || last.text != "AUTH: the peer refused the link" || lines.count() != 2 || !lines.has("repeated=99") {
 		t.Fatalf("counts %v, last %q, %d lines", counts, last.text, lines.count())

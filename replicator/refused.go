@@ -1,7 +1,6 @@
 package replicator
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,20 +10,17 @@ import (
 	"strings"
 	"sync"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/wire"
 )
 
-// sayEveryMillis is how often one cause of trouble gets a line in the log: a
-// stranger cannot fill the disk.
-const sayEveryMillis = 10_000
-
 // refusals counts connections that did not become a session, or ended, by cause,
-// and says each cause in the log now and then. Safe for concurrent use.
+// and says each cause in the log once in ten seconds. Safe for concurrent use.
 type refusals struct {
 	mu     sync.Mutex
 	byWord map[string]uint64
-	said   map[string]said
 	last   trouble
+	seldom nodelog.Seldom
 }
 
 // trouble is the last line about the link that was a warning or worse. The zero value
@@ -34,37 +30,21 @@ type trouble struct {
 	at   int64  // Unix ms, the node's steady clock
 }
 
-type said struct {
-	at     int64
-	silent uint64 // times it was kept back since
-}
-
 // note counts one; with an empty word it only says it. key is what is rate limited:
 // word and who caused it, from a small set.
 func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
 	r.mu.Lock()
-	if r.byWord == nil {
-		r.byWord, r.said = map[string]uint64{}, map[string]said{}
-	}
 	if word != "" {
+		if r.byWord == nil {
+			r.byWord = map[string]uint64{}
+		}
 		r.byWord[word]++
 	}
 	if level >= slog.LevelWarn {
 		r.last = trouble{strings.TrimPrefix(word+": "+msg+detail(args), ": "), now}
 	}
-	e, known := r.said[key]
-	if known && now-e.at < sayEveryMillis && now >= e.at {
-		e.silent++
-		r.said[key] = e
-		r.mu.Unlock()
-		return
-	}
-	r.said[key] = said{at: now}
 	r.mu.Unlock()
-	if e.silent > 0 {
-		args = append(args, "repeated", e.silent)
-	}
-	log.Log(context.Background(), level, msg, args...)
+	r.seldom.Say(log, level, now, key, msg, args...)
 }
 
 // detail is what a line says under "error", without what every error of this package

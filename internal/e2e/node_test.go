@@ -29,8 +29,10 @@ type node struct {
 	host string
 	args []string
 
-	cmd  *exec.Cmd
-	log  *logBuffer
+	cmd          *exec.Cmd
+	log          *logBuffer
+	stderr, pipe *os.File // where the log goes instead, and the end that nobody reads; see unread
+
 	done chan struct{} // closed when the process has ended
 	code int           // its exit status; -1: by a signal
 }
@@ -78,6 +80,9 @@ func (n *node) start() {
 	n.log = &logBuffer{}
 	n.cmd = exec.Command(binary, n.args...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	if n.stderr != nil {
+		n.cmd.Stderr = n.stderr
+	}
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)

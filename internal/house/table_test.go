@@ -28,24 +28,25 @@ type row struct {
 // knows what is below, never the other way round. A package that is not here may
 // not exist.
 var table = map[string]row{
-	"internal/rule":   {},
-	"internal/glob":   {},
-	"store":           {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
-	"internal/wire":   {inside: []string{"store"}, outside: []string{msgpack}},
-	"memproto":        {inside: []string{"store"}}, // does not know that a peer exists
-	"snapshot":        {inside: []string{"store", "internal/wire"}},
-	"replicator":      {inside: []string{"internal/rule", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
-	"internal/serve":  {inside: []string{"memproto"}, outside: []string{xsys}},
-	"internal/ca":     {},
-	"internal/status": {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
-	"internal/sim":    {inside: []string{"internal/rule", "store", "internal/wire", "replicator"}},
+	"internal/rule":    {},
+	"internal/glob":    {},
+	"internal/nodelog": {},
+	"store":            {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
+	"internal/wire":    {inside: []string{"store"}, outside: []string{msgpack}},
+	"memproto":         {inside: []string{"store"}}, // does not know that a peer exists
+	"snapshot":         {inside: []string{"store", "internal/wire"}},
+	"replicator":       {inside: []string{"internal/nodelog", "internal/rule", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
+	"internal/serve":   {inside: []string{"memproto"}, outside: []string{xsys}},
+	"internal/ca":      {},
+	"internal/status":  {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
+	"internal/sim":     {inside: []string{"internal/rule", "store", "internal/wire", "replicator"}},
 	"internal/node": {
-		inside:  []string{"internal/glob", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
+		inside:  []string{"internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
 		outside: []string{xsys},
 	},
 	"internal/testkit": {},                                  // of tests only
 	"internal/verify":  {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
-	".":                {inside: []string{"internal/ca", "internal/node", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	".":                {inside: []string{"internal/ca", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

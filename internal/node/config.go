@@ -156,6 +156,8 @@ type Config struct {
 
 	// Log gets what happens to the node. nil: nothing is logged.
 	Log *slog.Logger
+	// LogDropped is how many lines Log has dropped, for "stats". nil: it drops none.
+	LogDropped func() uint64
 	// LogLevel is moved by the client command "verbosity". nil: the command changes nothing.
 	LogLevel *slog.LevelVar
 

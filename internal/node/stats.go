@@ -69,6 +69,7 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.int("threads", int64(n.cfg.Threads))
 	r.uint("conn_yields", c.Yields)
 	n.watchRows(&r)
+	r.uint("log_lines_dropped", n.logDropped())
 	if n.cfg.IdleTimeout > 0 { // as in memcached
 		r.uint("idle_kicks", c.IdleKicks)
 	}
@@ -117,6 +118,14 @@ func (n *Node) watchRows(r *rows) {
 	r.uint("log_watcher_skipped", w.Skipped)
 	r.uint("log_watcher_sent", w.Sent)
 	r.int("log_watchers", int64(w.Watchers))
+}
+
+// logDropped is how many lines of the node's log nobody took in time.
+func (n *Node) logDropped() uint64 {
+	if n.cfg.LogDropped == nil {
+		return 0
+	}
+	return n.cfg.LogDropped()
 }
 
 // cpuTime is the processor time used so far, as seconds with microseconds.

@@ -1,0 +1,5 @@
+//go:build race
+
+package nodelog
+
+const raceEnabled = true

@@ -53,6 +53,9 @@ type Result struct {
 	// More: Out is full. Write it out, then call again with the same rest,
 	// even if nothing has arrived.
 	More bool
+	// Later: with More, this conn has had its turn, whether or not it made Out
+	// grow. Others that have something to do come first.
+	Later bool
 	// Close: write Out, then close the conn; Reason says why, for the log.
 	Close  bool
 	Reason string
@@ -96,6 +99,7 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 		n, need := c.step(in[res.N:])
 		if n == 0 {
 			res.Need, res.More = need, c.dump.kind != dumpNone
+			res.Later = res.More
 			break
 		}
 		c.said = false
@@ -123,8 +127,8 @@ func (c *Conn) step(rest []byte) (n, need int) {
 		n = int(min(c.swallow, int64(len(rest))))
 		c.swallow -= int64(n)
 		return n, 0
-	case c.get.lineBytes > 0:
-		return c.resumeGet(rest)
+	case c.get.on:
+		return c.resumeGet(rest), 0
 	case c.dump.kind != dumpNone:
 		return c.resumeDump(), 0
 	case !c.started:
@@ -147,22 +151,33 @@ func (c *Conn) step(rest []byte) (n, need int) {
 	return c.line(rest)
 }
 
-// line finds one command line at the start of rest and runs it.
+// line finds one command line at the start of rest and runs it. Only a retrieval
+// may be longer than MaxLineBytes; one that is longer than getWindowBytes too is
+// answered in pieces, wherever its end is.
 func (c *Conn) line(rest []byte) (n, need int) {
-	i := bytes.IndexByte(rest[c.scanned:], '\n')
-	if i < 0 {
-		if len(rest) > MaxLineBytes && !lineMayBe(rest, len(rest)) {
-			c.close(ReasonLineTooLong, replyLineTooLong)
-		}
+	window := rest[:min(len(rest), getWindowBytes)]
+	i := bytes.IndexByte(window[c.scanned:], '\n')
+	whole := i >= 0
+	if whole {
+		i += c.scanned
+	}
+	switch {
+	case whole && i <= MaxLineBytes:
+	case !whole && len(rest) <= MaxLineBytes:
 		c.scanned = len(rest)
 		return 0, 0
-	}
-	i += c.scanned
-	c.scanned = 0
-	if i > MaxLineBytes && !lineMayBe(rest, i) {
-		c.close(ReasonLineTooLong, replyLineTooLong)
+	case !mayBeLong(rest):
+		c.close(ReasonLineTooLong, "") // as memcached, without a word
 		return 0, 0
+	case whole:
+	case len(rest) < getWindowBytes:
+		c.scanned = len(rest)
+		return 0, 0
+	default:
+		c.scanned = 0
+		return c.longGet(window), 0
 	}
+	c.scanned = 0
 	end := i
 	if i > 1 && rest[i-1] == '\r' {
 		end--
@@ -170,12 +185,9 @@ func (c *Conn) line(rest []byte) (n, need int) {
 	return c.command(rest, end, i+1)
 }
 
-// lineMayBe tells whether a line that has lineBytes without an end may be that
-// long. As in memcached, a retrieval may, behind at most 100 spaces.
-func lineMayBe(line []byte, lineBytes int) bool {
-	if lineBytes > MaxGetLineBytes {
-		return false
-	}
+// mayBeLong tells whether a line may be longer than MaxLineBytes. As in memcached,
+// a retrieval may, behind at most 100 spaces.
+func mayBeLong(line []byte) bool {
 	line = line[:MaxLineBytes]
 	cmd := bytes.TrimLeft(line, " ")
 	if len(line)-len(cmd) > 100 {

@@ -79,6 +79,11 @@ func (c *Conn) startDump(kind dumpKind, classes []byte, pipelined string, quiet 
 		c.reply(reply, quiet)
 		return
 	}
+	if c.srv.dumps.Add(1) > maxDumps {
+		c.srv.dumps.Add(-1)
+		c.reply(replyBusy, quiet)
+		return
+	}
 	c.srv.tune.countCrawl()
 	c.dump = dumpState{kind: kind, classes: set}
 }

@@ -53,14 +53,15 @@
 //
 // # Where it differs from memcached 1.6.18
 //
-//   - A command line of more than MaxLineBytes that is no retrieval gets
-//     "CLIENT_ERROR line too long" before the conn is closed; memcached only
-//     closes, and only if the line end had not arrived with the rest.
+//   - A command line of more than MaxLineBytes that is no retrieval closes the
+//     conn also where its end has arrived with it; memcached reads it then.
 //
 //   - A key that is too long in a get line costs the reply to that line only;
-//     memcached 1.6.18 loses those of earlier pipelined commands as well.
+//     memcached 1.6.18 loses those of earlier pipelined commands as well. In a line
+//     of more than 16 KiB, which is answered as it arrives, the error stands behind
+//     the items that were found before that key.
 //
-//   - gat and gats lines may be as long as get lines.
+//   - gat and gats lines may be as long as get lines, which have no bound.
 //
 //   - NUL does not end a command line early: it is a byte like any other.
 //
@@ -100,9 +101,10 @@
 //     reply objects is 0. lru, slabs and the crawler's settings are taken, shown by
 //     stats settings, and change nothing; "slabs reassign" finds no spare page.
 //
-//   - A metadump or mgdump is no thread's work: any number may run at once, and none
-//     is BUSY. Its lines are in no order that means anything, those of cachedump as
-//     well. metadump prints the client's flags, as memcached does by now.
+//   - A metadump or mgdump is no thread's work: four may run at once before another
+//     is BUSY, and a crawl never is. Its lines are in no order that means anything,
+//     those of cachedump as well. metadump prints the client's flags, as memcached
+//     does by now.
 //
 //   - "lru_crawler crawl" passes all classes, whichever it names.
 //

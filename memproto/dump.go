@@ -31,8 +31,12 @@ type dumpState struct {
 	bytes   int   // cachedump: bytes that may still be printed
 }
 
-// resumeDump prints the next part of the dump: what fits Out, and the end with its
-// last part.
+// maxDumps is how many metadumps and mgdumps may be under way: the others are told
+// that the node is BUSY. memcached has one crawler for them, and allows one.
+const maxDumps = 4
+
+// resumeDump prints the next part of the dump: what fits Out and one turn, and the
+// end with its last part.
 func (c *Conn) resumeDump() (n int) {
 	d, before := &c.dump, len(c.out)
 	room := OutSoftLimitBytes + 1 - before
@@ -54,8 +58,16 @@ func (c *Conn) resumeDump() (n int) {
 		end = replyDumpEnd
 	}
 	c.out = append(c.out, end...)
-	*d = dumpState{}
+	c.endDump()
 	return 1
+}
+
+// endDump makes room for another one.
+func (c *Conn) endDump() {
+	if c.dump.kind == dumpMeta || c.dump.kind == dumpMG {
+		c.srv.dumps.Add(-1)
+	}
+	c.dump = dumpState{}
 }
 
 // metaLine is the store.Render of metadump.

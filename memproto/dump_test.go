@@ -158,6 +158,51 @@ func TestDump_GoesOnWhenOutIsWritten(t *testing.T) {
 	}
 }
 
+// TestDump_AFewAtOnceTheOthersAreBusy: a dump counts from its first line to its last, or to the end of its conn.
+func TestDump_AFewAtOnceTheOthersAreBusy(t *testing.T) {
+	s := newTestServer(t)
+	e := newEngine(t, s)
+	for i := range 3000 {
+		e.feed(fmt.Appendf(nil, "set some:longer:key:%d 0 0 1 noreply\r\nx\r\n", i))
+	}
+	begin := func(command string) (c *Conn, busy bool) {
+		c = NewConn(s)
+		r := c.Process(testNow, []byte(command+"\r\n"), nil)
+		if r.More && !r.Later {
+			t.Error("a dump goes on in the turn that it had")
+		}
+		return c, string(r.Out) == "BUSY currently processing crawler request\r\n"
+	}
+	for round := range 3 {
+		var open []*Conn
+		for range maxDumps {
+			c, busy := begin("lru_crawler metadump all")
+			if busy {
+				t.Fatalf("round %d: busy with %d dumps", round, len(open))
+			}
+			open = append(open, c)
+		}
+		for _, command := range []string{"lru_crawler metadump all", "lru_crawler mgdump all"} {
+			if _, busy := begin(command); !busy {
+				t.Errorf("%s: %d dumps at once", command, maxDumps+1)
+			}
+		}
+		if c, _ := begin("stats cachedump 1 0"); c.dump.kind != dumpOld {
+			t.Error("cachedump is counted as a dump")
+		}
+		for i, c := range open {
+			if i%2 == 0 {
+				c.Closed(testNow, CloseError)
+				continue
+			}
+			for in := []byte("\n"); len(in) > 0; {
+				in = in[c.Process(testNow, in, nil).N:]
+			}
+			c.Closed(testNow, CloseNormal)
+		}
+	}
+}
+
 func TestDump_BehindOtherCommandsIsRefused(t *testing.T) {
 	e := newEngine(t, newTestServer(t))
 	for _, kind := range []string{"metadump", "mgdump"} {

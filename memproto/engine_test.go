@@ -280,20 +280,20 @@ func TestProcess_SwallowsWithoutBuffering(t *testing.T) {
 func TestProcess_CloseReasons(t *testing.T) {
 	long := strings.Repeat("x", MaxLineBytes+1)
 	for in, want := range map[string]string{
-		"quit\r\nget a\r\n":                ReasonQuit,
-		"\x80\x00\x00\x03":                 "", // binary, and not complete
-		string(request(opGet, "", "", "")): ReasonMalformed,
-		string(sentinel) + long:            ReasonMagic,
-		long:                               ReasonLineTooLong,
-		long + "\r\n":                      ReasonLineTooLong,
-		"GET / HTTP/1.1\r\nset x":          ReasonHTTP,
-		"get a\r\n\x80\r\n":                "",
-		"get " + long[:240] + "\r\n":       "",
-		"gets " + long + " " + long:        "",
-		"get " + strings.Repeat("k ", MaxGetLineBytes/2): ReasonLineTooLong,
-		strings.Repeat(" ", 101) + "get " + long:         ReasonLineTooLong,
-		strings.Repeat(" ", 100) + "get " + long:         "",
-		strings.Repeat(" ", MaxLineBytes+1):              ReasonLineTooLong,
+		"quit\r\nget a\r\n":                      ReasonQuit,
+		"\x80\x00\x00\x03":                       "", // binary, and not complete
+		string(request(opGet, "", "", "")):       ReasonMalformed,
+		string(sentinel) + long:                  ReasonMagic,
+		long:                                     ReasonLineTooLong,
+		long + "\r\n":                            ReasonLineTooLong,
+		"GET / HTTP/1.1\r\nset x":                ReasonHTTP,
+		"get a\r\n\x80\r\n":                      "",
+		"get " + long[:240] + "\r\n":             "",
+		"gets " + long + " " + long:              "",
+		"get " + strings.Repeat("k ", 4<<20):     "",
+		strings.Repeat(" ", 101) + "get " + long: ReasonLineTooLong,
+		strings.Repeat(" ", 100) + "get " + long: "",
+		strings.Repeat(" ", MaxLineBytes+1):      ReasonLineTooLong,
 	} {
 		e := newEngine(t, newTestServer(t))
 		e.feed([]byte(in))

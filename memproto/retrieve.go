@@ -8,39 +8,58 @@ import (
 	"twincached/store"
 )
 
-// getState is a retrieval in progress: what kind, and, if Out became full in
-// the middle of the line, how much of the line is left.
+// getState is a retrieval in progress: what kind, and, where Out became full in the
+// middle of the line or the line is a long one, that the rest of it is to come.
 type getState struct {
-	cas       bool  // print the CAS unique
-	touch     bool  // gat, gats
-	expires   int64 // absolute ms, for touch
-	keyBytes  int   // left of the keys
-	lineBytes int   // left of the line, line end included; 0 = no retrieval in progress
+	cas     bool  // print the CAS unique
+	touch   bool  // gat, gats
+	expires int64 // absolute ms, for touch
+
+	on    bool // the rest of the line stands at the start of the input, or has still to arrive
+	some  bool // it had a key
+	wrong bool // an error was answered: the rest of the line is dropped
 }
+
+// getWindowBytes is how much of a retrieval's line is looked at in one go. The keys
+// of a line that fits are checked before any is answered. A longer line has no bound:
+// it is answered as its keys arrive, and none of it has to be kept.
+const getWindowBytes = 16 << 10
 
 // retrieve answers a get or gets whose keys are rest[at:end].
 func (c *Conn) retrieve(rest []byte, at, end, lineBytes int, g getState) (n int) {
 	if word, _ := cutWord(rest[at:end]); len(word) == 0 {
-		c.reply(replyError, false)
+		c.noKeys()
 		return lineBytes
 	}
 	return c.keys(rest, at, end, lineBytes, g)
 }
 
+// noKeys answers a retrieval without a key.
+func (c *Conn) noKeys() { c.reply(replyError, false) }
+
 // retrieveAndTouch answers a gat or gats whose arguments are rest[at:end].
 func (c *Conn) retrieveAndTouch(rest []byte, at, end, lineBytes int, cas bool) (n int) {
-	word, skip := cutWord(rest[at:end])
-	if len(word) == 0 {
-		c.reply(replyError, false)
+	skip, g, ok := c.touchTime(rest[at:end], cas)
+	if !ok {
 		return lineBytes
+	}
+	return c.keys(rest, at+skip, end, lineBytes, g)
+}
+
+// touchTime reads the exptime at the start of a gat's arguments. false: it has
+// answered what is wrong with it.
+func (c *Conn) touchTime(args []byte, cas bool) (skip int, g getState, ok bool) {
+	word, skip := cutWord(args)
+	if len(word) == 0 {
+		c.noKeys()
+		return skip, g, false
 	}
 	seconds, ok := parseInt(word)
 	if !ok {
 		c.reply(replyBadExptime, false)
-		return lineBytes
+		return skip, g, false
 	}
-	g := getState{cas: cas, touch: true, expires: absoluteExpiry(c.now, seconds)}
-	return c.keys(rest, at+skip, end, lineBytes, g)
+	return skip, getState{cas: cas, touch: true, expires: absoluteExpiry(c.now, seconds)}, true
 }
 
 // keys starts the walk over the keys rest[at:end]. The lengths of all keys are
@@ -53,18 +72,55 @@ func (c *Conn) keys(rest []byte, at, end, lineBytes int, g getState) (n int) {
 	return c.walk(rest, at, end, lineBytes, g)
 }
 
-// resumeGet goes on with a retrieval whose line's rest stands at the start of
-// rest.
-func (c *Conn) resumeGet(rest []byte) (n, need int) {
-	g := c.get
-	if len(rest) < g.lineBytes {
-		return 0, g.lineBytes
+// longGet begins a retrieval whose line is longer than window, its start. Its keys
+// are resumeGet's.
+func (c *Conn) longGet(window []byte) (n int) {
+	if c.mode&modeCommands != 0 {
+		c.sayLine(window)
 	}
-	c.get = getState{}
-	return c.walk(rest, 0, g.keyBytes, g.lineBytes, g), 0
+	name, n := cutWord(window)
+	g := getState{cas: name[len(name)-1] == 's'}
+	if name[1] == 'a' {
+		skip, touch, ok := c.touchTime(window[n:], g.cas)
+		touch.wrong = !ok
+		g, n = touch, n+skip
+	}
+	g.on = true
+	c.get = g
+	return n
 }
 
-// walk answers the keys rest[at:end] until they end or Out is full.
+// resumeGet goes on with a retrieval whose line's rest begins with rest: with the
+// keys that are there whole. 0: more has to arrive.
+func (c *Conn) resumeGet(rest []byte) (n int) {
+	if c.get.wrong {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return len(rest)
+		}
+		c.get = getState{}
+		return i + 1
+	}
+	window := rest[:min(len(rest), getWindowBytes)]
+	if i := bytes.IndexByte(window, '\n'); i >= 0 {
+		end := i
+		if i > 0 && rest[i-1] == '\r' {
+			end--
+		}
+		return c.walk(rest, 0, end, i+1, c.get)
+	}
+	end := bytes.LastIndexByte(window, ' ') + 1
+	if end == 0 && len(window) > store.MaxKeyBytes+1 { // a CR may belong to the line's end
+		end = len(window)
+	}
+	if end == 0 {
+		return 0
+	}
+	return c.walk(rest, 0, end, 0, c.get)
+}
+
+// walk answers the keys rest[at:end] until they end or Out is full. lineBytes is
+// where the line ends in rest; 0: not in rest.
 func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 	render := store.Render(renderItem)
 	if g.cas {
@@ -77,7 +133,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 			continue
 		}
 		if len(c.out) > OutSoftLimitBytes {
-			g.keyBytes, g.lineBytes = end-at, lineBytes-at
+			g.on = true
 			c.get = g
 			return at
 		}
@@ -85,6 +141,13 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		if i := bytes.IndexByte(rest[at:end], ' '); i >= 0 {
 			stop = at + i
 		}
+		if stop-at > store.MaxKeyBytes {
+			g.on, g.wrong = true, true
+			c.get = g
+			c.reply(replyBadFormat, false)
+			return stop
+		}
+		g.some = true
 		before := len(c.out)
 		switch {
 		case g.touch:
@@ -102,7 +165,17 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		c.noteGet(rest[at:stop], len(c.out) > before)
 		at = stop
 	}
-	c.reply(replyEnd, false)
+	if lineBytes == 0 {
+		g.on = true
+		c.get = g
+		return end
+	}
+	c.get = getState{}
+	if g.some || g.touch {
+		c.reply(replyEnd, false)
+	} else {
+		c.noKeys()
+	}
 	return lineBytes
 }
 

@@ -9,12 +9,9 @@ import (
 // Limits of one conn.
 const (
 	// MaxLineBytes bounds a command line that is no retrieval, without its
-	// line feed: as much as memcached reads before it gives up.
+	// line feed: as much as memcached reads before it gives up. A get, gets, gat
+	// or gats line has no bound.
 	MaxLineBytes = 2048
-	// MaxGetLineBytes bounds a get, gets, gat or gats line. memcached has no
-	// bound; this one is room for 8,000 of the longest keys and keeps the
-	// input buffer of a conn from growing for ever.
-	MaxGetLineBytes = 2 << 20
 	// OutSoftLimitBytes is how much reply Process collects before it asks
 	// for a write. One more value may come on top of it.
 	OutSoftLimitBytes = 64 << 10
@@ -69,6 +66,7 @@ type Server struct {
 
 	auth    authCounts
 	journal journal
+	dumps   atomic.Int32
 	tune    tuning // what clients' administration commands set
 
 	prefixes   prefixes

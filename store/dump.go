@@ -14,7 +14,7 @@ func (c ClassSet) has(class int) bool { return c == 0 || c>>class&1 != 0 }
 
 const (
 	dumpChunk  = 256     // items looked at under one lock hold, and the rest of those with the last one's tag
-	dumpVisits = 1 << 15 // items looked at in one call that has printed something
+	dumpVisits = 1 << 13 // items looked at in one call, about: a millisecond where none is in a cache
 )
 
 // Dump appends render(view) for the live items behind the cursor to dst, until
@@ -24,14 +24,14 @@ const (
 // tags, which neither a write nor a resize changes. One that comes or goes
 // meanwhile is shown once or not at all.
 //
-// classes limits the dump. Where little is of those classes, a call may look at
-// much before it adds anything; it holds no lock for long. Nothing counts as read.
+// classes limits the dump. A call looks at a bounded number of items, so where little
+// is of those classes it may add nothing; it holds no lock for long. Nothing counts as
+// read.
 func (s *Store) Dump(nowMillis int64, at *DumpCursor, classes ClassSet, dst []byte, maxBytes int, render Render) (out []byte, done bool) {
 	s.dueFlush(nowMillis)
 	before, visits := len(dst), 0
 	for at.part < Partitions {
-		full := len(dst)-before >= maxBytes || visits >= dumpVisits && len(dst) > before
-		if full {
+		if len(dst)-before >= maxBytes || visits >= dumpVisits {
 			return dst, false
 		}
 		p := &s.parts[at.part]

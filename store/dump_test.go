@@ -194,3 +194,24 @@ func TestCrawl_PassesEverythingOnce(t *testing.T) {
 		t.Errorf("the oldest access was at %d, want %d", k.OldestMillis, testNow)
 	}
 }
+
+// TestDump_ACallIsBounded: also where nothing of what it looks at is to be shown.
+func TestDump_ACallIsBounded(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 32 << 20})
+	value := bytes.Repeat([]byte{'x'}, 500)
+	for i := range 40_000 {
+		r := Request{Op: OpSet, Key: fmt.Appendf(nil, "key%d", i)}
+		if i < 4000 {
+			r.Value, r.Expires = value, testNow+10
+		}
+		s.Do(testNow, &r)
+	}
+	calls := 0
+	shown := dumpAll(t, s, testNow+10, 1<<ClassOf(ItemBytes(7, len(value))), 1<<20, func() { calls++ })
+	if len(shown) != 0 {
+		t.Errorf("%d keys shown, which have expired", len(shown))
+	}
+	if calls < 40_000/(dumpVisits+dumpChunk) {
+		t.Errorf("40,000 items were looked at in %d calls", calls)
+	}
+}

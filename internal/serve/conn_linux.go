@@ -181,6 +181,10 @@ func (l *loop) process(c *conn, in []byte) {
 			}
 			break
 		}
+		if res.Later {
+			c.more = true
+			break
+		}
 		if len(out) == 0 && len(in) == before {
 			l.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
 			c.closing, in = true, nil

@@ -113,7 +113,7 @@ func (c *goConn) process() bool {
 	out, in, open := (*pooled)[:0], c.in, true
 	for more := true; more && open; {
 		res := c.h.Process(c.p.s.cfg.Now(), in, out)
-		progress := res.N > 0 || len(res.Out) > 0
+		progress := res.N > 0 || len(res.Out) > 0 || res.Later
 		if res.N > 0 {
 			c.seen.Store(c.p.s.cfg.Now() / 1000)
 		}

@@ -89,6 +89,8 @@ func refusal(line string) error {
 	switch {
 	case strings.Contains(line, "not allowed"):
 		return errors.New("it does not list its keys (--disable-dumping): start it without that flag to compare it")
+	case strings.HasPrefix(line, "BUSY"):
+		return errors.New("it lists its keys for as many others already as it does at once: try again when they are done")
 	case strings.Contains(line, "crawler disabled"):
 		return errors.New(`it does not list its keys: its crawler is off; "lru_crawler enable" switches it on`)
 	}

@@ -132,6 +132,8 @@ var peerOptions = []option{
 		func(s *settings, v string) error { s.Node.Boot = node.BootMode(v); return nil }},
 	{"drain-timeout", "", "TIME", groupPeer, "how long a stopping node waits for the peer to have everything", "10s",
 		func(s *settings, v string) error { return setDuration(&s.Node.DrainTimeout, v) }},
+	{"handover", "", "TIME", groupPeer, "how long a stopping node whose peer is gone waits for one to take over", "5s",
+		func(s *settings, v string) error { return setDuration(&s.Node.Handover, v) }},
 }
 
 // ignored are flags that tune memcached's or repcached's own machinery. They

@@ -298,7 +298,7 @@ func TestProcess_SigtermSaysWhatThePeerLacks(t *testing.T) {
 		}
 	}
 	a.cmd.Process.Signal(syscall.SIGTERM)
-	if code := a.exit(); code != exitLeft || !strings.Contains(a.said(), "10 items are not on the peer") {
+	if code := a.exit(); code != exitLeft || !strings.Contains(a.said(), "10 items are not on a live peer") {
 		t.Errorf("exit %d: %s", code, a.said())
 	}
 }

@@ -101,7 +101,7 @@ func drain(n *node.Node, log *slog.Logger, why string, signals <-chan os.Signal)
 	select {
 	case items := <-left:
 		if items > 0 {
-			return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on the peer", items))
+			return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on a live peer", items))
 		}
 		log.Info("stopped")
 		return nil

@@ -37,11 +37,14 @@ const (
 	probeMillis   = 1000 // a ping under steady traffic too: it measures the clocks
 	silenceMillis = 1000 // the peer is dead
 	helloMillis   = 3000 // a handshake takes no longer
+	leavingMillis = 1000 // how long the answer to BYE PLANNED may take
 	tickMillis    = 50   // how often the shells look at the time
 
 	dialTimeout  = time.Second
 	backoffFirst = 50 * time.Millisecond
 	backoffMost  = time.Second
+
+	backoffDraining = 200 * time.Millisecond // of a node that waits for somebody to take over
 
 	clockWarnMillis   = 500
 	clockRefuseMillis = 24 * 60 * 60 * 1000 // a poisoned clock
@@ -55,6 +58,7 @@ const (
 // Defaults of Config.
 const (
 	DefaultPeerWait = 10 * time.Second
+	DefaultHandover = 5 * time.Second // docker compose brings a container back in one or two, and kills one that stops after ten
 	defaultMaxItem  = 1 << 20
 )
 
@@ -78,6 +82,7 @@ type Config struct {
 	MaxItemBytes int           // largest item stored here; 0 = 1 MiB
 	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
 	BootWait     bool          // a joining node waits for ever
+	Handover     time.Duration // how long a draining node waits for a peer that has left or was never there; 0 = 5 s
 	Software     string        // name and version, for people
 
 	Store *store.Store // required
@@ -127,6 +132,9 @@ func (c *Config) check() error {
 	c.Limits.fill()
 	if c.PeerWait == 0 {
 		c.PeerWait = DefaultPeerWait
+	}
+	if c.Handover == 0 {
+		c.Handover = DefaultHandover
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

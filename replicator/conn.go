@@ -57,6 +57,7 @@ type conn struct {
 	established uint64 // order of events on the link; 0 = not yet
 	since       int64  // when that was, Unix ms
 	brought     bool   // the peer sent data
+	left        bool   // this node has said BYE PLANNED; set before leave
 	replaces    bool   // another node is linked than the last peer; set before announce
 }
 
@@ -98,6 +99,7 @@ func (c *conn) run() error {
 	_ = c.raw.Close()
 	c.mu.Lock()
 	c.s.OnLoss(c.l.cfg.Now())
+	c.left = c.s.Farewell() != FarewellNone
 	c.mu.Unlock()
 	c.l.solo.CompareAndSwap(c, nil)
 	return err
@@ -230,8 +232,11 @@ func (c *conn) read() error {
 		c.mu.Lock()
 		if err == nil {
 			c.s.OnRead(now)
+			err = c.s.Tick(now)
 		} else if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = c.s.Tick(now)
+		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // of TLS without its last word
+			c.s.OnEnd()
 		}
 		c.mu.Unlock()
 		if err != nil {

@@ -37,7 +37,11 @@ func (l *Link) dial(ctx context.Context) {
 		if l.dialOnce(ctx) {
 			b.reset()
 		}
-		rest(ctx, b.next(l.cfg.chance()))
+		pause := b.next(l.cfg.chance())
+		if l.State() == Draining {
+			pause = min(pause, backoffDraining)
+		}
+		rest(ctx, pause)
 	}
 }
 
@@ -84,6 +88,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 		l.mu.Lock()
 		was := l.gate.refusal
 		l.gate.answered()
+		l.nobody = false
 		l.mu.Unlock()
 		proved, ended := l.serve(nc, true, len(addresses) > 1)
 		if proved || ctx.Err() != nil || errors.Is(ended, errGone) {
@@ -148,6 +153,7 @@ func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refu
 	now := l.cfg.Now()
 	l.meter.dialFails.Add(1)
 	l.mu.Lock()
+	l.nobody = word == "RESOLVE"
 	if refused {
 		l.gate.dialRefused(now)
 	} else {

@@ -5,13 +5,16 @@ import (
 	"time"
 
 	"twincached/internal/wire"
+	"twincached/store"
 )
 
-// Drain waits until the peer has acknowledged everything, says BYE PLANNED and
-// closes the link for good. Nothing may write to the store any more. It stops
-// waiting when ctx ends, or when there is nobody to wait for: the peer has left by
-// plan, or its host refuses connections. It returns how many items the peer does
-// not have for certain.
+// Drain hands everything over, says BYE PLANNED and closes the link for good.
+// Nothing may write to the store any more. It returns 0 when a live peer had
+// acknowledged everything in a session that was up as this node left, or when there
+// is nothing to lose. Without a session it waits: for Config.Handover where the peer
+// has left by plan or is nowhere to be found, until ctx ends where it is only out of
+// reach and lacks something. When nobody came it returns how many items nobody else
+// is known to have, and says so in the log.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
 	l.gate.step(evDrain)
@@ -19,48 +22,83 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 	if l.cfg.Peer == "" && l.cfg.Listen == "" {
 		return 0
 	}
-	for first := true; ctx.Err() == nil; first = false {
-		linked, quiet, gone := l.outlook()
-		if !linked && gone {
-			break
+	defer l.shut()
+	d := departure{handoverMillis: l.cfg.Handover.Milliseconds()}
+	for waited := false; ctx.Err() == nil; {
+		c, s := l.standing()
+		verdict := d.look(l.cfg.Now(), l.cfg.Store, s)
+		switch {
+		case verdict == verdictBye && l.depart(c), verdict == verdictSafe:
+			return 0
+		case verdict == verdictGiveUp:
+			return l.sayLost()
 		}
+		if d.waiting && !waited {
+			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", "items", d.held, "for", l.cfg.Handover.String())
+		}
+		waited = d.waiting
 		pause := 5 * time.Millisecond
-		if quiet || !linked && first {
-			if l.cfg.Store.Unacked() == 0 {
-				break
-			}
+		if s.quiet || d.waiting {
 			pause = 50 * time.Millisecond // counting walks over every item
 		}
 		rest(ctx, pause)
 	}
-	l.depart()
-	return l.cfg.Store.Unacked()
+	return l.sayLost()
 }
 
-// outlook says whether there is a session, whether it has nothing more to send or
-// to wait for, and whether there is nobody to wait for.
-func (l *Link) outlook() (linked, quiet, gone bool) {
+// standing is what this node, which drains, sees of its peer; c is the session.
+func (l *Link) standing() (c *conn, s standing) {
+	s.sessions = l.meter.sessions.Load()
 	l.mu.Lock()
-	c := l.cur
-	linked = c != nil && c.established != 0
-	gone = l.closing || l.left || l.gate.refusing && l.cfg.Now()-l.gate.refusedFrom >= refusedMillis
+	c = l.cur
+	s.linked = c != nil && c.established != 0
+	s.establishing = l.establishingLocked()
+	s.away = l.left || l.nobody || l.cfg.Peer == "" && l.lastPeer == (store.ID{}) ||
+		l.gate.refusing && l.cfg.Now()-l.gate.refusedFrom >= refusedMillis
 	l.mu.Unlock()
-	if linked {
+	if s.linked {
 		c.mu.Lock()
-		quiet = c.s.Quiet()
+		s.quiet = c.s.Quiet()
 		c.mu.Unlock()
 	}
-	return linked, quiet, gone
+	return c, s
 }
 
-// depart says BYE PLANNED, waits for the connection to end, and closes the link.
-func (l *Link) depart() {
+// depart says BYE PLANNED on a session and waits for its end. true: this node may go.
+func (l *Link) depart(c *conn) bool {
+	c.mu.Lock()
+	said := c.s.Depart(l.cfg.Now())
+	c.mu.Unlock()
+	if !said {
+		return false
+	}
+	c.signal()
+	<-c.done // a departure takes a second at most
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.s.Farewell() == FarewellCrossed {
+		l.cfg.Log.Info("both nodes stop at once", "this_one_stays", !c.s.MayGo())
+	}
+	return c.s.MayGo()
+}
+
+// sayLost says what goes with this node, and takes leave of a peer that does not
+// have everything.
+func (l *Link) sayLost() (left uint64) {
 	l.mu.Lock()
 	c := l.cur
-	established := c != nil && c.established != 0
+	linked := c != nil && c.established != 0
 	l.closing = true
 	l.mu.Unlock()
-	if established {
+	left, unacked := lost(l.cfg.Now(), l.cfg.Store, linked)
+	if left > 0 {
+		why := "no live peer has taken over"
+		if linked {
+			why = "the peer has not acknowledged everything in time"
+		}
+		l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", "items", left, "unacknowledged", unacked, "why", why)
+	}
+	if linked {
 		c.mu.Lock()
 		c.s.Leave(wire.ByePlanned, "this node stops")
 		c.mu.Unlock()
@@ -72,5 +110,5 @@ func (l *Link) depart() {
 		case <-wait.C:
 		}
 	}
-	l.shut()
+	return left
 }

@@ -14,7 +14,7 @@ const textNoNode = "what answers is no node: -x leads to a client port, a memcac
 // say logs why a connection ended: each cause now and then, never a stranger's
 // bytes beyond the text of a BYE.
 func (l *Link) say(c *conn, err error, now int64) {
-	if err == nil || errors.Is(err, errGone) {
+	if err == nil || errors.Is(err, errGone) || c.left {
 		return
 	}
 	cause := word(err)

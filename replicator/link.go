@@ -44,6 +44,7 @@ type Link struct {
 	lastPeer  store.ID // node id of the last peer
 	heard     int64    // when the last link heard of it last, Unix ms; 0 = never linked
 	left      bool     // the peer left by plan and has not come back
+	nobody    bool     // the last dial met nobody: the name is unknown, or leads here
 	copies    [2]snapshot.Report
 	wg        sync.WaitGroup
 }
@@ -154,10 +155,7 @@ func (l *Link) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		l.mu.Lock()
-		establishing := l.cur != nil && l.cur.established == 0
-		for c := range l.conns {
-			establishing = establishing || c.authed && !c.admitted
-		}
+		establishing := l.establishingLocked()
 		before := l.gate.state
 		l.gate.tick(l.cfg.Now(), establishing)
 		gaveUp, as := l.gate.state != before, l.gate.qualifier()
@@ -167,6 +165,19 @@ func (l *Link) watch(ctx context.Context) {
 			l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
 		}
 	}
+}
+
+// establishingLocked says that a connection to the peer is being set up.
+func (l *Link) establishingLocked() bool {
+	if l.cur != nil {
+		return l.cur.established == 0
+	}
+	for c := range l.conns {
+		if c.authed && !c.admitted {
+			return true
+		}
+	}
+	return false
 }
 
 // publishLocked opens the gate, once.
@@ -357,8 +368,9 @@ func (l *Link) leave(c *conn, err error) {
 		l.gate.linkLost(now, c.brought)
 	}
 	var e *End
-	if errors.As(err, &e) && e.FromPeer && e.Code == wire.ByePlanned {
-		l.left = true
+	if errors.As(err, &e) {
+		l.left = l.left || e.FromPeer && e.Code == wire.ByePlanned
+		l.nobody = l.nobody || c.dialled && e.Code == wire.ByeSelf
 	}
 	closing, failed := l.closing, !c.dialled && !c.authed
 	l.mu.Unlock()

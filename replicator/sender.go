@@ -71,6 +71,11 @@ func (tx *sender) hasData() bool { return !tx.live.empty() || !tx.bulk.empty() }
 func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
 	start := w.Len()
 	switch {
+	case s.phase == PhaseLeaving:
+		if s.bye {
+			s.bye = false
+			w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "this node stops"})
+		}
 	case s.phase == PhaseEnded:
 		if s.bye {
 			s.bye = false

@@ -22,10 +22,11 @@ const (
 	PhaseState   Phase = 5 // the peer's STATE is awaited
 	PhaseCatchup Phase = 6 // data flows; one of the two BARRIERs is still to come
 	PhaseStream  Phase = 7 // both sides have everything the other had at the start
-	PhaseEnded   Phase = 8 // nothing will be read any more; Pump may still write a BYE
+	PhaseLeaving Phase = 8 // BYE PLANNED is said: the peer's own, or the end of its stream, is awaited
+	PhaseEnded   Phase = 9 // nothing will be read any more; Pump may still write a BYE
 )
 
-var phaseNames = [...]string{"down", "hello", "auth", "auth", "auth", "state", "catchup", "stream", "down"}
+var phaseNames = [...]string{"down", "hello", "auth", "auth", "auth", "state", "catchup", "stream", "stream", "down"}
 
 // String is the phase's word in logs and stats.
 func (p Phase) String() string { return phaseNames[p] }
@@ -62,6 +63,9 @@ type Session struct {
 	phase   Phase
 	end     *End
 	bye     bool // a BYE is to be written
+
+	farewell Farewell
+	leftAt   int64 // when BYE PLANNED was said, Unix ms
 
 	body *wire.Body
 	dec  *wire.Decoder
@@ -155,7 +159,10 @@ func (s *Session) OnFrame(now int64, body []byte) error {
 	case b.Unknown:
 		return nil
 	case b.Type == wire.TBye:
+		s.crossed(b.Bye.Code)
 		return s.finish(&End{Code: b.Bye.Code, Text: b.Bye.Text, FromPeer: true})
+	case s.phase == PhaseLeaving:
+		return nil // sent before the peer knew: it will send it to whom it links with next
 	case s.phase < PhaseCatchup:
 		return s.onHandshake(now, body, b)
 	}
@@ -179,6 +186,8 @@ func (s *Session) Tick(now int64) error {
 	switch {
 	case s.phase < PhaseState && now-s.started >= helloMillis:
 		return s.finish(&End{Text: fmt.Sprintf("handshake not finished after %d ms", helloMillis)})
+	case s.phase == PhaseLeaving && now-s.leftAt >= leavingMillis:
+		return s.finish(&End{Text: fmt.Sprintf("the peer has not answered BYE for %d ms", leavingMillis)})
 	case s.phase >= PhaseState && s.silence >= silenceMillis:
 		return s.finish(&End{Text: fmt.Sprintf("nothing heard for %d ms", silenceMillis)})
 	}

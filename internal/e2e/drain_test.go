@@ -254,8 +254,8 @@ func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 	if code := a.stop(); code != 3 {
 		t.Errorf("exit status %d, want 3", code)
 	}
-	if !a.logged("1000 items are not on the peer") {
-		t.Errorf("the log does not say that 1000 items are lost:\n%s", a.log.tail(1000))
+	if !a.logged("1050 items are not on a live peer") || !a.logged("NOT HANDED OVER", "items=1050", "unacknowledged=1000") {
+		t.Errorf("the log does not say that 1050 items may be lost, 1000 of which no peer has had:\n%s", a.log.tail(1000))
 	}
 	if !b.serving() {
 		t.Error("the other node does not serve")

@@ -392,7 +392,7 @@ func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	if got := n.dial().set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	if code := n.stop(); code != 3 || !n.logged("1 items are not on the peer") {
+	if code := n.stop(); code != 3 || !n.logged("1 items are not on a live peer") {
 		t.Errorf("exit status %d:\n%s", code, n.log.tail(500))
 	}
 }

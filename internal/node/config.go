@@ -148,6 +148,9 @@ type Config struct {
 	Boot BootMode
 	// DrainTimeout bounds how long a stopping node waits for its peer to acknowledge.
 	DrainTimeout time.Duration
+	// Handover is how long, within DrainTimeout, a stopping node whose peer has left
+	// or is nowhere to be found waits for it to come back and take over. 0: not at all.
+	Handover time.Duration
 
 	// DropPrivileges is called once, when nothing is left to do that needs them:
 	// the secret is read, the file limit raised, the ports are bound. UnixSocket is
@@ -182,6 +185,7 @@ func Default() Config {
 		Boot:             BootServe,
 		TLS:              TLS{MinVersion: 2, WriteBufKiB: 16},
 		DrainTimeout:     10 * time.Second,
+		Handover:         5 * time.Second,
 	}
 }
 

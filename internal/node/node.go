@@ -192,6 +192,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		MaxItemBytes: n.cfg.MaxItemBytes,
 		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
 		BootWait:     n.cfg.Boot == BootWait,
+		Handover:     max(n.cfg.Handover, time.Nanosecond),
 		Software:     "twincached " + Version,
 		Store:        n.store,
 		Now:          n.clock.Now,

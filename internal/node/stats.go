@@ -257,6 +257,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.text("boot", string(c.Boot))
 	r.text("peer_wait", c.PeerWait.String())
 	r.text("drain_timeout", c.DrainTimeout.String())
+	r.text("handover", c.Handover.String())
 	r.text("go_version", runtime.Version())
 	return r
 }

@@ -24,8 +24,9 @@ func (n *Node) shutdown() func() {
 
 // Drain stops the node as planned: the client port closes, requests that have
 // arrived are answered, the peer gets and acknowledges everything, both links
-// end. It returns how many items the peer does not have for certain, 0 for a
-// node that replicates nothing. It takes Config.DrainTimeout at most, about.
+// end. It returns 0 when a live peer has everything, or for a node that replicates
+// nothing, else how many items nobody else is known to have. It takes
+// Config.DrainTimeout at most, about.
 func (n *Node) Drain() (left uint64) {
 	n.end.Do(func() {
 		deadline := time.Now().Add(n.cfg.DrainTimeout)

@@ -177,6 +177,9 @@ func checkLink(c *Config) error {
 	if c.DrainTimeout < 0 || c.DrainTimeout > maxDrain {
 		return fmt.Errorf("--drain-timeout %v is out of range: 0s to %v", c.DrainTimeout, maxDrain)
 	}
+	if c.Handover < 0 || c.Handover > maxDrain {
+		return fmt.Errorf("--handover %v is out of range: 0s to %v", c.Handover, maxDrain)
+	}
 	if c.Cluster == "" || len(c.Cluster) > maxClusterBytes {
 		return fmt.Errorf("--cluster needs a name of 1 to %d bytes", maxClusterBytes)
 	}

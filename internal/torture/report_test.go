@@ -226,7 +226,7 @@ func (t *tally) stopLines(b *strings.Builder) {
 			left, keys, changes = left+g.left, keys+g.keys, changes+g.changes
 			took = append(took, g.took)
 		}
-		fmt.Fprintf(b, "Stopped with status 3, as the link was too slow for what was left: %d, not counted above. They said that %d items are not on the peer; %d keys have lost what was acknowledged, %d changes. Beyond the time-out they took %s / %s ms.\n\n",
+		fmt.Fprintf(b, "Stopped with status 3, as the link was too slow for what was left: %d, not counted above. They said that %d items are not on a live peer; %d keys have lost what was acknowledged, %d changes. Beyond the time-out they took %s / %s ms.\n\n",
 			len(t.gaveUp), left, keys, changes, millis(quantile(took, 0.5)), millis(quantile(took, 1)))
 	}
 	if len(t.joins) > 0 {

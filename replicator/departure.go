@@ -1,0 +1,125 @@
+package replicator
+
+import (
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// departure decides when a draining node may go. It may go for good when its peer
+// has acknowledged everything in a session that is up as it says BYE, or when there
+// is nothing to lose. A peer that has left by plan, was killed or cannot be found
+// proves nothing, whatever it acknowledged: the node waits for it to come back, for
+// handoverMillis, and for as long again whenever it came and has left.
+//
+// It has no clock and no lock: its caller serialises.
+type departure struct {
+	handoverMillis int64
+	waiting        bool  // there is no session
+	since          int64 // from then on, Unix ms
+	sessions       uint64
+	held, unacked  uint64
+}
+
+// standing is what a draining node sees of its peer.
+type standing struct {
+	sessions     uint64 // that there have been so far: one may come and go between two looks
+	linked       bool   // a session is up, and has not been left
+	quiet        bool   // it has nothing more to send or to wait for
+	establishing bool   // a connection to the peer is being set up
+	away         bool   // without a session: the peer has left by plan, or nobody is where it should be. false: it may just be out of reach
+}
+
+// verdict is what a draining node shall do now.
+type verdict uint8
+
+const (
+	verdictWait   verdict = iota
+	verdictBye            // the peer has everything: say so, and see Session.Depart
+	verdictSafe           // there is nothing to lose: go
+	verdictGiveUp         // nobody came to take over: go, and say what it costs
+)
+
+// look is for every few milliseconds. Nothing but the peer may write to the store
+// any more.
+func (d *departure) look(now int64, st *store.Store, s standing) verdict {
+	if s.linked {
+		d.waiting = false
+		if s.quiet && st.Unacked() == 0 {
+			return verdictBye
+		}
+		return verdictWait
+	}
+	if !d.waiting || d.sessions != s.sessions {
+		d.waiting, d.since, d.sessions = true, now, s.sessions
+		d.held, d.unacked = st.Held(now), st.Unacked()
+	}
+	switch {
+	case d.held == 0 && d.unacked == 0:
+		return verdictSafe
+	case s.establishing, now-d.since < d.handoverMillis, !s.away && d.unacked > 0:
+		return verdictWait
+	}
+	return verdictGiveUp
+}
+
+// lost counts what nobody else is known to have, for a node that goes without a
+// proof, and how much of that no peer has ever acknowledged, deletes included. What
+// only a peer acknowledged that is gone counts too.
+func lost(now int64, st *store.Store, linked bool) (left, unacked uint64) {
+	unacked = st.Unacked()
+	if linked {
+		return unacked, unacked
+	}
+	return max(unacked, st.Held(now)), unacked
+}
+
+// Farewell is how a session of a node ended that said BYE PLANNED.
+type Farewell uint8
+
+// The ways to part.
+const (
+	FarewellNone    Farewell = 0 // it has not said it
+	FarewellSaid    Farewell = 1 // it has, and nothing has come back: nobody knows whether the peer has read it
+	FarewellHeard   Farewell = 2 // the peer ended the stream behind it
+	FarewellCrossed Farewell = 3 // the peer said BYE PLANNED itself, before it read this node's
+)
+
+// Depart says BYE PLANNED, if the peer has everything. What the peer says until it
+// has read that counts for nothing. The caller waits for the end of the session,
+// and asks MayGo then.
+func (s *Session) Depart(now int64) bool {
+	if !s.Quiet() {
+		return false
+	}
+	s.phase, s.farewell, s.leftAt, s.bye = PhaseLeaving, FarewellSaid, now, true
+	return true
+}
+
+// crossed is for a BYE of the peer: it may leave by plan as well.
+func (s *Session) crossed(code wire.ByeCode) {
+	switch {
+	case s.phase != PhaseLeaving || code != wire.ByePlanned:
+	case s.bye: // this node's has not gone out, and will not: the peer goes and this node stays
+		s.bye, s.farewell = false, FarewellNone
+	default:
+		s.farewell = FarewellCrossed
+	}
+}
+
+// OnEnd tells that the peer has ended the stream, behind everything it said.
+func (s *Session) OnEnd() {
+	if s.phase == PhaseLeaving {
+		s.farewell = FarewellHeard
+	}
+}
+
+// Farewell is how far a session has come that is being left by plan.
+func (s *Session) Farewell() Farewell { return s.farewell }
+
+// MayGo says, of a session that has ended, that the peer has everything and stays:
+// this node may go. Two nodes that have both said BYE PLANNED both know it, as each
+// listens on behind its own; then the one with the smaller id stays, since it must
+// be one, and waits for somebody to take over.
+func (s *Session) MayGo() bool {
+	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !s.decides()
+}

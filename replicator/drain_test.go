@@ -1,0 +1,420 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// drainWorld is a pair on a network in memory, whose nodes are drained and started
+// again. Node id is "a:1" or "b:1".
+type drainWorld struct {
+	*testing.T
+	m       *memNet
+	unnamed atomic.Bool // nobody's name is known
+	window  int         // Limits.WindowBytes of the nodes that start
+}
+
+func inDrainWorld(t *testing.T, seed uint64, f func(w *drainWorld)) {
+	synctest.Test(t, func(t *testing.T) { f(&drainWorld{T: t, m: newMemNet(seed)}) })
+}
+
+func (w *drainWorld) start(id byte) *testNode {
+	address, peer := "a:1", "b:1"
+	if id == 2 {
+		address, peer = peer, address
+	}
+	return startNode(w.T, id, nil, peer, func(c *Config) {
+		c.Store.Close()
+		c.Store, _ = store.New(store.Config{MemoryBytes: 4 << 20, MaxItemBytes: 1 << 16, Replicated: true}, now())
+		w.m.node(address, c)
+		c.Limits.WindowBytes = w.window
+		resolve := c.Resolve
+		c.Resolve = func(ctx context.Context, host string) ([]string, error) {
+			if w.unnamed.Load() {
+				return nil, errors.New("no such host")
+			}
+			return resolve(ctx, host)
+		}
+	})
+}
+
+// pair starts both and gives them keys.
+func (w *drainWorld) pair(keys int) (a, b *testNode) {
+	w.Helper()
+	a, b = w.start(1), w.start(2)
+	w.linked(a, b)
+	for i := range keys {
+		a.set(fmt.Sprint("k", i), "v")
+	}
+	w.wait("b has the keys", func() bool { return b.holds(keys) && a.st.Unacked() == 0 })
+	return a, b
+}
+
+func (w *drainWorld) linked(nodes ...*testNode) {
+	w.Helper()
+	for _, n := range nodes {
+		w.wait("linked and ready", func() bool { return n.isReady() && n.linked() })
+	}
+}
+
+// wait is eventually, in the bubble's time.
+func (w *drainWorld) wait(what string, cond func() bool) {
+	w.Helper()
+	for range 6000 {
+		if cond() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	w.Fatalf("never happened: %s", what)
+}
+
+func (n *testNode) holds(keys int) bool {
+	for i := range keys {
+		if n.get(fmt.Sprint("k", i)) != "v" {
+			return false
+		}
+	}
+	return true
+}
+
+// draining is a node that has been asked to stop.
+type draining struct {
+	n    *testNode
+	left uint64
+	took time.Duration
+	done chan struct{}
+}
+
+// drain asks a node to stop; the node ends when it has drained.
+func (n *testNode) drain(timeout time.Duration) *draining {
+	d := &draining{n: n, done: make(chan struct{})}
+	go func() {
+		defer close(d.done)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		began := time.Now()
+		d.left = n.l.Drain(ctx)
+		d.took = time.Since(began)
+		n.stop()
+	}()
+	return d
+}
+
+func (d *draining) over() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// ends checks how many items the node says it has taken with it.
+func (d *draining) ends(t testing.TB, left uint64) {
+	t.Helper()
+	<-d.done
+	if d.left != left {
+		t.Fatalf("%d items are lost, it says, want %d", d.left, left)
+	}
+}
+
+const drainTimeout = 10 * time.Second
+
+// TestDrain_PeerThatLeftProvesNothing: what b acknowledged is gone with b. a waits
+// for it to come back and hands over everything; a second b that leaves again
+// begins the wait anew.
+func TestDrain_PeerThatLeftProvesNothing(t *testing.T) {
+	for gap := range 5 {
+		inDrainWorld(t, uint64(gap), func(w *drainWorld) {
+			a, b := w.pair(50)
+			b.drain(drainTimeout).ends(w, 0)
+			d := a.drain(drainTimeout)
+			time.Sleep(time.Duration(gap) * time.Second)
+			if d.over() {
+				w.Fatalf("a is gone after %v, and with it what both had: %d items, it says", d.took, d.left)
+			}
+			b = w.start(2)
+			d.ends(w, 0)
+			w.wait("b is ready", b.isReady)
+			if !b.holds(50) {
+				w.Fatalf("b is %v and has not got everything", b.l.Stats())
+			}
+			b.stop()
+		})
+	}
+}
+
+// TestDrain_NobodyComes: a waits as long as it is told to, and says what it had.
+func TestDrain_NobodyComes(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(50)
+		a.del("k0")
+		w.wait("b has the delete", func() bool { return b.get("k0") == "" && a.st.Unacked() == 0 })
+		b.drain(drainTimeout).ends(w, 0)
+		d := a.drain(drainTimeout)
+		d.ends(w, 49)
+		if d.took < DefaultHandover || d.took > DefaultHandover+time.Second {
+			w.Errorf("it took %v", d.took)
+		}
+		if !a.log.has("waiting for one to take over") || !a.log.has("NOT HANDED OVER") || !a.log.has("items=49") {
+			w.Error("the log does not say so")
+		}
+	})
+}
+
+func TestDrain_NothingToLoseNeedsNoPeer(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(1)
+		a.del("k0")
+		w.wait("b has the delete", func() bool { return b.get("k0") == "" && a.st.Unacked() == 0 })
+		b.drain(drainTimeout).ends(w, 0)
+		d := a.drain(drainTimeout)
+		d.ends(w, 0)
+		if d.took > 0 {
+			w.Errorf("it took %v", d.took)
+		}
+	})
+}
+
+// TestDrain_BothAtOnce: exactly one of two nodes that are stopped together, within
+// a moment that is shorter than the way between them or longer, goes at once. The
+// other one hands everything to the first that comes back. In every order.
+func TestDrain_BothAtOnce(t *testing.T) {
+	crossed := 0
+	for seed := range uint64(60) {
+		inDrainWorld(t, seed, func(w *drainWorld) {
+			a, b := w.pair(20)
+			first, second := a, b
+			if seed%2 == 1 {
+				first, second = b, a
+			}
+			d1 := first.drain(drainTimeout)
+			time.Sleep(time.Duration(seed/2%6) * time.Millisecond)
+			d2 := second.drain(drainTimeout)
+			w.wait("one goes", func() bool { return d1.over() || d2.over() })
+			time.Sleep(3 * time.Second)
+			if d1.over() == d2.over() {
+				w.Fatalf("seed %d: both are gone", seed)
+			}
+			went, stays := d1, d2
+			if d2.over() {
+				went, stays = d2, d1
+			}
+			if went.n.log.has("both nodes stop at once") != stays.n.log.has("both nodes stop at once") {
+				w.Errorf("seed %d: one node says that both stopped at once, the other does not", seed)
+			}
+			if went.n.log.has("both nodes stop at once") {
+				crossed++
+			}
+			went.ends(w, 0)
+			id := byte(1)
+			if went.n == b {
+				id = 2
+			}
+			n := w.start(id)
+			stays.ends(w, 0)
+			w.wait("the one that came back is ready", n.isReady)
+			if !n.holds(20) {
+				w.Fatalf("seed %d: keys are lost, and both ended with status 0", seed)
+			}
+			n.stop()
+		})
+	}
+	t.Logf("the two BYEs crossed in %d of 60 rounds", crossed)
+	if crossed == 0 {
+		t.Error("they never crossed: nothing is shown")
+	}
+}
+
+// TestDrain_JoinerThatStopsWhileItCopies: it has nothing that its source lacks, so
+// it goes; the source stays for the next one, and its wait begins anew.
+func TestDrain_JoinerThatStopsWhileItCopies(t *testing.T) {
+	inDrainWorld(t, 3, func(w *drainWorld) {
+		w.window = 1 << 10 // so that a copy takes its time
+		a, b := w.pair(1000)
+		b.drain(drainTimeout).ends(w, 0)
+		d := a.drain(time.Minute)
+		time.Sleep(4 * time.Second)
+		b = w.start(2)
+		w.wait("it copies", func() bool { return b.l.State() == Copying })
+		b.drain(drainTimeout).ends(w, 0)
+		time.Sleep(4 * time.Second)
+		if d.over() {
+			w.Fatalf("the source has gone: %d", d.left)
+		}
+		b = w.start(2)
+		d.ends(w, 0)
+		w.wait("b is ready", b.isReady)
+		if !b.holds(1000) {
+			w.Fatal("b has not got everything")
+		}
+		b.stop()
+	})
+}
+
+// TestDrain_PeerWhoseNameIsGone does not keep a node for its whole drain time-out,
+// nor does one that is known to be down; one that is out of reach and lacks
+// something does.
+func TestDrain_PeerWhoseNameIsGone(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(10)
+		w.unnamed.Store(true)
+		b.stop()
+		w.m.forget("b:1")
+		a.set("k10", "v")
+		time.Sleep(2 * time.Second)
+		d := a.drain(time.Minute)
+		d.ends(w, 11)
+		if d.took > DefaultHandover+time.Second {
+			w.Errorf("it took %v", d.took)
+		}
+	})
+}
+
+func TestDrain_PeerThatIsDown(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(10)
+		b.stop()
+		w.m.forget("b:1")
+		a.set("k10", "v")
+		time.Sleep(2 * time.Second)
+		d := a.drain(time.Minute)
+		d.ends(w, 11)
+		if d.took > DefaultHandover+time.Second {
+			w.Errorf("it took %v", d.took)
+		}
+	})
+}
+
+func (m *memNet) forget(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.lns, address)
+}
+
+func TestDeparture_Look(t *testing.T) {
+	const handover = 5000
+	st, empty := newTestStore(t), newTestStore(t)
+	defer st.Close()
+	defer empty.Close()
+	if st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("k")}).Status != store.Stored {
+		t.Fatal("not stored")
+	}
+	for _, tt := range []struct {
+		name string
+		st   *store.Store
+		s    standing
+		at   int64 // after the wait began, ms
+		want verdict
+	}{
+		{"busy", empty, standing{linked: true}, 0, verdictWait},
+		{"quiet, and the store has more", st, standing{linked: true, quiet: true}, 0, verdictWait},
+		{"quiet", empty, standing{linked: true, quiet: true}, 0, verdictBye},
+		{"alone with nothing", empty, standing{away: true}, 0, verdictSafe},
+		{"alone", st, standing{away: true}, handover - 1, verdictWait},
+		{"alone for long", st, standing{away: true}, handover, verdictGiveUp},
+		{"somebody is coming", st, standing{away: true, establishing: true}, 9 * handover, verdictWait},
+		{"out of reach, and lacks something", st, standing{}, 9 * handover, verdictWait},
+	} {
+		d := departure{handoverMillis: handover}
+		d.look(1_000_000, tt.st, tt.s)
+		if got := d.look(1_000_000+tt.at, tt.st, tt.s); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	for _, between := range [][]standing{{{linked: true, sessions: 1}}, nil} { // it came, and left again: seen, or between two looks
+		d := departure{handoverMillis: handover}
+		d.look(4000, st, standing{away: true})
+		for _, s := range between {
+			d.look(6000, st, s)
+		}
+		d.look(8000, st, standing{away: true, sessions: 1})
+		if got := d.look(4000+handover, st, standing{away: true, sessions: 1}); got != verdictWait {
+			t.Errorf("the wait does not begin anew: %v", got)
+		}
+		if got := d.look(8000+handover, st, standing{away: true, sessions: 1}); got != verdictGiveUp {
+			t.Errorf("the second wait does not end: %v", got)
+		}
+	}
+}
+
+// TestDepart_ByeStepByStep: what each side knows when the two cross, and when they
+// do not.
+func TestDepart_ByeStepByStep(t *testing.T) {
+	quiet := func(t *testing.T) *duo {
+		d := newDuo(t)
+		d.link()
+		d.rest()
+		return d
+	}
+	hear := func(d *duo, i int) {
+		n := d.n[i]
+		for {
+			body, size, _ := wire.Split(n.inbox, n.s.FrameLimit())
+			if size == 0 || n.s.OnFrame(n.cfg.Now(), body) != nil {
+				return
+			}
+			n.inbox = n.inbox[size:]
+		}
+	}
+	depart := func(d *duo, i int) bool { return d.n[i].s.Depart(d.n[i].cfg.Now()) }
+	t.Run("read", func(t *testing.T) {
+		d := quiet(t)
+		if !depart(d, 0) || d.n[0].s.MayGo() {
+			t.Fatal("it may go before anybody has heard")
+		}
+		d.send(0)
+		hear(d, 1)
+		d.n[0].s.OnEnd()
+		if !d.n[0].s.MayGo() || d.n[1].s.Depart(d.now) {
+			t.Fatal("the one that said BYE stays, or the one that has read it leaves as well")
+		}
+	})
+	t.Run("crossed", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 0)
+		depart(d, 1)
+		d.send(0)
+		d.send(1)
+		hear(d, 0)
+		hear(d, 1)
+		if d.n[0].s.MayGo() || !d.n[1].s.MayGo() {
+			t.Fatal("not the one with the smaller id stays, or both")
+		}
+	})
+	t.Run("its own never went out", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 1)
+		d.send(1)
+		depart(d, 0)
+		hear(d, 0)
+		if bytes := d.send(0); bytes > 0 || d.n[0].s.MayGo() {
+			t.Fatalf("it says %d bytes after the peer's BYE, or goes", bytes)
+		}
+	})
+	t.Run("not answered", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 1)
+		d.now += leavingMillis
+		if d.n[1].s.Tick(d.now) == nil || d.n[1].s.MayGo() {
+			t.Fatal("it goes, and nobody knows whether the peer has read that")
+		}
+	})
+	t.Run("not quiet", func(t *testing.T) {
+		d := quiet(t)
+		d.set(0, "k", "v")
+		d.send(0)
+		if depart(d, 0) {
+			t.Fatal("it leaves with something under way")
+		}
+	})
+}

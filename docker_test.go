@@ -125,15 +125,16 @@ func buildImage(t *testing.T, tag string) {
 	t.Cleanup(func() { docker(t, "rmi", "-f", tag) })
 }
 
-// The compose file, with the real final stage of the Dockerfile: write on a,
-// read on b, stop a, read on b, start a, read on a.
-func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
+// composePair starts the compose file, with the real final stage of the Dockerfile,
+// and returns the ports of a and b on this machine.
+func composePair(t *testing.T) (c *compose, ports []string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIPPED: takes a container engine and some seconds")
 	}
-	c := &compose{t: t, tool: composeTool(t), name: "twincached-test-" + strings.ToLower(rand.Text()[:8])}
+	c = &compose{t: t, tool: composeTool(t), name: "twincached-test-" + strings.ToLower(rand.Text()[:8])}
 	buildImage(t, c.name)
-	ports := freePorts(t, 2)
+	ports = freePorts(t, 2)
 	c.env = []string{"TWINCACHED_IMAGE=" + c.name, "PORT_A=" + ports[0], "PORT_B=" + ports[1]}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -145,6 +146,12 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 	c.must("up", "-d", "--no-build")
 	c.waitHealthy("a")
 	c.waitHealthy("b")
+	return c, ports
+}
+
+// Write on a, read on b, stop a, read on b, start a, read on a.
+func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
+	c, ports := composePair(t)
 	if user := c.inspect("a", "{{.Config.User}}"); user != "65532:65532" {
 		t.Errorf("it runs as %q", user)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 const composeKeys = 500
@@ -28,7 +30,7 @@ func needPHPMemcached(t *testing.T) {
 	t.Helper()
 	out, err := exec.Command("php", "-m").CombinedOutput()
 	if err != nil || !strings.Contains("\n"+string(out), "\nmemcached\n") {
-		skipWithout(t, "PHP with the extension memcached is not here")
+		testkit.Lacks(t, "PHP with the extension memcached is not here")
 	}
 }
 

@@ -136,35 +136,40 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 		func(w *wire.Writer) { w.Bulk(wire.Bulk{N: 1, Part: 7, T: 5, Count: 3}) },
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Bulk)
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 59, Ever: 1 << 59, Value: []byte("v"), Flags: 3, Expires: simStart + 5})
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 60, Ever: 1 << 60, Op: store.RecordTombstone})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(1), Ever: simVersion(1), Value: []byte("v"), Flags: 3, Expires: simStart + 5})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), Ever: simVersion(3), Op: store.RecordTombstone})
 			w.EndBatch(5)
 		},
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 60, Ever: 1<<60 + 64, Op: store.RecordTouch, Marks: store.MarkWon})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), Ever: simVersion(3) + 64, Op: store.RecordTouch, Marks: store.MarkWon})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { // of another partition
 			w.BeginBatch(1, 8, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 61, Ever: 1 << 61, Value: []byte("astray")})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(4), Ever: simVersion(4), Value: []byte("astray")})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { w.Done(wire.Done{N: 1, Part: 7}) },
-		func(w *wire.Writer) { w.Flush(wire.Flush{N: 1, Flush: 1 << 58, Cancelled: 1 << 57}) },
+		func(w *wire.Writer) { w.Flush(wire.Flush{N: 1, Flush: simVersion(-hour), Cancelled: 1 << 57}) },
 		func(w *wire.Writer) {
-			w.FlushAt(wire.FlushAt{N: 1, Pending: store.PendingFlush{Version: 1 << 58, AtMillis: simStart + 1}})
+			w.FlushAt(wire.FlushAt{N: 1, Pending: store.PendingFlush{Version: simVersion(5), AtMillis: simStart + 1}})
 		},
-		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: 1 << 58, Saturated: true}) },
-		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 64, Gen: 1, Floor: 1 << 62, Filter: []byte{1}}) },
+		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: simVersion(-1), Saturated: true}) },
+		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 64, Gen: 1, Floor: simVersion(6), Filter: []byte{1}}) },
 		func(w *wire.Writer) { w.Ack(wire.Ack{N: 3}) },
 		func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: simStart}) },
 		func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: simStart, T1: simStart, T2: simStart}) },
 		func(w *wire.Writer) { w.Barrier(wire.Barrier{N: 1}) },
 		func(w *wire.Writer) { w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "so long"}) },
-		func(w *wire.Writer) { w.State(&wire.State{State: store.State{Clock: 1 << 60}}) },
+		func(w *wire.Writer) { w.State(&wire.State{State: store.State{Clock: simVersion(7)}}) },
 	} {
 		bodies = append(bodies, body(t, f))
+	}
+	for _, v := range []uint64{simVersion(23 * hour), simVersion(25 * hour), 1<<63 - 64, 1<<63 - 1} {
+		for _, f := range versionFrames(0, v) {
+			bodies = append(bodies, body(t, f))
+		}
 	}
 	return append(bodies, []byte{0x92, 0x40, 0xc1}) // a hint of a later version
 }
@@ -209,6 +214,9 @@ func FuzzSession(f *testing.F) {
 		}
 		if (err != nil) != (n.s.Phase() == PhaseEnded) {
 			t.Errorf("error %v in phase %v", err, n.s.Phase())
+		}
+		if clock := n.st.Clock(); store.VersionMillis(clock) > m.now+clockRefuseMillis {
+			t.Errorf("the clock is at %#x", clock)
 		}
 		if s := n.s.tx; s.fly.bytes > n.cfg.Limits.WindowBytes+wire.MaxFrameBytes(n.cfg.MaxItemBytes) {
 			t.Errorf("%d bytes under way", s.fly.bytes)

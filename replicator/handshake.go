@@ -142,8 +142,12 @@ func (s *Session) attach(now int64) error {
 	if twoHistories(own, st, s.cfg.Inc, s.peer.Inc) {
 		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty")
 	}
-	if ahead := store.VersionMillis(st.Clock) - max(now, store.VersionMillis(own.Clock)); ahead > clockRefuseMillis {
+	if ahead := store.VersionMillis(st.Clock) - max(now, store.VersionMillis(own.Clock)); ahead > clockRefuseMillis || store.VersionMillis(st.Clock) > store.MaxClockMillis {
 		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's versions are %d s ahead", ahead/1000))
+	}
+	s.boundVersions(now, own.Clock, st.Clock)
+	if err := s.checkState(now, st); err != nil {
+		return err
 	}
 	// A cursor counts the changes of one incarnation, as one incarnation received
 	// them. That the two met last is for the store to know.

@@ -42,6 +42,9 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 	if n != s.rx.n+1 {
 		return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v has number %d after %d", b.Type, n, s.rx.n))
 	}
+	if err := s.checkVersions(now, b); err != nil {
+		return err
+	}
 	if err := s.apply(now, b, frameBytes); err != nil {
 		return err
 	}

@@ -83,6 +83,7 @@ type Session struct {
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
 	lead                        int64 // clock.lead(), for each item
+	ahead                       int64 // how far the two nodes' versions are ahead of this node's clock, ms: see boundVersions
 	skewed                      bool  // the clocks were once seen to differ by too much
 }
 

@@ -15,6 +15,16 @@ const (
 	slotMask    = 1<<slotBits - 1
 )
 
+// MaxClockMillis is the latest time that a store begins at or takes a version of, in
+// Unix ms: a year before the 44 bits end, in 2527. No process lives that long, nor
+// makes that many versions ahead of time, so bit 63 stays 0.
+const MaxClockMillis = 1<<44 - 366*24*60*60*1000
+
+// lastTick is the last of next's steps. The clock stands still there: its writes have
+// one version then, and the larger value of two wins. Nothing leads there but a clock
+// that was set, behind the start, beyond MaxClockMillis.
+const lastTick = 1<<(63-slotBits) - 1
+
 // versionAt returns the lowest version of a millisecond.
 func versionAt(nowMillis int64) uint64 {
 	return uint64(nowMillis) << (logicalBits + slotBits)
@@ -37,8 +47,8 @@ func (c *clock) next(nowMillis int64) uint64 {
 	phys := uint64(nowMillis) << logicalBits
 	for {
 		old := c.hlc.Load()
-		v := max(phys, old>>slotBits+1)<<slotBits | c.slot.Load()
-		if c.hlc.CompareAndSwap(old, v) {
+		v := min(max(phys, old>>slotBits+1), lastTick)<<slotBits | c.slot.Load()
+		if c.hlc.CompareAndSwap(old, max(old, v)) {
 			return v
 		}
 	}

@@ -72,7 +72,7 @@ type Store struct {
 	loan atomic.Pointer[Loan] // what the session is sending in pieces; nil: nothing
 }
 
-// New makes an empty store. nowMillis is the clock it starts at.
+// New makes an empty store. nowMillis is the clock it starts at, 0..MaxClockMillis.
 func New(cfg Config, nowMillis int64) (*Store, error) {
 	if cfg.MaxItemBytes == 0 {
 		cfg.MaxItemBytes = DefaultMaxItemBytes
@@ -88,6 +88,9 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
+	}
+	if nowMillis < 0 || nowMillis > MaxClockMillis {
+		return nil, fmt.Errorf("store: no versions can be made at %d ms of Unix time: 0 to %d", nowMillis, int64(MaxClockMillis))
 	}
 	local, err := glob.ParseList(cfg.LocalKeys)
 	if err != nil {

@@ -167,6 +167,9 @@ func (n *Node) openStore() (err error) {
 	if begin-now > boundAheadMillis {
 		n.log.Warn("the wall clock is behind where this node's versions ended: they go on from there", "by_ms", begin-now)
 	}
+	if now < 0 || begin > store.MaxClockMillis {
+		return fmt.Errorf("node: the machine's clock says %s: set it", time.UnixMilli(begin).UTC().Format(time.RFC3339))
+	}
 	n.store, err = store.New(store.Config{
 		MemoryBytes:  int64(n.cfg.MemoryMiB) << 20,
 		MaxItemBytes: n.cfg.MaxItemBytes,

@@ -24,10 +24,10 @@ const (
 
 	maxStateBytes = 1 << 10 // an id and a time take 33 bytes at most
 
-	boundAheadMillis = 5000      // how far ahead of the clock the bound is written
-	boundSlackMillis = 2500      // written anew when less than this is left
-	versionShift     = 19        // a version is its milliseconds, then 13 logical bits and 6 of the slot
-	maxBound         = 1<<44 - 1 // what the milliseconds of a version can say
+	boundAheadMillis = 5000 // how far ahead of the clock the bound is written
+	boundSlackMillis = 2500 // written anew when less than this is left
+	versionShift     = 19   // a version is its milliseconds, then 13 logical bits and 6 of the slot
+	maxBound         = store.MaxClockMillis
 )
 
 // stateDir is nil where nothing is kept.

@@ -1,11 +1,7 @@
 package memproto
 
-// flushAll answers "flush_all [delay] [noreply]".
+// flushAll answers "flush_all [delay] [noreply]"; what else stands there means nothing.
 func (c *Conn) flushAll(t *tokens) {
-	if t.n > 3 {
-		c.reply(replyError, false)
-		return
-	}
 	quiet := t.quiet()
 	if !c.srv.FlushEnabled {
 		c.srv.Store.CountFlush()
@@ -15,7 +11,7 @@ func (c *Conn) flushAll(t *tokens) {
 	var seconds int64
 	if plain := t.n == 1 || t.n == 2 && quiet; !plain {
 		var ok bool
-		if seconds, ok = parseInt(t.word[1]); !ok {
+		if seconds, ok = parseSigned(t.word[1]); !ok {
 			c.reply(replyBadExptime, quiet)
 			return
 		}
@@ -57,12 +53,12 @@ func (c *Conn) verbosity(t *tokens) {
 func (c *Conn) shutdown(t *tokens) {
 	switch {
 	case c.srv.Shutdown == nil:
-		c.reply(replyNoShutdown, false)
+		c.reply(replyNoShutdown, t.quiet())
 	case t.n == 1 || t.n == 2 && string(t.word[1]) == "graceful":
 		c.close(ReasonShutdown, "")
 		c.srv.Shutdown()
 	default:
-		c.reply(replyBadShutdown, false)
+		c.reply(replyBadShutdown, t.quiet())
 	}
 }
 

@@ -126,6 +126,9 @@ const (
 	maxLoginBytes = 16384
 	// minLoginBytes is what memcached waits for before it looks at a login.
 	minLoginBytes = 3
+	// minLoginLineBytes is what a line of a stranger has at least, without its line
+	// feed. memcached closes at once if it is shorter.
+	minLoginLineBytes = 6
 )
 
 // login is line for a stranger: as in memcached it takes "set" with any key,
@@ -149,15 +152,19 @@ func (c *Conn) login(rest []byte) (n, need int) {
 		}
 		return 0, 0
 	}
+	if end < minLoginLineBytes {
+		c.close(ReasonStranger, "")
+		return 0, 0
+	}
 	var t tokens
 	t.split(bytes.TrimSuffix(rest[:end], []byte{'\r'}))
 	if t.n < 5 || !bytes.HasPrefix(rest, []byte("set")) {
 		c.reply(replyStranger, false)
 		return end + 1, 0
 	}
-	size, ok := parseUint(t.word[4])
+	size, ok := parseUint32(t.word[4])
 	switch {
-	case !ok || size > 1<<32-1:
+	case !ok:
 		c.reply(replyStranger, false)
 	case size > maxLoginBytes:
 		c.reply(replyLoginTooLong, false)

@@ -23,12 +23,10 @@ func TestLogin_TextAnswersAsMemcached(t *testing.T) {
 	s := loginServer(t, someLogins)
 	for _, row := range []struct{ send, want string }{
 		{"version\r\n", replyStranger},
-		{"quit\r\n", replyStranger},
-		{"get k\r\nstats\nmn\r\n", replyStranger + replyStranger + replyStranger},
+		{"get k\r\nstats\r\nstats x\n", replyStranger + replyStranger + replyStranger},
 		{"\n", ""}, // memcached waits for more before it looks
-		{"\na\n", replyStranger + ""},
-		{"set a 0 0 10\r\nbob secret\r\nversion\r\n", replyStored + "VERSION 1.6.18\r\n"},
-		{"set any-key-at-all 7 -1 10 ignored words\nbob secret\r\nversion\r\n", replyStored + "VERSION 1.6.18\r\n"},
+		{"set a 0 0 10\r\nbob secret\r\nversion\r\n", replyStored + "VERSION 1.6.45\r\n"},
+		{"set any-key-at-all 7 -1 10 ignored words\nbob secret\r\nversion\r\n", replyStored + "VERSION 1.6.45\r\n"},
 		{"setx a 0 0 5\r\neve x\r\n", replyStored},
 		{" set a 0 0 5\r\neve x\r\n", replyStranger + replyStranger},
 		{"set a 0 0 9\r\nann a:b c\r\n", replyStored},
@@ -64,6 +62,17 @@ func TestLogin_TextAnswersAsMemcached(t *testing.T) {
 			if want := row.want; string(out) != want && !(want == replyStranger && len(row.send) > 2048 && !whole) || e.closed && whole {
 				t.Errorf("%.60q, whole %v: got %q, want %q; closed %v", row.send, whole, out, row.want, e.closed)
 			}
+		}
+	}
+}
+
+// TestLogin_ALineTooShortForOneEndsTheConn: as in memcached.
+func TestLogin_ALineTooShortForOneEndsTheConn(t *testing.T) {
+	s := loginServer(t, someLogins)
+	for _, short := range []string{"quit\r\n", "stats\n", "mn\r\n", "\na\n"} {
+		e := newEngine(t, s)
+		if out := e.feed([]byte("get k\r\n" + short + "set a 0 0 5\r\neve x\r\n")); string(out) != replyStranger || e.reason != ReasonStranger {
+			t.Errorf("%q: %q, closed for %q", short, out, e.reason)
 		}
 	}
 }
@@ -154,12 +163,12 @@ func TestShutdown_OnlyWhereAllowedAndWithoutAReply(t *testing.T) {
 	}
 	asked := 0
 	s.Shutdown = func() { asked++ }
-	if out := newEngine(t, s).feed([]byte("shutdown now\r\nshutdown graceful now\r\nversion\r\n")); string(out) != replyBadShutdown+replyBadShutdown+"VERSION 1.6.18\r\n" || asked != 0 {
+	if out := newEngine(t, s).feed([]byte("shutdown now\r\nshutdown graceful now\r\nversion\r\n")); string(out) != replyBadShutdown+replyBadShutdown+"VERSION 1.6.45\r\n" || asked != 0 {
 		t.Errorf("%q, asked %d", out, asked)
 	}
 	for i, line := range []string{"shutdown\r\n", "shutdown graceful\r\n"} {
 		e := newEngine(t, s)
-		if out := e.feed([]byte("version\r\n" + line + "version\r\n")); string(out) != "VERSION 1.6.18\r\n" || e.reason != ReasonShutdown || asked != i+1 {
+		if out := e.feed([]byte("version\r\n" + line + "version\r\n")); string(out) != "VERSION 1.6.45\r\n" || e.reason != ReasonShutdown || asked != i+1 {
 			t.Errorf("%q: %q, closed for %q, asked %d", line, out, e.reason, asked)
 		}
 	}

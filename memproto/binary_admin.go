@@ -52,7 +52,7 @@ func (c *Conn) binaryStat(p *packet) (n int) {
 	c.stats(&t)
 	text := slices.Clone(c.out[at:])
 	c.out = c.out[:at]
-	known := bytes.HasSuffix(text, []byte(replyEnd)) || string(text) == replyReset || bytes.HasPrefix(kind, []byte("sizes_")) && len(text) > len(replyError)
+	known := bytes.HasSuffix(text, []byte(replyEnd)) || string(text) == replyReset
 	if !known {
 		c.fail(p, statusNotFound)
 		return p.headBytes

@@ -97,7 +97,7 @@ func TestBinary_ServerOptions(t *testing.T) {
 	if out := e.feed(request(opNoop, "", "", "")); string(out) != replyBinary || e.reason != ReasonBinary {
 		t.Errorf("text only: %q, closed for %q", out, e.reason)
 	}
-	if out := newEngine(t, text).feed([]byte("version\r\n")); string(out) != "VERSION 1.6.18\r\n" {
+	if out := newEngine(t, text).feed([]byte("version\r\n")); string(out) != "VERSION 1.6.45\r\n" {
 		t.Errorf("text only: %q", out)
 	}
 	bin := newTestServer(t)

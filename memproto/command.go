@@ -13,6 +13,10 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 	if c.mode&modeCommands != 0 {
 		c.sayLine(rest[:end])
 	}
+	if lineBytes < minLineBytes {
+		c.reply(replyBadFormat, false)
+		return lineBytes, 0
+	}
 	if end > 4 && rest[3] == ' ' {
 		switch string(rest[:3]) {
 		case "get":
@@ -26,7 +30,7 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 	if isMeta(rest[:end]) {
 		return c.metaCommand(rest, end, lineBytes)
 	}
-	name, at := cutWord(rest[:end])
+	name, at := commandWord(rest[:end])
 	switch string(name) {
 	case "get":
 		return c.retrieve(rest, at, end, lineBytes, getState{}), 0
@@ -58,6 +62,23 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 		return lineBytes - 1, 0 // see dumpState
 	}
 	return lineBytes, 0
+}
+
+// minLineBytes is the shortest command line, with its end, as in memcached.
+const minLineBytes = 4
+
+// commandWord returns the word that says what a line wants, and the offset behind it.
+// As in memcached, it stands at the very start of the line; only of some commands for
+// administration it may have spaces before it.
+func commandWord(line []byte) (name []byte, at int) {
+	if len(line) == 0 || line[0] != ' ' {
+		return cutWord(line)
+	}
+	switch name, at = cutWord(line); string(name) {
+	case "flush_all", "verbosity", "lru_crawler", "lru", "slabs", "cache_memlimit", "shutdown", "refresh_certs":
+		return name, at
+	}
+	return nil, at
 }
 
 // simple runs the commands that are one line and no retrieval.
@@ -96,17 +117,12 @@ func (c *Conn) simple(name string, t *tokens, line []byte) {
 	case "refresh_certs":
 		c.refreshCerts()
 	default:
-		if isHTTP(line) {
+		if t.n > 1 && bytes.HasPrefix(t.last, []byte("HTTP/")) {
+			// A browser, or a page that makes one post commands to a cache:
+			// answering line by line would run them.
 			c.close(ReasonHTTP, "")
 			return
 		}
-		c.reply(replyError, false)
+		c.reply(replyError, t.quiet())
 	}
-}
-
-// isHTTP recognises a browser, or a page that makes one post commands to a
-// cache: answering line by line would run them.
-func isHTTP(line []byte) bool {
-	i := bytes.LastIndexByte(line, ' ')
-	return i > 0 && bytes.HasPrefix(line[i+1:], []byte("HTTP/"))
 }

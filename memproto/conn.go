@@ -185,15 +185,9 @@ func (c *Conn) line(rest []byte) (n, need int) {
 	return c.command(rest, end, i+1)
 }
 
-// mayBeLong tells whether a line may be longer than MaxLineBytes. As in memcached,
-// a retrieval may, behind at most 100 spaces.
+// mayBeLong tells whether a line may be longer than MaxLineBytes: a retrieval may.
 func mayBeLong(line []byte) bool {
-	line = line[:MaxLineBytes]
-	cmd := bytes.TrimLeft(line, " ")
-	if len(line)-len(cmd) > 100 {
-		return false
-	}
-	name, _, _ := bytes.Cut(cmd, []byte{' '})
+	name, _, _ := bytes.Cut(line[:MaxLineBytes], []byte{' '})
 	switch string(name) {
 	case "get", "gets", "gat", "gats":
 		return true

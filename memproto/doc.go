@@ -51,23 +51,35 @@
 // are known words with nothing to tell (memcached 1.6 logs no rawcmds either).
 // With verbosity 2 and 3 commands and replies go to Server.Log, without values.
 //
-// # Where it differs from memcached 1.6.18
+// # Where it differs from memcached 1.6.45
+//
+// Everything else is answered as memcached 1.6.45 answers it. What it said is recorded
+// in testdata/memcached-1.6.45, and in the transcripts of testdata/client, which note
+// what an older one, 1.6.18, says instead.
 //
 //   - A command line of more than MaxLineBytes that is no retrieval closes the
 //     conn also where its end has arrived with it; memcached reads it then.
 //
-//   - A key that is too long in a get line costs the reply to that line only;
-//     memcached 1.6.18 loses those of earlier pipelined commands as well. In a line
-//     of more than 16 KiB, which is answered as it arrives, the error stands behind
-//     the items that were found before that key.
+//   - A key that is too long in a get line costs the reply to that line only, and is
+//     answered by one line; memcached adds an empty one where it is not the only key.
+//     In a line of more than 16 KiB, which is answered as it arrives, the error stands
+//     behind the items that were found before that key.
+//
+//   - The value behind a meta set is swallowed also where a flag begins with none of
+//     the signs that a flag may begin with. memcached does not look for a length in
+//     such a line, and reads the value as commands.
+//
+//   - Words behind a command's name are known in full only. memcached takes any
+//     beginning of one, so that "stats r" resets all counters.
 //
 //   - gat and gats lines may be as long as get lines, which have no bound.
 //
 //   - NUL does not end a command line early: it is a byte like any other.
 //
-//   - Numbers that do not fit (flags or lengths beyond 32 bits) are a
-//     CLIENT_ERROR; memcached 1.6.18 keeps their low 32 bits. Expiry times
-//     beyond 32 bits are taken as they are, so Unix times after 2038 work.
+//   - Flags beyond 32 bits are a CLIENT_ERROR; in the set family memcached keeps
+//     their low 32 bits, and takes a minus sign before some. Expiry times beyond 32
+//     bits are taken as they are, so Unix times after 2038 work; memcached keeps the
+//     low 32 bits in the set family and refuses them elsewhere.
 //
 //   - append and prepend that would grow an item over the size limit answer
 //     "SERVER_ERROR object too large for cache"; memcached says NOT_STORED.
@@ -77,9 +89,6 @@
 //
 //   - flush_all with a Unix time that has passed flushes at once; memcached
 //     answers OK and flushes nothing.
-//
-//   - shutdown without leave answers SERVER_ERROR, as memcached does by now;
-//     1.6.18 says ERROR.
 //
 //   - The reply to a value that is too large is sent before the value has been
 //     swallowed, not after.
@@ -103,8 +112,7 @@
 //
 //   - A metadump or mgdump is no thread's work: four may run at once before another
 //     is BUSY, and a crawl never is. Its lines are in no order that means anything,
-//     those of cachedump as well. metadump prints the client's flags, as memcached
-//     does by now.
+//     those of cachedump as well.
 //
 //   - "lru_crawler crawl" passes all classes, whichever it names.
 //
@@ -112,10 +120,10 @@
 //
 //   - verbosity is answered; memcached does not know it.
 //   - stat knows the groups conns and replication.
-//   - An unknown opcode costs its packet only. memcached 1.6.18 drops the
-//     length of extras and key once more, and with it what follows.
+//   - An unknown opcode costs its packet only. memcached drops the length of
+//     extras and key once more, and with it what follows.
 //   - A refused value of 2 GiB and more is dropped as any other; memcached
-//     1.6.18 takes its length for negative and reads it as packets.
+//     takes its length for negative and reads it as packets.
 //   - Replies that are due when a packet ends the conn are sent; memcached loses
 //     those it has not written when the magic is wrong.
 //   - increment and decrement of an empty value with another CAS than the item's
@@ -127,8 +135,7 @@
 //   - E, a CAS that the client chooses, is a CLIENT_ERROR: the CAS orders the writes
 //     of both nodes.
 //   - k is answered as the client wrote the key; memcached answers as it was first
-//     stored, in base64 or not, and 1.6.18 forgets which when an item is made by N or
-//     grows by MA and MP.
+//     stored, in base64 or not.
 //   - C0 compares as any other C does, and matches nothing; memcached takes it for no
 //     comparison in ma, and in ms with MA and MP, and changes the item.
 //   - An opaque that is too long is refused before anything is done; memcached finds
@@ -137,14 +144,11 @@
 //   - A mark or a touch with an expiry that has passed removes the item at once.
 //   - md with x gives the item a new CAS also without I.
 //   - A key in base64 may have 250 bytes when it is decoded; memcached allows 250 before.
+//   - me looks at b wherever it stands; memcached only where a word follows it.
 //   - me takes v, which memcached ignores: behind size= then stand flags=, bytes=, and
 //     stale=yes and won=yes where the item is so marked; the value follows on a line of
 //     its own. It is read without a trace: no hit, no access, no reader that wins.
 //   - l and la are to the second for eight minutes, then to 512 seconds.
-//
-// What 1.6.18 does not do yet is done as 1.6.45 does: s and N of ms, x of md, C of mg,
-// the q of an ma that creates, the texts of errors, a CLIENT_ERROR for a line without
-// a key.
 //
 // # Not supported (yet)
 //

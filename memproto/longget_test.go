@@ -73,7 +73,7 @@ func TestGet_LongLineAnySplit(t *testing.T) {
 		{"get a " + fill(getWindowBytes) + strings.Repeat(long, 200) + "\r\n", hit + replyBadFormat},
 		{"get a " + fill(getWindowBytes) + long[1:] + "\r\n", hit + replyEnd},
 		{"get a " + fill(2000) + long + "\r\n", replyBadFormat},
-		{"get " + strings.Repeat(" ", getWindowBytes) + "\r\n", replyError},
+		{"get " + strings.Repeat(" ", getWindowBytes) + "\r\n", replyBadFormat},
 		{"get " + strings.Repeat(" ", getWindowBytes) + "a\r\n", hit + replyEnd},
 		{"get " + strings.Repeat("k", 2*getWindowBytes) + "\r\n", replyBadFormat},
 		{"gat x " + fill(2*getWindowBytes) + "a\r\n", replyBadExptime},

@@ -39,7 +39,7 @@ func TestProcess_OutOfMemory(t *testing.T) {
 	if out := set("old", 500_000); out != replyNoMemoryStore {
 		t.Fatalf("%q", out)
 	}
-	if out := string(e.feed([]byte("get old\r\nget key0\r\nversion\r\n"))); !strings.HasPrefix(out, "END\r\nVALUE key0 0 50000\r\n") || !strings.HasSuffix(out, "\r\nEND\r\nVERSION 1.6.18\r\n") {
+	if out := string(e.feed([]byte("get old\r\nget key0\r\nversion\r\n"))); !strings.HasPrefix(out, "END\r\nVALUE key0 0 50000\r\n") || !strings.HasSuffix(out, "\r\nEND\r\nVERSION 1.6.45\r\n") {
 		t.Errorf("%.100q", out)
 	}
 	if m := statMap(t, string(e.feed([]byte("stats\r\n")))); m["store_no_memory"] == "0" {

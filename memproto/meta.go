@@ -2,7 +2,6 @@ package memproto
 
 import (
 	"encoding/base64"
-	"math"
 
 	"twincached/store"
 )
@@ -30,6 +29,7 @@ type metaLine struct {
 	peek       bool // u: the read is not noted
 	invalidate bool // I
 	empty      bool // x
+	longOpaque bool // O, and too long
 
 	touch, create, renew     bool  // T, N, R
 	expires, createExp, soon int64 // their tokens, absolute Unix ms
@@ -73,56 +73,92 @@ func (c *Conn) metaCommand(rest []byte, end, lineBytes int) (n, need int) {
 		c.reply(replyBadFormat, false)
 		return lineBytes, 0
 	}
-	if line[1] == 's' {
+	switch {
+	case line[1] == 's':
 		return c.metaSet(m, key, rest, at, end, lineBytes)
-	}
-	fault := m.parse(c.now, key, line[at:])
-	switch line[1] {
-	case 'g':
-		c.metaGet(m, fault)
-	case 'd':
-		c.md = true
-		c.metaDelete(m, fault)
-		c.md = false
-	case 'a':
-		c.metaArithmetic(m, fault)
-	case 'e':
-		c.metaInspect(m, fault)
+	case !metaWords(line[at:]):
+		c.reply(replyBadFormat, false)
+	case line[1] == 'e':
+		c.metaInspect(m, m.parseInspection(c.now, key, line[at:]))
+	default:
+		fault := m.parse(c.now, key, line[at:], maxMetaTokens-2)
+		switch line[1] {
+		case 'g':
+			c.metaGet(m, fault)
+		case 'd':
+			c.md = true
+			c.metaDelete(m, fault)
+			c.md = false
+		case 'a':
+			c.metaArithmetic(m, fault)
+		}
 	}
 	return lineBytes, 0
 }
 
-// parse checks a line's key and flags. fault is the reply to a line that cannot be
-// carried out; "" = none.
-func (m *metaLine) parse(nowMillis int64, key, rest []byte) (fault string) {
+// parse checks a line's key and flags. There may be maxFlags of them. fault is the
+// reply to a line that cannot be carried out; "" = none. That an opaque is too long is
+// noted only: what else is wrong counts more.
+func (m *metaLine) parse(nowMillis int64, key, rest []byte, maxFlags int) (fault string) {
 	*m = metaLine{key: key, now: nowMillis, delta: 1, room: m.room}
 	if len(key) > store.MaxKeyBytes && !longBase64(key, rest) {
 		return replyBadFormat
 	}
-	var seen [128]bool
-	for {
-		word, end := cutWord(rest)
-		if len(word) == 0 {
-			break
-		}
-		rest = rest[end:]
-		if m.n+3 > maxMetaTokens {
+	for word, end := cutWord(rest); len(word) > 0; word, end = cutWord(rest) {
+		if m.n == maxFlags {
 			return "CLIENT_ERROR options flags are too long\r\n"
 		}
 		m.flag[m.n] = word
 		m.n++
-		if letter := word[0]; letter >= 127 || seen[letter] {
+		rest = rest[end:]
+	}
+	var seen [128]bool
+	for _, word := range m.flag[:m.n] {
+		if seen[word[0]] {
 			return "CLIENT_ERROR duplicate flag\r\n"
 		}
 		seen[word[0]] = true
 		switch f := m.take(word[0], word[1:]); {
 		case f == replyInvalidFlag:
 			return f // nothing behind it matters
-		case f != "" && fault == "":
-			fault = f
+		case f != "" && (fault == "" || f != replyBadFormat):
+			fault = f // the last one counts, and one that has no words of its own least
 		}
 	}
 	return fault
+}
+
+// parseInspection is parse for me, which looks at b and v and at nothing else.
+func (m *metaLine) parseInspection(nowMillis int64, key, rest []byte) (fault string) {
+	*m = metaLine{key: key, now: nowMillis, room: m.room}
+	if len(key) > store.MaxKeyBytes && !longBase64(key, rest) {
+		return replyBadFormat
+	}
+	for word, end := cutWord(rest); len(word) > 0; word, end = cutWord(rest) {
+		rest = rest[end:]
+		if letter := word[0]; letter == 'v' || letter == 'b' && !m.binary {
+			if m.take(letter, nil) != "" {
+				return replyBadFormat
+			}
+		}
+	}
+	return ""
+}
+
+// metaWords tells whether each flag begins with a letter or digit, or one of the few
+// signs between the letters. Without that memcached takes the line for none.
+func metaWords(flags []byte) bool {
+	for range maxTokens {
+		word, end := cutWord(flags)
+		if len(word) == 0 {
+			break
+		}
+		if b := word[0]; (b <= '@' || b > 'z') && b-'0' > 9 {
+			return false
+		}
+		flags = flags[end:]
+	}
+	return true
 }
 
 // longBase64 tells whether a key that is too long as it stands may be base64 of one
@@ -172,9 +208,7 @@ func (m *metaLine) take(letter byte, token []byte) (fault string) {
 	case 'k', 's', 't', 'c', 'f', 'l', 'h': // answered
 	case 'P', 'L': // for proxies
 	case 'O':
-		if len(token)+1 > maxOpaqueBytes {
-			return replyLongOpaque
-		}
+		m.longOpaque = m.longOpaque || len(token)+1 > maxOpaqueBytes
 	case 'T':
 		m.touch, m.renewFirst, m.createFirst = true, m.renew, m.create
 		m.expires, ok = m.time(token)
@@ -183,26 +217,24 @@ func (m *metaLine) take(letter byte, token []byte) (fault string) {
 		m.createExp, ok = m.time(token)
 	case 'R':
 		m.renew = true
-		m.soon, ok = m.time(token)
+		m.soon, ok = m.renewal(token)
 	case 'C':
 		m.compare = true
-		m.cas, ok = parseUint(token)
+		m.cas, ok = parseDigits(token)
 	case 'F':
-		v, fine := parseUint(token)
-		if !fine || v > math.MaxUint32 {
+		if m.flags, ok = parseUint32(token); !ok {
 			return replyBadFormat
 		}
-		m.flags = uint32(v)
 	case 'M':
 		if m.mode = ' '; len(token) > 0 {
 			m.mode = token[0]
 		}
 	case 'J':
-		if m.initial, ok = parseUint(token); !ok {
+		if m.initial, ok = parseDigits(token); !ok {
 			return "CLIENT_ERROR invalid numeric initial value\r\n"
 		}
 	case 'D':
-		if m.delta, ok = parseUint(token); !ok {
+		if m.delta, ok = parseDigits(token); !ok {
 			return "CLIENT_ERROR invalid numeric delta value\r\n"
 		}
 	case 'E':
@@ -224,8 +256,18 @@ func (m *metaLine) created() int64 {
 	return m.createExp
 }
 
+// renewal reads R's exptime: an item is to be renewed whose seconds left, as t answers
+// them, are fewer than it says.
+func (m *metaLine) renewal(token []byte) (int64, bool) {
+	seconds, ok := parseSigned(token)
+	if 0 < seconds && seconds <= maxRelativeSeconds {
+		return m.now + seconds*1000 - 999, ok
+	}
+	return absoluteExpiry(m.now, seconds), ok
+}
+
 // time reads an exptime.
 func (m *metaLine) time(token []byte) (int64, bool) {
-	seconds, ok := parseInt(token)
+	seconds, ok := parseSigned(token)
 	return absoluteExpiry(m.now, seconds), ok
 }

@@ -7,9 +7,17 @@ import (
 	"twincached/store"
 )
 
+// orLongOpaque is fault, or if there is none, what is wrong with the opaque.
+func (m *metaLine) orLongOpaque(fault string) string {
+	if fault == "" && m.longOpaque {
+		return replyLongOpaque
+	}
+	return fault
+}
+
 // metaGet answers mg.
 func (c *Conn) metaGet(m *metaLine, fault string) {
-	if fault != "" {
+	if fault = m.orLongOpaque(fault); fault != "" {
 		c.reply(fault, false)
 		return
 	}
@@ -27,30 +35,33 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 // metaSet answers ms. The line's key is key; its length and flags are rest[at:end].
 func (c *Conn) metaSet(m *metaLine, key, rest []byte, at, end, lineBytes int) (n, need int) {
 	word, skip := cutWord(rest[at:end])
-	size, ok := parseInt(word)
-	if !ok || size < 0 || size > maxValueBytes {
+	size, ok := parseLength(word)
+	if !ok { // as in the classic protocol: what follows is the next command line
 		c.reply(replyBadFormat, false)
 		return lineBytes, 0
 	}
-	fault := m.parse(c.now, key, rest[at+skip:end])
+	fault := replyBadFormat
+	if flags := rest[at+skip : end]; metaWords(flags) {
+		fault = m.parse(c.now, key, flags, maxMetaTokens-3)
+	}
 	c.req = store.Request{Key: m.key, Flags: m.flags, Expires: m.expires}
 	if fault == "" {
 		fault = m.setMode(&c.req)
 	}
-	if fault == "" && store.ItemBytes(len(m.key), int(size)) > c.maxItem {
+	if fault == "" && store.ItemBytes(len(m.key), size) > c.maxItem {
 		// As in the classic protocol: the older value must not be read for the
 		// one that failed. memcached removes it whatever the mode.
 		c.req = store.Request{Op: store.OpDrop, Key: m.key}
 		c.do()
 		fault = replyTooLarge
 	}
-	if fault != "" {
+	if fault = m.orLongOpaque(fault); fault != "" {
 		c.req = store.Request{}
 		c.reply(fault, false)
-		c.swallow = size + 2
+		c.swallow = int64(size) + 2
 		return lineBytes, 0
 	}
-	stop := lineBytes + int(size)
+	stop := lineBytes + size
 	if len(rest) < stop+2 {
 		c.req = store.Request{}
 		return 0, stop + 2
@@ -61,7 +72,7 @@ func (c *Conn) metaSet(m *metaLine, key, rest []byte, at, end, lineBytes int) (n
 		return stop + 2, 0
 	}
 	c.req.Value = rest[lineBytes:stop]
-	c.metaStored(m, c.do(), int(size))
+	c.metaStored(m, c.do(), size)
 	return stop + 2, 0
 }
 
@@ -131,7 +142,7 @@ func (c *Conn) metaStored(m *metaLine, r store.Result, sentBytes int) {
 
 // metaDelete answers md: a delete, or with I or x a mark on the item that stays.
 func (c *Conn) metaDelete(m *metaLine, fault string) {
-	if fault != "" {
+	if fault = m.orLongOpaque(fault); fault != "" {
 		c.reply(fault, false)
 		return
 	}
@@ -159,7 +170,7 @@ func (c *Conn) metaDelete(m *metaLine, fault string) {
 // metaArithmetic answers ma.
 func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 	if fault != "" {
-		if fault != replyNoCAS && fault != replyLongOpaque {
+		if fault != replyNoCAS {
 			fault = replyMetaFlags // memcached tells no more
 		}
 		c.reply(fault, false)
@@ -175,8 +186,11 @@ func (c *Conn) metaArithmetic(m *metaLine, fault string) {
 	case 'D', '-':
 		c.req.Op = store.OpDecr
 	default:
+		fault = "CLIENT_ERROR invalid mode for ma M token\r\n"
+	}
+	if fault = m.orLongOpaque(fault); fault != "" {
 		c.req = store.Request{}
-		c.reply("CLIENT_ERROR invalid mode for ma M token\r\n", false)
+		c.reply(fault, false)
 		return
 	}
 	switch r := c.do(); r.Status {

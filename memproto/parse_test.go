@@ -2,6 +2,7 @@ package memproto
 
 import (
 	"bytes"
+	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
@@ -64,16 +65,67 @@ func TestTokens(t *testing.T) {
 		"   ":                   nil,
 		"a":                     {"a"},
 		" a  bc ":               {"a", "bc"},
-		"1 2 3 4 5 6 7 8 9 10 ": {"1", "2", "3", "4", "5", "6", "7", "8"},
+		"1 2 3 4 5 6 7 8 9 10 ": {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"},
+
+		strings.Repeat("x ", 40) + "noreply":         slices.Repeat([]string{"x"}, 23),
+		strings.Repeat("x ", 22) + "noreply noreply": append(slices.Repeat([]string{"x"}, 22), "noreply"),
 	} {
 		var tk tokens
 		tk.split([]byte(in))
 		var got []string
-		for _, w := range tk.word[:tk.n] {
-			got = append(got, string(w))
+		for i := range tk.n {
+			got = append(got, string(tk.word[min(i, keptTokens-1)]))
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: %q", in, got)
+		quiet := len(want) > 0 && want[len(want)-1] == "noreply"
+		if tk.n != len(want) || !slices.Equal(got[:min(len(got), keptTokens)], want[:min(len(want), keptTokens)]) || tk.quiet() != quiet {
+			t.Errorf("%q: %d words %q, quiet %v", in, tk.n, got, tk.quiet())
+		}
+	}
+}
+
+// TestStrictNumbers: what is taken for a number is nothing but one.
+func TestStrictNumbers(t *testing.T) {
+	const no = "no"
+	for in, want := range map[string][3]string{ // as parseDigits, parseInt32, parseLength
+		"":                        {no, no, no},
+		"0":                       {"0", "0", "0"},
+		"-":                       {no, "0", "0"},
+		"-0":                      {no, "0", "0"},
+		"+1":                      {no, no, no},
+		"-1":                      {no, "-1", no},
+		"--1":                     {no, no, no},
+		"1x":                      {no, no, no},
+		" 1":                      {no, no, no},
+		"\t1":                     {no, no, no},
+		"\xb1":                    {no, no, no},
+		"00000000009":             {"9", "9", "9"},
+		"000000000009":            {"9", no, no},
+		"2147483645":              {"2147483645", "2147483645", "2147483645"},
+		"2147483646":              {"2147483646", "2147483646", no},
+		"2147483648":              {"2147483648", no, no},
+		"-2147483648":             {no, "-2147483648", no},
+		"-2147483649":             {no, no, no},
+		"4294967296":              {"4294967296", no, no},
+		"18446744073709551615":    {"18446744073709551615", no, no},
+		"18446744073709551616":    {no, no, no},
+		"0000000000000000000009":  {"9", no, no},
+		"00000000000000000000009": {no, no, no},
+	} {
+		show := func(v any, ok bool) string {
+			if !ok {
+				return no
+			}
+			return fmt.Sprint(v)
+		}
+		var got [3]string
+		digits, ok := parseDigits([]byte(in))
+		got[0] = show(digits, ok)
+		signed, ok := parseInt32([]byte(in))
+		got[1] = show(signed, ok)
+		length, ok := parseLength([]byte(in))
+		got[2] = show(length, ok)
+		if got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 }
@@ -113,7 +165,7 @@ func TestSetFast_EqualsSlowPath(t *testing.T) {
 		in := []byte(line + "\r\nv\r\nget k " + strings.Repeat("k", 250) + "\r\n")
 		fast, slow := newEngine(t, newTestServer(t)), newEngine(t, newTestServer(t))
 		got := fast.feed(in)
-		want := slow.feed(append([]byte(" "), in...)) // a space in front is no fast path
+		want := slow.feed(append([]byte("set "), in[3:]...)) // two spaces are no fast path
 		if !bytes.Equal(got, want) {
 			t.Errorf("%q: fast %q, slow %q", line, got, want)
 		}

@@ -19,7 +19,6 @@ const (
 	replyBadExptime    = "CLIENT_ERROR invalid exptime argument\r\n"
 	replyBadDelta      = "CLIENT_ERROR invalid numeric delta argument\r\n"
 	replyNonNumeric    = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
-	replyDeleteUsage   = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
 	replyNoFlush       = "CLIENT_ERROR flush_all not allowed\r\n"
 	replyNoWatch       = "CLIENT_ERROR watch commands not allowed\r\n"
 	replyWatchPipeline = "ERROR cannot pipeline other commands before watch\r\n"

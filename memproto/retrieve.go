@@ -35,11 +35,17 @@ func (c *Conn) retrieve(rest []byte, at, end, lineBytes int, g getState) (n int)
 }
 
 // noKeys answers a retrieval without a key.
-func (c *Conn) noKeys() { c.reply(replyError, false) }
+func (c *Conn) noKeys() { c.reply(replyBadFormat, false) }
 
 // retrieveAndTouch answers a gat or gats whose arguments are rest[at:end].
 func (c *Conn) retrieveAndTouch(rest []byte, at, end, lineBytes int, cas bool) (n int) {
-	skip, g, ok := c.touchTime(rest[at:end], cas)
+	args := rest[at:end]
+	_, behind := cutWord(args)
+	if key, _ := cutWord(args[behind:]); len(key) == 0 {
+		c.noKeys()
+		return lineBytes
+	}
+	skip, g, ok := c.touchTime(args, cas)
 	if !ok {
 		return lineBytes
 	}
@@ -54,7 +60,7 @@ func (c *Conn) touchTime(args []byte, cas bool) (skip int, g getState, ok bool) 
 		c.noKeys()
 		return skip, g, false
 	}
-	seconds, ok := parseInt(word)
+	seconds, ok := parseSigned(word)
 	if !ok {
 		c.reply(replyBadExptime, false)
 		return skip, g, false

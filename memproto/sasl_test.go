@@ -27,7 +27,7 @@ func refused(op byte) binaryStep {
 func TestSASL_AnswersAsMemcached(t *testing.T) {
 	for name, steps := range map[string][]binaryStep{
 		"list":            {does(request(opSASLList, "", "", ""), got(opSASLList, statusOK, "", "", "PLAIN", 0)), refused(opGet)},
-		"version":         {does(request(opVersion, "", "", ""), got(opVersion, statusOK, "", "", "1.6.18", 0))},
+		"version":         {does(request(opVersion, "", "", ""), got(opVersion, statusOK, "", "", "1.6.45", 0))},
 		"stranger gets":   {refused(opGet)},
 		"quietly":         {refused(opGetQ)},
 		"stranger quits":  {refused(opQuit)},

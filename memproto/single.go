@@ -6,22 +6,16 @@ import (
 	"twincached/store"
 )
 
-// delete answers "delete <key> [0] [noreply]". The 0 was once a delay; old PHP
-// clients still send it.
+// In these commands words that mean nothing may stand before noreply, as in memcached.
+
+// delete answers "delete <key> [noreply]". Old PHP clients send a 0 behind the key,
+// which was once a delay.
 func (c *Conn) delete(t *tokens) {
-	if t.n < 2 || t.n > 4 {
-		c.reply(replyError, false)
+	if t.n < 2 {
+		c.reply(replyBadFormat, false)
 		return
 	}
-	quiet := false
-	if t.n > 2 {
-		zero := string(t.word[2]) == "0"
-		quiet = t.quiet()
-		if valid := t.n == 3 && (zero || quiet) || t.n == 4 && zero && quiet; !valid {
-			c.reply(replyDeleteUsage, quiet)
-			return
-		}
-	}
+	quiet := t.quiet()
 	if len(t.word[1]) > store.MaxKeyBytes {
 		c.reply(replyBadFormat, quiet)
 		return
@@ -40,8 +34,8 @@ func (c *Conn) delete(t *tokens) {
 
 // touch answers "touch <key> <exptime> [noreply]".
 func (c *Conn) touch(t *tokens) {
-	if t.n != 3 && t.n != 4 {
-		c.reply(replyError, false)
+	if t.n < 3 {
+		c.reply(replyBadFormat, false)
 		return
 	}
 	quiet := t.quiet()
@@ -49,7 +43,7 @@ func (c *Conn) touch(t *tokens) {
 		c.reply(replyBadFormat, quiet)
 		return
 	}
-	seconds, ok := parseInt(t.word[2])
+	seconds, ok := parseSigned(t.word[2])
 	if !ok {
 		c.reply(replyBadExptime, quiet)
 		return
@@ -67,8 +61,8 @@ func (c *Conn) touch(t *tokens) {
 
 // arithmetic answers "incr|decr <key> <delta> [noreply]".
 func (c *Conn) arithmetic(op store.Op, t *tokens) {
-	if t.n != 3 && t.n != 4 {
-		c.reply(replyError, false)
+	if t.n < 3 {
+		c.reply(replyBadFormat, false)
 		return
 	}
 	quiet := t.quiet()
@@ -76,7 +70,7 @@ func (c *Conn) arithmetic(op store.Op, t *tokens) {
 		c.reply(replyBadFormat, quiet)
 		return
 	}
-	delta, ok := parseUint(t.word[2])
+	delta, ok := parseDigits(t.word[2])
 	if !ok {
 		c.reply(replyBadDelta, quiet)
 		return

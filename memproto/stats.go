@@ -32,9 +32,6 @@ func (c *Conn) stats(t *tokens) {
 	case "reset":
 		c.statsReset()
 		return
-	case "sizes_enable", "sizes_disable":
-		c.trackSizes(kind == "sizes_enable")
-		return
 	case "detail":
 		c.detail(t)
 		return
@@ -212,26 +209,11 @@ func (c *Conn) statsConns() {
 	})
 }
 
-// trackSizes answers "stats sizes_enable" and "stats sizes_disable", without END as
-// memcached does.
-func (c *Conn) trackSizes(on bool) {
-	c.srv.tune.set(func(s *tunables) { s.sizes = on })
-	c.sizesStatus(on)
-}
-
-func (c *Conn) sizesStatus(on bool) {
-	if on {
-		c.statText("sizes_status", "enabled")
-	} else {
-		c.statText("sizes_status", "disabled")
-	}
-}
-
 // statsSizes prints how many items each 32-byte step of size holds, if that was
 // enabled: it looks at every item.
 func (c *Conn) statsSizes() {
 	if !c.srv.tune.get().sizes {
-		c.sizesStatus(false)
+		c.statText("sizes_status", "disabled")
 		return
 	}
 	c.srv.Store.Sizes(func(sizeBytes int, items uint64) {
@@ -268,6 +250,7 @@ func (c *Conn) statsSettings() {
 	c.stat("slab_automove", uint64(t.automove))
 	decimal("slab_automove_ratio", t.ratio)
 	c.stat("slab_automove_window", uint64(t.window))
+	c.statText("slab_automove_freeratio", strconv.FormatFloat(t.freeRatio, 'f', 3, 64))
 	c.stat("slab_chunk_max", store.LastClassBytes)
 	yesNo("lru_crawler", !t.crawlerOff)
 	c.stat("lru_crawler_sleep", uint64(t.crawlerSleep))

@@ -2,7 +2,10 @@ package memproto
 
 import (
 	"bufio"
+	"bytes"
+	commandline "flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,27 +16,39 @@ import (
 	"twincached/internal/testkit"
 )
 
-// stockVersion is the memcached whose differences the transcripts note.
-const stockVersion = "1.6.18"
+// oldVersion is Debian's memcached. What has changed from it to testVersion is noted in
+// the transcripts, and left out of the random streams.
+const oldVersion = "1.6.18"
+
+var stockPath = commandline.String("stock", "", "a memcached binary to compare with, of version "+oldVersion+" or "+testVersion+", instead of the installed one")
 
 // stock is a running stock memcached.
 type stock struct {
-	addr string
+	addr    string
+	version string
 }
+
+// old tells whether its answers are those of oldVersion.
+func (s *stock) old() bool { return s.version == oldVersion }
 
 // startStock starts Debian's memcached on a free port. Without one the test is
 // skipped.
 func startStock(t *testing.T, options ...string) *stock {
 	t.Helper()
-	path := testkit.NeedTool(t, "memcached", "its answers are compared with ours")
-	if v, err := exec.Command(path, "-V").Output(); err != nil || !strings.Contains(string(v), stockVersion) {
-		testkit.Lacks(t, fmt.Sprintf("stock memcached is %q, the transcripts know %s", strings.TrimSpace(string(v)), stockVersion))
+	path := *stockPath
+	if path == "" {
+		path = testkit.NeedTool(t, "memcached", "its answers are compared with ours")
+	}
+	v, err := exec.Command(path, "-V").Output()
+	version := strings.TrimPrefix(strings.TrimSpace(string(v)), "memcached ")
+	if err != nil || version != oldVersion && version != testVersion {
+		testkit.Lacks(t, fmt.Sprintf("stock memcached is %q, the tests know %s and %s", version, oldVersion, testVersion))
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stock{addr: l.Addr().String()}
+	s := &stock{addr: l.Addr().String(), version: version}
 	_, port, _ := net.SplitHostPort(s.addr)
 	l.Close()
 	args := append([]string{"-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "64"}, options...)
@@ -65,7 +80,8 @@ func startStock(t *testing.T, options ...string) *stock {
 // stockConn is one connection to it.
 type stockConn struct {
 	net.Conn
-	r *bufio.Reader
+	r   *bufio.Reader
+	old bool
 }
 
 func (s *stock) dial(t testing.TB) *stockConn {
@@ -75,7 +91,19 @@ func (s *stock) dial(t testing.TB) *stockConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &stockConn{Conn: c, r: bufio.NewReaderSize(c, 1<<16)}
+	return &stockConn{Conn: c, r: bufio.NewReaderSize(&renamed{c, []byte(s.version)}, 1<<16), old: s.old()}
+}
+
+// renamed is what a stock memcached sends, but that it says it is of testVersion.
+type renamed struct {
+	r       io.Reader
+	version []byte
+}
+
+func (r *renamed) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	copy(b, bytes.ReplaceAll(b[:n], r.version, []byte(testVersion))) // as long
+	return n, err
 }
 
 // readLine returns the next line without its CR LF.
@@ -90,18 +118,14 @@ func runStock(t *testing.T, tr *transcript, s *stock) error {
 	c := s.dial(t)
 	names := casNames{}
 	for _, st := range tr.steps {
-		if st.engineOnly {
+		if st.engineOnly || st.since && s.old() {
 			break
 		}
 		if _, err := c.Write([]byte(names.fill(st.send))); err != nil {
 			return fmt.Errorf("%s.txt:%d: %v", tr.name, st.line, err)
 		}
 		for _, x := range st.expect {
-			want := []string{x.text}
-			if x.old != nil {
-				want = x.old
-			}
-			for _, w := range want {
+			for _, w := range x.stock(s.old()) {
 				got, err := c.readLine()
 				if err != nil || !names.match(w, x.pattern, got) {
 					return fmt.Errorf("%s.txt:%d: got %.200q (%v), want %.200q", tr.name, x.line, got, err, w)
@@ -117,7 +141,7 @@ func runStock(t *testing.T, tr *transcript, s *stock) error {
 	}
 	// Nothing more than expected has come.
 	c.Write([]byte("version\r\n"))
-	if l, err := c.readLine(); l != "VERSION "+stockVersion {
+	if l, err := c.readLine(); l != "VERSION "+testVersion {
 		return fmt.Errorf("%s.txt: at the end: %.200q (%v)", tr.name, l, err)
 	}
 	return nil

@@ -22,46 +22,41 @@ type storageLine struct {
 
 // storage answers set, add, replace, append, prepend and cas.
 func (c *Conn) storage(op store.Op, t *tokens, rest []byte, lineBytes int) (n, need int) {
-	words := 5
-	if op == store.OpCAS {
-		words = 6
-	}
-	if t.n != words && t.n != words+1 {
-		c.reply(replyError, false)
+	size, ok := parseLength(t.word[4])
+	if t.n < 5 || !ok {
+		// Nobody knows how long the value is, or that there is one: what
+		// follows is the next command line, as in memcached.
+		c.reply(replyBadFormat, false)
 		return lineBytes, 0
 	}
-	l, ok := parseStorage(op, t)
-	if !ok {
-		// The length is not to be trusted, so what follows is read as the
-		// next command line, as in memcached.
+	l := storageLine{op: op, key: t.word[1], valueBytes: size, quiet: t.quiet()}
+	if !l.parse(t) {
+		// The value is refused with its line. It must not be read as commands.
 		c.reply(replyBadFormat, l.quiet)
+		c.swallow = int64(size) + 2
 		return lineBytes, 0
 	}
 	return c.store(&l, rest, lineBytes)
 }
 
-func parseStorage(op store.Op, t *tokens) (l storageLine, ok bool) {
-	l = storageLine{op: op, key: t.word[1], quiet: t.quiet()}
+// parse checks the key and reads the numbers other than the length.
+func (l *storageLine) parse(t *tokens) (ok bool) {
 	if len(l.key) > store.MaxKeyBytes {
-		return l, false
+		return false
 	}
 	flags, ok := parseUint(t.word[2])
 	if !ok || flags > math.MaxUint32 {
-		return l, false
+		return false
 	}
 	l.flags = uint32(flags)
 	if l.exptime, ok = parseInt(t.word[3]); !ok {
-		return l, false
+		return false
 	}
-	size, ok := parseInt(t.word[4])
-	if !ok || size < 0 || size > maxValueBytes {
-		return l, false
+	if l.op == store.OpCAS {
+		l.cas, ok = parseDigits(t.word[5])
+		ok = ok && t.n > 5
 	}
-	l.valueBytes = int(size)
-	if op == store.OpCAS {
-		l.cas, ok = parseUint(t.word[5])
-	}
-	return l, ok
+	return ok
 }
 
 // setFast is storage for the usual "set <key> <flags> <exptime> <bytes>": one

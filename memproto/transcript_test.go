@@ -18,10 +18,12 @@ import (
 //	>> text         send text as it is
 //	< text          expect this line (and CR LF)
 //	<~ regexp       expect a line that matches
-//	<1.6.18 text    memcached 1.6.18 sends this line instead of the one above;
+//	<stock text     memcached sends this line instead of the one above;
 //	                several make several lines, an empty text makes none
+//	<1.6.18 text    the same, for memcached 1.6.18 only
 //	= closed        the server has closed the conn
 //	@server -F      first line only: an option of memcached and of the engine
+//	@since 1.6.45   memcached 1.6.18 does not know what follows
 //	@engine         what follows is for the engine only
 //	@time +5s       moves the engine's clock; what follows is for the engine only
 //
@@ -39,6 +41,7 @@ type step struct {
 	line       int // in the file
 	send       string
 	advance    time.Duration
+	since      bool // not for memcached 1.6.18
 	engineOnly bool
 	expect     []expectation
 	closed     bool
@@ -48,7 +51,19 @@ type expectation struct {
 	line    int
 	text    string
 	pattern bool
-	old     []string // memcached 1.6.18's lines; nil: the same
+	any     []string // memcached's lines; nil: the same
+	old     []string // memcached 1.6.18's lines; nil: the same as any
+}
+
+// stock is what a stock memcached sends in the place of the line.
+func (x *expectation) stock(old bool) []string {
+	switch {
+	case old && x.old != nil:
+		return x.old
+	case x.any != nil:
+		return x.any
+	}
+	return []string{x.text}
 }
 
 func loadTranscripts(t testing.TB) []*transcript {
@@ -74,10 +89,10 @@ func loadTranscripts(t testing.TB) []*transcript {
 
 func parseTranscript(name, text string) (*transcript, error) {
 	tr := &transcript{name: name}
-	engineOnly := false
+	since, engineOnly := false, false
 	var cur *step
 	begin := func(line int) {
-		tr.steps = append(tr.steps, step{line: line, engineOnly: engineOnly})
+		tr.steps = append(tr.steps, step{line: line, since: since, engineOnly: engineOnly})
 		cur = &tr.steps[len(tr.steps)-1]
 	}
 	for i, l := range strings.Split(text, "\n") {
@@ -88,6 +103,12 @@ func parseTranscript(name, text string) (*transcript, error) {
 			continue
 		case "@server":
 			tr.options = append(tr.options, rest)
+			continue
+		case "@since":
+			if rest != testVersion {
+				return nil, bad()
+			}
+			since, cur = true, nil
 			continue
 		case "@engine":
 			engineOnly, cur = true, nil
@@ -118,13 +139,17 @@ func parseTranscript(name, text string) (*transcript, error) {
 		switch kind {
 		case "<", "<~":
 			cur.expect = append(cur.expect, expectation{line: i + 1, text: unescape(rest), pattern: kind == "<~"})
-		case "<1.6.18":
+		case "<stock", "<1.6.18":
 			e := &cur.expect[len(cur.expect)-1]
-			if e.old == nil {
-				e.old = []string{}
+			lines := &e.any
+			if kind == "<1.6.18" {
+				lines = &e.old
+			}
+			if *lines == nil {
+				*lines = []string{}
 			}
 			if rest != "" {
-				e.old = append(e.old, unescape(rest))
+				*lines = append(*lines, unescape(rest))
 			}
 		case "=":
 			cur.closed = true

@@ -1,6 +1,7 @@
 package memproto
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"sync"
@@ -25,8 +26,9 @@ type tunables struct {
 	tempTTL      uint32 // s
 	automove     uint32
 	ratio        float64
+	freeRatio    float64
 	window       uint32
-	sizes        bool // "stats sizes" was enabled
+	sizes        bool // "stats sizes" counts
 }
 
 // tuning is the tunables of a Server. The zero value has memcached's defaults.
@@ -43,7 +45,7 @@ func (u *tuning) set(f func(*tunables)) {
 	if !u.known {
 		u.known = true
 		u.s = tunables{crawlerSleep: 100, hotPercent: 20, warmPercent: 40, hotFactor: 0.2, warmFactor: 2, tempTTL: 61,
-			automove: 1, ratio: 0.8, window: 30}
+			automove: 1, ratio: 0.8, freeRatio: 0.01, window: 30}
 	}
 	f(&u.s)
 }
@@ -56,7 +58,7 @@ func (u *tuning) get() (t tunables) {
 // SetCrawler is "lru_crawler enable" and "disable".
 func (s *Server) SetCrawler(on bool) { s.tune.setCrawler(on) }
 
-// SetTrackSizes is "stats sizes_enable" and "sizes_disable".
+// SetTrackSizes says whether "stats sizes" counts, which takes time.
 func (s *Server) SetTrackSizes(on bool) { s.tune.set(func(t *tunables) { t.sizes = on }) }
 
 func (u *tuning) crawler() bool { return !u.get().crawlerOff }
@@ -89,7 +91,7 @@ func (c *Conn) lru(t *tokens) {
 			reply = replyOK
 		}
 	case name == "temp_ttl" && t.n >= 3:
-		if ttl, ok := parseInt(t.word[2]); ok && ttl >= math.MinInt32 && ttl <= math.MaxInt32 {
+		if ttl, ok := parseInt32(t.word[2]); ok {
 			c.srv.tune.set(func(s *tunables) {
 				if s.tempLRU = ttl >= 0; s.tempLRU {
 					s.tempTTL = uint32(ttl)
@@ -134,11 +136,11 @@ func (c *Conn) slabs(t *tokens) {
 }
 
 func slabsReassign(from, to []byte) (reply string) {
-	src, ok1 := parseInt(from)
-	dst, ok2 := parseInt(to)
+	src, ok1 := parseInt32(from)
+	dst, ok2 := parseInt32(to)
 	const last = store.SizeClasses - 1
 	switch {
-	case !ok1 || !ok2 || src != int64(int32(src)) || dst != int64(int32(dst)):
+	case !ok1 || !ok2:
 		return replyBadFormat
 	case src == dst:
 		return "SAME src and dst class are identical\r\n"
@@ -150,22 +152,28 @@ func slabsReassign(from, to []byte) (reply string) {
 
 func (c *Conn) slabsAutomove(t *tokens) (reply string) {
 	switch string(t.word[2]) {
-	case "ratio":
-		if t.n >= 4 {
-			if v, ok := parseFloat(t.word[3]); ok {
-				c.srv.tune.set(func(s *tunables) { s.ratio = v })
-				return replyOK
-			}
+	case "ratio", "freeratio":
+		if v, ok := parseFloat(t.word[3]); ok {
+			c.srv.tune.set(func(s *tunables) {
+				if len(t.word[2]) == len("ratio") {
+					s.ratio = v
+				} else {
+					s.freeRatio = v
+				}
+			})
+			return replyOK
 		}
 		return replyError
 	case "window":
-		if t.n >= 4 {
-			if v, ok := parseUint32(t.word[3]); ok {
-				c.srv.tune.set(func(s *tunables) { s.window = v })
-				return replyOK
-			}
+		v, ok := parseUint32(t.word[3])
+		switch {
+		case t.n < 4 || !ok:
+			return replyBadFormat
+		case v < 3 || v > 1800:
+			return "CLIENT_ERROR automove window too low or too high\r\n"
 		}
-		return replyBadFormat
+		c.srv.tune.set(func(s *tunables) { s.window = v })
+		return replyOK
 	}
 	v, ok := parseUint32(t.word[2])
 	switch {
@@ -178,13 +186,10 @@ func (c *Conn) slabsAutomove(t *tokens) (reply string) {
 	return replyOK
 }
 
-// parseUint32 is parseUint for numbers of at most 32 bits.
-func parseUint32(b []byte) (uint32, bool) {
-	v, ok := parseUint(b)
-	return uint32(v), ok && v <= math.MaxUint32
-}
-
 func parseFloat(b []byte) (float64, bool) {
 	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil && (bytes.HasPrefix(b, []byte("0x")) || bytes.HasPrefix(b, []byte("0X"))) {
+		v, err = strconv.ParseFloat(string(b)+"p0", 64) // C takes hexadecimals without
+	}
 	return v, err == nil && !math.IsNaN(v)
 }

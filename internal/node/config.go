@@ -87,7 +87,7 @@ type Config struct {
 	// PrefixDelimiter ends the prefix of a key for "stats detail", and switches that
 	// on. 0: a colon, and off.
 	PrefixDelimiter byte
-	// NoCrawler begins with "lru_crawler disable", TrackSizes with "stats sizes_enable".
+	// NoCrawler begins with "lru_crawler disable", with TrackSizes "stats sizes" counts.
 	NoCrawler, TrackSizes bool
 	// WatcherKiB is how much a watcher that does not read is kept for, before it
 	// misses events. 0: 256. It comes on top of MemoryMiB, for each of at most 20.

@@ -280,7 +280,7 @@ func TestSettings_FollowTheCommands(t *testing.T) {
 		{"cache_memlimit 16", "maxbytes", "16777216"}, {"lru_crawler disable", "lru_crawler", "no"}, {"lru_crawler enable", "lru_crawler", "yes"},
 		{"lru_crawler sleep 7", "lru_crawler_sleep", "7"}, {"lru tune 10 25 0.1 3.0", "warm_lru_pct", "25"}, {"", "warm_max_factor", "3.00"},
 		{"lru mode flat", "lru_segmented", "no"}, {"lru temp_ttl 9", "temporary_ttl", "9"}, {"", "temp_lru", "yes"}, {"slabs automove 0", "slab_automove", "0"},
-		{"stats detail on", "detail_enabled", "yes"}, {"stats sizes_enable", "track_sizes", "yes"}, {"verbosity 1", "verbosity", "1"}, {"flush_all", "oldest", "1"},
+		{"stats detail on", "detail_enabled", "yes"}, {"slabs automove freeratio 0.5", "slab_automove_freeratio", "0.500"}, {"verbosity 1", "verbosity", "1"}, {"flush_all", "oldest", "1"},
 	} {
 		if c.command != "" {
 			tell(t, n, c.command)

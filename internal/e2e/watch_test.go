@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -62,5 +63,40 @@ func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
 	}
 	if code := a.stop(); code != 0 {
 		t.Errorf("a watched node stopped with status %d", code)
+	}
+}
+
+// TestWatch_ManyThatNeverReadDelayNobody: clients, the link and a planned stop go on
+// beside as many watchers as there may be.
+func TestWatch_ManyThatNeverReadDelayNobody(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t)
+	startAll(a, b)
+	waitLinked(a, b)
+	for i := range 20 { // memcached's limit, and ours
+		c := a.dial()
+		defer c.Close()
+		if got := c.do("watch fetchers mutations evictions connevents deletions"); got != "OK" {
+			t.Fatalf("watcher %d: %s", i, got)
+		}
+	}
+	names := keys("watched", 50_000) // 100 bytes a line, 256 KiB a watcher, and what a socket takes
+	a.load(names, func(i int) string { return names[i] })
+	b.kill()
+	b.start()
+	b.waitServing()
+	if lost := b.lacks(names); len(lost) > 0 {
+		t.Errorf("%d of %d keys are not on the other node", len(lost), len(names))
+	}
+	if n, _ := strconv.Atoi(a.stat("log_watcher_skipped")); n == 0 {
+		t.Error("no event was skipped: the test shows nothing")
+	}
+	last := keys("last", 1000)
+	a.load(last, func(i int) string { return last[i] })
+	if code := a.stop(); code != 0 {
+		t.Errorf("a planned stop ended with status %d", code)
+	}
+	if lost := b.lacks(last); len(lost) > 0 {
+		t.Errorf("%d of %d keys are not on the other node after a planned stop", len(lost), len(last))
 	}
 }

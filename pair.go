@@ -209,7 +209,7 @@ func (q *pair) nodeEnded(n *pairNode, err error) {
 
 // stopAll ends both nodes, by force where they take too long or a second signal comes.
 func (q *pair) stopAll(signals <-chan os.Signal) {
-	timeout := time.NewTimer(pairPatience)
+	timeout, again := time.NewTimer(pairPatience), time.Now().Add(sameSignal)
 	defer timeout.Stop()
 	for _, n := range q.nodes {
 		n.signal(syscall.SIGTERM)
@@ -226,7 +226,9 @@ func (q *pair) stopAll(signals <-chan os.Signal) {
 				e.ended.ended()
 			}
 		case <-signals:
-			kill()
+			if !time.Now().Before(again) {
+				kill()
+			}
 		case <-timeout.C:
 			kill()
 		}

@@ -192,7 +192,11 @@ func TestProcess_ExitStatusesAreMemcacheds(t *testing.T) {
 	}
 	defer busy.Close()
 	_, port, _ := net.SplitHostPort(busy.Addr().String())
-	missing := filepath.Join(t.TempDir(), "none")
+	missing, link := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "link")
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := errors.Join(os.WriteFile(victim, []byte("dear"), 0o644), os.Symlink(victim, link)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		root bool // needs to be root
@@ -203,6 +207,7 @@ func TestProcess_ExitStatusesAreMemcacheds(t *testing.T) {
 		{asRoot("-l127.0.0.1", "-p-1", "-X"+port), false, exitOSError, "-X, --repl-port"},
 		{asRoot("-l127.0.0.1", "-p-1", "-xother", "-X-1", "--secret-file", missing), false, exitOSError, "--secret-file: open " + missing},
 		{asRoot("-l127.0.0.1", "-p-1", "-P", missing+"/pid"), false, exitOSError, "-P, --pidfile"},
+		{asRoot("-l127.0.0.1", "-p-1", "-P", link), false, exitOSError, "-P, --pidfile: " + link + " is a symbolic link, which is not followed"},
 		{asRoot("-l127.0.0.1", "-d", "-p"+port), false, exitOSError, "choose another port with -p"},
 		{[]string{"-l127.0.0.1"}, true, exitUsage, "can't run as root without the -u switch"},
 		{[]string{"-unobody9"}, true, exitNoUser, "can't find the user nobody9 to switch to"},
@@ -215,6 +220,9 @@ func TestProcess_ExitStatusesAreMemcacheds(t *testing.T) {
 		if code := p.exit(); code != c.code || !strings.Contains(p.said(), "twincached: ") || !strings.Contains(p.said(), c.want) {
 			t.Errorf("%q: exit %d, %s; want %d and %q", c.args, code, p.said(), c.code, c.want)
 		}
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "dear" {
+		t.Errorf("the file behind the link: %q, %v", text, err)
 	}
 }
 
@@ -314,7 +322,12 @@ func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 	c.Close()
 	a.cmd.Process.Signal(syscall.SIGTERM)
 	a.waitSaid("msg=draining")
-	a.cmd.Process.Signal(syscall.SIGINT)
+	a.cmd.Process.Signal(syscall.SIGTERM) // as timeout(1) does
+	a.waitSaid("signals within a second count as one")
+	waitFor(t, "the end by a later signal", func() bool {
+		a.cmd.Process.Signal(syscall.SIGINT)
+		return strings.Contains(a.said(), "second signal")
+	})
 	if code := a.exit(); code != exitLeft || !strings.Contains(a.said(), "second signal") {
 		t.Errorf("exit %d: %s", code, a.said())
 	}

@@ -53,9 +53,9 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 		return exitWith(exitOSError, err)
 	}
 	if s.PidFile != "" {
-		if err := os.WriteFile(s.PidFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+		if err := writePidFile(s.PidFile); err != nil {
 			n.Close()
-			return exitWith(exitOSError, fmt.Errorf("-P, --pidfile: %w", err))
+			return exitWith(exitOSError, err)
 		}
 		defer os.Remove(s.PidFile)
 	}
@@ -90,24 +90,6 @@ func logReload(log *slog.Logger, err error) {
 		return
 	}
 	log.Info("files read again")
-}
-
-// drain stops the node as planned. A second signal ends the process now, with
-// the node still at it.
-func drain(n *node.Node, log *slog.Logger, why string, signals <-chan os.Signal) error {
-	log.Info("draining", "signal", why)
-	left := make(chan uint64, 1)
-	go func() { left <- n.Drain() }()
-	select {
-	case items := <-left:
-		if items > 0 {
-			return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on a live peer", items))
-		}
-		log.Info("stopped")
-		return nil
-	case sig := <-signals:
-		return exitWith(exitLeft, fmt.Errorf("stopped by a second signal (%v) while draining; items may not be on the peer", sig))
-	}
 }
 
 func logStart(log *slog.Logger, s *settings) {

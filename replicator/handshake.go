@@ -57,7 +57,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 	case h.Inc == c.Inc:
 		return s.fail(wire.ByeSelf, "the peer address leads back to this node")
 	case h.Cluster != c.Cluster:
-		return s.fail(wire.ByeCluster, fmt.Sprintf("cluster %q here, another there", c.Cluster))
+		return s.fail(wire.ByeCluster, "the nodes belong to two clusters: --cluster has to be the same on both") // no name: a stranger reads this
 	case h.Partitions != store.Partitions:
 		return s.fail(wire.ByeProto, fmt.Sprintf("partition count %d here, %d there", store.Partitions, h.Partitions))
 	case h.SteadyMillis-now > clockRefuseMillis:

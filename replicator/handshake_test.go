@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newQuietSim(t)
+			m.n[0].cfg.Cluster, m.n[1].cfg.Cluster = "classified", "classified"
 			s := newSession(&m.n[1].cfg, &m.n[1].meter, &m.n[1].in, &m.n[1].out, false, [32]byte{}, &wire.Body{}, &wire.Decoder{})
 			s.OnConnect(m.now)
 			h := m.n[0].cfg.hello(m.now, [32]byte{1})
@@ -57,6 +59,9 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 			}
 			if err != nil || n != w.Len() || b.Type != wire.TBye || b.Bye.Code != tt.code {
 				t.Fatalf("it was told %+v, %v", b.Bye, err)
+			}
+			if id := m.n[1].cfg.NodeID; strings.Contains(b.Bye.Text, "classified") || strings.Contains(b.Bye.Text, fmt.Sprintf("%x", id)) {
+				t.Errorf("a stranger learns %q", b.Bye.Text)
 			}
 			s.OnLoss(m.now)
 		})

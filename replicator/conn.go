@@ -177,6 +177,7 @@ func (c *conn) announce(news uint8) {
 			c.l.meter.replaced.Add(1)
 			c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", h.NodeID))
 		}
+		c.l.sayIfCopied(h.NodeID)
 		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&markBarrier != 0 {

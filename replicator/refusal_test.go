@@ -354,6 +354,25 @@ func TestScenario19_ReplayedProofIsRefused(t *testing.T) {
 	}
 }
 
+// TestFailure_CopiedStateDir: the pair works, and both logs say what to do.
+func TestFailure_CopiedStateDir(t *testing.T) {
+	var said [2]logLines
+	a, b := startPair(t, func(i int, c *Config) {
+		c.NodeID, c.Log = store.ID{7}, testLogger(&said[i])
+	})
+	waitLinked(t, a, b)
+	a.set("k", "v")
+	eventually(t, "k on b", func() bool { return b.get("k") == "v" })
+	for i := range said {
+		eventually(t, "it is said", func() bool {
+			return said[i].has("level=ERROR msg=\"both nodes have the same id: ") && said[i].has("remove the file node-id from its --state-dir")
+		})
+	}
+	if a.refused("SAME_ID") == 0 {
+		t.Error("no row counts it")
+	}
+}
+
 type recorder struct {
 	net.Conn
 	mu *sync.Mutex

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/serve"
 	"twincached/memproto"
 	"twincached/replicator"
@@ -25,6 +26,7 @@ const (
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
+	seldom  nodelog.Seldom // for what a tick may find again and again
 	clock   *clock
 	started time.Time
 	state   *stateDir
@@ -130,6 +132,9 @@ func (n *Node) open() (err error) {
 	}
 	if n.state, n.id, err = openStateDir(n.cfg.StateDir); err != nil {
 		return err
+	}
+	if n.state != nil && n.state.noLock != nil {
+		n.log.Warn("--state-dir cannot be locked there: see to it that no other process uses it", "error", n.state.noLock.Error())
 	}
 	if err := n.openStore(); err != nil {
 		return err
@@ -321,18 +326,8 @@ func (n *Node) tick(ctx context.Context) {
 		if jump := n.clock.check(); jump > 0 {
 			n.log.Warn("the clock was behind and jumped forward", "by_ms", jump.Milliseconds())
 		}
-		if err := n.keepBound(); err != nil {
-			n.log.Error("cannot keep the clock's bound", "error", err.Error())
-		}
+		n.tendBound()
 	}
-}
-
-// keepBound writes the clock's bound ahead, where a state directory is kept.
-func (n *Node) keepBound() error {
-	if n.state == nil {
-		return nil
-	}
-	return n.state.keep(n.clock.Now(), n.store.Clock())
 }
 
 // setVerbosity is the client command of that name.

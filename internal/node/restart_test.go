@@ -28,6 +28,7 @@ func TestNode_VersionsGoOnWhereTheStateDirSays(t *testing.T) {
 	}
 	n.Drain()
 	d, _, err := openStateDir(cfg.StateDir)
+	defer d.close()
 	if err != nil || uint64(d.bound) <= it.CasID>>versionShift {
 		t.Errorf("the bound that is kept, %d, does not cover %d: %v", d.bound, it.CasID, err)
 	}

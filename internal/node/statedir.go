@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"twincached/store"
 )
@@ -18,9 +21,14 @@ import (
 // What a node keeps in --state-dir: its id, so that it is the same node after a
 // restart, and a bound that no version it ever made exceeds, so that a wall
 // clock that went back cannot make new writes older than the ones before.
+// lockPatience is how long a start waits for the directory: a process that was
+// killed holds on to it until the kernel has its memory back.
+const lockPatience = 2 * time.Second
+
 const (
 	idFile    = "node-id"
 	boundFile = "clock"
+	lockFile  = "lock" // held by the process that uses the directory; holds its pid
 
 	maxStateBytes = 1 << 10 // an id and a time take 33 bytes at most
 
@@ -32,12 +40,14 @@ const (
 
 // stateDir is nil where nothing is kept.
 type stateDir struct {
-	dir   string
-	bound int64 // Unix ms; what stands in the file
+	dir    string
+	bound  int64    // Unix ms; what stands in the file
+	lock   *os.File // open, and locked, as long as the directory is used
+	noLock error    // why the lock could not be had, where the file system has none; nil: it is held
 }
 
-// openStateDir creates the directory where needed and returns the node's id,
-// which is new where none was kept.
+// openStateDir creates the directory where needed, locks it, and returns the node's
+// id, which is new where none was kept.
 func openStateDir(dir string) (*stateDir, store.ID, error) {
 	id := newID()
 	if dir == "" {
@@ -47,28 +57,81 @@ func openStateDir(dir string) (*stateDir, store.ID, error) {
 		return nil, id, fmt.Errorf("node: --state-dir: %w", err)
 	}
 	d := &stateDir{dir: dir}
+	if err := d.seize(); err != nil {
+		return nil, id, err
+	}
+	id, err := d.load(id)
+	if err != nil {
+		d.close()
+		return nil, id, err
+	}
+	return d, id, nil
+}
+
+// load reads what is kept, and keeps the id where there is none yet.
+func (d *stateDir) load(id store.ID) (store.ID, error) {
 	kept, err := d.read(idFile)
 	if err != nil {
-		return nil, id, err
+		return id, err
 	}
 	if kept == "" {
 		if err := d.write(idFile, hex.EncodeToString(id[:])); err != nil {
-			return nil, id, err
+			return id, err
 		}
 	} else if err := parseID(kept, &id); err != nil {
-		return nil, id, fmt.Errorf("node: --state-dir %s: %w; without this file the node begins as a new one", filepath.Join(dir, idFile), err)
+		return id, fmt.Errorf("node: --state-dir %s: %w; without this file the node begins as a new one", filepath.Join(d.dir, idFile), err)
 	}
 	text, err := d.read(boundFile)
 	if err != nil {
-		return nil, id, err
+		return id, err
 	}
 	if text != "" {
 		if d.bound, err = strconv.ParseInt(text, 10, 64); err != nil || d.bound < 0 || d.bound >= maxBound {
-			return nil, id, fmt.Errorf("node: --state-dir %s holds %.40q, not a time; without this file the machine's clock has to be right",
-				filepath.Join(dir, boundFile), text)
+			return id, fmt.Errorf("node: --state-dir %s holds %.40q, not a time; without this file the machine's clock has to be right",
+				filepath.Join(d.dir, boundFile), text)
 		}
 	}
-	return d, id, nil
+	return id, nil
+}
+
+// seize locks the directory. Two processes that use one would be one node to their
+// peers, and each would overwrite the other's clock.
+func (d *stateDir) seize() error {
+	path := filepath.Join(d.dir, lockFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("node: --state-dir: %w", err)
+	}
+	d.lock = f
+	for end := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 40) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || time.Now().After(end) {
+			break
+		}
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		who, _ := d.read(lockFile) // for people only
+		if _, err := strconv.Atoi(who); err != nil {
+			who = "not known"
+		}
+		d.close()
+		return fmt.Errorf("node: --state-dir %s is in use by another process (pid %s): each node needs a directory of its own; "+
+			"give this one another, or stop that process first", d.dir, who)
+	}
+	if err != nil { // some file systems of a network cannot
+		d.noLock = err
+		return nil
+	}
+	_ = f.Truncate(0)
+	_, _ = fmt.Fprintln(f, os.Getpid()) // for people only
+	return nil
+}
+
+// close gives the directory back. nil and closed do nothing.
+func (d *stateDir) close() {
+	if d != nil {
+		d.lock.Close()
+	}
 }
 
 // begin is the millisecond that a store's versions begin at when the node starts
@@ -91,6 +154,23 @@ func (d *stateDir) keep(nowMillis int64, hlc uint64) error {
 		return nil
 	}
 	return d.keepExactly(latest + boundAheadMillis)
+}
+
+// keepBound writes the clock's bound ahead, where a state directory is kept.
+func (n *Node) keepBound() error {
+	if n.state == nil {
+		return nil
+	}
+	return n.state.keep(n.clock.Now(), n.store.Clock())
+}
+
+// tendBound is keepBound from second to second: a disk that is full stays full for
+// a while.
+func (n *Node) tendBound() {
+	if err := n.keepBound(); err != nil {
+		n.seldom.Say(n.log, slog.LevelError, n.clock.Now(), boundFile,
+			"cannot keep the clock's bound: after a restart the machine's clock has to be right", "error", err.Error())
+	}
 }
 
 // keepExactly writes the bound as it is; at a planned stop nothing newer comes.

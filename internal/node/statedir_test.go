@@ -2,21 +2,27 @@ package node
 
 import (
 	"bytes"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"twincached/store"
 )
 
 func TestStateDir_KeepsTheNodesID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "state")
-	_, first, err := openStateDir(dir)
+	d, first, err := openStateDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, second, err := openStateDir(dir)
+	d.close()
+	d, second, err := openStateDir(dir)
+	defer d.close()
 	if err != nil || first != second || first == (store.ID{}) {
 		t.Fatalf("%x, then %x, %v", first, second, err)
 	}
@@ -64,7 +70,9 @@ func TestStateDir_BoundStaysAheadOfEveryVersion(t *testing.T) {
 	if writes > 25 {
 		t.Errorf("%d writes for 50 s", writes)
 	}
+	d.close()
 	again, _, err := openStateDir(dir)
+	defer again.close()
 	if err != nil || again.bound != d.bound {
 		t.Fatalf("got %d, %v; want %d", again.bound, err, d.bound)
 	}
@@ -99,4 +107,79 @@ func TestStateDir_SaysWhatIsWrong(t *testing.T) {
 			t.Errorf("got %v; want %q", err, want)
 		}
 	}
+}
+
+// A disk that is full is said once in ten seconds, and what it costs.
+func TestFailure_StateDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, boundFile+".new"), 0o700); err != nil { // nothing can be written there
+		t.Fatal(err)
+	}
+	s, err := store.New(store.Config{MemoryBytes: 8 << 20, MaxItemBytes: 1 << 20}, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var said logBuffer
+	h := &hands{wall: 1_000_000}
+	n := &Node{log: slog.New(slog.NewTextHandler(&said, nil)), clock: h.clock(), state: &stateDir{dir: dir}, store: s}
+	for range 30 {
+		n.tendBound()
+		h.pass(time.Second)
+	}
+	if got := said.String(); strings.Count(got, "level=ERROR") != 3 || strings.Count(got, "repeated=9") != 2 || !strings.Contains(got, dir) {
+		t.Errorf("in 30 s it said\n%s", got)
+	}
+	if err := os.Remove(filepath.Join(dir, boundFile+".new")); err != nil {
+		t.Fatal(err)
+	}
+	n.tendBound()
+	if n.state.bound < h.wall {
+		t.Error("it does not go on when there is room")
+	}
+}
+
+// Two processes with one directory would be one node to everybody else.
+func TestStateDir_OneProcessAtATime(t *testing.T) {
+	dir := t.TempDir()
+	first, id, err := openStateDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		before := time.Now()
+		_, _, err = openStateDir(dir)
+		if want := fmt.Sprintf("--state-dir %s is in use by another process (pid %d): each node needs a directory of its own", dir, os.Getpid()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if waited := time.Since(before); waited < lockPatience {
+			t.Errorf("it waited %v only for a process that is on its way out", waited)
+		}
+	})
+	first.close()
+	again, same, err := openStateDir(dir)
+	if err != nil || same != id {
+		t.Fatalf("%v, id %x then %x", err, id, same)
+	}
+	again.close()
+}
+
+// A node that ended, and one that did not start, leave the directory free.
+func TestStateDir_IsFreeAfterTheNode(t *testing.T) {
+	cfg := testConfig(t.Output())
+	cfg.StateDir = t.TempDir()
+	n := start(t, cfg)
+	synctest.Test(t, func(t *testing.T) {
+		if _, _, err := openStateDir(cfg.StateDir); err == nil {
+			t.Error("a node runs, and its directory is free")
+		}
+	})
+	n.Close()
+	n = start(t, cfg)
+	n.Drain()
+	d, _, err := openStateDir(cfg.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.close()
 }

@@ -80,10 +80,12 @@ func (n *Node) finish() {
 		}
 	}
 	n.store.Close()
+	n.state.close()
 }
 
 // release undoes a start that failed half way.
 func (n *Node) release() {
+	n.state.close()
 	if n.bound != nil {
 		n.bound.Close()
 	}

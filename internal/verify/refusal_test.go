@@ -46,7 +46,7 @@ func TestRun_WhatIsInTheWayIsExplained(t *testing.T) {
 		"no crawler":     {func(p *pair) { p.a.srv.SetCrawler(false) }, []string{"node A, a:1", `"lru_crawler enable" switches it on`}},
 		"login":          {func(p *pair) { p.a.srv.TextLogins = logins }, []string{"node A, a:1: clients have to log in (-Y)", "--auth-file"}},
 		"wrong login":    {func(p *pair) { p.a.srv.TextLogins, p.opt.Name, p.opt.Password = logins, "ann", "guess" }, []string{"refused the login of --auth-file"}},
-		"same node":      {func(p *pair) { p.b.rows["repl_node_id"] = "1" }, []string{"one and the same node"}},
+		"same node":      {func(p *pair) { p.b.rows["repl_node_id"] = "1" }, []string{"node A, a:1, has the id 1, and node B, b:1, has the id 1: they are one and the same node", "a copy of the other's --state-dir"}},
 		"stock":          {func(p *pair) { p.b.local = "" }, []string{"node B, b:1: it is no twincached"}},
 		"no pattern":     {func(p *pair) { p.b.local = "a*,[!x]" }, []string{`node B, b:1: its --local-keys: "[!x]" is not a pattern: [! is not clear`}},
 		"binary only":    {func(p *pair) { p.b.srv.BinaryOnly = true }, []string{"node B", "verify needs the text protocol, which -B binary, -S alone and a replication port do not speak"}},

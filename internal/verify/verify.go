@@ -6,7 +6,6 @@ package verify
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -150,7 +149,9 @@ func (x *run) meet() error {
 		}
 	}
 	if ids[0] == ids[1] {
-		return errors.New("verify: A and B are one and the same node: give the addresses of both nodes of the pair")
+		return fmt.Errorf("verify: node A, %s, has the id %s, and node B, %s, has the id %s: they are one and the same node, "+
+			"and verify needs the addresses of both nodes of the pair; or one was started with a copy of the other's --state-dir: "+
+			"then stop it, remove the file node-id there, and start it again", x.a.address, ids[0], x.b.address, ids[1])
 	}
 	return nil
 }

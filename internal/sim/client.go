@@ -27,6 +27,7 @@ func (w *world) clientStep(n *node) {
 		w.failf("%s makes version %s, not above %s which it has seen and %s which its machine made", n.name, w.ver(v), w.ver(seen), w.ver(m.made))
 	}
 	n.seen, w.machines[n.host].made = v, v
+	n.checkLocal()
 	maker, made := w.makers[v]
 	if made && maker != n.host {
 		w.twins[v] = true
@@ -37,6 +38,8 @@ func (w *world) clientStep(n *node) {
 	w.makers[v] = n.host
 	if f, _, _ := n.st.FlushState(); f == v {
 		w.logf("%s flushes at %s", n.name, w.ver(v))
+	} else if word == noMemory {
+		w.logf("%s has no memory for %s", n.name, w.keys[k])
 	} else if r, ok := n.served(k); ok {
 		w.told(n, k, fact{r.Version, r.Ever})
 		w.logf("%s %s %s -> %s", n.name, word, w.keys[k], w.fact(fact{r.Version, r.Ever}))
@@ -70,13 +73,33 @@ func (w *world) command(n *node, now int64, k int) string {
 			r.Expires += 3_600_000 // it outlives the run
 		}
 	}
+	refused := false
 	do := func(op store.Op) {
 		r.Op = op
-		if n.st.Do(now, r).Status == store.TooLarge && op == store.OpSet {
-			n.st.Do(now, &store.Request{Op: store.OpDrop, Key: r.Key}) // what the protocol engine does
+		switch n.st.Do(now, r).Status {
+		case store.TooLarge:
+			if op == store.OpSet {
+				n.st.Do(now, &store.Request{Op: store.OpDrop, Key: r.Key}) // what the protocol engine does
+			}
+		case store.NoMemory:
+			refused = op != store.OpSet && op != store.OpDelete // those make the key absent all the same
 		}
 	}
+	word := w.oneOf(n, now, k, r, do)
+	if refused {
+		return noMemory
+	}
+	return word
+}
+
+// noMemory is the name of a command that has changed nothing.
+const noMemory = "nothing, without memory"
+
+// oneOf is one command; do carries it out.
+func (w *world) oneOf(n *node, now int64, k int, r *store.Request, do func(store.Op)) string {
 	switch x := w.r.IntN(120); {
+	case w.plan.Delay && w.r.IntN(2) == 0:
+		return w.flushLater(n, now)
 	case w.plan.Touchy && w.r.IntN(2) == 0:
 		do(store.OpTouch)
 		return "touch"
@@ -102,17 +125,37 @@ func (w *world) command(n *node, now int64, k int) string {
 		if !w.plan.Flush {
 			return "nothing"
 		}
-		after := 1 + w.r.Int64N(20)*(1+w.r.Int64N(w.plan.FlushWithin+1))
-		n.st.FlushAt(now, now+after)
-		_, _, p := n.st.FlushState()
-		w.due[p.Version] = w.now + after
-		return "delayed flush"
+		return w.flushLater(n, now)
 	case x < 101:
-		r.Key, r.Value = w.local, []byte("held")
-		do(store.OpSet)
+		w.changeLocal(now, r, do)
 		return "local"
 	default:
 		return w.rarer(n, now, k, r, do)
+	}
+}
+
+func (w *world) flushLater(n *node, now int64) string {
+	after := 1 + w.r.Int64N(20)*(1+w.r.Int64N(w.plan.FlushWithin+1))
+	n.st.FlushAt(now, now+after)
+	_, _, p := n.st.FlushState()
+	w.due[p.Version] = w.now + after
+	return "delayed flush"
+}
+
+// changeLocal changes a key that never leaves its node, mostly into one that needs other memory.
+func (w *world) changeLocal(now int64, r *store.Request, do func(store.Op)) {
+	r.Key, r.Value = w.local[w.r.IntN(len(w.local))], make([]byte, w.r.IntN(1<<w.r.IntN(13)))
+	ops := [...]store.Op{store.OpSet, store.OpSet, store.OpSet, store.OpAppend, store.OpDelete, store.OpTouch, store.OpMark, store.OpIncr}
+	r.Create, r.Invalidate = true, true
+	do(ops[w.r.IntN(len(ops))])
+}
+
+// checkLocal: nothing of a local key is kept for the peer.
+func (n *node) checkLocal() {
+	for _, key := range n.w.local {
+		if r, acked, ok := n.st.Inspect(key); ok && (!acked || r.Op != store.RecordValue) {
+			n.w.failf("%s keeps a state of the local key %s for its peer", n.name, key)
+		}
 	}
 }
 
@@ -155,7 +198,9 @@ func (w *world) rarer(n *node, now int64, k int, r *store.Request, do func(store
 		if w.r.IntN(2) == 0 {
 			f = &store.Fetch{Key: r.Key, Touch: true, Expires: r.Expires}
 		}
-		n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return dst }))
+		if _, hit := n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return append(dst, '.') })); f.Create && !hit {
+			return noMemory
+		}
 		return "fetch"
 	}
 }
@@ -168,7 +213,7 @@ func (w *world) value() []byte {
 	case w.plan.Big && w.r.IntN(3) == 0:
 		size = 2000
 	case w.plan.Full:
-		size = 20_000 + w.r.IntN(40_000)
+		size = 30_000 + w.r.IntN(33_000)
 	}
 	v := make([]byte, size, size+20)
 	for n := w.values; n > 0; n /= 10 {

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/replicator"
@@ -29,6 +31,7 @@ type node struct {
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int                    // bytes that may be under way
+	noEvict    bool                   // what it has no memory for it cannot store
 	itemMost   int                    // largest item it takes, as store.ItemBytes counts
 	working    bool                   // its session is: see letIn
 	held       [store.Partitions]bool // something was there of a partition when the session went to work
@@ -61,6 +64,10 @@ func (w *world) newNode(id, host int) *node {
 	case p.Tombs < 0:
 		cfg.TombstoneBytes = 1
 	}
+	if p.NoEvict {
+		cfg.NoEviction = id == 1
+		cfg.MemoryBytes <<= 2 * (1 - id)
+	}
 	if p.Big && id == 1 {
 		cfg.MaxItemBytes = 1 << 10
 	}
@@ -74,6 +81,9 @@ func (w *world) newNode(id, host int) *node {
 	n.st = st
 	if rule.ClockBound {
 		st.Observe(w.machines[host].bound)
+	}
+	if cfg.NoEviction {
+		n.fill()
 	}
 	rc := replicator.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
@@ -89,11 +99,29 @@ func (w *world) newNode(id, host int) *node {
 		panic(err)
 	}
 	n.inc = rc.Inc
-	n.itemMost = cfg.MaxItemBytes
+	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
 	n.born = st.State().Born
 	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.skew, w.ver(n.born))
 	return n
+}
+
+// fill takes nearly all of the memory, down to the last bytes, with keys that are this
+// node's own, and gives some of it back.
+func (n *node) fill() {
+	w := n.w
+	for _, size := range [...]int{20_000, 1000, 1} {
+		for i := 0; ; i++ {
+			key := fmt.Appendf(nil, "%d-%d%s", size, i, localSuffix)
+			if n.st.Do(n.now(), &store.Request{Op: store.OpSet, Key: key, Value: make([]byte, size)}).Status != store.Stored {
+				break
+			}
+		}
+	}
+	for i := range w.r.IntN(100) {
+		n.st.Do(n.now(), &store.Request{Op: store.OpDelete, Key: fmt.Appendf(nil, "%d-%d%s", 20_000, i, localSuffix)})
+	}
+	w.machines[n.host].made = n.st.Clock()
 }
 
 // work runs a part of the node's session. Real clients do not wait for it.
@@ -154,6 +182,7 @@ func (n *node) stop() {
 	n.w.counts.Evictions += st.Evictions
 	n.w.counts.Rejected += st.GraveRejects
 	n.w.counts.Swept += st.GraveEvictions
+	n.w.counts.Homeless += st.ApplyNoMemory
 	n.w.counts.Conflicts += st.ConflictsLost + st.ConflictsWon
 	n.st.Close()
 }

@@ -30,6 +30,7 @@ type memory struct {
 	born     uint64
 	lastPeer *node           // the process it last replicated with
 	had      map[uint64]bool // versions whose values it made or was sent
+	asked    uint64          // the newest delayed flush that it has known of
 	free     []fact          // by key: what it need not remember for lastPeer's sake, which held nothing when the two met
 }
 
@@ -46,9 +47,12 @@ func learn(facts []fact, k int, version, ever uint64) {
 
 // learnFlush is for when the node's watermark may have moved.
 func (n *node) learnFlush() {
-	f, _, _ := n.st.FlushState()
+	f, _, p := n.st.FlushState()
 	n.seen = max(n.seen, f)
 	n.w.checkFlush(n, f)
+	if n.asked = max(n.asked, p.Version); n.asked > max(f, p.Version) {
+		n.w.failf("%s has lost the delayed flush %s: it has flushed at %s, and has %s to come", n.name, n.w.ver(n.asked), n.w.ver(f), n.w.ver(p.Version))
+	}
 	for k := range n.known {
 		learn(n.known, k, f, forGood)
 	}
@@ -125,7 +129,7 @@ func (n *node) after(e *end) {
 		for part, c := range b.State.Cursors {
 			e.none[part] = c.B == 0
 		}
-	case wire.TFlush:
+	case wire.TFlush, wire.TFlushAt:
 		n.learnFlush()
 	case wire.TGrave:
 		n.seen = max(n.seen, b.Grave.Floor)
@@ -177,6 +181,9 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	if r.Op == store.RecordTouch && !n.had[r.Version] {
 		n.w.failf("%s gets a touch of %s %s, whose value it has never been sent", n.name, r.Key, n.w.ver(r.Version))
 	}
+	if ok && held.Op == store.RecordValue && held.Version < r.Version {
+		n.w.failf("%s has been sent %s, and keeps %s", n.name, n.w.record(r), n.w.record(&held))
+	}
 	switch {
 	case r.Op == store.RecordTombstone:
 		learn(n.known, k, r.Version, forGood)
@@ -184,6 +191,8 @@ func (n *node) learnRecord(k int, r *store.Record) {
 		learn(n.known, k, r.Version, r.Ever) // a later touch may still have saved it
 	case r.Op == store.RecordValue && store.ItemBytes(len(r.Key), len(r.Value)) > n.itemMost:
 		learn(n.known, k, r.Version, r.Ever) // it cannot be stored here, and replaces what is
+	case r.Op == store.RecordValue && n.noEvict && !ok:
+		learn(n.known, k, r.Version, r.Ever) // nor can this, perhaps
 	case ok && held.Version == r.Version:
 		learn(n.known, k, r.Version, min(r.Ever, held.Ever))
 	}

@@ -26,6 +26,8 @@ type Plan struct {
 	Touchy      bool  // every other command is a touch
 	Busy        bool  // clients come in at every third chance that a session at work gives them, not every twentieth
 	Full        bool  // large values: the memory is always full
+	NoEvict     bool  // node 1 evicts nothing, and node 0 has four times the memory
+	Delay       bool  // every other command is a delayed flush
 	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
 	Jump        bool  // clocks step forward
 	Tight       bool  // little is sent at once, and little is under way
@@ -66,7 +68,10 @@ var Plans = []Plan{
 	{Name: "old peer", Keys: 5, Parts: 2, Steps: 300, Cut: 40, Tombs: 2, Crash: true, Evict: true, Flush: true, Swap: true},
 	{Name: "old peer, large budget", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Flush: true, SkewMillis: 40, Swap: true},
 	{Name: "old peer, own partitions", Keys: 6, Parts: 6, Steps: 400, Cut: 60, Crash: true, Swap: true},
-	{Name: "full", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Full: true, Crash: true, Flush: true},
-	{Name: "full, small budget", Keys: 40, Parts: 8, Steps: 200, Cut: 30, Tombs: 2, Full: true, Crash: true, Flush: true},
+	{Name: "full", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Full: true, Crash: true, Flush: true},
+	{Name: "full, small budget", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Tombs: 2, Full: true, Crash: true, Flush: true},
+	{Name: "full, no eviction", Keys: 60, Parts: 8, Steps: 250, Preload: 55, Cut: 30, Full: true, NoEvict: true, TTL: true},
+	{Name: "full, no eviction, no budget", Keys: 60, Parts: 8, Steps: 250, Preload: 55, Cut: 30, Tombs: -1, GraveBits: 9, Full: true, NoEvict: true, Crash: true, Flush: true},
+	{Name: "delayed flushes", Keys: 3, Parts: 1, Steps: 300, Cut: 40, Flush: true, FlushWithin: 120, Delay: true, SkewMillis: 3000, Slow: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
 }

@@ -122,6 +122,7 @@ var columns = []struct {
 	{"graves announced", func(c *Counts) uint64 { return c.Graves }},
 	{"values refused by a grave", func(c *Counts) uint64 { return c.Rejected }},
 	{"values evicted for the peer's grave", func(c *Counts) uint64 { return c.Swept }},
+	{"values that found no memory", func(c *Counts) uint64 { return c.Homeless }},
 	{"BARRIERs", func(c *Counts) uint64 { return c.Barriers }},
 	{"keys on one node only, at rest", func(c *Counts) uint64 { return c.OneSided }},
 	{"**promises broken**", func(c *Counts) uint64 { return c.Failures }},

@@ -19,6 +19,7 @@ type Counts struct {
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
+	Homeless                                              uint64 // values that a node had no memory for
 	OneSided                                              uint64 // keys that one node only had at rest
 	Failures                                              uint64
 }
@@ -41,7 +42,7 @@ type world struct {
 	keys     [][]byte
 	numbers  map[string]int
 	parts    map[int]bool // partitions of the keys
-	local    []byte
+	local    [][]byte
 	values   int
 
 	best         []fact // by key: the newest state that a client was told of
@@ -87,7 +88,7 @@ func newWorld(seed uint64, plan Plan, trace func(string)) *world {
 			w.keys = append(w.keys, key)
 		}
 	}
-	w.local = []byte("session" + localSuffix)
+	w.local = [][]byte{[]byte("session" + localSuffix), []byte("another" + localSuffix)}
 	w.nodes[0], w.nodes[1] = w.newNode(0, 0), w.newNode(1, 1)
 	for k := range plan.Preload {
 		r := w.nodes[0].st.Do(w.nodes[0].now(), &store.Request{Op: store.OpSet, Key: w.keys[k], Value: w.value()})

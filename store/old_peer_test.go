@@ -55,3 +55,47 @@ func TestAttach_OldPeerHasWhatWasTouchedSince(t *testing.T) {
 		t.Error("it is here, and never expires")
 	}
 }
+
+// TestAttach_OldPeerHasWhatIsGone: the peer of now has told that a key is gone, or sent what
+// this node could not store, and an earlier peer returns with a value from before.
+func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
+	key := []byte("key")
+	part := PartitionOf(key)
+	before, gone := versionAt(testNow+5), versionAt(testNow+20)
+	for name, lose := range map[string]func(t *testing.T, s *Store){
+		"a delete of the peer": func(t *testing.T, s *Store) {
+			s.apply(t, Record{Op: RecordTombstone, Key: key, Version: gone, Ever: gone})
+		},
+		"it came expired": func(t *testing.T, s *Store) {
+			s.apply(t, Record{Key: key, Version: gone, Ever: gone, Expires: testNow - 1})
+		},
+		"too large a value": func(t *testing.T, s *Store) {
+			s.apply(t, Record{Key: key, Version: gone, Ever: gone, Value: make([]byte, 5000)})
+		},
+		"a touch of what is newer": func(t *testing.T, s *Store) { s.apply(t, Record{Op: RecordTouch, Key: key, Version: gone, Ever: gone}) },
+		"an acknowledged grave": func(t *testing.T, s *Store) {
+			s.tombBudget.Store(0) // it is buried at once
+			s.Do(testNow+20, &Request{Op: OpDelete, Key: key})
+			g, _, _, _ := s.NextGrave(part, nil)
+			s.GraveAcked(part, g.Gen)
+		},
+		"an acknowledged delete": func(t *testing.T, s *Store) {
+			s.Do(testNow+20, &Request{Op: OpDelete, Key: key})
+			s.lanes(part)
+			s.Acked(part, s.SentCursor(part))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
+			s.Attach(ID{1}, &State{}, false)
+			s.Attach(ID{2}, &State{}, false)
+			s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+			lose(t, s)
+			s.Attach(ID{1}, &State{Born: versionAt(testNow + 1), Items: 1}, false)
+			s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+			if v, ok := s.get(testNow+50, "key"); ok {
+				t.Errorf("%q is back", v)
+			}
+		})
+	}
+}

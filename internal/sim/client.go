@@ -38,8 +38,8 @@ func (w *world) clientStep(n *node) {
 	w.makers[v] = n.host
 	if f, _, _ := n.st.FlushState(); f == v {
 		w.logf("%s flushes at %s", n.name, w.ver(v))
-	} else if word == noMemory {
-		w.logf("%s has no memory for %s", n.name, w.keys[k])
+	} else if word == refusal {
+		w.logf("%s %s %s", n.name, word, w.keys[k])
 	} else if r, ok := n.served(k); ok {
 		w.told(n, k, fact{r.Version, r.Ever})
 		w.logf("%s %s %s -> %s", n.name, word, w.keys[k], w.fact(fact{r.Version, r.Ever}))
@@ -76,24 +76,25 @@ func (w *world) command(n *node, now int64, k int) string {
 	refused := false
 	do := func(op store.Op) {
 		r.Op = op
-		switch n.st.Do(now, r).Status {
-		case store.TooLarge:
-			if op == store.OpSet {
-				n.st.Do(now, &store.Request{Op: store.OpDrop, Key: r.Key}) // what the protocol engine does
-			}
-		case store.NoMemory:
-			refused = op != store.OpSet && op != store.OpDelete // those make the key absent all the same
+		status := n.st.Do(now, r).Status
+		switch {
+		case op == store.OpSet && status == store.TooLarge:
+			n.st.Do(now, &store.Request{Op: store.OpDrop, Key: r.Key}) // what the protocol engine does
+		case op == store.OpSet || op == store.OpDelete: // without memory they make the key absent all the same
+		default:
+			refused = status != store.Stored && status != store.Touched && status != store.Created
 		}
 	}
 	word := w.oneOf(n, now, k, r, do)
 	if refused {
-		return noMemory
+		return refusal
 	}
 	return word
 }
 
-// noMemory is the name of a command that has changed nothing.
-const noMemory = "nothing, without memory"
+// refusal is the name of a command that a client was told has changed nothing. It may
+// have drawn a version all the same, before it found no memory.
+const refusal = "refused command"
 
 // oneOf is one command; do carries it out.
 func (w *world) oneOf(n *node, now int64, k int, r *store.Request, do func(store.Op)) string {
@@ -199,7 +200,7 @@ func (w *world) rarer(n *node, now int64, k int, r *store.Request, do func(store
 			f = &store.Fetch{Key: r.Key, Touch: true, Expires: r.Expires}
 		}
 		if _, hit := n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return append(dst, '.') })); f.Create && !hit {
-			return noMemory
+			return refusal
 		}
 		return "fetch"
 	}

@@ -39,6 +39,8 @@ func (s *Session) checkVersions(now int64, b *wire.Body) error {
 		highest, field = b.FlushAt.Pending.Version, "pver"
 	case wire.TGrave:
 		highest, field = b.Grave.Floor, "floor"
+	case wire.TPiece:
+		highest, field = b.Piece.Version, "ver"
 	}
 	if store.VersionMillis(highest) <= latest {
 		return nil

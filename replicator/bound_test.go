@@ -30,8 +30,11 @@ func versionFrames(n, v uint64) map[string]func(w *wire.Writer) {
 		}
 	}
 	return map[string]func(w *wire.Writer){
-		"BATCH ver":          batch(store.Record{Version: v, Ever: v, Value: []byte("v")}),
-		"BATCH ver of TOMB":  batch(store.Record{Op: store.RecordTombstone, Version: v}),
+		"BATCH ver":         batch(store.Record{Version: v, Ever: v, Value: []byte("v")}),
+		"BATCH ver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: v}),
+		"PIECE ver": func(w *wire.Writer) {
+			w.Piece(&wire.Piece{N: n + 1, Part: 7, Key: simKey(0), Version: v, Bytes: 9, Data: []byte("v")})
+		},
 		"BATCH ever":         batch(store.Record{Version: ok, Ever: v, Value: []byte("v")}),
 		"BATCH ever of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: ok, Ever: v}),
 		"BATCH TOUCH":        batch(store.Record{Op: store.RecordTouch, Version: ok, Ever: v, Expires: simStart + 1}),

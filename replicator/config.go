@@ -25,6 +25,7 @@ const (
 	batchItems    = 128       // items a batch
 	batchBytes    = 48 << 10  // keys and values a batch, one item may be larger; leaves room for the heads
 	pumpBytes     = 64 << 10  // what one Pump writes at most, one batch may overshoot
+	pieceBytes    = 64 << 10  // of a large value in one frame
 	pumpCollects  = 300       // partitions that one Pump looks at: all of them, and then some
 	writeBytes    = 256 << 10 // what goes out with one write, about
 	ackBytes      = 32 << 10
@@ -106,6 +107,7 @@ type Limits struct {
 	BatchItems  int // items in one batch; 0 = 128
 	PumpBytes   int // written by one Pump, about; 0 = 64 KiB
 	WindowBytes int // under way without an ACK, and one batch; 0 = WindowBytes
+	PieceBytes  int // of a large value in one frame; 0 = 64 KiB, at most wire.MaxPieceBytes
 	GraveItems  int // walked over for graves in a millisecond, beside other data; 0 = 2500
 }
 
@@ -113,6 +115,7 @@ func (l *Limits) fill() {
 	l.BatchItems = cmp.Or(l.BatchItems, batchItems)
 	l.PumpBytes = cmp.Or(l.PumpBytes, pumpBytes)
 	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
+	l.PieceBytes = min(cmp.Or(l.PieceBytes, pieceBytes), wire.MaxPieceBytes)
 	l.GraveItems = cmp.Or(l.GraveItems, graveItems)
 }
 
@@ -150,7 +153,7 @@ func (c *Config) check() error {
 // hello is what this node says first on a connection.
 func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{
-		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax,
+		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces,
 		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
 		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
 		SteadyMillis: now, Software: c.Software,

@@ -91,6 +91,9 @@ func (s *Session) pumpGraves(now int64) {
 		}
 		part := tx.graves.next(tx.gravesFrom)
 		tx.gravesFrom = part + 1
+		if tx.parcel.loan != nil && tx.parcel.part == part {
+			continue // a walk that begins anew would leave its cursor behind
+		}
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.remove(part)
 			if walked, due := s.sendGrave(part, now); due {
@@ -232,7 +235,8 @@ func (s *Session) noteTails() {
 	tx.behind = partSet{}
 	for part := range store.Partitions {
 		tx.tails[part] = s.cfg.Store.Tail(part)
-		if s.cfg.Store.SentCursor(part).B < tx.tails[part] {
+		underWay := tx.parcel.loan != nil && tx.parcel.lane == store.Live && tx.parcel.part == part
+		if underWay || s.cfg.Store.SentCursor(part).B < tx.tails[part] {
 			tx.behind.add(part)
 			tx.live.add(part)
 		}

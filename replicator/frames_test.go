@@ -57,7 +57,7 @@ func TestSession_BrokenFramesEndIt(t *testing.T) {
 func TestSession_UnknownSkippableFrameIsSkipped(t *testing.T) {
 	m := newQuietSim(t)
 	m.heal()
-	if err := m.n[1].s.OnFrame(m.now, []byte{0x92, 0x40, 0x01}); err != nil {
+	if err := m.n[1].s.OnFrame(m.now, []byte{0x92, 0x7f, 0x01}); err != nil {
 		t.Fatal(err)
 	}
 	m.finish()

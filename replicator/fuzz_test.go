@@ -76,6 +76,9 @@ func renumber(bodies [][]byte, n uint64) {
 		case wire.TGrave:
 			b.Grave.N = n
 			w.Grave(b.Grave)
+		case wire.TPiece:
+			b.Piece.N = n
+			w.Piece(&b.Piece)
 		}
 		bodies[i] = bytes.Clone(w.Bytes()[wire.HeadBytes:])
 	}

@@ -20,6 +20,14 @@ func (p *partSet) size() (n int) {
 	return n
 }
 
+// without returns the members that o lacks.
+func (p *partSet) without(o *partSet) (d partSet) {
+	for i := range p {
+		d[i] = p[i] &^ o[i]
+	}
+	return d
+}
+
 func (p *partSet) merge(o *partSet) {
 	for i := range p {
 		p[i] |= o[i]

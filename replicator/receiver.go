@@ -19,6 +19,8 @@ type receiver struct {
 	pingAt   int64     // when it arrived
 	backlog  uint64    // what the peer last said it has not sent yet
 	bulkLeft uint64
+	in       *store.Incoming // a large value that comes in pieces; nil: none
+	inPart   int
 }
 
 // onData takes a frame of an established session.
@@ -69,7 +71,7 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		for i := range f.Records {
 			f.Records[i].Expires = s.ours(f.Records[i].Expires)
 		}
-		if err := st.ApplyBatch(now, f.Part, f.Lane, f.To, f.Records); err != nil {
+		if err := s.applyBatch(now, f); err != nil {
 			return s.fail(wire.ByeBadFrame, err.Error())
 		}
 		s.meter.itemsIn[f.Lane].Add(uint64(len(f.Records)))
@@ -77,6 +79,11 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		if f.Lane == store.Bulk {
 			s.in.Moved(f.Part, len(f.Records), frameBytes, f.To, now)
 		}
+	case wire.TPiece:
+		if err := s.onPiece(now, &b.Piece); err != nil {
+			return s.fail(wire.ByeBadFrame, err.Error())
+		}
+		lane = int(b.Piece.Lane)
 	case wire.TBulk:
 		st.BulkBegun(b.Bulk.Part, b.Bulk.T)
 		s.in.Begin(b.Bulk.Part, b.Bulk.T, b.Bulk.Count, now)
@@ -121,6 +128,8 @@ func frameNumber(b *wire.Body) uint64 {
 		return b.Barrier.N
 	case wire.TGrave:
 		return b.Grave.N
+	case wire.TPiece:
+		return b.Piece.N
 	}
 	return 0
 }

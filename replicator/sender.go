@@ -25,6 +25,10 @@ type sender struct {
 	bulkAt     int
 	credit     int // bytes that the bulk lane may take before the live lane
 
+	parcel parcel     // a large value under way
+	parked [2]partSet // lanes that wait for its end: its own partition's, and those before a large value
+	turn   bool       // the lanes have had theirs: it is the parcel's
+
 	graveAt  [store.Partitions]int64  // when the grave was last announced, Unix ms
 	graveGen [store.Partitions]uint64 // and what it was then
 	filter   []byte                   // room for a grave's filter
@@ -63,8 +67,16 @@ func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now 
 	return tx
 }
 
-// hasData says that a lane may have something to send.
-func (tx *sender) hasData() bool { return !tx.live.empty() || !tx.bulk.empty() }
+// hasData says that there may be something to send.
+func (tx *sender) hasData() bool {
+	live, bulk := tx.due()
+	return tx.parcel.loan != nil || !live.empty() || !bulk.empty()
+}
+
+// due is what the lanes may go on with now.
+func (tx *sender) due() (live, bulk partSet) {
+	return tx.live.without(&tx.parked[store.Live]), tx.bulk.without(&tx.parked[store.Bulk])
+}
 
 // Pump appends what is to be sent now to w: bounded work, about 64 KiB. more says
 // that another call would find more at once.
@@ -138,21 +150,26 @@ func (tx *sender) mayTell(now int64) bool {
 func (s *Session) pumpBatch(now int64) (cost int) {
 	tx := s.tx
 	start := tx.w.Len()
-	if !tx.live.empty() && (tx.bulk.empty() || tx.credit <= 0) {
-		part := tx.live.next(tx.liveAt)
+	live, bulk := tx.due()
+	if tx.turn = !tx.turn || live.empty() && bulk.empty(); tx.turn && tx.parcel.loan != nil {
+		s.sendPiece(now)
+		return 1
+	}
+	if !live.empty() && (bulk.empty() || tx.credit <= 0) {
+		part := live.next(tx.liveAt)
 		tx.liveAt = part + 1 // round robin
 		cost = s.sendLive(now, part)
 		tx.credit = min(tx.credit+(tx.w.Len()-start+2)/3, batchBytes)
 		return cost
 	}
-	part := tx.bulk.next(tx.bulkAt)
+	part := bulk.next(tx.bulkAt)
 	if part < 0 {
 		tx.credit = 0
 		return 0
 	}
 	tx.bulkAt = part // stays: one walk ends before the next one begins
 	cost = s.sendBulk(now, part)
-	if !tx.live.empty() {
+	if !live.empty() {
 		tx.credit = max(tx.credit-(tx.w.Len()-start), -batchBytes)
 	}
 	return cost
@@ -165,6 +182,9 @@ const passedCost = 16
 func (s *Session) sendLive(now int64, part int) (cost int) {
 	tx := s.tx
 	sent := s.collect(now, part, store.Live)
+	if tx.parcel.loan != nil && tx.parcel.part == part {
+		return 1
+	}
 	if !sent.More {
 		tx.live.remove(part)
 	}
@@ -181,8 +201,21 @@ func (s *Session) sendBulk(now int64, part int) (cost int) {
 	tx := s.tx
 	start := tx.w.Len()
 	sent := s.collect(now, part, store.Bulk)
+	if tx.parcel.loan != nil && tx.parcel.part == part {
+		return 1
+	}
+	s.bulkPassed(now, part, sent, tx.w.Len()-start)
+	if sent.More && !sent.Moved {
+		return passedCost
+	}
+	return 1
+}
+
+// bulkPassed notes what the bulk lane has sent, in so many bytes.
+func (s *Session) bulkPassed(now int64, part int, sent store.Sent, bytes int) {
+	tx := s.tx
 	if sent.Moved {
-		s.out.Moved(part, sent.Items, tx.w.Len()-start, sent.To, now)
+		s.out.Moved(part, sent.Items, bytes, sent.To, now)
 	}
 	if sent.Done {
 		start := tx.w.Len()
@@ -194,10 +227,6 @@ func (s *Session) sendBulk(now int64, part int) (cost int) {
 		tx.bulk.remove(part)
 		s.out.Done(part, now)
 	}
-	if sent.More && !sent.Moved {
-		return passedCost
-	}
-	return 1
 }
 
 // collect writes one batch of a lane of a partition, if it has something.
@@ -206,12 +235,19 @@ func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
 	start := tx.w.Len()
 	tx.w.BeginBatch(tx.n+1, part, lane)
 	sent := s.cfg.Store.Collect(part, lane, s.cfg.Limits.BatchItems, batchBytes, tx.emit)
+	switch {
+	case sent.Wait:
+		tx.parked[lane].add(part)
+	case sent.Loan != nil && s.pieced():
+		tx.w.AbortBatch()
+		tx.begin(part, lane, sent)
+		return sent
+	case sent.Loan != nil:
+		tx.whole(sent.Loan)
+	}
 	if !sent.Moved {
 		tx.w.AbortBatch()
 		return sent
-	}
-	if sent.Loan != nil {
-		tx.whole(sent.Loan)
 	}
 	tx.w.EndBatch(sent.To)
 	tx.n++

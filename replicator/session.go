@@ -202,8 +202,12 @@ func (s *Session) Leave(code wire.ByeCode, text string) { _ = s.fail(code, text)
 // acknowledged will be sent again by the next session.
 func (s *Session) OnLoss(now int64) {
 	_ = s.finish(&End{Text: "connection lost"})
+	s.rx.drop()
 	if s.attached {
 		s.attached = false
+		if l := s.tx.parcel.loan; l != nil {
+			l.Close()
+		}
 		s.cfg.Store.Detach()
 	}
 }

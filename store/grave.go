@@ -271,6 +271,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s.overruleAll(part, &g)
 	p.walkSettled(func(h handle, hd *header) {
 		if g.Covers(hd.key(), hd.version) {
 			p.stats.GraveEvictions++

@@ -20,6 +20,7 @@ func (s *Store) Incoming(part int, key []byte, version uint64, bytes int) (*Inco
 	if got := PartitionOf(key); got != part {
 		return nil, fmt.Errorf("store: a piece for partition %d has a key of partition %d", part, got)
 	}
+	s.clock.observe(version)
 	in := &Incoming{s: s, key: append([]byte(nil), key...), version: version, bytes: bytes}
 	p, tag := s.partition(key)
 	p.mu.Lock()
@@ -35,6 +36,8 @@ func (s *Store) Incoming(part int, key []byte, version uint64, bytes int) (*Inco
 // Add takes the next piece. An error says that it does not fit.
 func (in *Incoming) Add(nowMillis int64, key []byte, version uint64, bytes, at int, piece []byte) error {
 	switch {
+	case in == nil:
+		return fmt.Errorf("store: a piece at %d of a value without a beginning", at)
 	case string(key) != string(in.key) || version != in.version || bytes != in.bytes:
 		return fmt.Errorf("store: a piece of another value")
 	case at != in.got || len(piece) > in.bytes-in.got:
@@ -61,11 +64,12 @@ func (s *Store) ApplyIncoming(nowMillis int64, part int, lane Lane, to uint64, r
 	if in == nil || in.got != in.bytes || string(r.Key) != string(in.key) || r.Version != in.version {
 		return fmt.Errorf("store: the value that came in pieces is not complete, or another one")
 	}
-	r.Op, r.in = RecordValue, in
+	q := *r
+	q.Op, q.in = RecordValue, in
 	if in.draft != nil {
-		r.Value = in.draft.Value()
+		q.Value = in.draft.Value()
 	} else if in.held {
-		r.Op = RecordTouch // of the value only the expiry can be news
+		q.Op = RecordTouch // of the value only the expiry can be news
 	}
-	return s.ApplyBatch(nowMillis, part, lane, to, []Record{*r})
+	return s.ApplyBatch(nowMillis, part, lane, to, []Record{q})
 }

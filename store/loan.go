@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Loan is a large value that the session sends in pieces: it stays readable though the
 // item changes or goes. A writer that finds no memory may take one of an item that is gone.
@@ -11,6 +14,8 @@ type Loan struct {
 	value  []byte // nil: revoked, or given back
 	mu     sync.Mutex
 	s      *Store
+
+	overruled atomic.Bool // see Overruled
 }
 
 // lend borrows the value of h for the session, which has none. The partition's lock is held.
@@ -41,6 +46,29 @@ func (l *Loan) Read(at, n int, f func(piece []byte)) bool {
 	}
 	f(l.value[at:min(at+n, len(l.value))])
 	return true
+}
+
+// Overruled says that the peer has sent something newer of the key, since the value was
+// lent. Once that is acknowledged the peer may forget it, if it is a delete, and must not
+// be sent the value any more.
+func (l *Loan) Overruled() bool { return l.overruled.Load() }
+
+// overrule notes what the peer has sent of a key.
+func (s *Store) overrule(r *Record) {
+	l := s.loan.Load()
+	if l == nil || l.Version > r.Version || string(l.Key) != string(r.Key) {
+		return
+	}
+	if l.Version < r.Version || r.Op == RecordTombstone || l.Ever < r.Ever {
+		l.overruled.Store(true)
+	}
+}
+
+// overruleAll notes a grave that the peer has sent.
+func (s *Store) overruleAll(part int, g *Grave) {
+	if l := s.loan.Load(); l != nil && PartitionOf(l.Key) == part && g.Covers(l.Key, l.Version) {
+		l.overruled.Store(true)
+	}
 }
 
 // Close gives the value back. Until then no other one is lent.

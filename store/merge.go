@@ -11,7 +11,7 @@ import (
 // received cursor to to. A key of another partition is an error, and nothing of
 // the batch counts then.
 func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs []Record) error {
-	if err := checkPartition(part, recs); err != nil {
+	if err := checkBatch(part, recs); err != nil {
 		return err
 	}
 	for i := range recs {
@@ -51,6 +51,7 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 // first. done is false, and nothing has changed, when memory has to be reclaimed.
 func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	p.stats.Received++
+	p.s.overrule(r)
 	if p.s.isLocal(r.Key) {
 		p.stats.ApplyLocal++
 		return true // the peer replicates what this node keeps to itself
@@ -223,9 +224,13 @@ func (s *Store) BulkDone(part int) {
 	p.peer.recv.norm()
 }
 
-// checkPartition refuses a batch with a key of another partition.
-func checkPartition(part int, recs []Record) error {
+// checkBatch refuses a batch with a key of another partition, or without a value that was
+// to come before.
+func checkBatch(part int, recs []Record) error {
 	for i := range recs {
+		if recs[i].Op == RecordPieced {
+			return fmt.Errorf("store: the item of a value that came in pieces is not alone in its batch")
+		}
 		if got := PartitionOf(recs[i].Key); got != part {
 			return fmt.Errorf("store: a batch for partition %d has a key of partition %d", part, got)
 		}

@@ -175,6 +175,17 @@ type Record struct {
 	in      *Incoming
 }
 
+// Refusal is why a value that the peer sent is not stored here. The numbers travel:
+// append only.
+type Refusal uint8
+
+// Reasons of a refusal.
+const (
+	RefusedNoMemory Refusal = 1 // memory is full and eviction is off
+	RefusedTooLarge Refusal = 2 // above Config.MaxItemBytes
+	RefusedLocal    Refusal = 3 // the key matches Config.LocalKeys here
+)
+
 // Cursor says what a receiver holds of one partition of a source: every change
 // with a sequence in [0,A] or (T,B]. The gap (A,T] is bulk still owed.
 type Cursor struct{ A, T, B uint64 }

@@ -215,6 +215,8 @@ func (w *world) value() []byte {
 		size = 2000
 	case w.plan.Full:
 		size = 30_000 + w.r.IntN(33_000)
+	case w.plan.Pieces:
+		size = w.r.IntN(3 * pieceMost)
 	}
 	v := make([]byte, size, size+20)
 	for n := w.values; n > 0; n /= 10 {

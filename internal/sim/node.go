@@ -12,6 +12,9 @@ import (
 // startMillis is when every run begins.
 const startMillis = int64(1_750_000_000_000)
 
+// pieceMost is the largest value that is no large one, where the plan wants pieces.
+const pieceMost = 20
+
 // node is one process. It ends with a crash or a restart, and another takes its place.
 type node struct {
 	w    *world
@@ -71,6 +74,9 @@ func (w *world) newNode(id, host int) *node {
 	if p.Big && id == 1 {
 		cfg.MaxItemBytes = 1 << 10
 	}
+	if p.Pieces {
+		cfg.LargeBytes = pieceMost
+	}
 	if p.SameSlot {
 		cfg.Slot = 5
 	}
@@ -93,6 +99,12 @@ func (w *world) newNode(id, host int) *node {
 	}
 	if p.Tight {
 		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
+	}
+	if p.Pieces {
+		rc.Limits.PieceBytes = 1 + w.r.IntN(pieceMost)
+		if p.Full {
+			rc.Limits.PieceBytes = 1<<11 + w.r.IntN(1<<14)
+		}
 	}
 	rc.Limits.GraveItems = rc.Limits.PumpBytes / 64
 	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {

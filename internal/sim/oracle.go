@@ -147,6 +147,10 @@ func (n *node) after(e *end) {
 		n.w.counts.Barriers++
 		n.w.logf("%s has the BARRIER", n.name)
 		n.checkPromise(e)
+	case wire.TPiece:
+		n.w.counts.Pieces++
+		n.learnFlush()
+		n.w.logf("%s gets %d bytes at %d of %s %s", n.name, len(b.Piece.Data), b.Piece.At, b.Piece.Key, n.w.ver(b.Piece.Version))
 	case wire.TBatch:
 		n.learnFlush()
 		if e.owes[b.Batch.Part] {
@@ -169,7 +173,8 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	if r.Op == store.RecordTombstone {
 		ever = forGood
 	}
-	if r.Op == store.RecordValue {
+	value := r.Op == store.RecordValue || r.Op == store.RecordPieced
+	if value {
 		n.had[r.Version] = true
 	}
 	learn(n.heard, k, r.Version, ever)
@@ -187,7 +192,7 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	switch {
 	case r.Op == store.RecordTombstone:
 		learn(n.known, k, r.Version, forGood)
-	case r.Op == store.RecordValue && r.Expires != 0 && r.Expires <= n.now():
+	case value && r.Expires != 0 && r.Expires <= n.now():
 		learn(n.known, k, r.Version, r.Ever) // a later touch may still have saved it
 	case r.Op == store.RecordValue && store.ItemBytes(len(r.Key), len(r.Value)) > n.itemMost:
 		learn(n.known, k, r.Version, r.Ever) // it cannot be stored here, and replaces what is

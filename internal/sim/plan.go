@@ -28,6 +28,7 @@ type Plan struct {
 	Full        bool  // large values: the memory is always full
 	NoEvict     bool  // node 1 evicts nothing, and node 0 has four times the memory
 	Delay       bool  // every other command is a delayed flush
+	Pieces      bool  // values of a few bytes, or of large ones, already travel in pieces
 	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
 	Jump        bool  // clocks step forward
 	Tight       bool  // little is sent at once, and little is under way
@@ -73,5 +74,8 @@ var Plans = []Plan{
 	{Name: "full, no eviction", Keys: 60, Parts: 8, Steps: 250, Preload: 55, Cut: 30, Full: true, NoEvict: true, TTL: true},
 	{Name: "full, no eviction, no budget", Keys: 60, Parts: 8, Steps: 250, Preload: 55, Cut: 30, Tombs: -1, GraveBits: 9, Full: true, NoEvict: true, Crash: true, Flush: true},
 	{Name: "delayed flushes", Keys: 3, Parts: 1, Steps: 300, Cut: 40, Flush: true, FlushWithin: 120, Delay: true, SkewMillis: 3000, Slow: true},
+	{Name: "pieces", Keys: 4, Parts: 2, Steps: 300, Cut: 30, Tombs: 2, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Pieces: true},
+	{Name: "pieces, saturated", Keys: 4, Parts: 1, Steps: 300, Cut: 30, Tombs: -1, GraveBits: 5, Flush: true, Touchy: true, Busy: true, Pieces: true},
+	{Name: "pieces, full", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Full: true, Crash: true, Flush: true, Busy: true, Pieces: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
 }

@@ -106,6 +106,7 @@ var columns = []struct {
 	{"of them while the session was at work", func(c *Counts) uint64 { return c.Between }},
 	{"frames", func(c *Counts) uint64 { return c.Frames }},
 	{"of them late, on an old connection", func(c *Counts) uint64 { return c.Late }},
+	{"pieces of values", func(c *Counts) uint64 { return c.Pieces }},
 	{"states merged", func(c *Counts) uint64 { return c.Records }},
 	{"conflicts", func(c *Counts) uint64 { return c.Conflicts }},
 	{"connections", func(c *Counts) uint64 { return c.Connects }},

@@ -41,7 +41,7 @@ func (w *world) fact(f fact) string {
 }
 
 func (w *world) record(r *store.Record) string {
-	op := [...]string{"value", "tombstone", "touch"}[r.Op]
+	op := [...]string{"value", "tombstone", "touch", "", "value in pieces"}[r.Op]
 	text := fmt.Sprintf("%s of %s %s", op, r.Key, w.fact(fact{r.Version, r.Ever}))
 	if r.Expires != 0 {
 		text += fmt.Sprintf(" expires %d", r.Expires-startMillis)

@@ -18,6 +18,7 @@ type Counts struct {
 	Frames, Late, Records, Barriers                       uint64
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
+	Pieces                                                uint64 // of large values
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
 	Homeless                                              uint64 // values that a node had no memory for
 	OneSided                                              uint64 // keys that one node only had at rest

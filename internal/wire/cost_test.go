@@ -27,6 +27,7 @@ func TestCost_NoFrameAllocates(t *testing.T) {
 	var d Decoder
 	var b Body
 	batch, state, grave := costBatch(128), sampleState(), Grave{1, 2, 3, 4, false, make([]byte, MaxFilterBytes)}
+	piece := Piece{1, 2, 0, batch.Records[0].Key, 3, 1 << 20, 4, make([]byte, 4096)}
 	round := func() {
 		w.Reset()
 		writeBatch(w, batch)
@@ -40,6 +41,8 @@ func TestCost_NoFrameAllocates(t *testing.T) {
 		w.Pong(Pong{1, 2, 3, 4})
 		w.Barrier(Barrier{1})
 		w.Grave(grave)
+		w.Piece(&piece)
+		w.Refused(&Refused{1, batch.Records[0].Key, 2, 1})
 		for rest := w.Bytes(); len(rest) > 0; {
 			body, n, err := Split(rest, MaxFrameBytes(0))
 			if err != nil {

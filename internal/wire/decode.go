@@ -101,6 +101,11 @@ func (d *Decoder) fields(b *Body) int {
 		return 2
 	case TGrave:
 		return d.grave(&b.Grave)
+	case TPiece:
+		return d.piece(&b.Piece)
+	case TRefused:
+		b.Refused = Refused{Part: d.part(), Key: d.bytes("key", 1, store.MaxKeyBytes), Version: d.version("ver"), Why: store.Refusal(d.uint("why", math.MaxUint8))}
+		return 4
 	}
 	return 0
 }
@@ -166,6 +171,20 @@ func (d *Decoder) state(s *State) int {
 	}
 	return 9
 }
+
+func (d *Decoder) piece(p *Piece) int {
+	*p = Piece{
+		N: d.any64("n"), Part: d.part(), Lane: d.lane(), Key: d.bytes("key", 1, store.MaxKeyBytes), Version: d.version("ver"),
+		Bytes: int(d.uint("bytes", store.MaxItemLimitBytes)), At: int(d.uint("at", store.MaxItemLimitBytes)), Data: d.bytes("data", 1, MaxPieceBytes),
+	}
+	if d.err == nil && p.At+len(p.Data) > p.Bytes {
+		d.fail("data", "longer than the value")
+	}
+	return 8
+}
+
+// lane reads which lane something belongs to.
+func (d *Decoder) lane() store.Lane { return store.Lane(d.uint("kind", uint64(store.Bulk))) }
 
 func (d *Decoder) grave(g *Grave) int {
 	*g = Grave{

@@ -13,10 +13,13 @@ const (
 	recordMinBytes = 1 + 3 + (recordFields - 1)
 )
 
+// reservedOp is between ops that are known, and means nothing yet.
+const reservedOp store.RecordOp = 3
+
 func (d *Decoder) batch(b *Batch) int {
 	b.N = d.any64("n")
 	b.Part = d.part()
-	b.Lane = store.Lane(d.uint("kind", uint64(store.Bulk)))
+	b.Lane = d.lane()
 	b.To = d.any64("to")
 	b.Records = b.Records[:0]
 
@@ -39,7 +42,9 @@ func (d *Decoder) batch(b *Batch) int {
 func (d *Decoder) record(r *store.Record) {
 	extra := d.array("item", recordFields) - recordFields
 	r.Key = d.bytes("key", 1, store.MaxKeyBytes)
-	r.Op = store.RecordOp(d.uint("op", uint64(store.RecordTouch)))
+	if r.Op = store.RecordOp(d.uint("op", uint64(store.RecordPieced))); r.Op == reservedOp {
+		d.fail("op", "out of range")
+	}
 	r.Version = d.version("ver")
 	r.Ever = d.version("ever")
 	r.Expires = d.millis("exp")

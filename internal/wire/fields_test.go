@@ -154,6 +154,7 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 	item := list([]byte("k"), 0, 9, 9, 0, 0, []byte("v"))
 	batch := func(items ...any) []any { return list(TBatch, 1, 2, 0, 3, items) }
 	grave := list(TGrave, 1, 0, 1, 1, false, []byte{1})
+	piece := list(TPiece, 1, 0, 0, []byte("k"), 9, 10, 0, []byte("abc"))
 	high, zero := uint64(1)<<63, make([]byte, 16)
 	for name, body := range map[string]any{
 		"hello proto_min zero":     with(hello, 1, 0),
@@ -206,6 +207,12 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		"grave floor":              with(grave, 4, high),
 		"grave filter 4097":        with(grave, 6, make([]byte, 4097)),
 		"grave filter of no bytes": with(grave, 6, []byte{}),
+		"pieced with a value":      batch(with(item, 1, 4)),
+		"piece of no bytes":        with(piece, 8, []byte{}),
+		"piece too long":           with(piece, 7, 8),
+		"piece of 2 GiB":           with(piece, 6, 1<<31),
+		"piece kind":               with(piece, 3, 2),
+		"refused key":              list(TRefused, 1, []byte{}, 1, 1),
 	} {
 		var d Decoder
 		if err := d.Decode(pack(body), &Body{}); err == nil {
@@ -215,7 +222,7 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		}
 	}
 	var d Decoder
-	for _, body := range []any{hello, state, batch(item), batch(repeat(1024, item)...), grave, with(grave, 6, make([]byte, 4096))} {
+	for _, body := range []any{hello, state, batch(item), batch(repeat(1024, item)...), grave, with(grave, 6, make([]byte, 4096)), piece, with(piece, 7, 7), batch(with(with(item, 1, 4), 6, nil))} {
 		if err := d.Decode(pack(body), &Body{}); err != nil {
 			t.Errorf("a frame in range is refused: %v", err)
 		}

@@ -117,6 +117,7 @@ func bombs() map[string][]byte {
 		"value":            item(huge(msgpcode.Bin32)),
 		"value int32 max":  item(h{msgpcode.Bin32, 0x7f, 0xff, 0xff, 0xff}),
 		"cluster":          append(bytes.Clone(hello), huge(msgpcode.Str32)...),
+		"piece":            append(h{0x99, byte(TPiece), 1, 0, 0, msgpcode.Bin8, 1, 'k', 1, 9, 0}, huge(msgpcode.Bin32)...),
 		"filter":           append(bytes.Clone(grave), huge(msgpcode.Bin32)...),
 		"extra array":      extra(huge(msgpcode.Array32)),
 		"extra map":        extra(huge(msgpcode.Map32)),
@@ -159,11 +160,13 @@ func TestDecode_UnknownTypes(t *testing.T) {
 		body := []byte{0x92, msgpcode.Uint8, byte(typ), 0xc1} // 0xc1 is no msgpack: the rest must not be read
 		err := d.Decode(body, &b)
 		switch {
+		case typ == int(TRefused):
+			wantErr(t, err, ErrMalformed)
 		case typ >= int(FirstSkippable):
 			if err != nil || !b.Unknown || b.Type != Type(typ) {
 				t.Errorf("type %d: unknown %v, type %v, %v", typ, b.Unknown, b.Type, err)
 			}
-		case typ == 0 || typ > int(TGrave):
+		case typ == 0 || typ > int(TPiece):
 			wantErr(t, err, ErrUnknownType, fmt.Sprint("type ", typ))
 		}
 	}

@@ -26,7 +26,7 @@ var (
 	genRecord = rapid.Custom(func(t *rapid.T) store.Record {
 		r := store.Record{
 			Key: rapid.SliceOfN(rapid.Byte(), 1, store.MaxKeyBytes).Draw(t, "key"),
-			Op:  store.RecordOp(rapid.IntRange(0, 2).Draw(t, "op")), Version: genVersion.Draw(t, "version"),
+			Op:  rapid.SampledFrom([]store.RecordOp{0, 1, 2, 4}).Draw(t, "op"), Version: genVersion.Draw(t, "version"),
 			Ever: genVersion.Draw(t, "ever"), Expires: genMillis.Draw(t, "expires"), Flags: rapid.Uint32().Draw(t, "flags"),
 		}
 		if r.Op == store.RecordValue {
@@ -42,7 +42,7 @@ var (
 // drawBody is any frame that the Writer may be asked for.
 func drawBody(t *rapid.T) *Body {
 	u := rapid.Uint64()
-	b := &Body{Type: Type(rapid.IntRange(int(THello), int(TGrave)).Draw(t, "type"))}
+	b := &Body{Type: rapid.OneOf(rapid.Custom(drawType), rapid.Just(TRefused)).Draw(t, "type")}
 	switch b.Type {
 	case THello:
 		low := rapid.Uint32Range(1, 1<<31).Draw(t, "min")
@@ -84,9 +84,16 @@ func drawBody(t *rapid.T) *Body {
 	case TGrave:
 		b.Grave = Grave{u.Draw(t, "n"), genPart.Draw(t, "part"), u.Draw(t, "gen"), genVersion.Draw(t, "floor"),
 			rapid.Bool().Draw(t, "saturated"), rapid.SliceOfN(rapid.Byte(), 1, MaxFilterBytes).Draw(t, "filter")}
+	case TPiece:
+		b.Piece = Piece{u.Draw(t, "n"), genPart.Draw(t, "part"), store.Lane(rapid.IntRange(0, 1).Draw(t, "lane")), rapid.SliceOfN(rapid.Byte(), 1, 250).Draw(t, "key"),
+			genVersion.Draw(t, "version"), store.MaxItemLimitBytes, rapid.IntRange(0, store.MaxItemLimitBytes-70_000).Draw(t, "at"), rapid.SliceOfN(rapid.Byte(), 1, 70_000).Draw(t, "data")}
+	case TRefused:
+		b.Refused = Refused{genPart.Draw(t, "part"), rapid.SliceOfN(rapid.Byte(), 1, 250).Draw(t, "key"), genVersion.Draw(t, "version"), store.Refusal(rapid.Byte().Draw(t, "why"))}
 	}
 	return b
 }
+
+func drawType(t *rapid.T) Type { return Type(rapid.IntRange(int(THello), int(TPiece)).Draw(t, "type")) }
 
 // write makes the frame that b holds.
 func write(w *Writer, b *Body) {
@@ -119,6 +126,10 @@ func write(w *Writer, b *Body) {
 		w.Bye(b.Bye)
 	case TGrave:
 		w.Grave(b.Grave)
+	case TPiece:
+		w.Piece(&b.Piece)
+	case TRefused:
+		w.Refused(&b.Refused)
 	}
 }
 

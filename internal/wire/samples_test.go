@@ -80,6 +80,11 @@ func samples() []sample {
 		{Key: []byte("won"), Op: store.RecordTouch, Version: 9, Ever: 12, Marks: store.MarkWon},
 	}}
 	bulk := Batch{N: 42, Part: 1, Lane: store.Bulk, To: 300}
+	pieced := Batch{N: 51, Part: 200, Lane: store.Live, To: 70_005, Records: []store.Record{
+		{Key: []byte("video"), Op: store.RecordPieced, Version: 0x0c5c_1234_5678_9a05, Ever: 0x0c5c_1234_5678_9a05, Expires: 1_700_000_060_000, Flags: 4},
+	}}
+	piece := Piece{N: 50, Part: 200, Lane: store.Live, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Bytes: 300_000_000, At: 65_536, Data: []byte("frames")}
+	refused := Refused{Part: 200, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Why: store.RefusedTooLarge}
 	filter := bytes.Repeat([]byte{0x81, 0}, 8)
 	return []sample{
 		{"hello", THello, func(w *Writer) { w.Hello(sampleHello()) }, func(b *Body) { b.Hello = *sampleHello() }},
@@ -104,6 +109,9 @@ func samples() []sample {
 		{"barrier", TBarrier, func(w *Writer) { w.Barrier(Barrier{47}) }, func(b *Body) { b.Barrier = Barrier{47} }},
 		{"bye", TBye, func(w *Writer) { w.Bye(Bye{ByePeerTaken, "another node is linked"}) }, func(b *Body) { b.Bye = Bye{ByePeerTaken, "another node is linked"} }},
 		{"grave", TGrave, func(w *Writer) { w.Grave(Grave{48, 9, 3, 1 << 60, false, filter}) }, func(b *Body) { b.Grave = Grave{48, 9, 3, 1 << 60, false, filter} }},
+		{"piece", TPiece, func(w *Writer) { w.Piece(&piece) }, func(b *Body) { b.Piece = piece }},
+		{"batch_pieced", TBatch, func(w *Writer) { writeBatch(w, &pieced) }, func(b *Body) { b.Batch = pieced }},
+		{"refused", TRefused, func(w *Writer) { w.Refused(&refused) }, func(b *Body) { b.Refused = refused }},
 		{"grave_saturated", TGrave, func(w *Writer) { w.Grave(Grave{49, 9, 4, 1 << 60, true, nil}) }, func(b *Body) { b.Grave = Grave{49, 9, 4, 1 << 60, true, []byte{}} }},
 	}
 }
@@ -148,6 +156,6 @@ func field(b *Body) any {
 	return map[Type]any{
 		THello: &b.Hello, TAuth: &b.Auth, TState: &b.State, TBatch: &b.Batch, TBulk: &b.Bulk, TDone: &b.Done,
 		TFlush: &b.Flush, TFlushAt: &b.FlushAt, TAck: &b.Ack, TPing: &b.Ping, TPong: &b.Pong,
-		TBarrier: &b.Barrier, TBye: &b.Bye, TGrave: &b.Grave,
+		TBarrier: &b.Barrier, TBye: &b.Bye, TGrave: &b.Grave, TPiece: &b.Piece, TRefused: &b.Refused,
 	}[b.Type]
 }

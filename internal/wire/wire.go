@@ -31,6 +31,7 @@ const (
 	MinFrameBytes     = 1 << 20   // the smallest value of MaxFrameBytes: a batch of small items fits with room
 	HeadBytes         = 8         // length and checksum in front of a body
 	MaxBatchRecords   = 1024      // records in one BATCH; a sender that follows PROTOCOL.md stops at 128
+	MaxPieceBytes     = 256 << 10 // one PIECE of a value
 	MaxFilterBytes    = 4 << 10   // Bloom filter of one partition's grave
 	MaxClusterBytes   = 255       // Hello.Cluster: a name, not a document
 	MaxSoftwareBytes  = 255       // Hello.Software
@@ -38,6 +39,11 @@ const (
 	MaxSlot           = 63        // a slot is the low 6 bits of every version
 	MaxVersion        = 1<<63 - 1 // bit 63 of a version is always 0
 	MaxMillis         = 1<<53 - 1 // of any time that travels: far future, and sums of some such never overflow
+)
+
+// Features of Hello: bits of what a node understands beside its protocol version.
+const (
+	FeaturePieces = 1 << 0 // PIECE, and items of the kind store.RecordPieced
 )
 
 // frameSlackBytes is what a frame with one largest item needs besides the item:
@@ -69,6 +75,8 @@ const (
 	TBarrier Type = 12
 	TBye     Type = 13
 	TGrave   Type = 14
+	TPiece   Type = 15 // with FeaturePieces only
+	TRefused Type = 64 // a hint: who does not know it skips it
 )
 
 // FirstSkippable is the first type that a receiver which does not know it must
@@ -78,7 +86,7 @@ const FirstSkippable Type = 0x40
 var typeNames = [...]string{
 	THello: "HELLO", TAuth: "AUTH", TState: "STATE", TBatch: "BATCH", TBulk: "BULK", TDone: "DONE",
 	TFlush: "FLUSH", TFlushAt: "FLUSH_AT", TAck: "ACK", TPing: "PING", TPong: "PONG",
-	TBarrier: "BARRIER", TBye: "BYE", TGrave: "GRAVE",
+	TBarrier: "BARRIER", TBye: "BYE", TGrave: "GRAVE", TPiece: "PIECE", TRefused: "REFUSED",
 }
 
 // String is the frame's name as PROTOCOL.md writes it, or "type N".
@@ -92,7 +100,7 @@ func (t Type) String() string {
 // Hello is the first frame of both sides. Nothing in it is trusted until AUTH.
 type Hello struct {
 	ProtoMin, ProtoMax uint32   // the session speaks the smaller ProtoMax; both at least 1
-	Features           uint64   // bit set, 0 in version 1; unknown bits are ignored
+	Features           uint64   // bit set: FeaturePieces; unknown bits are ignored
 	Cluster            string   // both sides must have the same; "" is a name too
 	NodeID             store.ID // the node, over restarts if it keeps state
 	Inc                store.ID // this start of the process
@@ -123,6 +131,29 @@ type Batch struct {
 	Lane    store.Lane
 	To      uint64 // the lane's position once the batch is applied
 	Records []store.Record
+}
+
+// Piece is a part of a value that is too large for one frame. The pieces of a value come
+// in order, and a Batch with its item behind the last one. After decoding, Key and Data
+// point into the frame's body.
+type Piece struct {
+	N       uint64
+	Part    int
+	Lane    store.Lane // of the Batch that follows
+	Key     []byte
+	Version uint64
+	Bytes   int    // of the whole value, at most store.MaxItemLimitBytes
+	At      int    // where Data begins in it
+	Data    []byte // 1..MaxPieceBytes
+}
+
+// Refused tells that a value that came was not stored: the sender is the only one who
+// has it. It goes before the Ack of the Batch. Key points into the frame's body.
+type Refused struct {
+	Part    int
+	Key     []byte
+	Version uint64
+	Why     store.Refusal
 }
 
 // Bulk opens the bulk lane of a partition: the receiver forgets its cursor and
@@ -211,4 +242,6 @@ type Body struct {
 	Barrier Barrier
 	Bye     Bye
 	Grave   Grave
+	Piece   Piece
+	Refused Refused
 }

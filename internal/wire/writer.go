@@ -218,6 +218,30 @@ func (w *Writer) Grave(f Grave) {
 	w.end()
 }
 
+// Piece appends a PIECE. Its data are copied.
+func (w *Writer) Piece(f *Piece) {
+	w.begin(TPiece, 8)
+	w.uint(f.N)
+	w.uint(uint64(f.Part))
+	w.uint(uint64(f.Lane))
+	w.bytes(f.Key)
+	w.uint(f.Version)
+	w.uint(uint64(f.Bytes))
+	w.uint(uint64(f.At))
+	w.bytes(f.Data)
+	w.end()
+}
+
+// Refused appends a REFUSED.
+func (w *Writer) Refused(f *Refused) {
+	w.begin(TRefused, 4)
+	w.uint(uint64(f.Part))
+	w.bytes(f.Key)
+	w.uint(f.Version)
+	w.uint(uint64(f.Why))
+	w.end()
+}
+
 // cleanText is s with a blank for each character that printable refuses.
 func cleanText(s string) string {
 	if printable(s) {

@@ -11,6 +11,7 @@ COPY --from=build /twincached /twincached
 # A number, since there is no list of users; so -u is not needed.
 USER 65532:65532
 EXPOSE 11211 11212
-# Healthy means: clients are served. A node that still copies is not.
+# Healthy means: clients are served. A node that still copies is not. The check finds
+# the node of its container, whatever its arguments are.
 HEALTHCHECK --interval=3s --timeout=5s --start-period=60s CMD ["/twincached", "healthcheck"]
 ENTRYPOINT ["/twincached"]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"os"
 	"reflect"
 	"regexp"
@@ -21,6 +22,12 @@ import (
 const asProgram = "RUN_AS_TWINCACHED"
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(healthNameVariable); name != "" {
+		healthName = name
+	} else {
+		healthName += "-test-" + rand.Text() // other nodes of this machine are not found
+		os.Setenv(healthNameVariable, healthName)
+	}
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

@@ -183,3 +183,33 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 	}
 	fmt.Fprintln(t.Output(), c.must("ps"))
 }
+
+// An image is configured by arguments, which its health check does not have; its root
+// may be read-only.
+func TestImage_HealthcheckFindsItsNode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: takes a container engine and some seconds")
+	}
+	composeTool(t)
+	image := "twincached-test-" + strings.ToLower(rand.Text()[:8])
+	buildImage(t, image)
+	for want, args := range map[string][]string{
+		"127.0.0.1:11300 serves (ready, alone, ": {"-l", "127.0.0.1:11300"},
+		"[::1]:11301 serves (ready, alone, ":     {"-p", "11301", "-B", "binary"},
+	} {
+		id := docker(t, append([]string{"run", "-d", "--rm", "--read-only", image}, args...)...)
+		t.Cleanup(func() { docker(t, "rm", "-f", id) })
+		said := ""
+		waitFor(t, "it is ready: "+want, func() bool {
+			out, err := exec.Command("docker", "exec", id, "/twincached", "healthcheck", "--ready").CombinedOutput()
+			said = string(out)
+			return err == nil
+		})
+		if want4 := strings.Replace(want, "[::1]", "127.0.0.1", 1); !strings.HasPrefix(said, want) && !strings.HasPrefix(said, want4) { // without IPv6
+			t.Errorf("%q: %q", args, said)
+		}
+		waitFor(t, "the engine takes it for healthy", func() bool {
+			return docker(t, "inspect", "-f", "{{.State.Health.Status}}", id) == "healthy"
+		})
+	}
+}

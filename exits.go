@@ -8,10 +8,17 @@ import (
 // Exit statuses, memcached's where it has one. README and -h show them in a table,
 // exitStatuses.
 const (
-	exitOK      = 0
-	exitFailed  = 1  // healthcheck: the node does not serve; verify: the nodes differ
-	exitUnable  = 2  // verify: the nodes could not be compared
-	exitLeft    = 3  // stopped, but the peer lacks some items
+	exitOK     = 0
+	exitFailed = 1 // healthcheck: the node does not serve; verify: the nodes differ
+	exitUnable = 2 // verify: the nodes could not be compared
+	exitLeft   = 3 // stopped, but the peer lacks some items
+
+	exitStarting = 10 // healthcheck --ready: the node's state
+	exitJoining  = 11
+	exitCopying  = 12
+	exitDraining = 13
+	exitRefused  = 14
+
 	exitUsage   = 64 // EX_USAGE: the command line is wrong
 	exitNoUser  = 67 // EX_NOUSER: -u names nobody
 	exitOSError = 71 // EX_OSERR: a port, a file or a limit is in the way
@@ -30,6 +37,11 @@ var exitStatuses = []exitStatus{
 	{exitFailed, "healthcheck: the node does not serve; verify: the nodes differ"},
 	{exitUnable, "verify: the nodes could not be compared"},
 	{exitLeft, "a node stopped, and some items are on no other node; the log says how many"},
+	{exitStarting, "healthcheck --ready: the node is starting"},
+	{exitJoining, "healthcheck --ready: the node is joining, it looks for its peer"},
+	{exitCopying, "healthcheck --ready: the node is copying, it takes a full copy"},
+	{exitDraining, "healthcheck --ready: the node is draining, it hands over and stops"},
+	{exitRefused, "healthcheck --ready: the node is refused, its peer does not let it in"},
 	{exitUsage, "the command line, a variable or the file of --config is wrong; nothing was started"},
 	{exitNoUser, "-u names a user who is not there"},
 	{exitOSError, "a port, a file or a limit is in the way; the message names the flag"},

@@ -24,7 +24,7 @@ itself on a second machine.
   twincached pair [flags]             run two nodes on this machine, to try it
   twincached config [flags]           print each setting and where it came from
   twincached cert NAME...             make certificates for TLS on the link
-  twincached healthcheck [HOST:PORT]  exit 0 when that node serves; /PATH for a unix socket
+  twincached healthcheck [HOST:PORT]  exit 0 when that node, or the one here, serves
   twincached verify A B               compare two nodes while they serve
   twincached help COMMAND             more about one of these; twincached version
 `)

@@ -80,7 +80,14 @@ func (p *process) said() string {
 // run starts twincached; the test ends it.
 func run(t *testing.T, args ...string) *process {
 	t.Helper()
+	return runIn(t, "", args...)
+}
+
+// runIn is run in a directory.
+func runIn(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: command(args...), ended: make(chan error, 1)}
+	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -277,7 +284,7 @@ func TestProcess_DaemonOutlivesItsCommand(t *testing.T) {
 	if session, err := syscall.Getpgid(pid); err != nil || session != pid {
 		t.Errorf("process group %d of %d, %v", session, pid, err)
 	}
-	waitFor(t, "the daemon serves", func() bool { _, err := askVersion("127.0.0.1:"+port, time.Second); return err == nil })
+	waitFor(t, "the daemon serves", func() bool { return serves("127.0.0.1:" + port) })
 	syscall.Kill(pid, syscall.SIGTERM)
 	waitFor(t, "the daemon's end", func() bool { _, err := os.Stat(pidfile); return errors.Is(err, os.ErrNotExist) })
 }

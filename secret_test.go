@@ -93,7 +93,7 @@ func TestSecret_IsShownByNobody(t *testing.T) {
 	ports := freePorts(t, 2)
 	p := run(t, asRoot("-l", "127.0.0.1", "-p", ports[0], "-X", ports[1], "-vvv")...)
 	address := "127.0.0.1:" + ports[0]
-	waitFor(t, "it serves", func() bool { _, err := askVersion(address, time.Second); return err == nil })
+	waitFor(t, "it serves", func() bool { return serves(address) })
 	for _, what := range []string{"stats", "stats settings", "stats replication", "stats conns"} {
 		rows := askLines(t, address, what)
 		if strings.Contains(rows, unspeakable) {

@@ -48,10 +48,13 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	logStart(log, &s)
 	os.Unsetenv(node.SecretVariable) // nothing that this process starts shall have it
 
+	teller := openHealth(log)
+	defer teller.close()
 	n, err := node.Start(s.Node)
 	if err != nil {
 		return exitWith(exitOSError, err)
 	}
+	teller.node.Store(n)
 	if s.PidFile != "" {
 		if err := writePidFile(s.PidFile); err != nil {
 			n.Close()

@@ -45,8 +45,9 @@ var table = map[string]row{
 		outside: []string{xsys},
 	},
 	"internal/testkit": {},                                  // of tests only
+	"internal/health":  {outside: []string{xsys}},           // sees what a node tells it
 	"internal/verify":  {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
-	".":                {inside: []string{"internal/ca", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	".":                {inside: []string{"internal/ca", "internal/health", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

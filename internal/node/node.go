@@ -51,6 +51,7 @@ type Node struct {
 	gate   sync.Mutex     // held while the client port opens or shuts
 	shut   bool           // the client port will not open any more
 	end    sync.Once
+	ending atomic.Bool // Drain or Close has begun
 }
 
 // Start binds the ports, opens the store and starts the link. It returns before

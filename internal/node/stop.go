@@ -29,6 +29,7 @@ func (n *Node) shutdown() func() {
 // Config.DrainTimeout at most, about.
 func (n *Node) Drain() (left uint64) {
 	n.end.Do(func() {
+		n.ending.Store(true)
 		deadline := time.Now().Add(n.cfg.DrainTimeout)
 		// A client that does not take its replies may not use up the peer's time.
 		n.shutClients(n.cfg.DrainTimeout / 2)
@@ -44,6 +45,7 @@ func (n *Node) Drain() (left uint64) {
 // After Drain it does nothing.
 func (n *Node) Close() {
 	n.end.Do(func() {
+		n.ending.Store(true)
 		n.shutClients(0)
 		n.finish()
 	})

@@ -93,7 +93,9 @@
 //   - The reply to a value that is too large is sent before the value has been
 //     swallowed, not after.
 //
-//   - Items expire at the millisecond, not at the next full second.
+//   - Items expire at the millisecond, not at the next full second. One that is stored
+//     or touched with an expiry that has passed is not kept: a get of it is a miss like
+//     any other, which get_expired does not count.
 //
 //   - In the lines of watch, the time is that of the read that brought the command,
 //     to the millisecond; the numbers (gid) are in order. What a lookup found is

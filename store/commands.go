@@ -78,6 +78,25 @@ func (p *partition) present(tag uint32, key []byte, nowMillis int64) (handle, *h
 // changed, when memory has to be reclaimed first.
 func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, done bool) {
 	h, hd := p.present(tag, r.Key, nowMillis)
+	expired := hd == nil && p.isExpired(h)
+	if res, done = p.act(tag, h, hd, nowMillis, r); done && expired {
+		p.cameTooLate(h, p.find(tag, r.Key), nowMillis)
+	}
+	return res, done
+}
+
+// cameTooLate counts a command that found an expired item, old, and removes that if
+// what the command left there, now, is still it.
+func (p *partition) cameTooLate(old, now handle, nowMillis int64) {
+	if now == old && dead(p.s.arena.at(old).expires(), nowMillis) {
+		p.dropExpired(old)
+		return
+	}
+	p.stats.GetExpired++
+}
+
+// act is do on what present found.
+func (p *partition) act(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (res Result, done bool) {
 	switch r.Op {
 	case OpIncr, OpDecr:
 		return p.delta(tag, h, hd, nowMillis, r)
@@ -89,7 +108,7 @@ func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, don
 			return Result{Status: NotFound}, true
 		}
 		row := p.stats.row(hd)
-		if !p.touch(tag, h, nowMillis, r.Expires, false) {
+		if !p.touch(tag, h, nowMillis, r.Expires, false, false) {
 			return Result{}, false
 		}
 		row.TouchHits++
@@ -156,7 +175,7 @@ func (p *partition) refuses(hd *header, nowMillis int64, r *Request) Status {
 	compare := r.compares()
 	switch {
 	case r.Op == OpAdd && hd != nil:
-		hd.countRead(nowMillis) // memcached moves the item up as well
+		hd.countAccess(nowMillis) // memcached moves the item up as well
 		return NotStored
 	case hd == nil && (r.Op == OpReplace || (r.Op == OpAppend || r.Op == OpPrepend) && !r.Create):
 		return NotStored
@@ -186,6 +205,8 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires()}
 	if r.Empty {
 		c.value, c.flags, c.expires = nil, r.Flags, 0
+	} else {
+		c.keepHistory(hd)
 	}
 	if r.Touch {
 		c.expires = r.Expires
@@ -211,8 +232,17 @@ func (p *partition) putNew(tag uint32, h handle, nowMillis int64, c *change) (ok
 		return ok
 	}
 	c.version = p.s.clock.next(nowMillis)
-	c.ever, c.access = c.version, accessNow(nowMillis)
+	c.ever = c.version
+	if !c.history {
+		c.access = accessNow(nowMillis)
+	}
 	return p.put(tag, h, c) != 0
+}
+
+// keepHistory is for a change of an item that stays the same one, to memcached: when it
+// was read, and that it was, is as before.
+func (c *change) keepHistory(hd *header) {
+	c.history, c.access, c.fetched = true, hd.accessCode(), hd.is(bitFetched)
 }
 
 // dead reports whether an expiry has passed.
@@ -274,8 +304,9 @@ func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, ke
 }
 
 // touch gives a live item a new expiry and, where wins says so, notes that a reader
-// was told to renew the value. The version, and with it the cas, stays.
-func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins bool) bool {
+// was told to renew the value. The version, and with it the cas, stays. quiet: it is
+// not noted as a read.
+func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins, quiet bool) bool {
 	hd := p.s.arena.at(h)
 	if dead(expires, nowMillis) {
 		_, ok := p.erase(tag, h, nowMillis, hd.key())
@@ -291,7 +322,9 @@ func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins b
 	if wins {
 		marks |= MarkWon
 	}
-	hd.countRead(nowMillis)
+	if !quiet {
+		hd.countRead(nowMillis)
+	}
 	p.retouch(h, p.s.clock.next(nowMillis), expires, marks, 0, bit)
 	return true
 }
@@ -335,8 +368,11 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 		}
 	}
 	row := p.stats.row(hd)
-	hd.countRead(nowMillis)
 	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks()}
+	if len(text) == int(hd.valLen) {
+		c.keepHistory(hd)
+	}
+	hd.countAccess(nowMillis)
 	if r.Touch {
 		c.expires = r.Expires
 	}

@@ -60,7 +60,11 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	h, hd := p.present(tag, f.Key, nowMillis)
 	if hd == nil {
 		if f.Create {
-			return p.vivify(tag, h, nowMillis, f, dst, render)
+			expired := p.isExpired(h)
+			if out, hit, done = p.vivify(tag, h, nowMillis, f, dst, render); done && expired {
+				p.stats.GetExpired++
+			}
+			return out, hit, done
 		}
 		p.countFetch(f, nil)
 		if !f.Peek {
@@ -83,11 +87,11 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	row := p.stats.row(hd) // touch may remove the item
 	switch {
 	case f.Touch:
-		if !p.touch(tag, h, nowMillis, f.Expires, wins) {
+		if !p.touch(tag, h, nowMillis, f.Expires, wins, f.Quiet) {
 			return dst, false, false
 		}
 	case wins:
-		p.touch(tag, h, nowMillis, hd.expires(), true)
+		p.touch(tag, h, nowMillis, hd.expires(), true, f.Quiet)
 	case !f.Quiet:
 		hd.countRead(nowMillis)
 	}
@@ -136,9 +140,12 @@ func (v *View) show(hd *header) {
 	v.Flags, v.Version, v.Expires = hd.flags, hd.version, hd.expires()
 }
 
+// isExpired tells whether present found an expired item, where it found nothing to show.
+func (p *partition) isExpired(h handle) bool { return h != 0 && !p.s.arena.at(h).is(bitTomb) }
+
 // dropExpired removes what present found expired, where h is that.
 func (p *partition) dropExpired(h handle) {
-	if h == 0 || p.s.arena.at(h).is(bitTomb) {
+	if !p.isExpired(h) {
 		return
 	}
 	var removed uint64

@@ -46,7 +46,7 @@ func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
 		seen[string(hd.key())] = true
 		if n := len(keys) - len(seen); n > 0 && n%100 == 0 { // as a client would, between two chunks
 			for _, key := range keys[len(keys)-n:] {
-				p.touch(s.tag(key), p.find(s.tag(key), key), testNow, 0, false)
+				p.touch(s.tag(key), p.find(s.tag(key), key), testNow, 0, false, false)
 				n--
 			}
 		}

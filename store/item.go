@@ -121,11 +121,16 @@ func tombValueBytes(keyLen int) int { return tombLinkBytes + (-keyLen)&7 }
 
 // countRead notes that a client read the item.
 func (h *header) countRead(nowMillis int64) {
+	h.countAccess(nowMillis)
+	h.bits |= bitFetched
+}
+
+// countAccess notes that a client came to the item and did not read it.
+func (h *header) countAccess(nowMillis int64) {
 	h.setAccess(nowMillis)
 	if f := h.bits & bitFreq; f < 3 {
 		h.bits += 1
 	}
-	h.bits |= bitFetched
 }
 
 // itemBytes sees n bytes of an item, header and all.

@@ -45,6 +45,8 @@ type change struct {
 	tomb    bool
 	touch   bool   // only the expiry differs from what the peer acknowledged
 	access  uint16 // accessCode of the last access; no meaning for a tombstone
+	fetched bool   // read at least once
+	history bool   // access is given to putNew, which else says now
 	cleaner bool   // made by the cleaner: takes its memory from the cleaner's segment
 	inPlace bool   // a tombstone that may waste the memory it takes over
 	draft   *Draft // has the value already, in memory that the item takes over; nil: value is to be copied
@@ -103,6 +105,9 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	hd.setAccessCode(c.access)
 	if c.touch {
 		hd.bits |= bitTouch
+	}
+	if c.fetched {
+		hd.bits |= bitFetched
 	}
 	if c.tomb {
 		hd.bits |= bitTomb

@@ -245,7 +245,7 @@ func TestSweep_FindsWhatNobodyAsksFor(t *testing.T) {
 		s.Do(testNow, &Request{Op: OpSet, Key: []byte{'k', byte(i), byte(i >> 8)}, Value: []byte("v"), Expires: testNow + 100})
 	}
 	for range 5 {
-		s.Tick(testNow + 101)
+		s.Tick(testNow + 100 + sweepLateMillis)
 	}
 	if st := s.Stats(); st.Items != 0 || st.CrawlerReclaimed != 1000 || st.ExpiredUnfetched != 1000 {
 		t.Errorf("%d items left, %d reclaimed, %d never read", st.Items, st.CrawlerReclaimed, st.ExpiredUnfetched)

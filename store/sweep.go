@@ -26,7 +26,8 @@ const (
 	sweepItems      = 2048 // looked at in one Tick, at least: a few ms a second of one core at ten Ticks a second
 	sweepTicks      = 2000 // Ticks that a round may take, whatever there is: less than accessFineMaxSec
 	sweepHurryItems = 1 << 17
-	sweepChunk      = 256 // items under one lock hold
+	sweepChunk      = 256  // items under one lock hold
+	sweepLateMillis = 2000 // an expired item is left for so long to whoever asks for it, so that get_expired counts: as memcached's crawler does
 )
 
 // Tick does what time demands: a due flush, and a slice of the sweep for expired
@@ -76,6 +77,10 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		l.sweep = l.head
 	}
 	flushed := p.s.flushedTo.Load()
+	expired := nowMillis - sweepLateMillis
+	if p.s.sweep.crawl.Load() { // somebody asked for it
+		expired = nowMillis
+	}
 	for ; n < sweepChunk && l.sweep != 0; n++ {
 		h := l.sweep
 		hd := a.at(h)
@@ -93,7 +98,7 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		case hd.version <= flushed:
 			row.CrawlerReclaimed++
 			p.unlink(h)
-		case dead(hd.expires(), nowMillis):
+		case dead(hd.expires(), expired):
 			p.expire(h, &row.CrawlerReclaimed)
 		default:
 			hd.ageAccess(nowMillis)

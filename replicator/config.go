@@ -90,6 +90,10 @@ type Config struct {
 	Now   func() int64 // required: the node's steady clock, Unix ms
 	Log   *slog.Logger // nil = silent
 
+	// WallAhead is how far the wall clock is ahead of Now, which does not follow it that
+	// far, ms; nil = it is not.
+	WallAhead func() int64
+
 	// Hooks; nil = the real thing. Resolve turns a host name into addresses, Dial
 	// connects to one ADDRESS:PORT, Bind opens the replication port, Rand fills p
 	// with random bytes.
@@ -141,6 +145,9 @@ func (c *Config) check() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.WallAhead == nil {
+		c.WallAhead = func() int64 { return 0 }
 	}
 	c.hooks()
 	h := c.hello(c.Now(), [32]byte{})

@@ -3,9 +3,7 @@ package replicator
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -166,27 +164,6 @@ func (c *conn) handshake() error {
 	c.mu.Unlock()
 	c.announce(news)
 	return err
-}
-
-// announce logs what observe saw for the first time.
-func (c *conn) announce(news uint8) {
-	log := c.l.cfg.Log
-	if news&markEstablished != 0 {
-		h := c.s.Peer()
-		if c.replaces {
-			c.l.meter.replaced.Add(1)
-			c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer", fmt.Sprintf("%x", h.NodeID))
-		}
-		c.l.sayIfCopied(h.NodeID)
-		log.Info("linked", "peer", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
-	}
-	if news&markBarrier != 0 {
-		log.Info("copy complete", "state", Ready.String())
-	}
-	if news&markSkew != 0 {
-		c.l.meter.skews.Add(1)
-		c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "SKEW", "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "limitMillis", clockWarnMillis)
-	}
 }
 
 // pumpOnce writes what the session has to say now; for one goroutine only.

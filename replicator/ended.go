@@ -67,6 +67,8 @@ func (c *conn) verdictOfBye(e *End) (level slog.Level, msg string) {
 		return slog.LevelError, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
 	case wire.ByeProto:
 		return slog.LevelError, "NOT LINKED: the two nodes do not speak the same protocol; serving alone until one of them is upgraded"
+	case wire.ByeClock:
+		return slog.LevelError, "NOT LINKED: the clocks of the two nodes, or their versions, are more than a day apart; set the clock that is wrong and restart its node"
 	case wire.ByeDuplicate:
 		return slog.LevelDebug, "another connection to the peer is kept"
 	case wire.ByeSelf:

@@ -158,8 +158,12 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 		func(w *wire.Writer) {
 			w.FlushAt(wire.FlushAt{N: 1, Pending: store.PendingFlush{Version: simVersion(5), AtMillis: simStart + 1}})
 		},
-		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: simVersion(-1), Saturated: true}) },
-		func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 64, Gen: 1, Floor: simVersion(6), Filter: []byte{1}}) },
+		func(w *wire.Writer) {
+			w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: simVersion(-1), Saturated: true})
+		},
+		func(w *wire.Writer) {
+			w.Grave(wire.Grave{N: 1, Part: 64, Gen: 1, Floor: simVersion(6), Filter: []byte{1}})
+		},
 		func(w *wire.Writer) { w.Ack(wire.Ack{N: 3}) },
 		func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: simStart}) },
 		func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: simStart, T1: simStart, T2: simStart}) },

@@ -60,7 +60,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 		return s.fail(wire.ByeCluster, "the nodes belong to two clusters: --cluster has to be the same on both") // no name: a stranger reads this
 	case h.Partitions != store.Partitions:
 		return s.fail(wire.ByeProto, fmt.Sprintf("partition count %d here, %d there", store.Partitions, h.Partitions))
-	case h.SteadyMillis-now > clockRefuseMillis:
+	case h.SteadyMillis-s.believed(now) > clockRefuseMillis && !c.Store.Untouched(): // attach looks at it again
 		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's clock is %d s ahead", (h.SteadyMillis-now)/1000))
 	case c.PinPeerID != (store.ID{}) && h.NodeID != c.PinPeerID:
 		return s.fail(wire.ByePeerTaken, "this node is pinned to another peer id")
@@ -100,6 +100,9 @@ func (s *Session) onAuth(now int64, a *wire.Auth) error {
 // travelled, the way from its own HELLO to the AUTH tells, about.
 func (s *Session) measureHandshake(now int64) {
 	hs := &s.hs
+	if ahead := s.peer.SteadyMillis - hs.helloIn; max(ahead, -ahead) > clockRefuseMillis {
+		s.clock.about = ahead // one of the two is wrong, and the session is made all the same
+	}
 	if s.dialled {
 		s.clock.sample(hs.helloOut, s.peer.SteadyMillis, s.peer.SteadyMillis, hs.helloIn)
 	} else {
@@ -124,6 +127,9 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 	if s.phase != PhaseElected {
 		return s.end
 	}
+	if rule.UntouchedRewinds && s.farAhead(now, s.cfg.Store.Clock()) && s.cfg.Store.Rewind(now) {
+		s.news = append(s.news, "this node's versions began far ahead of its clock, as --state-dir says: it holds nothing, and begins anew at its clock")
+	}
 	s.partSlots() // STATE's clock is above every version with the old slot
 	st := s.cfg.Store.State()
 	s.hs.own = &wire.State{State: *st, ForInc: st.LastPeer, NodeState: uint8(nodeState)}
@@ -142,8 +148,8 @@ func (s *Session) attach(now int64) error {
 	if twoHistories(own, st, s.cfg.Inc, s.peer.Inc) {
 		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty")
 	}
-	if ahead := store.VersionMillis(st.Clock) - max(now, store.VersionMillis(own.Clock)); ahead > clockRefuseMillis || store.VersionMillis(st.Clock) > store.MaxClockMillis {
-		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's versions are %d s ahead", ahead/1000))
+	if err := s.checkClocks(now, own, st); err != nil {
+		return err
 	}
 	s.boundVersions(now, own.Clock, st.Clock)
 	if err := s.checkState(now, st); err != nil {

@@ -42,6 +42,7 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newQuietSim(t)
 			m.n[0].cfg.Cluster, m.n[1].cfg.Cluster = "classified", "classified"
+			m.set(1, 0, []byte("what a clock would outdate"))
 			s := newSession(&m.n[1].cfg, &m.n[1].meter, &m.n[1].in, &m.n[1].out, false, [32]byte{}, &wire.Body{}, &wire.Decoder{})
 			s.OnConnect(m.now)
 			h := m.n[0].cfg.hello(m.now, [32]byte{1})
@@ -115,6 +116,8 @@ func TestSession_NothingBeforeTheProof(t *testing.T) {
 func TestSession_PoisonedVersionsAreRefused(t *testing.T) {
 	m := newQuietSim(t)
 	m.n[0].st.Observe(uint64(m.now+365*24*60*60*1000) << 19)
+	m.set(0, 0, []byte("a year ahead"))
+	m.set(1, 1, []byte("would be behind for ever"))
 	m.connect()
 	var end *End
 	for i := 0; i < 100 && end == nil; i++ {

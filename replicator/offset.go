@@ -21,14 +21,20 @@ type offset struct {
 	num     int
 	guess   int64 // what the handshake of a called node says, until the first sample
 	guessed bool
+	about   int64 // where the measure is looked for: 0, or what the handshake said where the two are more than a day apart
+	refused int64 // the last sample, if it was more than a day from there; else 0
 }
 
 // sample adds one question and its answer: t0 and t3 by our clock, t1 and t2 by
-// the peer's, all ms. What cannot be is left out: an answer before the question,
-// a clock that no session is made with.
+// the peer's, all ms. What cannot be is left out: an answer before the question. A clock
+// that no session is made with is only noted: it would move every expiry.
 func (o *offset) sample(t0, t1, t2, t3 int64) {
 	rtt, ahead := (t3-t0)-(t2-t1), ((t1-t0)+(t2-t3))/2
-	if t3 < t0 || t2 < t1 || rtt < -roundMillis || tooFar(ahead) {
+	if t3 < t0 || t2 < t1 || rtt < -roundMillis {
+		return
+	}
+	if o.refused = 0; o.tooFar(ahead) {
+		o.refused = ahead
 		return
 	}
 	rtt = max(rtt, 0)
@@ -45,12 +51,24 @@ func (o *offset) sample(t0, t1, t2, t3 int64) {
 // suppose notes what a called node can tell before it has asked anything. There is
 // no bound for its error, so any sample is better.
 func (o *offset) suppose(ahead int64) {
-	if !tooFar(ahead) {
+	if !o.tooFar(ahead) {
 		o.guess, o.guessed = ahead, true
 	}
 }
 
-func tooFar(ahead int64) bool { return max(ahead, -ahead) > clockRefuseMillis }
+func (o *offset) tooFar(ahead int64) bool {
+	off := ahead - o.about
+	return max(off, -off) > clockRefuseMillis
+}
+
+// seen is how far the peer is ahead as measured last, believed or not, ms.
+func (o *offset) seen() int64 {
+	if o.refused != 0 {
+		return o.refused
+	}
+	_, ahead, _ := o.best()
+	return ahead
+}
 
 // best returns the round trip and how far the peer is ahead, ms; false before the
 // first sample.

@@ -184,7 +184,7 @@ func (s *Session) onPong(now int64, p *wire.Pong) {
 		s.cfg.Store.MoveFlushAt(p)
 		s.hs.pending = store.PendingFlush{}
 	}
-	if _, ahead, _ := s.clock.best(); ahead > clockWarnMillis || ahead < -clockWarnMillis {
-		s.skewed = true
-	}
+	ahead := s.clock.seen()
+	s.skewed = s.skewed || max(ahead, -ahead) > clockWarnMillis
+	s.astray = s.astray || s.clock.refused != 0
 }

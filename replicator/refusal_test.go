@@ -35,6 +35,9 @@ func TestLink_RefusesWhoDoesNotFit(t *testing.T) {
 		{"clock", "CLOCK", func(i int, c *Config) {
 			if i == 1 {
 				c.Now = func() int64 { return now() + 25*60*60*1000 }
+			} else { // it has something to lose
+				n := &testNode{t: t, st: c.Store}
+				n.set("before", "of a")
 			}
 		}},
 	}

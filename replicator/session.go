@@ -82,9 +82,11 @@ type Session struct {
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
-	lead                        int64 // clock.lead(), for each item
-	ahead                       int64 // how far the two nodes' versions are ahead of this node's clock, ms: see boundVersions
-	skewed                      bool  // the clocks were once seen to differ by too much
+	lead                        int64    // clock.lead(), for each item
+	ahead                       int64    // how far the two nodes' versions are ahead of this node's clock, ms: see boundVersions
+	skewed                      bool     // the clocks were once seen to differ by too much
+	astray                      bool     // and by more than is believed
+	news                        []string // of clocks, for the log: set before the session is established
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.
@@ -108,6 +110,7 @@ const (
 	markData                    // the peer sent something that counts
 	markBarrier                 // everything the peer had has arrived
 	markSkew                    // the clocks differ by more than is healthy
+	markAstray                  // and by more than is believed
 )
 
 func (s *Session) marks() (m uint8) {
@@ -122,6 +125,9 @@ func (s *Session) marks() (m uint8) {
 	}
 	if s.skewed {
 		m |= markSkew
+	}
+	if s.astray {
+		m |= markAstray
 	}
 	return m
 }

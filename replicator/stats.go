@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"cmp"
 	"fmt"
 
 	"twincached/snapshot"
@@ -41,15 +42,16 @@ type Stats struct {
 	OtherOut, OtherIn   uint64 // bytes of frames that carry no items
 	FramesOut, FramesIn uint64 // of established sessions
 
-	WindowBytes      int    // data under way without an ACK, at most WindowBytes plus a batch
-	WindowFrames     int    // the same in frames
-	Backlog          uint64 // changes not sent yet, about
-	Unacked          uint64 // items the peer does not have for certain: exact while few, else about
-	PeerBacklog      uint64 // what the peer said of its own when it last pinged
-	PeerBulkLeft     uint64 // items of the copy the peer has not sent yet, when it last pinged
-	LagMillis        int64  // age of the oldest frame without an ACK; 0 = nothing under way
-	RTTMillis        int64  // shortest of the last round trips; -1 = not measured
-	ClockAheadMillis int64  // how far the peer's clock is ahead; 0 = not measured
+	WindowBytes         int    // data under way without an ACK, at most WindowBytes plus a batch
+	WindowFrames        int    // the same in frames
+	Backlog             uint64 // changes not sent yet, about
+	Unacked             uint64 // items the peer does not have for certain: exact while few, else about
+	PeerBacklog         uint64 // what the peer said of its own when it last pinged
+	PeerBulkLeft        uint64 // items of the copy the peer has not sent yet, when it last pinged
+	LagMillis           int64  // age of the oldest frame without an ACK; 0 = nothing under way
+	RTTMillis           int64  // shortest of the last round trips; -1 = not measured
+	ClockAheadMillis    int64  // how far the peer's clock is ahead, believed or not; 0 = not measured
+	VersionsAheadMillis int64  // how far the versions are ahead of this node's clock, because a clock was wrong once; 0 = not
 
 	CopyIn, CopyOut snapshot.Report // the full copy, in each direction
 
@@ -91,6 +93,7 @@ func (l *Link) Stats() Stats {
 		st.LastError, st.LastErrorAgeMillis = last.text, max(now-last.at, 0)
 	}
 	l.mu.Unlock()
+	st.VersionsAheadMillis = max(store.VersionMillis(l.cfg.Store.Clock())-now, 0)
 	st.Unacked = l.cfg.Store.UnackedAbout()
 	if established {
 		c.stats(&st)
@@ -126,6 +129,7 @@ func (c *conn) stats(st *Stats) {
 	if rtt, ahead, ok := s.clock.best(); ok {
 		st.RTTMillis, st.ClockAheadMillis = rtt, ahead
 	}
+	st.ClockAheadMillis = cmp.Or(s.clock.refused, st.ClockAheadMillis)
 	st.CopyIn, st.CopyOut = s.in.Report(), s.out.Report()
 }
 

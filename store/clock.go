@@ -73,6 +73,41 @@ func (c *clock) lift(v uint64) {
 	}
 }
 
+// Untouched says that no client and no peer has ever changed anything here: the store is
+// as New made it, but for what its clock has observed.
+func (s *Store) Untouched() bool {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.lockParts()
+	defer s.unlockParts()
+	return s.untouchedLocked()
+}
+
+func (s *Store) untouchedLocked() bool {
+	for i := range s.parts {
+		if p := &s.parts[i]; p.list.seq > 0 || p.grave.floor > 0 {
+			return false
+		}
+	}
+	return s.flushedTo.Load() == 0 && s.pending.Version == 0
+}
+
+// Rewind makes the clock of an untouched store begin at nowMillis, whatever bound it has
+// observed; false: it is not untouched. Nobody may hold a version above nowMillis that
+// was made here.
+func (s *Store) Rewind(nowMillis int64) bool {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.lockParts()
+	defer s.unlockParts()
+	if !s.untouchedLocked() {
+		return false
+	}
+	s.born.Store(versionAt(nowMillis))
+	s.clock.hlc.Store(versionAt(nowMillis))
+	return true
+}
+
 // Slot is what every version made from now on has in its low 6 bits.
 func (s *Store) Slot() uint8 { return uint8(s.clock.slot.Load()) }
 

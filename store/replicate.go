@@ -102,7 +102,7 @@ type State struct {
 
 // State returns what this node holds.
 func (s *Store) State() *State {
-	st := &State{Clock: s.clock.hlc.Load(), Born: s.born}
+	st := &State{Clock: s.clock.hlc.Load(), Born: s.born.Load()}
 	st.Flush, _, st.Pending = s.FlushState()
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()

@@ -42,7 +42,7 @@ type Store struct {
 	local glob.List
 	seed  maphash.Seed
 	clock clock
-	born  uint64
+	born  atomic.Uint64
 	arena *arena
 	parts [Partitions]partition
 
@@ -104,8 +104,8 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	s.limit.Store(cfg.MemoryBytes)
 	s.tombBudget.Store(cfg.tombBudget(cfg.MemoryBytes))
 	s.SetSlot(cfg.Slot)
-	s.born = versionAt(nowMillis)
-	s.clock.lift(s.born)
+	s.born.Store(versionAt(nowMillis))
+	s.clock.lift(versionAt(nowMillis))
 	s.scratch.New = func() any { return new([]byte) }
 	for i := range s.parts {
 		p := &s.parts[i]

@@ -65,8 +65,23 @@ var strange = []struct {
 		wire.ByeProto, []string{"level=ERROR", "NOT LINKED", "partition count 256 here, 512 there"}},
 	{"another cluster", func(h *wire.Hello) { h.Cluster = "pages" },
 		wire.ByeCluster, []string{"level=WARN", "CLUSTER", "cluster"}},
-	{"a clock of next month", func(h *wire.Hello) { h.SteadyMillis += 30 * 24 * time.Hour.Milliseconds() },
-		wire.ByeClock, []string{"level=WARN", "the peer's clock is", "ahead"}},
+}
+
+// A node that holds something refuses whoever has a clock of next month.
+func TestFailure_ClockOfNextMonth(t *testing.T) {
+	n := newNode(t, "n", newNet()+".1", "", "-X", "11212")
+	startAll(n)
+	if got := n.dial().set("k", "v"); got != "STORED" {
+		t.Fatal(got)
+	}
+	c := n.call()
+	h := someHello()
+	h.SteadyMillis += 30 * 24 * time.Hour.Milliseconds()
+	c.hello(h)
+	if bye := c.refused(); bye.Code != wire.ByeClock || !strings.Contains(bye.Text, "the peer's clock is 259") {
+		t.Errorf("BYE %v: %q", bye.Code, bye.Text)
+	}
+	n.waitLog("level=ERROR", "NOT LINKED", "set the clock that is wrong and restart its node")
 }
 
 func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {

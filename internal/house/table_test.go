@@ -29,6 +29,7 @@ type row struct {
 // not exist.
 var table = map[string]row{
 	"internal/rule":    {},
+	"internal/steady":  {inside: []string{"internal/rule"}, outside: []string{xsys}},
 	"internal/glob":    {},
 	"internal/nodelog": {},
 	"store":            {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
@@ -39,9 +40,9 @@ var table = map[string]row{
 	"internal/serve":   {inside: []string{"memproto"}, outside: []string{xsys}},
 	"internal/ca":      {},
 	"internal/status":  {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
-	"internal/sim":     {inside: []string{"internal/rule", "store", "internal/wire", "replicator"}},
+	"internal/sim":     {inside: []string{"internal/rule", "internal/steady", "store", "internal/wire", "replicator"}},
 	"internal/node": {
-		inside:  []string{"internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status"},
+		inside:  []string{"internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status", "internal/steady"},
 		outside: []string{xsys},
 	},
 	"internal/testkit": {},                                  // of tests only

@@ -1,8 +1,12 @@
 package node
 
 import (
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/steady"
 )
 
 // hands are a wall clock and a monotonic clock that a test moves.
@@ -11,91 +15,60 @@ type hands struct {
 	mono time.Duration
 }
 
-func (h *hands) clock() *clock {
-	return newClockFrom(func() int64 { return h.wall }, func() time.Duration { return h.mono })
-}
-
 // pass lets time go by on both.
 func (h *hands) pass(d time.Duration) {
 	h.mono += d
 	h.wall += d.Milliseconds()
 }
 
-func TestClock_GoesOnWhenTheWallIsSetBack(t *testing.T) {
-	h := &hands{wall: 1_000_000}
-	c := h.clock()
-	h.pass(time.Second)
-	h.wall -= 600_000
-	for range 10 {
-		h.pass(time.Second)
-		if jump := c.check(); jump != 0 {
-			t.Fatalf("jumped by %v", jump)
-		}
+func (h *hands) clock() *steady.Clock {
+	return steady.NewFrom(func() int64 { return h.wall }, func() time.Duration { return h.mono },
+		func() time.Duration { return 0 }, time.Second)
+}
+
+// TestFailure_NodesClockJumpsByDays: the log says so, by how much and what to do, and that it is
+// over; statistics show it; versions and expiries know nothing of it.
+func TestFailure_NodesClockJumpsByDays(t *testing.T) {
+	var log logBuffer
+	cfg := testConfig(&log)
+	var off atomic.Int64
+	begin := time.Now()
+	since := func() time.Duration { return time.Since(begin) }
+	cfg.clock = steady.NewFrom(func() int64 { return begin.UnixMilli() + since().Milliseconds() + off.Load() }, since,
+		func() time.Duration { return 0 }, time.Millisecond)
+	n := start(t, cfg)
+	waitReady(t, n)
+	c := client(t, n)
+	mustSet(t, c, "k", "v")
+	const jump = 400 * 24 * time.Hour
+	off.Store(jump.Milliseconds())
+	waitFor(t, "it is seen", func() bool { return n.clock.Refused() > 0 })
+	if got := ask(t, n, "stats")["clock_refused_ms"]; len(got) != len("34560000000") || got[:5] != "34559" && got[:5] != "34560" {
+		t.Errorf("clock_refused_ms is %s", got)
 	}
-	if got := c.Now(); got != 1_011_000 {
-		t.Fatalf("got %d, want 1011000", got)
+	waitFor(t, "it is said", func() bool {
+		return strings.Contains(log.String(), "level=ERROR msg=\"the wall clock is ahead by more than a day and is not followed")
+	})
+	mustSet(t, c, "k", "w")
+	it, err := c.Get("k")
+	if err != nil || int64(it.CasID>>versionShift) > time.Now().Add(time.Hour).UnixMilli() {
+		t.Errorf("version of %v: %v", time.UnixMilli(int64(it.CasID>>versionShift)), err)
+	}
+	off.Store(0)
+	waitFor(t, "it is over", func() bool { return strings.Contains(log.String(), "the wall clock is right again") })
+	if got := ask(t, n, "stats")["clock_refused_ms"]; got != "0" {
+		t.Errorf("clock_refused_ms is %s", got)
 	}
 }
 
-func TestClock_FollowsAWallThatStaysAhead(t *testing.T) {
-	h := &hands{wall: 1_000_000}
-	c := h.clock()
-	h.wall += 60_000 // the machine was suspended
-	var jumped time.Duration
-	for range 5 {
-		h.pass(time.Second)
-		jumped += c.check()
-	}
-	if jumped != time.Minute || c.Now() != h.wall {
-		t.Fatalf("jumped %v to %d; want 1m to %d", jumped, c.Now(), h.wall)
-	}
-}
-
-// A clock that followed its wall stays there when the wall is set back again.
-func TestClock_NeverGoesBack(t *testing.T) {
-	h := &hands{wall: 1_000_000}
-	c := h.clock()
-	last := c.Now()
-	step := func(set int64) {
-		h.wall += set
-		for range 8 {
-			h.pass(500 * time.Millisecond)
-			if jump := c.check(); jump < 0 {
-				t.Fatalf("jumped by %v", jump)
-			}
-			if now := c.Now(); now < last+500 {
-				t.Fatalf("from %d to %d in 500 ms", last, now)
-			}
-			last = c.Now()
+// TestNode_ClockOfYear2600IsRefused: no version can say it.
+func TestNode_ClockOfYear2600IsRefused(t *testing.T) {
+	cfg := testConfig(t.Output())
+	cfg.clock = (&hands{wall: time.Date(2600, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()}).clock()
+	if n, err := Start(cfg); err == nil || !strings.Contains(err.Error(), "the machine's clock says 2600-01-01T00:00:00Z: set it") {
+		if err == nil {
+			n.Close()
 		}
-	}
-	for _, set := range []int64{60_000, -120_000, 30_000, 90_000, -1, 1_990} {
-		step(set)
-	}
-	if last != 1_000_000+60_000+6*4_000 {
-		t.Fatalf("ends at %d", last)
-	}
-}
-
-func TestClock_IgnoresAShortOrSmallLead(t *testing.T) {
-	h := &hands{wall: 1_000_000}
-	c := h.clock()
-	h.wall += 60_000
-	h.pass(time.Second)
-	first := c.check() // seen, not believed
-	h.pass(2900 * time.Millisecond)
-	first += c.check() // still not
-	h.wall -= 60_000
-	h.pass(time.Second)
-	second := c.check()
-	h.wall += 1_900
-	for range 5 {
-		h.pass(time.Second)
-		if jump := c.check(); jump != 0 {
-			t.Fatalf("followed a lead of 1.9 s by %v", jump)
-		}
-	}
-	if first != 0 || second != 0 || c.Now() != 1_009_900 {
-		t.Fatalf("got %v, %v, %d", first, second, c.Now())
+		t.Errorf("got %v", err)
 	}
 }

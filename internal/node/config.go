@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"twincached/internal/steady"
 )
 
 // What this program calls itself.
@@ -164,7 +166,7 @@ type Config struct {
 	// LogLevel is moved by the client command "verbosity". nil: the command changes nothing.
 	LogLevel *slog.LevelVar
 
-	clock *clock // tests bring their own; nil = the machine's
+	clock *steady.Clock // tests bring their own; nil = the machine's
 }
 
 // Default returns what a node is without any flag: memcached's own defaults,

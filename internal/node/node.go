@@ -12,6 +12,7 @@ import (
 
 	"twincached/internal/nodelog"
 	"twincached/internal/serve"
+	"twincached/internal/steady"
 	"twincached/memproto"
 	"twincached/replicator"
 	"twincached/store"
@@ -27,7 +28,7 @@ type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	seldom  nodelog.Seldom // for what a tick may find again and again
-	clock   *clock
+	clock   *steady.Clock
 	started time.Time
 	state   *stateDir
 	id      store.ID
@@ -69,7 +70,7 @@ func Start(cfg Config) (*Node, error) {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	if n.clock == nil {
-		n.clock = newClock()
+		n.clock = steady.New()
 	}
 	n.protocol = sync.OnceValue(n.newProtocol)
 	n.verbosity.Store(int64(cfg.Verbosity))
@@ -205,6 +206,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		Software:     "twincached " + Version,
 		Store:        n.store,
 		Now:          n.clock.Now,
+		WallAhead:    n.clock.Refused,
 		Log:          n.log,
 	}
 	if n.cfg.PeerID != "" {
@@ -324,9 +326,7 @@ func (n *Node) tick(ctx context.Context) {
 		if i%checkEvery != 0 {
 			continue
 		}
-		if jump := n.clock.check(); jump > 0 {
-			n.log.Warn("the clock was behind and jumped forward", "by_ms", jump.Milliseconds())
-		}
+		n.checkClock()
 		n.tendBound()
 	}
 }

@@ -169,6 +169,8 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.int("repl_lag_ms", st.LagMillis)
 	r.int("repl_rtt_ms", st.RTTMillis)
 	r.int("repl_clock_ahead_ms", st.ClockAheadMillis)
+	r.int("repl_versions_ahead_ms", st.VersionsAheadMillis)
+	r.int("clock_refused_ms", n.clock.Refused())
 	r.uint("repl_items_out", st.Live.ItemsOut+st.Bulk.ItemsOut)
 	r.uint("repl_items_in", st.Live.ItemsIn+st.Bulk.ItemsIn)
 	r.uint("repl_bytes_out", st.Live.BytesOut+st.Bulk.BytesOut+st.OtherOut)

@@ -39,6 +39,9 @@ var (
 	SlotsDiffer         = true
 	BarrierAfterGraves  = true
 	BarrierLooksAgain   = true
+	WallBound           = true
+	UntouchedJoins      = true
+	UntouchedRewinds    = true
 )
 
 var byName = map[string]*bool{
@@ -75,6 +78,9 @@ var byName = map[string]*bool{
 	"SlotsDiffer":         &SlotsDiffer,
 	"BarrierAfterGraves":  &BarrierAfterGraves,
 	"BarrierLooksAgain":   &BarrierLooksAgain,
+	"WallBound":           &WallBound,
+	"UntouchedJoins":      &UntouchedJoins,
+	"UntouchedRewinds":    &UntouchedRewinds,
 }
 
 // Switch turns a rule on or off, and returns an error for a name that none has.

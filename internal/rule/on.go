@@ -36,5 +36,8 @@ const (
 	ClockOffset         = true
 	SlotsDiffer         = true
 	BarrierAfterGraves  = true
+	WallBound           = true
+	UntouchedJoins      = true
+	UntouchedRewinds    = true
 	BarrierLooksAgain   = true
 )

@@ -45,5 +45,8 @@ var All = []Rule{
 	{"ClockOffset", "expiries follow the receiver's clock", "the sender's"},
 	{"SlotsDiffer", "two nodes that are linked make no version twice", "they keep the slot that both have"},
 	{"BarrierAfterGraves", "BARRIER waits for the graves of what the tails stand for", "it does not"},
+	{"WallBound", "a wall clock that jumps by days is not followed", "it is followed"},
+	{"UntouchedJoins", "a node that never held anything goes on from versions far ahead", "it refuses them as the others do"},
+	{"UntouchedRewinds", "a node that never held anything gives up a bound far ahead when it meets its peer", "it insists on it"},
 	{"BarrierLooksAgain", "BARRIER comes behind what was buried or flushed while those were collected", "it overtakes that"},
 }

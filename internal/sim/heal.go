@@ -4,6 +4,7 @@ package sim
 // at both nodes together.
 func (w *world) heal() {
 	w.healing = true
+	w.rightWalls()
 	a, b := w.nodes[0], w.nodes[1]
 	fresh := w.r.IntN(2) == 0 || a.linked() == nil || b.linked() == nil || a.admit.other != b.admit ||
 		len(a.ends) > 1 || len(b.ends) > 1 || a.admit.closed || b.admit.closed
@@ -23,7 +24,7 @@ func (w *world) heal() {
 	for i := 0; i < 5000 && w.fail == ""; i++ {
 		w.now++
 		busy := w.round(i % 16)
-		if w.twoHistories {
+		if w.twoHistories || w.clocksApart {
 			w.decide()
 			w.reconnect()
 			continue

@@ -170,9 +170,15 @@ func (n *node) take(e *end, body []byte) {
 }
 
 // ended is a session's own word that it is over. Only two histories may end one
-// here.
+// here, and clocks that are days apart.
 func (n *node) ended(e *end, err error) {
-	if end := (*replicator.End)(nil); !errors.As(err, &end) || end.Code != wire.ByeHistory {
+	end := (*replicator.End)(nil)
+	if errors.As(err, &end) && end.Code == wire.ByeClock && n.mayRefuse(e) {
+		n.w.apart(e)
+		n.lose(e, "clocks apart")
+		return
+	}
+	if end == nil || end.Code != wire.ByeHistory {
 		n.w.failf("%s: %v", n.name, err)
 		return
 	}
@@ -188,7 +194,9 @@ func (n *node) admission(e *end) {
 	}
 	n.admit, n.promise, n.notes = e, promise{}, 0
 	var err error
+	before := n.st.Clock()
 	n.work(func() { err = e.s.Admit(n.now(), n.core.State()) })
+	n.rewound(before)
 	if err != nil {
 		n.ended(e, err)
 	}
@@ -226,6 +234,9 @@ func (n *node) reached(e *end) {
 
 // tick is what a node does a few times a second.
 func (n *node) tick() {
+	if n.clock != nil {
+		n.clock.Check()
+	}
 	establishing := false
 	for _, e := range append([]*end(nil), n.ends...) {
 		establishing = establishing || !e.s.Established()

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"twincached/internal/rule"
+	"twincached/internal/steady"
 	"twincached/internal/wire"
 	"twincached/replicator"
 	"twincached/store"
@@ -17,20 +19,22 @@ const pieceMost = 20
 
 // node is one process. It ends with a crash or a restart, and another takes its place.
 type node struct {
-	w    *world
-	id   int // its place: 0 or 1
-	host int // the machine: two of them may stand in place 1 in turn
-	name string
-	skew int64
-	inc  store.ID
-	st   *store.Store
-	core *replicator.Core
+	w     *world
+	id    int // its place: 0 or 1
+	host  int // the machine: two of them may stand in place 1 in turn
+	name  string
+	skew  int64 // how far its clock is ahead; see clock
+	inc   store.ID
+	clock *steady.Clock // where walls jump by days: the node's, as it runs in production
+	st    *store.Store
+	core  *replicator.Core
 	memory
 
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
 	opened     bool    // the gate has been open
+	stopped    bool    // the process is gone
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int                    // bytes that may be under way
@@ -44,9 +48,21 @@ type node struct {
 type machine struct {
 	bound uint64 // kept in the state directory: no version made here exceeds it
 	made  uint64 // the oracle's: the highest version made here
+	wall  int64  // ms that its wall clock is off
 }
 
-func (n *node) now() int64 { return n.w.now + n.skew }
+func (n *node) now() int64 {
+	if n.clock != nil {
+		return n.clock.Now()
+	}
+	return n.w.now + n.skew
+}
+
+// off is how far its clock is ahead.
+func (n *node) off() int64 { return n.now() - n.w.now }
+
+// wallPatience is how long a wall has to be ahead before a clock looks at it.
+const wallPatience = 20 * time.Millisecond
 
 // newNode starts a process on a machine.
 func (w *world) newNode(id, host int) *node {
@@ -56,6 +72,11 @@ func (w *world) newNode(id, host int) *node {
 	n.memory.init(p.Keys)
 	if p.SkewMillis > 0 {
 		n.skew = w.r.Int64N(2*p.SkewMillis+1) - p.SkewMillis
+	}
+	if p.Days {
+		wall := func() int64 { return w.now + n.skew + w.machines[host].wall }
+		since := func() time.Duration { return time.Duration(w.now-startMillis) * time.Millisecond }
+		n.clock = steady.NewFrom(wall, since, func() time.Duration { return 0 }, wallPatience)
 	}
 	cfg := store.Config{
 		MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(host),
@@ -94,6 +115,12 @@ func (w *world) newNode(id, host int) *node {
 	rc := replicator.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
 		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Peer: "peer:1",
+		WallAhead: func() int64 {
+			if n.clock == nil {
+				return 0
+			}
+			return n.clock.Refused()
+		},
 		Store: st, Now: n.now, Rand: w.random,
 		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}
@@ -114,7 +141,7 @@ func (w *world) newNode(id, host int) *node {
 	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
 	n.born = st.State().Born
-	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.skew, w.ver(n.born))
+	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.off(), w.ver(n.born))
 	return n
 }
 
@@ -196,6 +223,7 @@ func (n *node) stop() {
 	n.w.counts.Swept += st.GraveEvictions
 	n.w.counts.Homeless += st.ApplyNoMemory
 	n.w.counts.Conflicts += st.ConflictsLost + st.ConflictsWon
+	n.stopped = true
 	n.st.Close()
 }
 

@@ -349,7 +349,7 @@ const measured = 2000
 // sameExpiry compares the time that is left by either node's clock. It differs by how
 // wrong the clocks were measured over a slow link, and by every jump.
 func (w *world) sameExpiry(a, b int64) bool {
-	off := (a - w.nodes[0].skew) - (b - w.nodes[1].skew)
+	off := (a - w.nodes[0].off()) - (b - w.nodes[1].off())
 	return a == 0 || w.plan.Jump || max(off, -off) <= measured
 }
 

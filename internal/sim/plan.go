@@ -31,6 +31,7 @@ type Plan struct {
 	Pieces      bool  // values of a few bytes, or of large ones, already travel in pieces
 	SkewMillis  int64 // clocks differ by up to this, and by another amount after a restart
 	Jump        bool  // clocks step forward
+	Days        bool  // a machine's wall clock jumps by days, and comes back
 	Tight       bool  // little is sent at once, and little is under way
 	Slow        bool  // time goes by between steps: silence is noticed
 	SameSlot    bool  // both nodes begin with the same slot
@@ -62,6 +63,8 @@ var Plans = []Plan{
 	{Name: "touches", Keys: 1, Parts: 1, Steps: 300, Cut: 40, TTL: true, Touchy: true, Slow: true},
 	{Name: "clocks", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 60_000, Slow: true},
 	{Name: "jumps", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, SkewMillis: 5000, Jump: true, Slow: true},
+	{Name: "days", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, SkewMillis: 200, Days: true, Slow: true},
+	{Name: "days, expiry", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, Days: true, Slow: true, Tombs: 2},
 	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},
 	{Name: "copy", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40},
 	{Name: "copy broken off", Keys: 30, Parts: 2, Steps: 400, Cut: 40, Crash: true, Preload: 30, Tombs: 4},

@@ -55,6 +55,7 @@ type world struct {
 	due          map[uint64]int64 // by the version of a delayed flush: when it shall come, true time
 	healing      bool             // clients have paused
 	twoHistories bool             // an operator has to decide
+	clocksApart  bool             // and here
 	counts       Counts
 }
 
@@ -188,6 +189,9 @@ func (w *world) step() {
 			n.skew += w.r.Int64N(3000)
 			w.logf("%s has its clock at %+d ms", n.name, n.skew)
 		}
+		if w.plan.Days {
+			w.stepWall(n.host)
+		}
 	case x < 983:
 		w.restartStep(n)
 	case x < 990:
@@ -198,7 +202,7 @@ func (w *world) step() {
 	for _, n := range w.nodes {
 		n.tick()
 	}
-	if w.twoHistories {
+	if w.twoHistories || w.clocksApart {
 		w.decide()
 	}
 }
@@ -329,9 +333,12 @@ func (w *world) swap() {
 
 // decide is the operator: of two histories, the one on node 1 goes.
 func (w *world) decide() {
-	w.twoHistories = false
 	n := w.nodes[1]
-	w.logf("the operator restarts n1")
+	if w.clocksApart && !w.twoHistories {
+		n = w.wrongClock()
+	}
+	w.twoHistories, w.clocksApart = false, false
+	w.logf("the operator restarts %s", n.name)
 	n.stop()
-	w.nodes[1] = w.newNode(1, n.host)
+	w.nodes[n.id] = w.newNode(n.id, n.host)
 }

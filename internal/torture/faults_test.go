@@ -121,14 +121,17 @@ func stopRound(r *round) error {
 // clockRound steps the victim's wall clock while it runs, long enough for it to
 // follow one that went ahead, restarts it with the clock as it is, and in the end
 // with the right one: while the clocks differ, so do the seconds until an item
-// expires.
+// expires. One that goes ahead by days it does not follow.
 func clockRound(r *round) error {
-	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, -90 * time.Second, 3 * time.Second}
+	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, -90 * time.Second, 3 * time.Second, 3 * day, 400 * day}
 	d := steps[r.rng.IntN(len(steps))]
 	r.note("the wall clock is off by %v", d)
 	r.struck()
 	if err := r.victim.step(d); err != nil {
 		return err
+	}
+	if d > day {
+		return r.days(d)
 	}
 	for _, least := range []float64{1.5, 0.3} {
 		r.hold(least, least+5)
@@ -150,6 +153,47 @@ func clockRound(r *round) error {
 			if err := r.offBy(d); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// days is for a wall that is ahead by days: the victim says so, serves on and stays
+// linked; the wall comes back, and each node in turn is restarted.
+func (r *round) days(d time.Duration) error {
+	refused := func(least, most time.Duration) error {
+		return wait("the victim's wall is off as it should be", func() bool {
+			rows, err := r.victim.stats()
+			ms, bad := strconv.ParseInt(rows["clock_refused_ms"], 10, 64)
+			off := time.Duration(ms) * time.Millisecond
+			return err == nil && bad == nil && off >= least && off <= most
+		})
+	}
+	if err := refused(d-time.Hour, d+time.Hour); err != nil {
+		return err
+	}
+	r.hold(0.5, 3)
+	if err := r.linked(); err != nil {
+		return err
+	}
+	if err := r.victim.step(0); err != nil {
+		return err
+	}
+	if err := refused(0, 0); err != nil {
+		return err
+	}
+	for _, n := range []*node{r.victim, r.h.nodes[1-r.victim.index]} {
+		r.hold(0.3, 2)
+		if err := r.linked(); err != nil {
+			return err
+		}
+		if err := r.planned(n); err != nil {
+			return err
+		}
+		if err := r.restart(n); err != nil {
+			return err
 		}
 	}
 	return nil

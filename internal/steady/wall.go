@@ -1,6 +1,6 @@
 //go:build !faults
 
-package node
+package steady
 
 import "time"
 

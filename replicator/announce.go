@@ -1,0 +1,49 @@
+package replicator
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// announce logs what observe saw for the first time.
+func (c *conn) announce(news uint8) {
+	log := c.l.cfg.Log
+	if news&markEstablished != 0 {
+		h := c.s.Peer()
+		if c.replaces {
+			c.l.meter.replaced.Add(1)
+			c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
+		}
+		c.l.sayIfCopied(h.NodeID)
+		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
+	}
+	if news&markBarrier != 0 {
+		log.Info("copy complete", "state", Ready.String())
+	}
+	c.announceClocks(news)
+}
+
+// announceClocks says what is wrong with the two clocks.
+func (c *conn) announceClocks(news uint8) {
+	if news == 0 {
+		return
+	}
+	l := c.l
+	c.mu.Lock()
+	said, ahead := c.s.news, c.s.clock.seen()
+	c.s.news = nil
+	c.mu.Unlock()
+	note := func(level slog.Level, word, msg string, args ...any) {
+		l.refusals.note(l.cfg.Log, level, l.cfg.Now(), word, word, msg, args...)
+	}
+	for _, text := range said {
+		note(slog.LevelError, "CLOCK", text)
+	}
+	if news&markSkew != 0 {
+		l.meter.skews.Add(1)
+		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
+	}
+	if news&markAstray != 0 {
+		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
+	}
+}

@@ -17,10 +17,10 @@ func (c *Conn) lruCrawler(t *tokens) {
 			c.crawl(t.word[2], quiet)
 			return
 		case "metadump":
-			c.startDump(dumpMeta, t.word[2], "ERROR cannot pipeline other commands before metadump\r\n", quiet)
+			c.startDump(dumpMeta, t.word[2], quiet)
 			return
 		case "mgdump":
-			c.startDump(dumpMG, t.word[2], "ERROR cannot pipeline other commands before mgdump\r\n", quiet)
+			c.startDump(dumpMG, t.word[2], quiet)
 			return
 		case "tocrawl", "sleep":
 			c.crawlerNumber(string(t.word[1]), t.word[2], quiet)
@@ -63,7 +63,7 @@ func (c *Conn) crawl(classes []byte, quiet bool) {
 }
 
 // startDump begins a metadump or an mgdump; Process goes on with it.
-func (c *Conn) startDump(kind dumpKind, classes []byte, pipelined string, quiet bool) {
+func (c *Conn) startDump(kind dumpKind, classes []byte, quiet bool) {
 	set, _, reply := parseClasses(classes)
 	switch {
 	case !c.srv.tune.crawler():
@@ -72,8 +72,6 @@ func (c *Conn) startDump(kind dumpKind, classes []byte, pipelined string, quiet 
 		reply = replyNoMetadump
 	case c.srv.NoDumps:
 		reply = replyNoMgdump
-	case c.taken > 0:
-		reply = pipelined
 	}
 	if reply != "" {
 		c.reply(reply, quiet)
@@ -85,6 +83,7 @@ func (c *Conn) startDump(kind dumpKind, classes []byte, pipelined string, quiet 
 		return
 	}
 	c.srv.tune.countCrawl()
+	c.out = append(c.out, replyOK...) // noreply or not: the dump is no reply to memcached
 	c.dump = dumpState{kind: kind, classes: set}
 }
 

@@ -13,7 +13,7 @@ type dumpKind uint8
 
 const (
 	dumpNone dumpKind = iota
-	dumpMeta          // lru_crawler metadump: a line of properties, without CR
+	dumpMeta          // lru_crawler metadump: a line of properties, with a space and no CR at its end
 	dumpMG            // lru_crawler mgdump: the meta get that fetches it
 	dumpOld           // stats cachedump
 )
@@ -88,7 +88,7 @@ func (c *Conn) metaLine(dst []byte, v *store.View) []byte {
 	}
 	dst = appendClassAndSize(dst, v)
 	dst = strconv.AppendUint(append(dst, " flags="...), uint64(v.Flags), 10)
-	return append(dst, '\n')
+	return append(dst, " \n"...) // as memcached ends it
 }
 
 // appendClassAndSize prints an item's slab class, " size=", and its size as

@@ -67,7 +67,7 @@ func TestMeta_LongKeysInBase64(t *testing.T) {
 	if got := string(e.feed(fmt.Appendf(nil, "ms %s 1 b\r\nx\r\nlru_crawler mgdump all\r\n", encode(250)))); !strings.Contains(got, "HD\r\n") {
 		t.Fatal(got)
 	}
-	dump := string(e.feed([]byte("lru_crawler mgdump all\r\n")))
+	dump := strings.TrimPrefix(string(e.feed([]byte("lru_crawler mgdump all\r\n"))), replyOK)
 	line, _, _ := strings.Cut(dump, "\r\n")
 	if got := string(e.feed([]byte(line + " v\r\n"))); got != "VA 1\r\nx\r\n" {
 		t.Errorf("%q of a dump fetches %q", line, got)

@@ -48,6 +48,9 @@ func (l *list) next() ([]key, error) {
 func (l *list) read() {
 	defer close(l.batches)
 	line, err := l.c.ask("lru_crawler mgdump all\r\n")
+	if err == nil && line == "OK" { // an earlier version leaves it out
+		err = l.c.next(&line)
+	}
 	batch := make([]key, 0, batchKeys)
 	for ; err == nil && line != "EN"; err = l.c.next(&line) {
 		if !strings.HasPrefix(line, "mg ") {

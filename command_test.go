@@ -237,6 +237,8 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"--cluster " + strings.Repeat("x", 251), "--cluster needs a name of 1 to 250 bytes"},
 		{"-m 64 pair", "flags of pair go behind the word pair"},
 		{"pair --port-c 1", "pair: unknown flag --port-c; did you mean --port-"},
+		{"pair -m abc", `pair: -m, --memory-limit: "abc" is not a whole number`},
+		{"pair -m 1", "pair: -m, --memory-limit 1 is too small to be useful"},
 		{"pair --port-a 0", `pair: --port-a "0" is not a port`},
 		{"pair --port-a 7 --port-b 7", "pair: --port-a and --port-b are both 7"},
 		{"pair more", `pair: unexpected word "more"`},

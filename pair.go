@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"twincached/internal/node"
 	"twincached/internal/nodelog"
 )
 
@@ -104,6 +107,10 @@ func (p *program) runPair(c *cli.Context) error {
 
 // configure reads the flags and finds busy ports.
 func (q *pair) configure(c *cli.Context, self, state string) error {
+	memory := c.String("memory-limit")
+	if err := checkPairMemory(memory); err != nil {
+		return exitWith(exitUsage, fmt.Errorf("pair: %w", err))
+	}
 	var ports [4]int
 	seen := map[int]string{}
 	for i, flag := range []string{"port-a", "port-b", "repl-port-a", "repl-port-b"} {
@@ -124,9 +131,20 @@ func (q *pair) configure(c *cli.Context, self, state string) error {
 		}
 		l.Close()
 	}
-	memory := c.String("memory-limit")
 	q.nodes[0] = newPairNode("A", "1", self, ports[0], nodeArgs(memory, state+"/a", ports[0], ports[2], ports[3]))
 	q.nodes[1] = newPairNode("B", "2", self, ports[1], nodeArgs(memory, state+"/b", ports[1], ports[3], ports[2]))
+	return nil
+}
+
+// checkPairMemory finds what a node would refuse, before anything is started.
+func checkPairMemory(memory string) error {
+	s := settings{Node: node.Default()}
+	if err := setInt(&s.Node.MemoryMiB, memory); err != nil {
+		return fmt.Errorf("-m, --memory-limit: %w", err)
+	}
+	if err := s.Node.Validate(); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "node: "))
+	}
 	return nil
 }
 
@@ -146,8 +164,11 @@ func (q *pair) loop(signals <-chan os.Signal) {
 }
 
 // typed does what was asked for; false is the end.
-func (q *pair) typed(word string) bool {
-	switch word {
+func (q *pair) typed(line string) bool {
+	if q.items(line) {
+		return true
+	}
+	switch word := strings.ToLower(line); word {
 	case "1", "2":
 		n := q.nodes[word[0]-'1']
 		if n.running() {
@@ -165,9 +186,9 @@ func (q *pair) typed(word string) bool {
 		}
 	case "s":
 		for _, n := range q.nodes {
-			q.out.print(n.status())
+			q.out.print(n.status(q.other(n).name))
 		}
-	case "q":
+	case "q", "quit", "exit":
 		return false
 	case "":
 	default:
@@ -195,7 +216,9 @@ func (q *pair) start(n *pairNode) error {
 func (q *pair) nodeEnded(n *pairNode, err error) {
 	n.ended()
 	how := "stopped by plan; nothing is lost"
-	if err != nil {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitLeft {
+		how = "stopped; some items were on it alone"
+	} else if err != nil {
 		how = "ended: " + err.Error()
 	}
 	other := q.other(n)

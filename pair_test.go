@@ -82,7 +82,9 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	p.waitSaid("B stopped by plan; nothing is lost")
 	p.types("s")
 	p.waitSaid("B  does not run")
-	waitFor(t, "A's state", func() bool { return regexp.MustCompile(`A  pid \d+  ready, .*1 items`).MatchString(p.said()) })
+	waitFor(t, "A's state", func() bool {
+		return regexp.MustCompile(`A  pid \d+  ready, not linked, 1 item`).MatchString(p.said())
+	})
 	p.types("?")
 	p.waitTimes("Type, then Enter:", 2)
 	p.types("q")

@@ -79,8 +79,8 @@ func (n *pairNode) signal(s syscall.Signal) {
 	}
 }
 
-// status is one line about the node.
-func (n *pairNode) status() string {
+// status is one line about the node. other is the other one's name.
+func (n *pairNode) status(other string) string {
 	if !n.running() {
 		return n.name + "  does not run"
 	}
@@ -88,8 +88,7 @@ func (n *pairNode) status() string {
 	if err != nil {
 		return fmt.Sprintf("%s  pid %d  does not serve: %v", n.name, n.pid(), err)
 	}
-	return fmt.Sprintf("%s  pid %d  %s, link %s, %s items, %s not on the other node yet",
-		n.name, n.pid(), rows["repl_state"], rows["repl_link"], rows["curr_items"], rows["repl_unacked"])
+	return fmt.Sprintf("%s  pid %d  %s", n.name, n.pid(), pairState(rows, other))
 }
 
 // askStats returns the rows of a node's "stats".
@@ -140,7 +139,7 @@ func plainLog(line string) string {
 func readKeys(in io.Reader, events chan<- pairEvent) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		events <- pairEvent{typed: strings.ToLower(strings.TrimSpace(lines.Text()))}
+		events <- pairEvent{typed: strings.TrimSpace(lines.Text())}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 func (s *Session) pumpControl(now int64) {
 	tx := s.tx
 	start := tx.w.Len()
+	s.tellRefused()
 	if s.rx.ackDue || s.rx.n > s.rx.acked && now-s.rx.since >= ackMillis {
 		tx.w.Ack(wire.Ack{N: s.rx.n})
 		s.rx.acked, s.rx.bytes, s.rx.ackDue = s.rx.n, 0, false
@@ -21,10 +22,11 @@ func (s *Session) pumpControl(now int64) {
 		tx.w.Pong(wire.Pong{ID: s.rx.ping.ID, T0: s.rx.ping.T0, T1: s.rx.pingAt, T2: now})
 		s.meter.framesOut.Add(1)
 	}
-	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis {
+	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis || s.rx.told.asks() {
 		tx.pings++
 		tx.pingID, tx.pingAt = tx.pings, now
 		tx.pinged[tx.pingID%uint64(len(tx.pinged))] = now
+		s.rx.told.asked(tx.pingID)
 		tx.w.Ping(wire.Ping{ID: tx.pingID, T0: now, Backlog: s.Backlog(), BulkLeft: s.bulkLeft()})
 		s.meter.framesOut.Add(1)
 	}

@@ -18,6 +18,7 @@ type departure struct {
 	since          int64 // from then on, Unix ms
 	sessions       uint64
 	held, unacked  uint64
+	offered        bool // what the peer had refused has been sent once more
 }
 
 // standing is what a draining node sees of its peer.
@@ -44,8 +45,8 @@ const (
 func (d *departure) look(now int64, st *store.Store, s standing) verdict {
 	if s.linked {
 		d.waiting = false
-		if s.quiet && st.Unacked() == 0 {
-			return verdictBye
+		if s.quiet {
+			return d.quiet(st)
 		}
 		return verdictWait
 	}
@@ -60,6 +61,23 @@ func (d *departure) look(now int64, st *store.Store, s standing) verdict {
 		return verdictWait
 	}
 	return verdictGiveUp
+}
+
+// quiet is for a session that has nothing more to send or to wait for. What the peer
+// refuses, it is offered once more.
+func (d *departure) quiet(st *store.Store) verdict {
+	unacked, refused := st.Unacked(), st.Refused()
+	switch {
+	case unacked == 0:
+		return verdictBye
+	case unacked > refused:
+		return verdictWait
+	case d.offered:
+		return verdictGiveUp
+	}
+	d.offered = true
+	st.OfferAgain()
+	return verdictWait
 }
 
 // lost counts what nobody else is known to have, for a node that goes without a

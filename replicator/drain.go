@@ -95,6 +95,9 @@ func (l *Link) sayLost() (left uint64) {
 		why := "no live peer has taken over"
 		if linked {
 			why = "the peer has not acknowledged everything in time"
+			if l.cfg.Store.Refused() > 0 {
+				why = "the peer has no room for everything, or its -I or --local-keys keep it out"
+			}
 		}
 		l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", "items", left, "unacknowledged", unacked, "why", why)
 	}

@@ -148,12 +148,14 @@ func (l *Link) shut() {
 func (l *Link) watch(ctx context.Context) {
 	tick := time.NewTicker(tickMillis * time.Millisecond)
 	defer tick.Stop()
+	var said refusalsSaid
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		l.sayRefused(l.cfg.Now(), &said)
 		l.mu.Lock()
 		establishing := l.establishingLocked()
 		before := l.gate.state

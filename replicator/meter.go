@@ -15,6 +15,8 @@ type meter struct {
 	gravesOut             atomic.Uint64
 	slotClashes, replaced atomic.Uint64
 	skews                 atomic.Uint64
+	refusedOut            atomic.Uint64 // values of the peer that are not stored here, each time it was told so
+	refusedBy             atomic.Uint64 // and the other way
 	dials, dialFails      atomic.Uint64
 	delayed               atomic.Uint64
 }

@@ -21,6 +21,7 @@ type receiver struct {
 	bulkLeft uint64
 	in       *store.Incoming // a large value that comes in pieces; nil: none
 	inPart   int
+	told     told
 }
 
 // onData takes a frame of an established session.
@@ -37,7 +38,15 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 		return nil
 	case wire.TPong:
 		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.rx.told.heard(b.Pong.ID)
 		s.onPong(now, &b.Pong)
+		return nil
+	case wire.TRefused:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		f := &b.Refused
+		if s.cfg.Store.PeerRefused(f.Part, f.Key, f.Version) {
+			s.meter.refusedBy.Add(1)
+		}
 		return nil
 	}
 	n := frameNumber(b)

@@ -214,6 +214,7 @@ func (s *Session) OnLoss(now int64) {
 		if l := s.tx.parcel.loan; l != nil {
 			l.Close()
 		}
+		s.cfg.Store.PutRefused(s.rx.told.list)
 		s.cfg.Store.Detach()
 	}
 }

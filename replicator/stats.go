@@ -46,6 +46,7 @@ type Stats struct {
 	WindowFrames        int    // the same in frames
 	Backlog             uint64 // changes not sent yet, about
 	Unacked             uint64 // items the peer does not have for certain: exact while few, else about
+	NotOnPeer           uint64 // of those, items that the peer has said it does not store
 	PeerBacklog         uint64 // what the peer said of its own when it last pinged
 	PeerBulkLeft        uint64 // items of the copy the peer has not sent yet, when it last pinged
 	LagMillis           int64  // age of the oldest frame without an ACK; 0 = nothing under way
@@ -95,6 +96,7 @@ func (l *Link) Stats() Stats {
 	l.mu.Unlock()
 	st.VersionsAheadMillis = max(store.VersionMillis(l.cfg.Store.Clock())-now, 0)
 	st.Unacked = l.cfg.Store.UnackedAbout()
+	st.NotOnPeer = l.cfg.Store.Refused()
 	if established {
 		c.stats(&st)
 	}

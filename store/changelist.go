@@ -22,6 +22,7 @@ func (p *partition) bump(h handle, isNew bool) {
 	l := &p.list
 	if !isNew {
 		if hd.seq() > p.peer.sentMax {
+			p.unrefuse(hd)
 			p.wake(hd)
 			return
 		}
@@ -65,6 +66,7 @@ func (p *partition) wake(hd *header) {
 func (p *partition) listRemove(h handle) {
 	a, l := p.s.arena, &p.list
 	hd := a.at(h)
+	p.unrefuse(hd)
 	if hd.prev != 0 {
 		a.at(hd.prev).next = hd.next
 	} else {

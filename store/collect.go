@@ -53,6 +53,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 				break
 			}
 			*pos, r.To = hd.next, hd.seq()
+			p.unrefuse(hd)
 			r.Loan, r.Items = p.lend(h, lane), 1
 			break
 		}
@@ -60,6 +61,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 		if p.skips(hd) {
 			continue
 		}
+		p.unrefuse(hd)
 		p.fill(rec, hd, lane)
 		emit(rec)
 		r.Items++

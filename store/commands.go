@@ -40,19 +40,6 @@ func (s *Store) doNow(nowMillis int64, r *Request) Result {
 // before it: with ten thousand writers at once the last one may be told so.
 const maxAttempts = 1000
 
-// refuse answers a request that no memory can be had for. A set that fails must
-// not leave the older value to be read.
-func (p *partition) refuse(tag uint32, nowMillis int64, r *Request) Result {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stats.StoreNoMemory++
-	p.stats.requested(r).NoMemory++
-	if r.Op == OpSet || r.Op == OpDelete || r.Op == OpDrop {
-		p.eraseWithoutMemory(tag, p.find(tag, r.Key), nowMillis, r.Key)
-	}
-	return Result{Status: NoMemory}
-}
-
 // present returns the memory that stands for a key (0: none), and its header if a
 // client may see the item: not a tombstone, not flushed, not expired.
 func (p *partition) present(tag uint32, key []byte, nowMillis int64) (handle, *header) {
@@ -259,16 +246,21 @@ func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r 
 	if _, ok := p.erase(tag, h, nowMillis, r.Key); !ok {
 		return Result{}, false
 	}
-	if r.Op == OpDrop {
+	return p.deleted(row, r), true
+}
+
+// deleted counts and answers a delete; row is the class of what was there, nil: nothing.
+func (p *partition) deleted(row *classRow, r *Request) Result {
+	switch {
+	case r.Op == OpDrop:
 		p.stats.StoreTooLarge++
-		return Result{Status: Deleted}, true
-	}
-	if hd == nil {
+	case row == nil:
 		p.stats.DeleteMisses++
-		return Result{Status: NotFound}, true
+		return Result{Status: NotFound}
+	default:
+		row.DeleteHits++
 	}
-	row.DeleteHits++
-	return Result{Status: Deleted}, true
+	return Result{Status: Deleted}
 }
 
 // erase makes a key absent by a new version, also where it is absent already:
@@ -282,25 +274,6 @@ func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (ve
 		return v, true
 	}
 	return v, p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true}) != 0
-}
-
-// eraseWithoutMemory is erase for when nothing can be allocated: the tombstone
-// takes over the item's own memory, or the delete is buried.
-func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, key []byte) {
-	if !p.s.cfg.Replicated || p.s.isLocal(key) {
-		if h != 0 {
-			p.unlink(h)
-		}
-		return
-	}
-	v := p.s.clock.next(nowMillis)
-	if h != 0 && p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true, inPlace: true}) != 0 {
-		return
-	}
-	p.buryKey(key, v)
-	if h != 0 {
-		p.unlink(h)
-	}
 }
 
 // touch gives a live item a new expiry and, where wins says so, notes that a reader

@@ -40,7 +40,7 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 	a := p.s.arena
 	var seq, items, bytes uint64
 	var prev handle
-	n, tombs := 0, 0
+	n, tombs, refused := 0, 0, uint64(0)
 	lives := p.list.live == 0
 	for h := p.list.head; h != 0; h = a.at(h).next {
 		hd := a.at(h)
@@ -69,6 +69,9 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 			items++
 			bytes += uint64(hd.bytes())
 		}
+		if hd.refused() {
+			refused++
+		}
 		prev, seq = h, hd.seq()
 		lives = lives || h == p.list.live
 		n++
@@ -82,6 +85,8 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 		return fmt.Errorf("the live lane stands at %d and has sent up to %d", p.list.live, p.peer.sent.B)
 	case n != p.idx.count:
 		return fmt.Errorf("the index counts %d, the list %d", p.idx.count, n)
+	case refused != p.refused:
+		return fmt.Errorf("%d items that the peer refused are counted as %d", refused, p.refused)
 	case tombs != p.tombN:
 		return fmt.Errorf("%d tombstones are counted as %d", tombs, p.tombN)
 	case items != p.stats.items || bytes != p.stats.bytes:

@@ -12,9 +12,9 @@ type handle uint32
 type header struct {
 	version uint64
 	ever    uint64 // version of the last change of the expiry
-	seqLo   uint32 // place in the change list: 48 bits
-	seqHi   uint16
-	mix     uint8 // source, won and the upper bits of the access code
+	seqLo   uint32 // place in the change list: 47 bits
+	seqHi   uint16 // above its 15 bits seqRefused
+	mix     uint8  // source, won and the upper bits of the access code
 	keyLen  uint8
 	expLo   uint32 // Unix ms: 42 bits; 0 never
 	expHi   uint16 // above its 10 bits the lower bits of the access code
@@ -59,9 +59,15 @@ type tombLinks struct{ prev, next handle }
 
 const tombLinkBytes = 8
 
-func (h *header) seq() uint64 { return uint64(h.seqHi)<<32 | uint64(h.seqLo) }
+// seqRefused, in header.seqHi: the peer has said that it has not stored this state.
+const seqRefused = 1 << 15
 
-func (h *header) setSeq(v uint64) { h.seqLo, h.seqHi = uint32(v), uint16(v>>32) }
+func (h *header) seq() uint64 { return uint64(h.seqHi&^seqRefused)<<32 | uint64(h.seqLo) }
+
+// setSeq also forgets what the peer has said of the place before.
+func (h *header) setSeq(v uint64) { h.seqLo, h.seqHi = uint32(v), uint16(v>>32)&^seqRefused }
+
+func (h *header) refused() bool { return h.seqHi&seqRefused != 0 }
 
 func (h *header) expires() int64 { return int64(h.expHi&expHiMask)<<32 | int64(h.expLo) }
 

@@ -31,8 +31,7 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 			s.letIn(part)
 			p.mu.Lock()
 			if !ok {
-				p.stats.ApplyNoMemory++
-				p.dropOlder(r)
+				p.noMemory(r)
 				break
 			}
 		}
@@ -54,6 +53,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	p.s.overrule(r)
 	if p.s.isLocal(r.Key) {
 		p.stats.ApplyLocal++
+		p.notStored(r, RefusedLocal)
 		return true // the peer replicates what this node keeps to itself
 	}
 	if r.Version <= p.s.flushedTo.Load() {
@@ -102,18 +102,25 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	if ItemBytes(len(r.Key), r.valueBytes()) > p.s.cfg.MaxItemBytes {
 		p.stats.ApplyTooLarge++
+		p.notStored(r, RefusedTooLarge)
 		if rule.OversizeDropsOlder {
 			p.dropOlder(r)
 		}
 		return true
 	}
 	if r.in != nil && r.in.draft == nil {
-		p.stats.ApplyNoMemory++
-		p.dropOlder(r)
+		p.noMemory(r)
 		return true
 	}
 	return p.put(tag, h, &change{key: r.Key, value: r.Value, draft: r.draft(), version: r.Version, ever: r.Ever,
 		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.sourceOf(r), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
+}
+
+// noMemory gives up a value that there is no room for.
+func (p *partition) noMemory(r *Record) {
+	p.stats.ApplyNoMemory++
+	p.notStored(r, RefusedNoMemory)
+	p.dropOlder(r)
 }
 
 // valueBytes is the size of the value, also where that is not here.

@@ -25,6 +25,8 @@ type partition struct {
 	announced grave  // what the peer has been told, and has not acknowledged
 	cleanMax  uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
 
+	refused uint64 // items that the peer has not stored
+
 	short int64  // bytes that the last put found missing
 	view  View   // what Get hands to Render: here, so that it costs no allocation
 	rec   Record // what Collect hands to emit, likewise
@@ -172,7 +174,7 @@ func (p *partition) reenter(h handle) {
 func (p *partition) enter(tag uint32, old, h handle, key []byte) {
 	a := p.s.arena
 	hd := a.at(h)
-	hd.keyLen, hd.bits = uint8(len(key)), 0
+	hd.keyLen, hd.bits, hd.seqHi = uint8(len(key)), 0, 0
 	copy(hd.key(), key)
 	if old == 0 {
 		if p.s.isLocal(key) {
@@ -183,7 +185,7 @@ func (p *partition) enter(tag uint32, old, h handle, key []byte) {
 	}
 	od := a.at(old)
 	p.forgetSize(od, old)
-	hd.setSeq(od.seq())
+	hd.seqLo, hd.seqHi = od.seqLo, od.seqHi
 	hd.prev, hd.next = od.prev, od.next
 	if !od.is(bitTomb) {
 		hd.bits = od.bits & bitFreq
@@ -278,7 +280,7 @@ func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 // clean reports whether the peer has this state of the key, or is never to have it.
 func (p *partition) clean(hd *header) bool {
 	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
-		p.fromPeer(hd) || p.peer.acked.covers(hd.seq())
+		!hd.refused() && (p.fromPeer(hd) || p.peer.acked.covers(hd.seq()))
 }
 
 // fromPeer reports whether the peer's present incarnation sent this state.

@@ -36,6 +36,8 @@ type linkState struct {
 	dirty  [Partitions / 64]atomic.Uint64
 	told   atomic.Bool // the sender was signalled since its last TakeDirty
 	notify atomic.Pointer[func()]
+
+	refused refusedList
 }
 
 func (s *Store) peerSrc() uint8 { return uint8(s.link.src.Load()) }
@@ -143,6 +145,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	if last != inc {
 		s.link.inc = inc
 		s.nextSrc()
+		s.TakeRefused() // that was another peer's
 	}
 	var starts []BulkStart
 	for i := range s.parts {
@@ -336,7 +339,7 @@ func (p *partition) unackedAbout() uint64 {
 			count++
 		}
 	}
-	return p.graves() + min(count+acked.T-acked.A, count+uint64(p.idx.count))
+	return p.graves() + p.refused + min(count+acked.T-acked.A, count+uint64(p.idx.count))
 }
 
 // walkAll visits every item and tombstone, a partition at a time under its lock.

@@ -166,6 +166,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.uint("repl_resumes", st.Resumes)
 	r.uint("repl_backlog", st.Backlog)
 	r.uint("repl_unacked", st.Unacked)
+	r.uint("repl_not_on_peer", st.NotOnPeer)
 	r.int("repl_lag_ms", st.LagMillis)
 	r.int("repl_rtt_ms", st.RTTMillis)
 	r.int("repl_clock_ahead_ms", st.ClockAheadMillis)
@@ -183,6 +184,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	r.uint("repl_conflicts_lost", data.ConflictsLost)
 	r.uint("repl_refused_local", data.ApplyLocal)
 	r.uint("repl_refused_too_large", data.ApplyTooLarge)
+	r.uint("repl_refused_no_memory", data.ApplyNoMemory)
 	if n.cfg.ReplTLS.enabled() {
 		r.int("repl_tls_cert_seconds_left", n.linkTLS.until.Load()-time.Now().Unix())
 	}

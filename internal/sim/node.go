@@ -241,5 +241,5 @@ func (n *node) linked() *end {
 // quiet says that the peer has acknowledged everything.
 func (n *node) quiet() bool {
 	e := n.linked()
-	return e != nil && e.s.Quiet() && n.st.Unacked() == 0
+	return e != nil && e.s.Quiet() && n.st.Unacked() <= n.st.Refused()
 }

@@ -299,6 +299,7 @@ func (w *world) checkRest() string {
 	if fa != fb || pa.Version != pb.Version {
 		return fmt.Sprintf("the flush states differ: %s %+v, %s %+v", w.ver(fa), pa, w.ver(fb), pb)
 	}
+	onlyA := uint64(0)
 	for k, key := range w.keys {
 		newest := a.known[k]
 		if newest.less(b.known[k]) {
@@ -316,6 +317,9 @@ func (w *world) checkRest() string {
 			return fmt.Sprintf("%s differs: %s on n0, %s on n1", key, w.record(&ra), w.record(&rb))
 		case oka != okb:
 			w.counts.OneSided++
+			if oka {
+				onlyA++
+			}
 			if w.plan.mends() {
 				return fmt.Sprintf("%s is on one node only (n0 %v, n1 %v)", key, oka, okb)
 			}
@@ -324,12 +328,15 @@ func (w *world) checkRest() string {
 			return fmt.Sprintf("%s is %v %s, and the newest that any client did was %s", key, oka, w.record(&ra), w.fact(best))
 		}
 	}
+	if refused := a.st.Refused(); w.plan.refuses() && onlyA > refused {
+		return fmt.Sprintf("%d keys are on n0 only, which knows of %d that n1 has refused", onlyA, refused)
+	}
 	for _, n := range w.nodes {
 		st := n.st.Stats()
 		switch {
 		case st.Tombstones != 0:
 			return fmt.Sprintf("%s keeps %d tombstones at rest", n.name, st.Tombstones)
-		case n.st.Unacked() != 0:
+		case n.st.Unacked() > n.st.Refused():
 			return fmt.Sprintf("%s has %d items at rest that the peer does not have for certain", n.name, n.st.Unacked())
 		case n.core.CopiesOwed() != 0:
 			return fmt.Sprintf("%s: copies of %d partitions have not ended", n.name, n.core.CopiesOwed())

@@ -45,6 +45,9 @@ func (p *Plan) lossless() bool { return p.mends() && !p.Crash && !p.Swap && p.To
 // grave may take a value from both, and what only one gave up is sent to it again.
 func (p *Plan) mends() bool { return !p.Evict && !p.TTL && !p.Big && !p.Full }
 
+// refuses says that what node 0 alone holds at rest is what node 1 has refused.
+func (p *Plan) refuses() bool { return (p.Big || p.NoEvict) && !p.Evict && p.Tombs == 0 }
+
 // Plans are the configurations that are run.
 var Plans = []Plan{
 	{Name: "steady", Keys: 4, Parts: 1, Steps: 250},

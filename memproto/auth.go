@@ -98,17 +98,20 @@ func (l *Logins) match(name, password []byte) bool {
 type authCounts struct {
 	commands atomic.Uint64 // logins that were tried
 	errors   atomic.Uint64 // of these, refused
+	delayed  atomic.Uint64 // that had to wait
 }
 
 func (a *authCounts) reset() {
 	a.commands.Store(0)
 	a.errors.Store(0)
+	a.delayed.Store(0)
 }
 
 // logIn checks a login, counts it, and lets the conn in or not.
 func (c *Conn) logIn(l *Logins, name, password []byte) (ok bool) {
 	ok = l.match(name, password)
 	c.countLogin(ok)
+	c.tried(ok)
 	c.stranger = !ok
 	return ok
 }
@@ -137,6 +140,9 @@ func (c *Conn) login(rest []byte) (n, need int) {
 	if c.loginBytes > 0 {
 		if len(rest) < c.loginBytes {
 			return 0, c.loginBytes
+		}
+		if !c.mayTry() {
+			return 0, 0
 		}
 		n, c.loginBytes = c.loginBytes, 0
 		c.reply(c.loginValue(rest[:n]), false)

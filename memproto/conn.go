@@ -23,14 +23,17 @@ type Conn struct {
 	get     getState
 	dump    dumpState
 
-	stranger    bool // it has not logged in, and has to
-	loginBytes  int  // bytes of the text login that are to come; 0: its line
-	saslStarted bool // an auth without a value: a step follows
+	stranger    bool  // it has not logged in, and has to
+	loginBytes  int   // bytes of the text login that are to come; 0: its line
+	saslStarted bool  // an auth without a value: a step follows
+	failures    int   // logins that failed since the last that did not; not counted far
+	turn        int64 // Unix ms at which the login at the start of the input may be looked at; 0: not asked yet
 
 	// Set for the length of one Process call.
 	now    int64
 	mode   uint32 // what is to be told of it: see journal
 	taken  int    // bytes of the input done with
+	until  int64  // Result.Until
 	out    []byte
 	closed string   // why to close; "" = do not
 	stream *Watcher // what the conn becomes; nil = nothing
@@ -56,6 +59,10 @@ type Result struct {
 	// Later: with More, this conn has had its turn, whether or not it made Out
 	// grow. Others that have something to do come first.
 	Later bool
+	// Until > 0: nothing is done for this conn before that time, in Unix ms of the
+	// caller's clock. Write Out, read nothing, and call again then with the same
+	// rest. A client that waits so is owed nothing.
+	Until int64
 	// Close: write Out, then close the conn; Reason says why, for the log.
 	Close  bool
 	Reason string
@@ -89,6 +96,7 @@ func NewConn(s *Server) *Conn {
 // It is safe to call it again too early (before Need bytes are there): it does
 // nothing then.
 func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
+	c.until = 0
 	c.now, c.out, c.mode = nowMillis, out, c.srv.journal.mode.Load()
 	for res.N < len(in) && c.closed == "" && c.stream == nil {
 		if len(c.out) > OutSoftLimitBytes {
@@ -99,7 +107,7 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 		n, need := c.step(in[res.N:])
 		if n == 0 {
 			res.Need, res.More = need, c.dump.kind != dumpNone
-			res.Later = res.More
+			res.Later, res.Until = res.More, c.until
 			break
 		}
 		c.said = false

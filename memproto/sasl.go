@@ -52,6 +52,9 @@ func (c *Conn) sasl(p *packet, rest []byte) (n, need int) {
 	if len(rest) < end {
 		return 0, end
 	}
+	if p.valueBytes > 0 && !c.mayTry() {
+		return 0, 0
+	}
 	value, stepping := rest[p.headBytes:end], c.saslStarted
 	c.stranger, c.saslStarted = true, false
 	known := stepping

@@ -1,8 +1,11 @@
 package memproto
 
 import (
+	"net/netip"
 	"sync/atomic"
+	"time"
 
+	"twincached/internal/strikes"
 	"twincached/store"
 )
 
@@ -45,6 +48,9 @@ type Server struct {
 	TextLogins *Logins
 	SASLLogins *Logins
 
+	// LoginDelayed hears of each login that has to wait, as too many failed. nil: nobody does.
+	LoginDelayed func(from netip.Addr, wait time.Duration)
+
 	Settings func() []Stat // "stats settings"
 	// General gives the rows of "stats" that only the node knows: pid, uptime,
 	// time, version, curr_connections, threads, bytes_read, ... The store's
@@ -65,6 +71,7 @@ type Server struct {
 	Log func(line string)
 
 	auth    authCounts
+	guesses strikes.Book
 	journal journal
 	dumps   atomic.Int32
 	tune    tuning // what clients' administration commands set

@@ -128,6 +128,7 @@ func (c *Conn) statsGeneral() {
 		{"store_no_memory", st.StoreNoMemory},
 		{"auth_cmds", c.srv.auth.commands.Load()},
 		{"auth_errors", c.srv.auth.errors.Load()},
+		{"auth_delayed", c.srv.auth.delayed.Load()},
 		{"limit_maxbytes", st.LimitBytes},
 		{"bytes", st.Bytes},
 		{"curr_items", st.Items},

@@ -21,7 +21,7 @@ type Link struct {
 	cfg      Config
 	meter    meter
 	refusals refusals
-	strikes  strikes              // of addresses that fail handshakes
+	strikes  struck               // of addresses that fail handshakes
 	room     room                 // where their connections wait
 	in, out  *snapshot.Progress   // lent to one session after the other
 	active   atomic.Pointer[conn] // whom changes of the store wake

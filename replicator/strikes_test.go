@@ -23,7 +23,7 @@ func from(i int) netip.Prefix {
 }
 
 func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
-	var s strikes
+	var s struck
 	const start = int64(1_750_000_000_000)
 	now := start
 	fail := func(n int) time.Duration {
@@ -36,7 +36,7 @@ func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
 	for _, step := range []struct {
 		fails int
 		want  time.Duration
-	}{{0, 0}, {freeFailures, 0}, {1, delayPerFailure}, {9, 10 * delayPerFailure}, {1000, maxDelay}} {
+	}{{0, 0}, {int(linkRules.Free), 0}, {1, linkRules.PerFailure}, {9, 10 * linkRules.PerFailure}, {1000, linkRules.MaxDelay}} {
 		if got := fail(step.fails); got != step.want {
 			t.Fatalf("after %d more failures: %v, want %v", step.fails, got, step.want)
 		}
@@ -45,18 +45,18 @@ func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
 		t.Errorf("another address waits %v", d)
 	}
 	now += 1000
-	if d := fail(0); d != maxDelay-calmPerSecond*delayPerFailure {
+	if d := fail(0); d != linkRules.MaxDelay-time.Duration(linkRules.Calm)*linkRules.PerFailure {
 		t.Errorf("a second later: %v", d)
 	}
 	now -= 5000 // a clock that went back forgives nothing and adds nothing
-	if d := fail(0); d != maxDelay {
+	if d := fail(0); d != linkRules.MaxDelay {
 		t.Errorf("with a clock that went back: %v", d)
 	}
 	now = start + 10_000
 	if d := fail(0); d != 0 {
 		t.Errorf("ten calm seconds later: %v", d)
 	}
-	if d := fail(1000); d != maxDelay {
+	if d := fail(1000); d != linkRules.MaxDelay {
 		t.Errorf("it failed again: %v", d)
 	}
 	s.proved(from(1))
@@ -70,17 +70,17 @@ func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
 
 // However many addresses fail, few are remembered, and the worst of them.
 func TestStrikes_TableIsBounded(t *testing.T) {
-	var s strikes
-	for range mostFailures {
+	var s struck
+	for range linkRules.Free + int64(linkRules.MaxDelay/linkRules.PerFailure) {
 		s.failed(from(0), 1)
 	}
-	for i := range 100 * maxAddresses {
+	for i := range 100 * linkRules.Addresses {
 		s.failed(from(i+1), 1)
 	}
-	if n := len(s.byFrom); n != maxAddresses {
+	if n := s.book.Len(); n != linkRules.Addresses {
 		t.Errorf("%d addresses are remembered", n)
 	}
-	if d, _ := s.delay(from(0), 1); d != maxDelay {
+	if d, _ := s.delay(from(0), 1); d != linkRules.MaxDelay {
 		t.Errorf("the worst is forgotten: %v", d)
 	}
 }
@@ -221,9 +221,9 @@ func TestLink_GuessersAreSlowedAndThePeerIsNot(t *testing.T) {
 			wg.Go(func() { guess(p, end, &tried) })
 		}
 		time.Sleep(seconds * time.Second)
-		const most = freeFailures + 2*guessers*(1+seconds)
+		most := linkRules.Free + 2*guessers*(1+seconds)
 		n := tried.Load()
-		if n < freeFailures || n > most {
+		if n < linkRules.Free || n > most {
 			t.Errorf("%d guesses in %d s, at most %d were to be answered", n, seconds, most)
 		}
 		began := time.Now()

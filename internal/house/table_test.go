@@ -30,13 +30,14 @@ type row struct {
 var table = map[string]row{
 	"internal/rule":    {},
 	"internal/steady":  {inside: []string{"internal/rule"}, outside: []string{xsys}},
+	"internal/strikes": {},
 	"internal/glob":    {},
 	"internal/nodelog": {},
 	"store":            {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
 	"internal/wire":    {inside: []string{"store"}, outside: []string{msgpack}},
-	"memproto":         {inside: []string{"store"}}, // does not know that a peer exists
+	"memproto":         {inside: []string{"internal/strikes", "store"}}, // does not know that a peer exists
 	"snapshot":         {inside: []string{"store", "internal/wire"}},
-	"replicator":       {inside: []string{"internal/nodelog", "internal/rule", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
+	"replicator":       {inside: []string{"internal/nodelog", "internal/rule", "internal/strikes", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
 	"internal/serve":   {inside: []string{"memproto"}, outside: []string{xsys}},
 	"internal/ca":      {},
 	"internal/status":  {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/netip"
 	"os"
+	"time"
 
 	"twincached/memproto"
 )
@@ -113,4 +116,14 @@ func readLoginFile(flag, name string, load func([]byte) error) error {
 // names is as it was; conns stay.
 func (n *Node) Reload() error {
 	return errors.Join(n.readLogins(), n.readCertificates(), n.readLinkTLS())
+}
+
+// sayLoginsWait says which address fails to log in over and over.
+func (n *Node) sayLoginsWait(from netip.Addr, wait time.Duration) {
+	address := "of the unix socket"
+	if from.IsValid() {
+		address = from.String()
+	}
+	n.seldom.Say(n.log, slog.LevelWarn, n.clock.Now(), "logins",
+		"clients of an address fail to log in over and over: their logins wait", "address", address, "wait_ms", wait.Milliseconds())
 }

@@ -264,6 +264,7 @@ func (n *Node) newProtocol() *memproto.Server {
 		BinaryOnly:   n.cfg.protocol() == ProtocolBinary,
 		TextLogins:   n.logins.text,
 		SASLLogins:   n.logins.sasl,
+		LoginDelayed: n.sayLoginsWait,
 		Shutdown:     n.shutdown(),
 		RefreshCerts: n.refreshCerts(),
 		NoWatch:      n.cfg.NoWatch,

@@ -17,6 +17,8 @@ type conn struct {
 	need int    // bytes of input the handler waits for; 0: any
 	left int    // draining: bytes that had arrived when the drain began and are not read yet
 
+	until int64 // Unix ms before which the handler wants no call; 0: any time
+
 	fd   int32 // -1 once closed
 	slot int32 // place in the loop's slots, and token of its events
 
@@ -59,6 +61,9 @@ func (l *loop) serve(c *conn) {
 		l.close(c)
 		return
 	}
+	if c.until > 0 && !l.resume(c) {
+		return
+	}
 	switch {
 	case c.more:
 		l.process(c, c.in)
@@ -68,7 +73,7 @@ func (l *loop) serve(c *conn) {
 	if c.fd < 0 {
 		return
 	}
-	if len(c.out) == 0 {
+	if len(c.out) == 0 && c.until == 0 {
 		if l.draining && l.partIfDone(c) {
 			return
 		}
@@ -171,6 +176,12 @@ func (l *loop) process(c *conn, in []byte) {
 		}
 		if res.Close {
 			c.closing, in, c.why = true, nil, closeReason(&res)
+			break
+		}
+		if res.Until > 0 {
+			if l.pause(c, res.Until); c.closing {
+				in = nil
+			}
 			break
 		}
 		if !res.More {

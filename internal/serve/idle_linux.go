@@ -18,7 +18,7 @@ func (ls *loops) kickIdle() {
 // that has arrived by now has been read: events come first.
 func (l *loop) kickIdle() {
 	for _, c := range l.slots {
-		if c.fd < 0 || c.state.Load() != stateRead || c.more || c.readable || !l.s.isIdle(c.seen.Load(), l.nowMillis) {
+		if c.fd < 0 || c.state.Load() != stateRead || c.more || c.readable || c.until > 0 || !l.s.isIdle(c.seen.Load(), l.nowMillis) {
 			continue
 		}
 		l.s.count.idleKicks.Add(1)

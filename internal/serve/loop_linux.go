@@ -30,6 +30,8 @@ type loop struct {
 	bufs      buffers // for what is left over in a conn
 	ready     []*conn // conns with work left that no event will announce
 	turn      []*conn // ready of the turn before, reused
+	paused    []*conn // conns with a time to wait for, in any order; some may be gone, or served since
+	due       int64   // the first of these times; 0: none
 	nowMillis int64
 	freed     []int32 // free places in slots
 	busy      int     // events since the last Gosched
@@ -93,6 +95,7 @@ func (l *loop) run() {
 				l.serve(c)
 			}
 		}
+		l.wakePaused()
 		l.takeTurns()
 		if l.kick.Load() && l.kick.Swap(false) && !l.draining {
 			l.kickIdle()
@@ -116,6 +119,8 @@ func (l *loop) wait() []unix.EpollEvent {
 		return l.pol.now()
 	case l.draining:
 		return l.pol.waitUntil(l.drainStep())
+	case l.due > 0:
+		return l.waitPaused()
 	}
 	return l.pol.wait()
 }

@@ -22,6 +22,7 @@ type goConn struct {
 	h     Handler
 	in    []byte               // unprocessed input
 	need  int                  // bytes of input the handler waits for; 0: any
+	until int64                // Unix ms before which the handler wants no call; 0: any time
 	src   *memproto.Watcher    // what the conn becomes a stream of; nil = nothing
 	why   memproto.CloseReason // of an end that is near
 
@@ -67,7 +68,11 @@ func (c *goConn) run() {
 				break
 			}
 		}
-		if !c.process() {
+		open := c.process()
+		for open && c.until > 0 {
+			open = c.paused() && c.process()
+		}
+		if !open {
 			if c.src != nil {
 				c.stream(c.src)
 			} else {
@@ -118,7 +123,7 @@ func (c *goConn) process() bool {
 			c.seen.Store(c.p.s.cfg.Now() / 1000)
 		}
 		in, out, more = in[res.N:], res.Out, res.More
-		c.need = res.Need
+		c.need, c.until = res.Need, res.Until
 		switch {
 		case res.Stream != nil:
 			c.src, open = res.Stream, false
@@ -127,7 +132,7 @@ func (c *goConn) process() bool {
 		case more && !progress:
 			c.p.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
 			open = false
-		case !more && len(in) >= maxLineBytes && c.need <= len(in):
+		case !more && c.until == 0 && len(in) >= maxLineBytes && c.need <= len(in):
 			c.p.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
 			open = false
 		}
@@ -147,6 +152,19 @@ func (c *goConn) process() bool {
 	}
 	c.state.Store(state)
 	return open
+}
+
+// paused waits until the handler wants to be called again. false: the server ends, and the client is owed nothing.
+func (c *goConn) paused() bool {
+	t := time.NewTimer(time.Duration(max(1, c.until-c.p.s.cfg.Now())) * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.p.s.quit:
+		c.why = memproto.CloseShutdown
+		return false
+	}
 }
 
 // write sends all of b; it is here that a client that does not read stops us from reading.

@@ -24,12 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what must happen; a healthy run never comes near it.
 const patience = 20 * time.Second
 
-// toy is a small protocol: "get", "count", "echo TEXT", "set BYTES" with a value block, "big BYTES", "quit", "boom".
+// toy is a small protocol: "get", "count", "echo TEXT", "set BYTES" with a value block, "big BYTES", "wait MS", "quit", "boom".
 type toy struct {
 	careless
 	counter *atomic.Int64
 	bigLeft int
 	need    int
+	until   int64
 	early   *atomic.Int64 // calls before need bytes were there
 }
 
@@ -78,6 +79,16 @@ func (h *toy) Process(nowMillis int64, in, out []byte) (r memproto.Result) {
 			}
 			out = fmt.Appendf(out, "STORED %d %x\r\n", n, sum(rest[i+1:need-2]))
 			i = need - 1
+		case "wait": // as an answer, after so many milliseconds
+			if h.until == 0 {
+				h.until = nowMillis + int64(n)
+			}
+			if nowMillis < h.until {
+				r.Out, r.Until = out, h.until
+				return r
+			}
+			h.until = 0
+			out = append(out, "waited\r\n"...)
 		case "quit":
 			return memproto.Result{N: len(in), Out: append(out, "BYE\r\n"...), Close: true}
 		case "now":

@@ -12,13 +12,20 @@ func (c *conn) announce(news uint8) {
 		h := c.s.Peer()
 		if c.replaces {
 			c.l.meter.replaced.Add(1)
-			c.l.refusals.note(log, slog.LevelWarn, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
+			level := slog.LevelWarn
+			if c.expected { // restarted by plan, and without a state directory
+				level = slog.LevelInfo
+			}
+			c.l.refusals.note(log, level, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
 		}
 		c.l.sayIfCopied(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&markBarrier != 0 {
-		log.Info("copy complete", "state", Ready.String())
+		c.mu.Lock()
+		r := c.s.in.Report()
+		c.mu.Unlock()
+		log.Info("copy complete", "state", Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
 	}
 	c.announceClocks(news)
 }

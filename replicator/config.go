@@ -41,6 +41,9 @@ const (
 	leavingMillis = 1000 // how long the answer to BYE PLANNED may take
 	tickMillis    = 50   // how often the shells look at the time
 
+	restartMillis = 10_000 // a node that restarts by plan is back by then
+	reportMillis  = 5000   // between two lines about a copy
+
 	dialTimeout  = time.Second
 	backoffFirst = 50 * time.Millisecond
 	backoffMost  = time.Second
@@ -113,6 +116,8 @@ type Limits struct {
 	WindowBytes int // under way without an ACK, and one batch; 0 = WindowBytes
 	PieceBytes  int // of a large value in one frame; 0 = 64 KiB, at most wire.MaxPieceBytes
 	GraveItems  int // walked over for graves in a millisecond, beside other data; 0 = 2500
+
+	ReportMillis int64 // between two lines in the log about a copy; 0 = 5000
 }
 
 func (l *Limits) fill() {
@@ -121,6 +126,7 @@ func (l *Limits) fill() {
 	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
 	l.PieceBytes = min(cmp.Or(l.PieceBytes, pieceBytes), wire.MaxPieceBytes)
 	l.GraveItems = cmp.Or(l.GraveItems, graveItems)
+	l.ReportMillis = cmp.Or(l.ReportMillis, reportMillis)
 }
 
 // check fills in defaults and says what is missing or contradictory.

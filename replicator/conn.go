@@ -56,6 +56,7 @@ type conn struct {
 	since       int64  // when that was, Unix ms
 	brought     bool   // the peer sent data
 	left        bool   // this node has said BYE PLANNED; set before leave
+	expected    bool   // and nobody wonders
 	replaces    bool   // another node is linked than the last peer; set before announce
 }
 

@@ -160,7 +160,19 @@ func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refu
 		l.gate.answered()
 	}
 	l.mu.Unlock()
-	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, word, word, msg, "peer", l.cfg.Peer, "error", err.Error())
+	level := l.absence(now)
+	l.refusals.note(l.cfg.Log, level, now, word, word+level.String(), msg, "peer", l.cfg.Peer, "error", err.Error())
+}
+
+// absence is how loud it is said that the peer is not there: it is no trouble while both
+// nodes are being started, and after it left by plan.
+func (l *Link) absence(now int64) slog.Level {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now < l.calmUntil {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // rest waits for d or the end of ctx.

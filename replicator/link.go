@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"twincached/internal/wire"
 	"twincached/snapshot"
@@ -44,6 +43,7 @@ type Link struct {
 	lastPeer  store.ID // node id of the last peer
 	heard     int64    // when the last link heard of it last, Unix ms; 0 = never linked
 	left      bool     // the peer left by plan and has not come back
+	calmUntil int64    // until then nobody wonders that the peer is not there, Unix ms
 	nobody    bool     // the last dial met nobody: the name is unknown, or leads here
 	copies    [2]snapshot.Report
 	wg        sync.WaitGroup
@@ -110,6 +110,7 @@ func (l *Link) Run(ctx context.Context) {
 	l.mu.Lock()
 	if l.gate.state == Starting {
 		l.gate.start(l.cfg.Now(), true)
+		l.calmUntil = l.cfg.Now() + min(l.cfg.PeerWait.Milliseconds(), restartMillis)
 	}
 	l.mu.Unlock()
 	loops := []func(context.Context){l.watch}
@@ -141,31 +142,6 @@ func (l *Link) shut() {
 	}
 	for c := range l.conns {
 		_ = c.raw.Close()
-	}
-}
-
-// watch looks at the gate a few times a second.
-func (l *Link) watch(ctx context.Context) {
-	tick := time.NewTicker(tickMillis * time.Millisecond)
-	defer tick.Stop()
-	var said refusalsSaid
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		l.sayRefused(l.cfg.Now(), &said)
-		l.mu.Lock()
-		establishing := l.establishingLocked()
-		before := l.gate.state
-		l.gate.tick(l.cfg.Now(), establishing)
-		gaveUp, as := l.gate.state != before, l.gate.qualifier()
-		l.publishLocked()
-		l.mu.Unlock()
-		if gaveUp {
-			l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
-		}
 	}
 }
 
@@ -336,6 +312,7 @@ func (l *Link) observe(c *conn) (news uint8) {
 		l.refusals.over()
 		peer := c.s.Peer().NodeID
 		c.replaces = l.lastPeer != (store.ID{}) && l.lastPeer != peer
+		c.expected = l.left || !c.replaces
 		l.lastPeer, l.left = peer, false
 		l.gate.linkUp()
 		l.changeLocked()
@@ -372,6 +349,9 @@ func (l *Link) leave(c *conn, err error) {
 	var e *End
 	if errors.As(err, &e) {
 		l.left = l.left || e.FromPeer && e.Code == wire.ByePlanned
+		if e.FromPeer && e.Code == wire.ByePlanned {
+			l.calmUntil = now + restartMillis
+		}
 		l.nobody = l.nobody || c.dialled && e.Code == wire.ByeSelf
 	}
 	closing, failed := l.closing, !c.dialled && !c.authed

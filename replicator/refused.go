@@ -40,7 +40,7 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 		}
 		r.byWord[word]++
 	}
-	if level >= slog.LevelWarn {
+	if level >= slog.LevelWarn || word == "DIAL" || word == "RESOLVE" { // those say why the link is down, however normal that is
 		r.last = trouble{strings.TrimPrefix(word+": "+msg+detail(args), ": "), now}
 	}
 	r.mu.Unlock()

@@ -1,0 +1,81 @@
+package replicator
+
+import (
+	"context"
+	"time"
+
+	"twincached/snapshot"
+)
+
+// watch looks at the gate a few times a second.
+func (l *Link) watch(ctx context.Context) {
+	tick := time.NewTicker(tickMillis * time.Millisecond)
+	defer tick.Stop()
+	var copying copyLog
+	var said refusalsSaid
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		l.sayRefused(l.cfg.Now(), &said)
+		l.mu.Lock()
+		establishing := l.establishingLocked()
+		before := l.gate.state
+		l.gate.tick(l.cfg.Now(), establishing)
+		gaveUp, as := l.gate.state != before, l.gate.qualifier()
+		l.publishLocked()
+		c := l.cur
+		if l.gate.state != Copying {
+			c = nil
+		}
+		l.mu.Unlock()
+		copying.look(l, c)
+		if gaveUp {
+			l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
+		}
+	}
+}
+
+// copyLog says in the log how far the copy to a joining node has come.
+type copyLog struct {
+	at    int64 // of the last line, or of the beginning, Unix ms; 0 = there is no copy
+	bytes uint64
+}
+
+// look writes a line when it is time. c is the session that brings the copy; nil: none does.
+func (g *copyLog) look(l *Link, c *conn) {
+	if c == nil {
+		g.at = 0
+		return
+	}
+	now := l.cfg.Now()
+	if g.at != 0 && now-g.at < l.cfg.Limits.ReportMillis && now >= g.at {
+		return
+	}
+	c.mu.Lock()
+	r := l.in.Report()
+	c.mu.Unlock()
+	if args := g.line(now, &r); args != nil {
+		l.cfg.Log.Info("copying", args...)
+	}
+}
+
+// line is what there is to say now; nil: it is too early.
+func (g *copyLog) line(now int64, r *snapshot.Report) (args []any) {
+	if millis := now - g.at; g.at != 0 && millis > 0 && r.StartedMillis != 0 {
+		percent, left := uint64(0), int64(-1) // s; -1 = nobody knows
+		if r.ItemsTotal > 0 {
+			percent = r.ItemsDone * 100 / r.ItemsTotal
+		}
+		if r.ItemsDone > 0 {
+			took := float64(max(now-r.StartedMillis, 0)) / 1000
+			left = int64(took * float64(r.ItemsTotal-r.ItemsDone) / float64(r.ItemsDone))
+		}
+		args = []any{"items", r.ItemsDone, "of", r.ItemsTotal, "percent", percent, "mib", r.Bytes >> 20,
+			"mib_per_s", float64((r.Bytes-min(g.bytes, r.Bytes))*10_000>>20/uint64(millis)) / 10, "seconds_left", left}
+	}
+	g.at, g.bytes = now, r.Bytes
+	return args
+}

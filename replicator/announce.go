@@ -21,6 +21,9 @@ func (c *conn) announce(news uint8) {
 		c.l.sayIfCopied(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
+	if news&markEstablished != 0 {
+		c.compareSettings()
+	}
 	if news&markBarrier != 0 {
 		c.mu.Lock()
 		r := c.s.in.Report()
@@ -53,4 +56,22 @@ func (c *conn) announceClocks(news uint8) {
 	if news&markAstray != 0 {
 		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
+}
+
+// compareSettings says where the two nodes do not have the same settings: one of them then
+// lacks what the other keeps.
+func (c *conn) compareSettings() {
+	l, h := c.l, c.s.Peer()
+	differ := func(flag string, here, there any, cost string) {
+		if here != there {
+			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "SETTINGS", "settings "+flag,
+				"the two nodes have different settings: "+cost, "flag", flag, "here", here, "there", there)
+		}
+	}
+	differ("-I, --max-item-size", uint64(l.cfg.MaxItemBytes), h.MaxItem, "an item above the smaller limit is on one node only")
+	if l.cfg.MemoryBytes == 0 || h.Memory == 0 {
+		return // a peer of an earlier release does not say
+	}
+	differ("-m, --memory-limit", l.cfg.MemoryBytes, h.Memory, "the smaller node keeps fewer items, and clients that move there miss the rest")
+	differ("-M, --disable-evictions", l.cfg.NoEviction, h.NoEviction, "one node refuses what the other one stores")
 }

@@ -84,6 +84,8 @@ type Config struct {
 	PinPeerID store.ID // the only node that may link; zero = any
 
 	MaxItemBytes int           // largest item stored here; 0 = 1 MiB
+	MemoryBytes  uint64        // what the store was made with, for the peer to compare; 0 = it is not told
+	NoEviction   bool          // the same
 	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
 	BootWait     bool          // a joining node waits for ever
 	Handover     time.Duration // how long a draining node waits for a peer that has left or was never there; 0 = 5 s
@@ -169,6 +171,6 @@ func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces,
 		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
 		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
-		SteadyMillis: now, Software: c.Software,
+		SteadyMillis: now, Software: c.Software, Memory: c.MemoryBytes, NoEviction: c.NoEviction,
 	}
 }

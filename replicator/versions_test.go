@@ -51,6 +51,7 @@ func (l *later) hello(body []byte) []byte {
 		l.m.t.Fatal(err)
 	}
 	b.Hello.ProtoMin, b.Hello.ProtoMax, b.Hello.Features = 1, 3, 0xf000_0000_0000_00ff
+	b.Hello.Memory = 1 << 30
 	w := wire.NewWriter()
 	w.Hello(&b.Hello)
 	return w.Bytes()[wire.HeadBytes:]

@@ -200,6 +200,8 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		NodeID:       n.id,
 		Inc:          newID(),
 		MaxItemBytes: n.cfg.MaxItemBytes,
+		MemoryBytes:  uint64(n.cfg.MemoryMiB) << 20,
+		NoEviction:   n.cfg.NoEviction,
 		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
 		BootWait:     n.cfg.Boot == BootWait,
 		Handover:     max(n.cfg.Handover, time.Nanosecond),

@@ -16,6 +16,7 @@ type Decoder struct {
 	src   *source
 	mp    *msgpack.Decoder
 	frame Type  // of the body at hand, for errors
+	given int   // fields that it has
 	err   error // the first of the body at hand
 }
 
@@ -32,6 +33,7 @@ func (d *Decoder) Decode(body []byte, b *Body) error {
 	defer d.release()
 
 	elements := d.array("frame", 1)
+	d.given = elements - 1
 	d.frame = Type(d.uint("type", math.MaxUint8))
 	b.Type, b.Unknown = d.frame, false
 	if d.err != nil {
@@ -147,7 +149,13 @@ func (d *Decoder) hello(h *Hello) int {
 			d.err = fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 	}
-	return 12
+	if d.given == 12 { // of a release before these were appended
+		return 12
+	}
+	if d.given >= 14 {
+		h.Memory, h.NoEviction = d.any64("memory"), d.bool("no_eviction")
+	}
+	return 14
 }
 
 func (d *Decoder) state(s *State) int {

@@ -87,6 +87,9 @@ func TestDecode_ExtraElementsAreIgnored(t *testing.T) {
 	extras := []any{nil, 7, -7, 1.5, "text", []byte("bin"), list(1, list(2, "three"), list()), true}
 	var d Decoder
 	for _, s := range samples() {
+		if s.name == "hello" {
+			continue // what follows it are the last two of hello_memory
+		}
 		body := bodyOf(s.write)
 		if body[0] < 0x90 || body[0] > 0x9f {
 			t.Fatalf("%s: head %#x", s.name, body[0])

@@ -36,6 +36,13 @@ func sampleHello() *Hello {
 	return h
 }
 
+// sampleHelloMemory says how much memory the node has.
+func sampleHelloMemory() *Hello {
+	h := sampleHello()
+	h.Memory, h.NoEviction = 1<<30, true
+	return h
+}
+
 func sampleAuth() *Auth {
 	return &Auth{MAC: [32]byte(bytes.Repeat([]byte{0x5c}, 32))}
 }
@@ -88,6 +95,7 @@ func samples() []sample {
 	filter := bytes.Repeat([]byte{0x81, 0}, 8)
 	return []sample{
 		{"hello", THello, func(w *Writer) { w.Hello(sampleHello()) }, func(b *Body) { b.Hello = *sampleHello() }},
+		{"hello_memory", THello, func(w *Writer) { w.Hello(sampleHelloMemory()) }, func(b *Body) { b.Hello = *sampleHelloMemory() }},
 		{"auth", TAuth, func(w *Writer) { w.Auth(sampleAuth()) }, func(b *Body) { b.Auth = *sampleAuth() }},
 		{"state", TState, func(w *Writer) { w.State(sampleState()) }, func(b *Body) { b.State = *sampleState() }},
 		{"batch_live", TBatch, func(w *Writer) { writeBatch(w, &live) }, func(b *Body) { b.Batch = live }},

@@ -110,6 +110,8 @@ type Hello struct {
 	MaxItem            uint64   // largest item the sender stores, bytes
 	SteadyMillis       int64    // the sender's steady clock, Unix ms
 	Software           string   // for people: name and version
+	Memory             uint64   // the sender's memory limit, bytes; 0 = it does not say
+	NoEviction         bool     // it refuses what finds no memory; no meaning without Memory
 }
 
 // Auth proves that the sender knows the secret; see AuthMAC.

@@ -80,7 +80,11 @@ func (w *Writer) bytes(b []byte) {
 
 // Hello appends a HELLO. The caller has checked it with Hello.Validate.
 func (w *Writer) Hello(h *Hello) {
-	w.begin(THello, 12)
+	fields := 12
+	if h.Memory != 0 {
+		fields = 14
+	}
+	w.begin(THello, fields)
 	w.uint(uint64(h.ProtoMin))
 	w.uint(uint64(h.ProtoMax))
 	w.uint(h.Features)
@@ -93,6 +97,10 @@ func (w *Writer) Hello(h *Hello) {
 	w.uint(h.MaxItem)
 	w.int(h.SteadyMillis)
 	w.string(h.Software)
+	if h.Memory != 0 {
+		w.uint(h.Memory)
+		_ = w.enc.EncodeBool(h.NoEviction)
+	}
 	w.end()
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ import (
 // of a key; see shorten. Make them again, on the same input or on one that generators have learned to
 // make since, with
 //
-//	go test ./memproto -run TestRecordings -record -stock /path/to/memcached
+//	go test ./memproto -run TestRecord -record -stock /path/to/memcached
 var record = commandline.Bool("record", false, "with -stock: make the recordings of its answers again")
 
 // recordings are the files, and how what is sent to memcached is made.
@@ -184,6 +185,38 @@ func makeRecording(t *testing.T, path string, all []string) {
 	}
 	text := strings.ReplaceAll(b.String(), strings.Repeat("k", 251), longKey)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRecordStats writes down which rows memcached has in which kind of stats, for
+// internal/node to compare with.
+func TestRecordStats(t *testing.T) {
+	if !*record {
+		t.Skip("only with -record")
+	}
+	conn := startStock(t).dial(t)
+	conn.Write([]byte("set k 0 0 1\r\nx\r\n"))
+	conn.readLine()
+	var b strings.Builder
+	for _, command := range []string{"stats", "stats settings", "stats slabs", "stats items", "stats conns"} {
+		conn.Write([]byte(command + "\r\n"))
+		seen := map[string]bool{}
+		for line := ""; line != "END"; {
+			var err error
+			if line, err = conn.readLine(); err != nil {
+				t.Fatal(err)
+			}
+			if words := strings.Fields(line); len(words) > 1 {
+				row := regexp.MustCompile(`\d+:`).ReplaceAllString(words[1], "N:")
+				if !seen[row] {
+					fmt.Fprintf(&b, "%s\t%s\n", command, row)
+				}
+				seen[row] = true
+			}
+		}
+	}
+	if err := os.WriteFile("testdata/memcached-"+testVersion+"/stats.txt", []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

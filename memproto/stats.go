@@ -141,7 +141,6 @@ func (c *Conn) statsGeneral() {
 		{"crawler_reclaimed", st.CrawlerReclaimed},
 		{"crawler_items_checked", st.CrawlerChecked},
 		{"direct_reclaims", st.DirectReclaims},
-		{"total_malloced", st.CommittedBytes},
 		{"hash_power_level", uint64(max(bits.Len64(st.IndexSlots), 1) - 1)},
 		{"hash_bytes", st.IndexBytes},
 	})

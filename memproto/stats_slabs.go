@@ -5,7 +5,7 @@ import "twincached/store"
 // statsItems prints the size classes that hold items, as memcached does. Items
 // stand in one order here: all of them count as cold, where memcached evicts.
 func (c *Conn) statsItems() {
-	st := c.srv.Store.Stats()
+	st, tempLRU := c.srv.Store.Stats(), c.srv.tune.get().tempLRU
 	for i := range st.Classes {
 		k := &st.Classes[i]
 		if k.Items == 0 {
@@ -46,6 +46,9 @@ func (c *Conn) statsItems() {
 			{"hits_to_cold", k.GetHits},
 			{"hits_to_temp", 0},
 		} {
+			if r.name == "number_temp" && !tempLRU {
+				continue // as in memcached, only after "lru temp_ttl"
+			}
 			c.classRow("items:", i, r.name, r.v)
 		}
 	}
@@ -83,7 +86,6 @@ func (c *Conn) slab(class int, k *store.ClassStats) {
 		{"used_chunks", k.Items},
 		{"free_chunks", 0},
 		{"free_chunks_end", 0},
-		{"mem_requested", k.Bytes},
 		{"get_hits", k.GetHits},
 		{"cmd_set", k.CmdSet},
 		{"delete_hits", k.DeleteHits},

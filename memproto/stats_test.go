@@ -93,7 +93,7 @@ func TestStats_ItemsAndSlabsAgree(t *testing.T) {
 			t.Errorf("class %d: chunk_size %d after %d", class, chunk, before)
 		}
 		before = chunk
-		for _, row := range []string{"chunks_per_page", "total_pages", "total_chunks", "free_chunks", "mem_requested"} {
+		for _, row := range []string{"chunks_per_page", "total_pages", "total_chunks", "free_chunks"} {
 			if slabs[fmt.Sprintf("%d:%s", class, row)] == "" {
 				t.Errorf("class %d: no %s", class, row)
 			}

@@ -42,10 +42,10 @@ var readings = []reading{
 	{"memcached_exporter", "settings", []string{"hot_max_factor", "warm_max_factor"}, decimal},
 	{"memcached_exporter", "settings", []string{"lru_crawler", "lru_maintainer_thread"}, yesNo},
 	{"memcached_exporter", "slabs", strings.Fields(`get_hits delete_hits incr_hits decr_hits cas_hits touch_hits cas_badval cmd_set chunk_size
-		chunks_per_page total_pages total_chunks used_chunks free_chunks free_chunks_end mem_requested`), number},
+		chunks_per_page total_pages total_chunks used_chunks free_chunks free_chunks_end`), number},
 	{"memcached_exporter", "items", strings.Fields(`number age hits_to_hot hits_to_warm hits_to_cold hits_to_temp crawler_reclaimed evicted
 		evicted_nonzero evicted_time evicted_unfetched expired_unfetched outofmemory reclaimed tailrepairs mem_requested moves_to_cold
-		moves_to_warm moves_within_lru number_hot number_warm number_cold number_temp age_hot age_warm`), number},
+		moves_to_warm moves_within_lru number_hot number_warm number_cold age_hot age_warm`), number},
 	{"telegraf", "", strings.Fields(`accepting_conns auth_cmds auth_errors bytes bytes_read bytes_written cas_badval cas_hits cas_misses cmd_flush
 		cmd_get cmd_set cmd_touch conn_yields connection_structures curr_connections curr_items decr_hits decr_misses delete_hits
 		delete_misses evicted_active evicted_unfetched evictions expired_unfetched get_expired get_flushed get_hits get_misses hash_bytes

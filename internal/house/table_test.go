@@ -31,6 +31,7 @@ var table = map[string]row{
 	"internal/rule":    {},
 	"internal/steady":  {inside: []string{"internal/rule"}, outside: []string{xsys}},
 	"internal/strikes": {},
+	"internal/cgroup":  {},
 	"internal/glob":    {},
 	"internal/nodelog": {},
 	"store":            {inside: []string{"internal/glob", "internal/rule"}, outside: []string{xxhash, xsys}},
@@ -43,7 +44,7 @@ var table = map[string]row{
 	"internal/status":  {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
 	"internal/sim":     {inside: []string{"internal/rule", "internal/steady", "store", "internal/wire", "replicator"}},
 	"internal/node": {
-		inside:  []string{"internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status", "internal/steady"},
+		inside:  []string{"internal/cgroup", "internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status", "internal/steady"},
 		outside: []string{xsys},
 	},
 	"internal/testkit": {},                                  // of tests only

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,6 +139,7 @@ func (n *Node) open() (err error) {
 	if n.state != nil && n.state.noLock != nil {
 		n.log.Warn("--state-dir cannot be locked there: see to it that no other process uses it", "error", n.state.noLock.Error())
 	}
+	n.sayIfTooLarge(os.DirFS("/"))
 	if err := n.openStore(); err != nil {
 		return err
 	}

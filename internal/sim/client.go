@@ -7,6 +7,9 @@ import (
 // localSuffix ends the keys that never leave their node.
 const localSuffix = ".lock"
 
+// localPattern is the same as a pattern, in each form that there is.
+const localPattern = `[0-9as]*\.l?c[^a-jl-z]`
+
 // clientStep lets a client do something on a node.
 func (w *world) clientStep(n *node) {
 	if !n.serves() {

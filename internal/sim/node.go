@@ -80,7 +80,7 @@ func (w *world) newNode(id, host int) *node {
 	}
 	cfg := store.Config{
 		MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(host),
-		LocalKeys: []string{"*" + localSuffix}, GraveBits: p.GraveBits, WalkItems: 1, LetIn: n.letIn,
+		LocalKeys: []string{localPattern}, GraveBits: p.GraveBits, WalkItems: 1, LetIn: n.letIn,
 	}
 	switch {
 	case p.Tombs > 0:

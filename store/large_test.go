@@ -116,6 +116,7 @@ func TestLoan_OutlivesItsItem(t *testing.T) {
 	v := pattern(8<<20, 1)
 	for name, change := range map[string]func(s *Store){
 		"replaced":         func(s *Store) { s.set(testNow, "k", string(pattern(8<<20, 2))) },
+		"prepended to":     func(s *Store) { s.Do(testNow, &Request{Op: OpPrepend, Key: []byte("k"), Value: []byte("x")}) },
 		"replaced, small":  func(s *Store) { s.set(testNow, "k", "v") },
 		"replaced by peer": func(s *Store) { s.applied(t, "k", pattern(8<<20, 2)) },
 		"deleted":          func(s *Store) { s.Do(testNow, &Request{Op: OpDelete, Key: []byte("k")}) },

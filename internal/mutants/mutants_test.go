@@ -53,7 +53,7 @@ func (c check) String() string {
 }
 
 func table() []mutant {
-	return slices.Concat(stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants)
+	return slices.Concat(stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants)
 }
 
 // mutated is the text of the file with the fault in it.

@@ -4,7 +4,7 @@ package mutants
 var memoryMutants = []mutant{
 	{"no memory for the newer value, and the older one stays",
 		"what the peer has sent and cannot be stored takes the place of what is there",
-		"store/merge.go", "ApplyNoMemory++\n				p.dropOlder(r)", "ApplyNoMemory++",
+		"store/merge.go", "RefusedNoMemory)\n	p.dropOlder(r)", "RefusedNoMemory)",
 		test("store", "TestNoMemory_AReceivedValueDropsTheOlderOne")},
 	{"a tombstone that the cleaner finds no room for vanishes",
 		"it is buried",
@@ -16,7 +16,7 @@ var memoryMutants = []mutant{
 		test("store", "TestNoMemory_WhatAGraveTakesLeavesATrace")},
 	{"a delete without memory leaves nothing",
 		"it is buried",
-		"store/commands.go", "	p.buryKey(key, v)\n", "",
+		"store/nomemory.go", "	p.buryKey(key, v)\n", "",
 		test("store", "TestNoMemory_ADeleteIsBuried")},
 	{"brackets of a pattern of local keys match nothing",
 		"a pattern that passes the check means the same in the store",

@@ -8,7 +8,7 @@ var stateMutants = []mutant{
 		test("store", "TestMerge_OversizeOfTheSameVersion")},
 	{"only a batch's first key is asked for its partition",
 		"a key of another partition is refused, wherever it stands",
-		"store/merge.go", "	for i := range recs {\n		if got", "	for i := range recs[:min(1, len(recs))] {\n		if got",
+		"store/merge.go", "	for i := range recs {\n		if recs[i].Op == RecordPieced", "	for i := range recs[:min(1, len(recs))] {\n		if recs[i].Op == RecordPieced",
 		test("store", "TestApplyBatch_AKeyOfAnotherPartitionBehindOthers")},
 	{"the touch of a key that is not here is forgotten",
 		"an older peer that returns with the expiry from before is told of it",

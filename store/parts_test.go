@@ -189,6 +189,17 @@ func TestApplyFlush_AYoungerDelayedOneStays(t *testing.T) {
 	}
 }
 
+// TestApplyFlush_CancelsTheDelayedOneThatItNames: also one that is younger.
+func TestApplyFlush_CancelsTheDelayedOneThatItNames(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.FlushAt(testNow+10, testNow+5000)
+	_, _, asked := s.FlushState()
+	s.ApplyFlush(versionAt(testNow+5), asked.Version)
+	if _, cancelled, pending := s.FlushState(); pending != (PendingFlush{}) || cancelled != asked.Version {
+		t.Errorf("pending %+v, cancelled %d of %d", pending, cancelled, asked.Version)
+	}
+}
+
 // TestApplyFlushAt_OneThatIsKnownStaysWhereItIs: the peer says the same flush with a time
 // of its own clock; only MoveFlushAt, which has measured that, moves it.
 func TestApplyFlushAt_OneThatIsKnownStaysWhereItIs(t *testing.T) {

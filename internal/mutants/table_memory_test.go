@@ -26,4 +26,8 @@ var memoryMutants = []mutant{
 		"it is local in whatever memory it stands",
 		"store/partition.go", "	hd.bits |= od.bits & bitLocal\n", "",
 		test("store", "TestLocalKeys_OneThatChangesStays")},
+	{"a set without memory leaves the older value",
+		"it is gone, as with memcached",
+		"store/commands.go", "if r.Op == OpSet || r.Op == OpDelete || r.Op == OpDrop {", "if r.Op == OpDelete || r.Op == OpDrop {",
+		plan("full, no eviction", 200)},
 }

@@ -63,6 +63,18 @@ func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
 	}
 }
 
+func TestGate_WaitsForAConnectionThatIsBeingSetUp(t *testing.T) {
+	g := newGate(false, 10_000)
+	g.start(0, true)
+	g.dialRefused(0)
+	if g.tick(20_000, true); g.state != Joining {
+		t.Fatalf("%v: the peer is on the phone", g.state)
+	}
+	if g.tick(20_000, false); g.state != Ready {
+		t.Fatalf("%v", g.state)
+	}
+}
+
 func TestElect(t *testing.T) {
 	peer, inc := store.ID{2}, store.ID{22}
 	cand := func(dialled, decides bool, began, established uint64) contender {
@@ -158,6 +170,27 @@ func TestFlights_KeepOrderAndBytes(t *testing.T) {
 		if f.bytes != sum {
 			t.Fatalf("%d bytes, want %d", f.bytes, sum)
 		}
+	}
+}
+
+func TestFlights_AreFullAtEitherLimit(t *testing.T) {
+	var f flights
+	for n := range windowFrames {
+		if f.full(100) {
+			t.Fatalf("full with %d frames of no bytes", n)
+		}
+		f.push(flight{n: uint64(n)})
+	}
+	if !f.full(100) {
+		t.Error("not full with all frames that may be under way")
+	}
+	f = flights{}
+	f.push(flight{bytes: 99})
+	if f.full(100) {
+		t.Error("full below the window")
+	}
+	if f.push(flight{bytes: 1}); !f.full(100) {
+		t.Error("not full with the window's bytes")
 	}
 }
 

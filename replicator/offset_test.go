@@ -300,6 +300,18 @@ func TestOffset_FollowsAClockThatJumps(t *testing.T) {
 	}
 }
 
+// TestOffset_FollowsASmallJump: one that is just larger than both errors together.
+func TestOffset_FollowsASmallJump(t *testing.T) {
+	for jump, follows := range map[int64]bool{100 + roundMillis: false, 101 + roundMillis: true, -100 - roundMillis: false, -101 - roundMillis: true} {
+		var o offset
+		o.sample(1000, 1050, 1050, 1100)
+		o.sample(2000, 2050+jump, 2050+jump, 2100)
+		if _, ahead, _ := o.best(); (ahead == jump) != follows {
+			t.Errorf("a jump of %d: %d ahead", jump, ahead)
+		}
+	}
+}
+
 // TestOffset_GuessOfTheHandshakeGivesWayToAnySample: nobody knows how wrong it is.
 func TestOffset_GuessOfTheHandshakeGivesWayToAnySample(t *testing.T) {
 	var o offset

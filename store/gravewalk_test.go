@@ -85,3 +85,14 @@ func TestApplyGrave_TouchedMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// TestApplyGrave_LeavesLocalKeys: the peer's deletes are none of their business.
+func TestApplyGrave_LeavesLocalKeys(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true, LocalKeys: []string{"*.lock"}})
+	s.Attach(ID{1}, &State{}, false)
+	s.set(testNow, "sid.lock", "held")
+	s.ApplyGrave(PartitionOf([]byte("sid.lock")), Grave{Gen: 1, Floor: s.Clock() + 64, Saturated: true})
+	if _, hit := s.get(testNow, "sid.lock"); !hit {
+		t.Error("a lock is gone")
+	}
+}

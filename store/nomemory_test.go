@@ -121,3 +121,50 @@ func TestReclaim_ATombstoneThatFindsNoRoomIsBuried(t *testing.T) {
 		t.Error("the delete is forgotten")
 	}
 }
+
+// TestReclaim_MovesWhatLivesInASegment: values and tombstones, to the last byte of it.
+func TestReclaim_MovesWhatLivesInASegment(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	const part = 7
+	for i, key := range keysOf(part, 30) {
+		s.set(testNow, string(key), "v")
+		if i%3 > 0 {
+			s.Do(testNow, &Request{Op: OpDelete, Key: key})
+		}
+		if i == 20 {
+			s.lanes(part) // those before stand in another list then
+		}
+	}
+	a := s.arena
+	a.mu.Lock()
+	id := a.open
+	a.closeLocked(&a.open)
+	a.unlinkLocked(id)
+	a.segs[id].state = segCleaning
+	a.mu.Unlock()
+	s.clean(testNow, id, true)
+	if st := s.Stats(); st.Tombstones != 20 || st.Items != 10 {
+		t.Errorf("%d tombstones and %d items are left", st.Tombstones, st.Items)
+	}
+	if err := s.CheckInvariants(); err != nil {
+		t.Fatal(err)
+	}
+	s.Acked(part, s.SentCursor(part))
+	if st := s.Stats(); st.Tombstones != 6 {
+		t.Errorf("%d tombstones are left behind the ACK", st.Tombstones)
+	}
+}
+
+// TestNoMemory_TheCleanersReserveStays: or it could not move anything.
+func TestNoMemory_TheCleanersReserveStays(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, NoEviction: true})
+	for i := 0; s.set(testNow, fmt.Sprint("key-", i), string(make([]byte, 1000))).Status == Stored; i++ {
+	}
+	a := s.arena
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if room := a.limit - a.committed + int64(len(a.free))*int64(a.segBytes); room < reserveSegs*int64(a.segBytes) {
+		t.Errorf("%d bytes are left for it", room)
+	}
+}

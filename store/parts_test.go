@@ -226,28 +226,46 @@ func TestFlush_WaitsForWhoeverIsAtWork(t *testing.T) {
 		"the peer's": func(s *Store) { s.ApplyFlush(versionAt(testNow+10), 0) },
 	} {
 		s := newTestStore(t, Config{Replicated: true})
-		p := &s.parts[Partitions-1]
-		p.mu.Lock()
-		done := make(chan struct{})
-		go func() { flush(s); close(done) }()
-		for waits := false; !waits; {
-			select {
-			case <-done:
-				p.mu.Unlock()
-				t.Fatalf("%s: it did not wait", name)
-			default:
+		s.besideWork(t, name, func() { flush(s) }, func() {
+			if s.flushedTo.Load() != 0 || s.Clock() >= versionAt(testNow+10) {
+				t.Errorf("%s: the watermark is %x, the clock %x", name, s.flushedTo.Load(), s.Clock())
 			}
-			if waits = !s.parts[0].mu.TryLock(); !waits { // it has begun to take the locks
-				s.parts[0].mu.Unlock()
-			}
-			runtime.Gosched()
-		}
-		if s.flushedTo.Load() != 0 || s.Clock() >= versionAt(testNow+10) {
-			t.Errorf("%s: the watermark is %x, the clock %x", name, s.flushedTo.Load(), s.Clock())
-		}
-		p.mu.Unlock()
-		<-done
+		})
 	}
+}
+
+// TestSetSlot_WaitsForWhoeverIsAtWork: who holds a lock may have drawn a version.
+func TestSetSlot_WaitsForWhoeverIsAtWork(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	s.besideWork(t, "SetSlot", func() { s.SetSlot(9) }, func() {
+		if s.Slot() == 9 {
+			t.Error("the slot has changed")
+		}
+	})
+}
+
+// besideWork begins f while the last partition's lock is held, calls check when f waits
+// for the partitions, and lets it go on.
+func (s *Store) besideWork(t *testing.T, name string, f, check func()) {
+	p := &s.parts[Partitions-1]
+	p.mu.Lock()
+	done := make(chan struct{})
+	go func() { f(); close(done) }()
+	for waits := false; !waits; {
+		select {
+		case <-done:
+			p.mu.Unlock()
+			t.Fatalf("%s: it did not wait", name)
+		default:
+		}
+		if waits = !s.parts[0].mu.TryLock(); !waits { // it has begun to take the locks
+			s.parts[0].mu.Unlock()
+		}
+		runtime.Gosched()
+	}
+	check()
+	p.mu.Unlock()
+	<-done
 }
 
 func TestSweep_FindsWhatNobodyAsksFor(t *testing.T) {

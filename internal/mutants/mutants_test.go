@@ -52,6 +52,21 @@ func (c check) String() string {
 	return "`" + c.test + "`"
 }
 
+// table is all of them. These are not in it, as they change nothing that a node, a peer or
+// a client could see:
+//
+//   - a copy that is done sets A to B instead of T: norm makes one cursor of both;
+//   - the bulk lane leaves out the item with the sequence t: none has it, the copy took it;
+//   - an item is put into the index in front of those with its tag: their order says nothing;
+//   - a resize fills the last slot of a table, which ends every search: there is no room
+//     then, and another table is tried;
+//   - the cleaner does not mark what it has moved as dead: it frees the whole segment;
+//   - an index shrinks to an eighth at once: later than to a half, and by more;
+//   - setMarks leaves stale as it is: whoever writes over an item has cleared it;
+//   - a change between sessions leaves the live lane at the end: its place is then looked
+//     for from the other side, which takes longer (BenchmarkAttach_AfterEverythingHasChanged);
+//   - merge compares with an item that was flushed: it loses, and a conflict is counted;
+//   - everything is buried for an old peer that is empty: that costs misses.
 func table() []mutant {
 	return slices.Concat(stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants)
 }

@@ -302,6 +302,9 @@ func (w *world) checkPlanned(n *node) {
 	if fo, _, _ := o.st.FlushState(); fn > fo {
 		w.failf("%s drained, and %s does not know its flush %s", n.name, o.name, w.ver(fn))
 	}
+	if fo, _, po := o.st.FlushState(); n.asked > max(fo, po.Version) {
+		w.failf("%s drained, and %s does not know its delayed flush %s", n.name, o.name, w.ver(n.asked))
+	}
 	for k, key := range w.keys {
 		r, ok := n.served(k)
 		if want := (fact{r.Version, r.Ever}); ok && o.known[k].less(want) && !o.heard[k].standsFor(want) && !o.st.Buried(key, r.Version) && store.ItemBytes(len(key), len(r.Value)) <= o.itemMost {

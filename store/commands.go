@@ -9,6 +9,10 @@ import (
 // Do carries out one mutation: the one place where clients change data,
 // whatever protocol they speak.
 func (s *Store) Do(nowMillis int64, r *Request) Result {
+	if r.Refused {
+		p, tag := s.partition(r.Key)
+		return p.refuse(tag, nowMillis, r)
+	}
 	if len(r.Value) > s.cfg.LargeBytes && r.Draft == nil {
 		return s.doLarge(nowMillis, r)
 	}
@@ -113,6 +117,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 		return Result{Status: status}, true
 	}
 	value, flags, expires := r.Value, r.Flags, r.Expires
+	var tail []byte
 	var marks Marks
 	switch {
 	case r.Op == OpAppend || r.Op == OpPrepend:
@@ -121,18 +126,16 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 			break
 		}
 		flags, expires = hd.flags, hd.expires()
-		buf := p.s.scratch.Get().(*[]byte)
-		defer p.s.scratch.Put(buf)
 		if r.Op == OpAppend {
-			*buf = append(append((*buf)[:0], hd.value()...), r.Value...)
+			value, tail = hd.value(), r.Value
 		} else {
-			*buf = append(append((*buf)[:0], r.Value...), hd.value()...)
+			tail = hd.value()
 		}
-		value = *buf
 	case r.Op == OpCAS && r.CAS != hd.version: // outdated, and welcome all the same
 		expires, marks = hd.expires(), hd.marks()|MarkStale
 	}
-	if ItemBytes(len(r.Key), len(value)) > p.s.cfg.MaxItemBytes {
+	size := len(value) + len(tail)
+	if ItemBytes(len(r.Key), size) > p.s.cfg.MaxItemBytes {
 		p.stats.requested(r).CmdSet++
 		p.stats.StoreTooLarge++
 		return Result{Status: TooLarge}, true
@@ -141,7 +144,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if r.compares() && hd != nil {
 		old = p.stats.row(hd)
 	}
-	c := change{key: r.Key, value: value, expires: expires, flags: flags, marks: marks, draft: r.Draft}
+	c := change{key: r.Key, value: value, tail: tail, expires: expires, flags: flags, marks: marks, draft: r.Draft}
 	if !p.putNew(tag, h, nowMillis, &c) {
 		return Result{}, false
 	}
@@ -150,7 +153,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 	if old != nil {
 		old.CasHits++
 	}
-	return Result{Status: Stored, Version: c.version, Number: uint64(len(value))}, true
+	return Result{Status: Stored, Version: c.version, Number: uint64(size)}, true
 }
 
 // compares tells whether an op of the set family needs its CAS to match.

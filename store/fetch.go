@@ -3,6 +3,12 @@ package store
 // Get appends render(view) to dst for a live item: with a view of the value alone,
 // without marks and history. A miss returns dst unchanged and false.
 func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bool) {
+	return s.GetPinned(nowMillis, key, dst, render, nil)
+}
+
+// GetPinned is Get that keeps a large value in place instead of copying it: pin then
+// holds it, and render is told so (View.Pinned). pin holds nothing before; nil: copy.
+func (s *Store) GetPinned(nowMillis int64, key, dst []byte, render Render, pin *Pinned) ([]byte, bool) {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(key)
 	p.mu.Lock()
@@ -16,8 +22,9 @@ func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bo
 	p.stats.row(hd).GetHits++
 	v := &p.view
 	v.show(hd)
+	pin.pin(s, h, v)
 	dst = render(dst, v)
-	v.Key, v.Value = nil, nil
+	v.Key, v.Value, v.Pinned = nil, nil, nil
 	hd.countRead(nowMillis)
 	p.mu.Unlock()
 	return dst, true
@@ -32,6 +39,7 @@ func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([
 	p, tag := s.partition(f.Key)
 	before := len(dst)
 	for range maxAttempts {
+		f.Pin.Release() // of a try that is taken back
 		p.mu.Lock()
 		out, hit, done := p.fetch(tag, nowMillis, f, dst[:before], render)
 		p.view = View{}
@@ -80,6 +88,7 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	renew := f.Renew && expires != 0 && expires < f.RenewBefore
 	p.view.Wins = f.MayWin && p.view.Marks&MarkWon == 0 && (renew || p.view.Marks&MarkStale != 0)
 	wins := p.view.Wins
+	f.Pin.pin(p.s, h, &p.view)
 	dst = render.Render(dst, &p.view)
 	if f.Peek {
 		return dst, true, true

@@ -3,6 +3,7 @@ package store
 // refuse answers a request that no memory can be had for. A set that fails must
 // not leave the older value to be read; a delete needs none.
 func (p *partition) refuse(tag uint32, nowMillis int64, r *Request) Result {
+	p.s.shortAt.Store(nowMillis)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Op == OpDelete || r.Op == OpDrop {

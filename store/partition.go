@@ -38,6 +38,7 @@ type partition struct {
 type change struct {
 	key     []byte
 	value   []byte
+	tail    []byte // behind value; one of the two may be the present value of the item
 	version uint64
 	ever    uint64
 	expires int64
@@ -52,6 +53,14 @@ type change struct {
 	cleaner bool   // made by the cleaner: takes its memory from the cleaner's segment
 	inPlace bool   // a tombstone that may waste the memory it takes over
 	draft   *Draft // has the value already, in memory that the item takes over; nil: value is to be copied
+}
+
+// copyTo writes the value. It may be written over what it is made of: in place, the
+// present value is value or tail, and moves up at most.
+func (c *change) copyTo(hd *header) {
+	v := hd.value()
+	copy(v[len(c.value):], c.tail)
+	copy(v, c.value)
 }
 
 // find returns the item or tombstone of a key, or 0.
@@ -77,7 +86,7 @@ func (p *partition) find(tag uint32, key []byte) handle {
 // reclaimed first.
 func (p *partition) put(tag uint32, old handle, c *change) handle {
 	a := p.s.arena
-	valLen := len(c.value)
+	valLen := len(c.value) + len(c.tail)
 	if c.tomb {
 		valLen = tombValueBytes(len(c.key))
 	}
@@ -97,6 +106,10 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	}
 	hd := a.at(h)
 	if h != old {
+		hd.keyLen, hd.valLen = uint8(len(c.key)), uint32(valLen)
+		if !c.tomb && c.draft == nil {
+			c.copyTo(hd) // from what may stand in the memory that enter gives back
+		}
 		p.enter(tag, old, h, c.key)
 	}
 	hd.valLen = uint32(valLen)
@@ -113,8 +126,8 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	}
 	if c.tomb {
 		hd.bits |= bitTomb
-	} else if c.draft == nil {
-		copy(hd.value(), c.value)
+	} else if h == old {
+		c.copyTo(hd)
 	}
 	p.noteSize(hd, h)
 	p.bump(h, old == 0)

@@ -11,23 +11,28 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 	need := max(int64(a.segBytes), n)
 	s.reclaimRuns.Add(1)
 	a.mu.Lock()
-	most := 4 * len(a.segs)
+	most, runs := 4*len(a.segs), len(a.segs)-int(a.smallSegs)
 	a.mu.Unlock()
-	for tries := 0; ; tries++ {
+	for tries, read := 0, 0; ; tries++ {
 		a.giveFor(need)
 		if a.lacks(need) && s.revoke(s.limit.Load()/revokePart) {
 			a.giveFor(need)
 		}
-		v, compact := a.victim(need, s.cfg.NoEviction)
+		v, compact := int32(victimNone), false // the hand has been everywhere, or all large items are read by clients
+		if tries <= most && read <= runs {
+			v, compact = a.victim(need, s.cfg.NoEviction)
+		}
 		switch {
 		case v == victimNotNeeded:
 			return true
-		case (v == victimNone || tries > most) && s.revoke(0):
+		case v == victimNone && s.revoke(0):
 			continue
-		case v == victimNone || tries > most:
+		case v == victimNone:
 			return false
 		}
-		s.clean(nowMillis, v, compact)
+		if read++; !s.clean(nowMillis, v, compact) {
+			read = 0
+		}
 	}
 }
 
@@ -88,12 +93,12 @@ func (a *arena) mostDeadLocked() int32 {
 }
 
 // clean empties one segment: what is dead, flushed or expired goes; the rest is
-// moved, if compact is set or it was read often enough, or evicted.
-func (s *Store) clean(nowMillis int64, id int32, compact bool) {
+// moved, if compact is set or it was read often enough, or evicted. read: it is a large
+// item that clients read, and stays.
+func (s *Store) clean(nowMillis int64, id int32, compact bool) (read bool) {
 	a := s.arena
 	if id > a.smallSegs {
-		s.cleanRun(nowMillis, id)
-		return
+		return s.cleanRun(nowMillis, id)
 	}
 	a.mu.Lock()
 	used := int(a.segs[id].used)
@@ -121,6 +126,7 @@ func (s *Store) clean(nowMillis int64, id int32, compact bool) {
 	a.mu.Lock()
 	a.freeLocked(id)
 	a.mu.Unlock()
+	return false
 }
 
 // steer sets how often an item must have been read to be spared, so that over
@@ -200,14 +206,14 @@ func (p *partition) evict(h handle, nowMillis int64) {
 	p.mustRemoveLocal(h, true)
 }
 
-// cleanRun lets the hand pass over a large item.
-func (s *Store) cleanRun(nowMillis int64, id int32) {
+// cleanRun lets the hand pass over a large item. read: it stays, because clients read it.
+func (s *Store) cleanRun(nowMillis int64, id int32) (read bool) {
 	a := s.arena
 	a.mu.Lock()
 	seg := &a.segs[id]
 	if seg.state != segCleaning {
 		a.mu.Unlock()
-		return // freed by its owner meanwhile
+		return false // freed by its owner meanwhile
 	}
 	h := a.handleAt(seg.off + 1<<a.shift)
 	p := &s.parts[a.at(h).part]
@@ -218,6 +224,7 @@ func (s *Store) cleanRun(nowMillis int64, id int32) {
 	a.mu.Lock()
 	seg = &a.segs[id]
 	gone := seg.state != segCleaning
+	read = !gone && s.readLocked(id) // to take it would win nothing
 	spare := !gone && a.at(h).bits&bitFreq >= s.minFreq && a.at(h).version > s.flushedTo.Load()
 	if !gone {
 		seg.state = segRun // an item of the order again, at its young end
@@ -225,10 +232,11 @@ func (s *Store) cleanRun(nowMillis int64, id int32) {
 	}
 	a.mu.Unlock()
 	switch {
-	case gone:
+	case gone, read:
 	case spare:
 		a.at(h).bits--
 	default:
 		p.cleanItem(h, nowMillis, false, false)
 	}
+	return read
 }

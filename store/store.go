@@ -58,10 +58,10 @@ type Store struct {
 	minFreq     uint8 // reads an item needs for the hand to spare it; guarded by reclaimMu
 	keptAvg     int   // bytes the hand spared of a segment, averaged; guarded by reclaimMu
 	sweep       sweeper
-	scratch     sync.Pool // *[]byte, for append and prepend
 	resetMu     sync.Mutex
 	statsBase   statsBase // guarded by resetMu
 	tooLarge    atomic.Uint64
+	shortAt     atomic.Int64               // see ShortMillis
 	evictedIdle [SizeClasses]atomic.Uint64 // ClassStats.EvictedIdle
 	cmdFlush    atomic.Uint64
 	reclaimRuns atomic.Uint64
@@ -106,7 +106,6 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	s.SetSlot(cfg.Slot)
 	s.born.Store(versionAt(nowMillis))
 	s.clock.lift(versionAt(nowMillis))
-	s.scratch.New = func() any { return new([]byte) }
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.s, p.id = s, uint8(i)

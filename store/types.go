@@ -53,6 +53,7 @@ type Request struct {
 	Key     []byte // 1..MaxKeyBytes
 	Value   []byte
 	Draft   *Draft // where Value stands already, for set, add, replace and cas; the caller drops it afterwards. nil: Value is copied
+	Refused bool   // no memory could be had for the value while it arrived: it is as if Do had found none
 	Flags   uint32
 	Expires int64  // absolute Unix ms; 0 never; Expired: already
 	Compare bool   // carry it out only if the item's version is CAS; all ops but OpAdd, OpDrop and OpTouch, which look at no CAS
@@ -115,6 +116,10 @@ type View struct {
 	IdleSeconds int64 // since it was last read or stored, on this node; to the second up to 8 minutes, then to 512 s, up to three days
 	Wins        bool  // Fetch: this reader shall renew the value
 	Created     bool  // Fetch: it was not there, and is now
+
+	// Pinned: the value stays where it is until that is released. Render leaves it out,
+	// and says in Pinned.At where it belongs. nil: Render copies it.
+	Pinned *Pinned
 }
 
 // Render appends a reply for v to dst and returns it. It runs under a partition
@@ -147,6 +152,8 @@ type Fetch struct {
 
 	Quiet bool // the read is not noted as an access
 	Peek  bool // an inspection: not noted, not counted, and changes nothing
+
+	Pin *Pinned // as for GetPinned
 }
 
 // RecordOp says what a Record carries. The numbers travel: append only.

@@ -16,7 +16,7 @@ func (c *Conn) binaryGet(p *packet) (n int) {
 	if c.mode != 0 {
 		hit = c.getWatched(p.key, render)
 	} else {
-		c.out, hit = c.srv.Store.Get(c.now, p.key, c.out, render)
+		c.out, hit = c.srv.Store.GetPinned(c.now, p.key, c.out, render, &c.pin)
 	}
 	return c.retrieved(p, at, hit)
 }
@@ -31,7 +31,10 @@ func (c *Conn) binaryTouch(p *packet) (n int) {
 		render = renderBinaryKey
 	}
 	at := len(c.out)
-	c.fetch = store.Fetch{Key: p.key, Touch: true, Expires: c.binaryExpiry(p.extras)}
+	c.fetch = store.Fetch{Key: p.key, Touch: true, Expires: c.binaryExpiry(p.extras), Pin: &c.pin}
+	if p.op == opTouch {
+		c.fetch.Pin = nil // it answers without the value
+	}
 	return c.retrieved(p, at, c.doFetch(render))
 }
 
@@ -56,6 +59,9 @@ func (c *Conn) binaryExpiry(b []byte) int64 {
 	return absoluteExpiry(c.now, int64(binary.BigEndian.Uint32(b)))
 }
 
+// textNoRoom is what memcached says where there is no memory for a value.
+const textNoRoom = "Out of memory allocating item"
+
 // binaryStore answers set, add, replace, append and prepend.
 func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	if p.valueBytes > int64(c.maxItem) || store.ItemBytes(len(p.key), int(p.valueBytes)) > c.maxItem {
@@ -73,12 +79,18 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 		c.swallow = p.valueBytes
 		return p.headBytes, 0
 	}
-	end := p.headBytes + int(p.valueBytes)
-	if len(rest) < end {
-		return 0, end
+	value, end, need, refused := c.body(p.key, rest, p.headBytes, int(p.valueBytes), 0)
+	switch {
+	case refused:
+		c.noteSet(p.key)
+		c.refuse(storeOp(p.op), p.key)
+		c.failText(p, statusNoMemory, textNoRoom)
+		return end, 0
+	case value == nil:
+		return end, need
 	}
 	c.noteSet(p.key)
-	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: rest[p.headBytes:end], Compare: p.compares(), CAS: p.cas}
+	c.req = store.Request{Op: storeOp(p.op), Key: p.key, Value: value, Compare: p.compares(), CAS: p.cas}
 	missing := statusNotStored // what NotStored means to this op
 	switch p.op {
 	case opAdd:
@@ -93,6 +105,7 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 			c.req.Op = store.OpCAS
 		}
 	}
+	c.req.Draft = c.draft(c.req.Op)
 	switch r := c.do(); r.Status {
 	case store.Stored:
 		c.succeed(p, r.Version)
@@ -105,7 +118,7 @@ func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
 	case store.TooLarge: // append and prepend: the two together
 		c.fail(p, statusNotStored)
 	default:
-		c.failText(p, statusNoMemory, "Out of memory allocating item")
+		c.failText(p, statusNoMemory, textNoRoom)
 	}
 	return end, 0
 }

@@ -95,20 +95,20 @@ const binaryFlagBytes = 4
 
 // renderBinary is the store.Render of get and gat.
 func renderBinary(dst []byte, v *store.View) []byte {
-	dst = slices.Grow(dst, binaryHeadBytes+binaryFlagBytes+len(v.Value))
+	dst = slices.Grow(dst, binaryHeadBytes+binaryFlagBytes+inlineBytes(v))
 	dst = appendBinaryHead(dst, statusOK, binaryFlagBytes, 0, binaryFlagBytes+len(v.Value), v.Version)
 	dst = binary.BigEndian.AppendUint32(dst, v.Flags)
-	return append(dst, v.Value...)
+	return appendValue(dst, v)
 }
 
 // renderBinaryKey is the store.Render of getk and gatk.
 func renderBinaryKey(dst []byte, v *store.View) []byte {
 	body := binaryFlagBytes + len(v.Key) + len(v.Value)
-	dst = slices.Grow(dst, binaryHeadBytes+body)
+	dst = slices.Grow(dst, binaryHeadBytes+binaryFlagBytes+len(v.Key)+inlineBytes(v))
 	dst = appendBinaryHead(dst, statusOK, binaryFlagBytes, len(v.Key), body, v.Version)
 	dst = binary.BigEndian.AppendUint32(dst, v.Flags)
 	dst = append(dst, v.Key...)
-	return append(dst, v.Value...)
+	return appendValue(dst, v)
 }
 
 // renderBinaryTouch is the store.Render of touch, which answers the flags.

@@ -14,12 +14,14 @@ type Conn struct {
 	maxItem int // srv.maxItemBytes, read once
 	client  Client
 
-	started bool  // the first byte, which names the protocol, has been seen
-	binary  bool  // it named the binary protocol
-	md      bool  // the command is the meta protocol's delete
-	said    bool  // the command at the start of the input has been printed
-	scanned int   // bytes at the start of the input known to hold no line end
-	swallow int64 // bytes of a refused value that are still to be dropped
+	started bool     // the first byte, which names the protocol, has been seen
+	binary  bool     // it named the binary protocol
+	md      bool     // the command is the meta protocol's delete
+	said    bool     // the command at the start of the input has been printed
+	scanned int      // bytes at the start of the input known to hold no line end
+	swallow int64    // bytes of a refused value that are still to be dropped
+	coming  *arrival // a large value on its way; nil = none
+	pin     Pinned   // a value that the caller is to write
 	get     getState
 	dump    dumpState
 
@@ -53,6 +55,13 @@ type Result struct {
 	// Need > 0: a value is on its way, and nothing can happen before the
 	// input (without the N bytes) is Need bytes long.
 	Need int
+	// Fill: a large value is on its way. The next bytes of the conn go there, and not
+	// into the input, until it is full; then call again, with an input that may be
+	// empty. It is valid until that call, or Closed.
+	Fill []byte
+	// Pin: a value to be written at Out[Pin.At:], from where it stands. The caller
+	// releases it, before the next call. nil = none.
+	Pin *Pinned
 	// More: Out is full. Write it out, then call again with the same rest,
 	// even if nothing has arrived.
 	More bool
@@ -98,12 +107,34 @@ func NewConn(s *Server) *Conn {
 func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 	c.until = 0
 	c.now, c.out, c.mode = nowMillis, out, c.srv.journal.mode.Load()
-	for res.N < len(in) && c.closed == "" && c.stream == nil {
-		if len(c.out) > OutSoftLimitBytes {
+	for c.closed == "" && c.stream == nil {
+		if c.coming != nil && !c.coming.ready() {
+			if res.N < len(in) {
+				res.N += c.take(in[res.N:])
+				continue
+			}
+			if res.Fill = c.fill(); res.Fill != nil {
+				break
+			}
+		}
+		if res.N == len(in) && !c.coming.due() {
+			break
+		}
+		if c.full() {
 			res.More = true
 			break
 		}
 		c.taken = res.N
+		if c.coming != nil {
+			n, ok := c.arrived(in[res.N:])
+			if !ok {
+				res.Need = c.coming.tail
+				break
+			}
+			c.said = false
+			res.N += n
+			continue
+		}
 		n, need := c.step(in[res.N:])
 		if n == 0 {
 			res.Need, res.More = need, c.dump.kind != dumpNone
@@ -120,6 +151,9 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 	if c.stream != nil {
 		res.N, res.Need, res.Stream = len(in), 0, c.stream
 		c.stream = nil
+	}
+	if c.pin.Value() != nil {
+		res.Pin = &c.pin
 	}
 	res.Out = c.out
 	c.out = nil

@@ -44,6 +44,7 @@ type engine struct {
 	now        int64
 	in         []byte
 	need       int
+	fill       []byte
 	ignoreNeed bool // call Process for every byte, wanted or not
 	closed     bool
 	reason     string
@@ -57,6 +58,10 @@ func newEngine(t testing.TB, s *Server) *engine {
 func (e *engine) feed(data []byte) (written []byte) {
 	e.t.Helper()
 	if e.closed {
+		return nil
+	}
+	n := copy(e.fill, data)
+	if e.fill, data = e.fill[n:], data[n:]; len(e.fill) > 0 {
 		return nil
 	}
 	// A fresh buffer each time, and the old one overwritten, finds whoever
@@ -74,11 +79,15 @@ func (e *engine) feed(data []byte) (written []byte) {
 		if r.N < 0 || r.N > len(e.in) {
 			e.t.Fatalf("N = %d of %d", r.N, len(e.in))
 		}
+		r.Out = r.Whole()
 		if max := OutSoftLimitBytes + DefaultMaxItemBytes + 64<<10; len(r.Out) > max {
 			e.t.Fatalf("%d bytes of reply in one call", len(r.Out))
 		}
 		written = append(written, r.Out...)
-		e.in, e.need = e.in[r.N:], r.Need
+		e.in, e.need, e.fill = e.in[r.N:], r.Need, r.Fill
+		if len(e.fill) > 0 && len(e.in) > 0 {
+			e.t.Fatalf("a value is to be filled in, and %d bytes of it are left", len(e.in))
+		}
 		if r.Close {
 			e.closed, e.reason = true, r.Reason
 			return written

@@ -22,7 +22,7 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 		return
 	}
 	c.fetch = store.Fetch{
-		Key: m.key, Quiet: m.peek,
+		Key: m.key, Quiet: m.peek, Pin: m.pin(c),
 		Touch: m.touch, Expires: m.expires,
 		Create: m.create, CreateExpires: m.created(),
 		MayWin: true, Renew: m.renew, RenewBefore: m.soon, AfterTouch: !m.renewFirst,
@@ -30,6 +30,14 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 	if !c.doFetch(m) && !m.quiet {
 		c.metaReply(m, "EN")
 	}
+}
+
+// pin is where a value that the reply is sure to have is kept in place.
+func (m *metaLine) pin(c *Conn) *Pinned {
+	if m.value && !m.compare {
+		return &c.pin
+	}
+	return nil
 }
 
 // metaSet answers ms. The line's key is key; its length and flags are rest[at:end].
@@ -61,17 +69,23 @@ func (c *Conn) metaSet(m *metaLine, key, rest []byte, at, end, lineBytes int) (n
 		c.swallow = int64(size) + 2
 		return lineBytes, 0
 	}
-	stop := lineBytes + size
-	if len(rest) < stop+2 {
+	op := c.req.Op
+	value, stop, need, refused := c.body(m.key, rest, lineBytes, size, 2)
+	switch {
+	case refused:
 		c.req = store.Request{}
-		return 0, stop + 2
+		c.metaStored(m, c.refuse(op, m.key), 0)
+		return stop, 0
+	case value == nil:
+		c.req = store.Request{}
+		return stop, need
 	}
 	if rest[stop] != '\r' || rest[stop+1] != '\n' {
 		c.req = store.Request{}
 		c.reply(replyBadChunk, false)
 		return stop + 2, 0
 	}
-	c.req.Value = rest[lineBytes:stop]
+	c.req.Value, c.req.Draft = value, c.draft(op)
 	c.metaStored(m, c.do(), size)
 	return stop + 2, 0
 }
@@ -247,6 +261,9 @@ func (c *Conn) metaInspect(m *metaLine, fault string) {
 	}
 	c.srv.metaDebugs.Add(1)
 	c.fetch = store.Fetch{Key: m.key, Peek: true}
+	if m.value {
+		c.fetch.Pin = &c.pin
+	}
 	if !c.doFetch((*metaInspection)(m)) {
 		c.out = append(c.out, "EN\r\n"...)
 	}
@@ -260,7 +277,7 @@ type metaInspection metaLine
 func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	m := (*metaLine)(i)
 	if m.value {
-		dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+len(v.Value))
+		dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+inlineBytes(v))
 	}
 	dst = append(dst, "ME "...)
 	dst = m.appendKey(dst)
@@ -292,6 +309,6 @@ func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	if v.Marks&store.MarkWon != 0 {
 		dst = append(dst, " won=yes"...)
 	}
-	dst = append(append(dst, "\r\n"...), v.Value...)
+	dst = appendValue(append(dst, "\r\n"...), v)
 	return append(dst, "\r\n"...)
 }

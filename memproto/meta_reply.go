@@ -14,7 +14,7 @@ const metaReplyBytes = 192 + maxOpaqueBytes
 
 // Render is mg's reply to a hit.
 func (m *metaLine) Render(dst []byte, v *store.View) []byte {
-	dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+len(v.Value))
+	dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+inlineBytes(v))
 	value := m.value && !(m.compare && v.Version == m.cas) // C: only if it is another
 	if value {
 		dst = append(dst, "VA "...)
@@ -64,7 +64,7 @@ func (m *metaLine) Render(dst []byte, v *store.View) []byte {
 	}
 	dst = append(dst, "\r\n"...)
 	if value {
-		dst = append(dst, v.Value...)
+		dst = appendValue(dst, v)
 		dst = append(dst, "\r\n"...)
 	}
 	return dst

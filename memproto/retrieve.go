@@ -138,7 +138,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 			at++
 			continue
 		}
-		if len(c.out) > OutSoftLimitBytes {
+		if c.full() {
 			g.on = true
 			c.get = g
 			return at
@@ -157,7 +157,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		before := len(c.out)
 		switch {
 		case g.touch:
-			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires}
+			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires, Pin: &c.pin}
 			if c.doFetch(render) && c.mode&modeCommands != 0 {
 				c.sayKey(rest[at:stop])
 			}
@@ -166,7 +166,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 				c.sayKey(rest[at:stop])
 			}
 		default:
-			c.out, _ = st.Get(c.now, rest[at:stop], c.out, render)
+			c.out, _ = st.GetPinned(c.now, rest[at:stop], c.out, render, &c.pin)
 		}
 		c.noteGet(rest[at:stop], len(c.out) > before)
 		at = stop
@@ -207,7 +207,7 @@ const itemReplyBytes = 6 + 10 + 10 + 20 + 3 + 4
 func renderItem(dst []byte, v *store.View) []byte {
 	dst = appendItemHead(dst, v)
 	dst = append(dst, "\r\n"...)
-	dst = append(dst, v.Value...)
+	dst = appendValue(dst, v)
 	return append(dst, "\r\n"...)
 }
 
@@ -217,12 +217,12 @@ func renderItemCAS(dst []byte, v *store.View) []byte {
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, v.Version, 10)
 	dst = append(dst, "\r\n"...)
-	dst = append(dst, v.Value...)
+	dst = appendValue(dst, v)
 	return append(dst, "\r\n"...)
 }
 
 func appendItemHead(dst []byte, v *store.View) []byte {
-	dst = slices.Grow(dst, len(v.Key)+len(v.Value)+itemReplyBytes)
+	dst = slices.Grow(dst, len(v.Key)+inlineBytes(v)+itemReplyBytes)
 	dst = append(dst, "VALUE "...)
 	dst = append(dst, v.Key...)
 	dst = append(dst, ' ')

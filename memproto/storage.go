@@ -118,9 +118,14 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 		c.swallow = int64(l.valueBytes) + 2
 		return lineBytes, 0
 	}
-	end := lineBytes + l.valueBytes
-	if len(rest) < end+2 {
-		return 0, end + 2
+	value, end, need, refused := c.body(l.key, rest, lineBytes, l.valueBytes, 2)
+	switch {
+	case refused:
+		c.noteSet(l.key)
+		c.reply(storageReply(c.refuse(l.op, l.key).Status), l.quiet)
+		return end, 0
+	case value == nil:
+		return end, need
 	}
 	c.noteSet(l.key)
 	if rest[end] != '\r' || rest[end+1] != '\n' {
@@ -128,7 +133,8 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 		return end + 2, 0
 	}
 	r := &c.req // zero between two requests
-	r.Op, r.Key, r.Value = l.op, l.key, rest[lineBytes:end]
+	r.Op, r.Key, r.Value = l.op, l.key, value
+	r.Draft = c.draft(l.op)
 	switch l.op {
 	case store.OpAppend, store.OpPrepend: // keep the item's flags and expiry
 	default:

@@ -48,6 +48,7 @@ func (c *Conn) Opened(nowMillis int64, client Client) {
 // Closed tells the conn that it is over. Nothing may be processed afterwards.
 func (c *Conn) Closed(nowMillis int64, reason CloseReason) {
 	c.endDump()
+	c.giveUp()
 	mode := c.srv.journal.mode.Load()
 	if mode&modeConns != 0 {
 		j := &c.srv.journal

@@ -74,11 +74,11 @@ func (c *Conn) tellTooLarge(op store.Op, key []byte) {
 // getWatched is a get while somebody watches.
 func (c *Conn) getWatched(key []byte, render store.Render) (hit bool) {
 	if c.mode&modeItems == 0 {
-		c.out, hit = c.srv.Store.Get(c.now, key, c.out, render)
+		c.out, hit = c.srv.Store.GetPinned(c.now, key, c.out, render, &c.pin)
 		return hit
 	}
 	look := c.srv.Store.Look(c.now, key)
-	c.out, hit = c.srv.Store.Get(c.now, key, c.out, render)
+	c.out, hit = c.srv.Store.GetPinned(c.now, key, c.out, render, &c.pin)
 	c.tellFetch(key, look, hit)
 	return hit
 }

@@ -44,6 +44,7 @@ func (e *engineConn) Write(p []byte) (int, error) {
 	}
 	for {
 		r := e.c.Process(testNow, e.in, nil)
+		r.Out = r.Whole()
 		e.in = e.in[r.N:]
 		e.out.Write(r.Out)
 		if r.Close {

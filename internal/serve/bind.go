@@ -94,7 +94,7 @@ func (l *Listeners) Listen() (s *Server, err error) {
 			s.removeFile()
 			return
 		}
-		s.kickIdle()
+		s.watchOver()
 	})
 	if err != nil {
 		return nil, err

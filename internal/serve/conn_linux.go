@@ -10,12 +10,16 @@ import (
 
 // conn is one client conn of a loop. While it is idle it owns no buffer.
 type conn struct {
-	h    Handler
-	in   []byte // input that is not a whole request yet, or whole ones while more is set; nil if there is none
-	out  []byte // replies the kernel did not take; while there are any, nothing is read nor processed; nil if there are none
-	sent int    // how much of out it did take
-	need int    // bytes of input the handler waits for; 0: any
-	left int    // draining: bytes that had arrived when the drain began and are not read yet
+	h     Handler
+	in    []byte           // input that is not a whole request yet, or whole ones while more is set; nil if there is none
+	out   []byte           // replies the kernel did not take; while there are any, nothing is read nor processed; nil if there are none
+	sent  int              // how much of out it did take
+	need  int              // bytes of input the handler waits for; 0: any
+	fill  []byte           // where the next bytes of input go, in memory of the store; nil: in
+	pin   *memproto.Pinned // a value of the reply in out; nil = none
+	hold  hold             // of fill and pin
+	waits int64            // Unix ms, of the last bytes taken or sent: with buffers, who has waited longest makes room
+	left  int              // draining: bytes that had arrived when the drain began and are not read yet
 
 	until int64 // Unix ms before which the handler wants no call; 0: any time
 
@@ -54,6 +58,7 @@ func (l *loop) serve(c *conn) {
 		l.discard(c)
 		return
 	}
+	l.left = turnBytes
 	if len(c.out) > 0 && !l.flush(c) {
 		return
 	}
@@ -92,7 +97,7 @@ func (l *loop) note(c *conn) {
 		state = stateClosing
 	case len(c.out) > 0:
 		state = stateMwrite
-	case c.need > 0:
+	case c.need > 0 || c.fill != nil:
 		state = stateNread
 	}
 	if c.state.Load() != state {
@@ -103,13 +108,14 @@ func (l *loop) note(c *conn) {
 // receive makes one read and processes what came.
 func (l *loop) receive(c *conn) {
 	buf, held := l.readBuffer(c)
-	room := buf[held:]
-	if l.draining && c.left < len(room) {
-		if room = room[:c.left]; len(room) == 0 {
+	fill, room := c.fill, buf[held:]
+	if l.draining {
+		fill = fill[:min(len(fill), c.left)]
+		if room = room[:min(len(room), c.left-len(fill))]; len(fill)+len(room) == 0 {
 			return
 		}
 	}
-	n, errno := recvNow(c.fd, room)
+	n, errno := recvBoth(c.fd, fill, room)
 	switch {
 	case errno == unix.EINTR:
 		return // still readable
@@ -125,11 +131,18 @@ func (l *loop) receive(c *conn) {
 		return
 	}
 	l.read += uint64(n)
-	if n < len(room) && !c.ended {
+	if n < len(fill)+len(room) && !c.ended {
 		c.readable = false // drained; the next byte makes an event
 	}
 	if l.draining {
 		c.left -= n
+	}
+	if c.fill != nil {
+		n = c.filled(l.nowMillis, n)
+		if len(c.fill) > 0 {
+			return
+		}
+		c.fill = nil
 	}
 	in := buf[:held+n]
 	if len(in) < c.need {
@@ -151,8 +164,8 @@ func (l *loop) readBuffer(c *conn) (buf []byte, held int) {
 		return l.in, held
 	}
 	if cap(c.in)-held < cap(c.in)/4 {
-		grown := append(l.bufs.get(max(2*cap(c.in), readBytes)), c.in...)
-		l.bufs.put(c.in)
+		grown := append(l.take(c, max(2*cap(c.in), readBytes)), c.in...)
+		l.drop(c.in)
 		c.in = grown
 	}
 	return c.in[:cap(c.in)], held
@@ -169,6 +182,7 @@ func (l *loop) process(c *conn, in []byte) {
 			c.seen.Store(now)
 		}
 		in, out = in[res.N:], res.Out
+		c.next(l.nowMillis, &res)
 		if res.Stream != nil {
 			l.detach(c, res.Stream, out)
 			out = out[:0]
@@ -186,6 +200,10 @@ func (l *loop) process(c *conn, in []byte) {
 		}
 		if !res.More {
 			c.need = res.Need
+			if res.Pin != nil {
+				l.reply(c, out, res.Pin)
+				out = out[:0]
+			}
 			if len(in) >= maxLineBytes && c.need <= len(in) {
 				l.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
 				c.closing, in = true, nil
@@ -201,17 +219,17 @@ func (l *loop) process(c *conn, in []byte) {
 			c.closing, in = true, nil
 			break
 		}
-		if rounds >= l.s.cfg.RequestsPerEvent {
+		if rounds >= l.s.cfg.RequestsPerEvent && res.Pin == nil {
 			c.more = true
 			l.s.count.yields.Add(1)
 			break
 		}
-		if !l.send(c, out) || len(c.out) > 0 {
+		sent := l.reply(c, out, res.Pin)
+		out = out[:0]
+		if !sent || len(c.out) > 0 || l.left <= 0 || rounds >= l.s.cfg.RequestsPerEvent {
 			c.more = true
-			out = out[:0]
 			break
 		}
-		out = out[:0]
 	}
 	if c.fd >= 0 {
 		l.keep(c, in)
@@ -231,15 +249,17 @@ func (l *loop) process(c *conn, in []byte) {
 func (l *loop) keep(c *conn, rest []byte) {
 	if len(rest) == 0 {
 		if c.in != nil {
-			l.bufs.put(c.in)
+			l.drop(c.in)
 			c.in = nil
 		}
 		return
 	}
 	if cap(c.in) < len(rest) {
-		l.bufs.put(c.in)
-		c.in = l.bufs.get(len(rest))
+		l.drop(c.in)
+		c.in = nil
+		c.in = l.take(c, len(rest))
 	}
+	c.waits = l.nowMillis
 	c.in = c.in[:len(rest)]
 	copy(c.in, rest)
 }
@@ -251,10 +271,12 @@ func (l *loop) send(c *conn, b []byte) bool {
 		switch {
 		case errno == 0:
 			l.written += uint64(n)
+			l.left -= n
 			b = b[n:]
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN: // the kernel makes an event when there is room
-			c.out, c.sent = append(l.bufs.get(len(b)), b...), 0
+			c.waits = l.nowMillis
+			c.out, c.sent = append(l.take(c, len(b)), b...), 0
 			return true
 		default:
 			l.close(c)
@@ -266,23 +288,44 @@ func (l *loop) send(c *conn, b []byte) bool {
 
 // flush goes on with c.out. true: all of it is sent.
 func (l *loop) flush(c *conn) bool {
-	for c.sent < len(c.out) {
-		n, errno := sendNow(c.fd, c.out[c.sent:])
-		switch {
-		case errno == 0:
-			l.written += uint64(n)
-			c.sent += n
-		case errno == unix.EINTR:
-		case errno == unix.EAGAIN:
-			return false
-		default:
-			l.close(c)
-			return false
-		}
+	sent, again, ok := l.sendParts(c, c.out, c.pin, c.sent)
+	c.sent = sent
+	switch {
+	case !ok:
+		l.close(c)
+		return false
+	case again:
+		l.again(c)
+		return false
+	case sent < len(c.out)+len(c.pin.Value()):
+		return false
 	}
-	l.bufs.put(c.out)
+	if c.pin != nil {
+		c.pin.Release()
+		c.pin = nil
+		c.gaveBack()
+	}
+	l.drop(c.out)
 	c.out, c.sent = nil, 0
 	return true
+}
+
+// filled notes that n bytes were read, into c.fill first, and returns how many are behind it.
+func (c *conn) filled(nowMillis int64, n int) (behind int) {
+	into := min(n, len(c.fill))
+	c.fill = c.fill[into:]
+	c.progress(nowMillis, into)
+	return n - into
+}
+
+// next notes where the next bytes of input are to go.
+func (c *conn) next(nowMillis int64, res *memproto.Result) {
+	if res.Fill != nil {
+		c.began(nowMillis)
+		c.fill = res.Fill
+	} else if c.hold.since != 0 {
+		c.gaveBack()
+	}
 }
 
 // bye closes c after its last reply. Unread input would turn the FIN into RST and could cost the client that reply, so what

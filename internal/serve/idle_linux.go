@@ -6,11 +6,7 @@ import "twincached/memproto"
 func (ls *loops) kickIdle() {
 	for _, l := range ls.loops {
 		l.kick.Store(true)
-		l.mu.Lock()
-		if !l.closed {
-			l.pol.wake()
-		}
-		l.mu.Unlock()
+		l.poke()
 	}
 }
 

@@ -18,9 +18,9 @@ const (
 	// second-level cache.
 	readBytes = 64 << 10
 
-	// keepOutBytes is the largest reply buffer a loop keeps; a larger one goes back to the heap after use. One item of the
-	// default largest size fits with its header.
-	keepOutBytes = 2 << 20
+	// keepOutBytes is the largest reply buffer a loop keeps; a larger one goes back to the heap after use. Larger values are
+	// not in it, but statistics may be.
+	keepOutBytes = 256 << 10
 
 	// maxLineBytes ends a conn whose handler consumes nothing and names no length: no request line is that long. The handler
 	// has its own, smaller limit; this one keeps an error there from costing all memory.

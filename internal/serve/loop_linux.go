@@ -25,13 +25,17 @@ type loop struct {
 	id  int
 	pol *poller
 
-	in        []byte  // one read of whichever conn is served
-	out       []byte  // the replies of whichever conn is served
-	bufs      buffers // for what is left over in a conn
-	ready     []*conn // conns with work left that no event will announce
-	turn      []*conn // ready of the turn before, reused
-	paused    []*conn // conns with a time to wait for, in any order; some may be gone, or served since
-	due       int64   // the first of these times; 0: none
+	in        []byte    // one read of whichever conn is served
+	out       []byte    // the replies of whichever conn is served
+	bufs      buffers   // for what is left over in a conn
+	held      int       // bytes of such buffers in use
+	share     int       // how many there may be
+	left      int       // bytes that the conn which is served may still send in this turn
+	warned    time.Time // when shed was last logged
+	ready     []*conn   // conns with work left that no event will announce
+	turn      []*conn   // ready of the turn before, reused
+	paused    []*conn   // conns with a time to wait for, in any order; some may be gone, or served since
+	due       int64     // the first of these times; 0: none
 	nowMillis int64
 	freed     []int32 // free places in slots
 	busy      int     // events since the last Gosched
@@ -40,6 +44,7 @@ type loop struct {
 
 	mode     atomic.Int32
 	kick     atomic.Bool  // look for idle conns
+	pressed  atomic.Bool  // look for conns that hold memory and do not move
 	deadline atomic.Int64 // Unix nanoseconds at which a drain gives up
 	draining bool
 	linger   time.Time // end of the wait for the clients' FIN; zero before the last reply is out
@@ -72,9 +77,10 @@ func newLoop(s *Server, id int) (*loop, error) {
 	}
 	return &loop{
 		s: s, id: id, pol: pol,
-		in:   make([]byte, readBytes),
-		out:  make([]byte, 0, readBytes),
-		done: make(chan struct{}),
+		share: s.share / s.cfg.Threads,
+		in:    make([]byte, readBytes),
+		out:   make([]byte, 0, readBytes),
+		done:  make(chan struct{}),
 	}, nil
 }
 
@@ -99,6 +105,9 @@ func (l *loop) run() {
 		l.takeTurns()
 		if l.kick.Load() && l.kick.Swap(false) && !l.draining {
 			l.kickIdle()
+		}
+		if l.pressed.Load() && l.pressed.Swap(false) {
+			l.press()
 		}
 		l.publish()
 		if l.busy += len(events) + 1; l.busy > yieldEvents {
@@ -229,9 +238,12 @@ func (l *loop) forget(c *conn, closing bool) {
 	l.freed = append(l.freed, c.slot)
 	l.open--
 	l.mu.Unlock()
-	l.bufs.put(c.in)
-	l.bufs.put(c.out)
-	c.in, c.out, c.h = nil, nil, nil
+	l.drop(c.in)
+	l.drop(c.out)
+	if c.pin != nil {
+		c.pin.Release()
+	}
+	c.in, c.out, c.fill, c.pin, c.h = nil, nil, nil, nil, nil
 }
 
 // end closes every conn and refuses new ones.

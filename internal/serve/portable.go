@@ -25,7 +25,8 @@ type portable struct {
 	deadline time.Time // of the drain
 	shut     bool      // Close was called
 
-	cut atomic.Int64
+	cut  atomic.Int64
+	held atomic.Int64 // what the conns are charged with
 }
 
 // portableListener is a listener and what its conns are.
@@ -158,6 +159,7 @@ func (p *portable) gone(c *goConn) {
 	socketOf(c.nc).Close() // what TLS had to say has been said
 	p.mu.Lock()
 	delete(p.open, c)
+	p.held.Add(-c.charged.Swap(0))
 	p.mu.Unlock()
 	p.s.connGone()
 }

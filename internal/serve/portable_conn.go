@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,6 +22,7 @@ type goConn struct {
 	entry int // of the listener: see Listeners.bind
 	h     Handler
 	in    []byte               // unprocessed input
+	fill  []byte               // where the next bytes of input go instead, in memory of the store
 	need  int                  // bytes of input the handler waits for; 0: any
 	until int64                // Unix ms before which the handler wants no call; 0: any time
 	src   *memproto.Watcher    // what the conn becomes a stream of; nil = nothing
@@ -28,6 +30,11 @@ type goConn struct {
 
 	state atomic.Uint32 // for "stats conns"
 	seen  atomic.Int64  // Unix seconds of the last request's end
+
+	charged atomic.Int64 // bytes of buffers, of those that count
+	waits   atomic.Int64 // as of conn
+	holds   sync.Mutex   // guards hold
+	hold    hold
 }
 
 const (
@@ -47,6 +54,7 @@ func (c *goConn) run() {
 	for {
 		if len(c.in) == 0 && cap(c.in) > idleReadBytes || c.in == nil {
 			c.in = make([]byte, 0, idleReadBytes)
+			c.charge(0)
 		}
 		for {
 			if err := c.read(); err != nil {
@@ -64,7 +72,7 @@ func (c *goConn) run() {
 				}
 				return
 			}
-			if len(c.in) >= c.need {
+			if len(c.fill) == 0 && len(c.in) >= c.need {
 				break
 			}
 		}
@@ -100,13 +108,25 @@ func (c *goConn) spared() bool {
 
 // read appends what one read brings to in, which grows with what really arrives.
 func (c *goConn) read() error {
+	if len(c.fill) > 0 {
+		n, err := c.nc.Read(c.fill)
+		c.fill = c.fill[n:]
+		return c.got(n, err)
+	}
 	if room := cap(c.in) - len(c.in); room < cap(c.in)/4 {
 		c.in = append(make([]byte, 0, max(2*cap(c.in), busyReadBytes)), c.in...)
+		c.charge(counted(cap(c.in)))
 	}
 	n, err := c.nc.Read(c.in[len(c.in):cap(c.in)])
 	c.in = c.in[:len(c.in)+n]
+	return c.got(n, err)
+}
+
+// got notes what one read has brought.
+func (c *goConn) got(n int, err error) error {
 	if n > 0 {
 		c.p.s.count.read.Add(uint64(n))
+		c.progress(n)
 		return nil // an error comes again with the next read
 	}
 	return err
@@ -123,7 +143,8 @@ func (c *goConn) process() bool {
 			c.seen.Store(c.p.s.cfg.Now() / 1000)
 		}
 		in, out, more = in[res.N:], res.Out, res.More
-		c.need, c.until = res.Need, res.Until
+		c.need, c.fill, c.until = res.Need, res.Fill, res.Until
+		c.holding(res.Fill != nil || res.Pin != nil)
 		switch {
 		case res.Stream != nil:
 			c.src, open = res.Stream, false
@@ -136,7 +157,7 @@ func (c *goConn) process() bool {
 			c.p.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
 			open = false
 		}
-		if len(out) > 0 && !c.write(out) {
+		if len(out) > 0 && !c.reply(out, res.Pin) {
 			open = false
 		}
 		out = out[:0]
@@ -147,7 +168,7 @@ func (c *goConn) process() bool {
 	}
 	c.in = c.in[:copy(c.in, in)]
 	state := stateRead
-	if c.need > 0 {
+	if c.need > 0 || c.fill != nil {
 		state = stateNread
 	}
 	c.state.Store(state)
@@ -167,11 +188,31 @@ func (c *goConn) paused() bool {
 	}
 }
 
+// reply writes out with the pinned value in it.
+func (c *goConn) reply(out []byte, pin *memproto.Pinned) bool {
+	c.charge(counted(cap(c.in)) + counted(len(out)))
+	defer c.charge(counted(cap(c.in)))
+	if pin == nil {
+		return c.write(out)
+	}
+	defer pin.Release()
+	if !c.write(out[:pin.At]) {
+		return false
+	}
+	for piece := range slices.Chunk(pin.Value(), readBytes) {
+		if !c.write(piece) {
+			return false
+		}
+	}
+	return c.write(out[pin.At:])
+}
+
 // write sends all of b; it is here that a client that does not read stops us from reading.
 func (c *goConn) write(b []byte) bool {
 	c.state.Store(stateMwrite)
 	n, err := c.nc.Write(b)
 	c.p.s.count.written.Add(uint64(n))
+	c.progress(n)
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		c.p.cut.Add(1)
 	}

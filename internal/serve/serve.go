@@ -41,27 +41,30 @@ var _ Handler = (*memproto.Conn)(nil)
 
 // Config says where and how to listen. It is copied; nothing in it may change after Bind.
 type Config struct {
-	Addresses        []string       // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose
-	TLS              []TLSAddress   // addresses whose conns speak TLS
-	UnixSocket       string         // a file to listen on instead of Addresses and TLS: TCP is off then; "" = none
-	UnixMode         fs.FileMode    // permissions of UnixSocket; exact, whatever the process's umask
-	Threads          int            // event loops; 0 = 4, as memcached. More than there are cores gains nothing
-	MaxConns         int            // client conns at a time (-c); 0 = 1024
-	Backlog          int            // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
-	RequestsPerEvent int            // rounds of at most 64 KiB of replies a conn may have before the others have their turn (-R); 0 = 20
-	DropAtLimit      bool           // at MaxConns: true answers an error and closes (memcached's default), false lets newcomers wait in the backlog
-	HandshakeTimeout time.Duration  // TLS conns that have not come to terms by then are closed; 0 = 10 s
-	IdleTimeout      time.Duration  // conns without a request for longer are closed; whole seconds, 0 = never; not with UnixSocket
-	Portable         bool           // a goroutine for each conn on Linux too
-	Now              func() int64   // Unix milliseconds handed to Process; required
-	NewConn          func() Handler // called once for each accepted conn, from any goroutine; required
-	Log              *slog.Logger   // nil = slog.Default()
+	Addresses        []string                   // HOST:PORT each; "" as host is every address of this machine, IPv4 and IPv6; port 0 lets the kernel choose
+	TLS              []TLSAddress               // addresses whose conns speak TLS
+	UnixSocket       string                     // a file to listen on instead of Addresses and TLS: TCP is off then; "" = none
+	UnixMode         fs.FileMode                // permissions of UnixSocket; exact, whatever the process's umask
+	Threads          int                        // event loops; 0 = 4, as memcached. More than there are cores gains nothing
+	MaxConns         int                        // client conns at a time (-c); 0 = 1024
+	Backlog          int                        // accepted by the kernel but not yet by us (-b); 0 = 1024; the kernel caps it at net.core.somaxconn
+	RequestsPerEvent int                        // rounds of at most 64 KiB of replies a conn may have before the others have their turn (-R); 0 = 20
+	DropAtLimit      bool                       // at MaxConns: true answers an error and closes (memcached's default), false lets newcomers wait in the backlog
+	HandshakeTimeout time.Duration              // TLS conns that have not come to terms by then are closed; 0 = 10 s
+	BufferBytes      int                        // what unread replies and unfinished requests of all conns may hold; 0 = 8 MiB. Beyond it who waits longest is closed
+	Short            func(nowMillis int64) bool // whether somebody was refused memory of the store of late: then who holds some and does not move is closed; nil = never
+	IdleTimeout      time.Duration              // conns without a request for longer are closed; whole seconds, 0 = never; not with UnixSocket
+	Portable         bool                       // a goroutine for each conn on Linux too
+	Now              func() int64               // Unix milliseconds handed to Process; required
+	NewConn          func() Handler             // called once for each accepted conn, from any goroutine; required
+	Log              *slog.Logger               // nil = slog.Default()
 }
 
 // Stats is a snapshot. CurrConns <= MaxConns; TotalConns counts the accepted ones, without RejectedConns.
 type Stats struct {
 	CurrConns       int64         // open client conns
 	TotalConns      uint64        // conns accepted since Listen
+	ShedConns       uint64        // conns closed for the memory they held: see Config.BufferBytes and Config.Short
 	IdleKicks       uint64        // conns closed by IdleTimeout
 	RejectedConns   uint64        // answered "Too many open connections" and closed
 	DisabledFor     time.Duration // how long accepting was suspended, the time since the last suspension began included
@@ -92,6 +95,7 @@ type engine interface {
 	close()
 	conns() []ConnInfo
 	kickIdle()
+	press()
 	threads() int
 	connGone()
 }
@@ -104,6 +108,7 @@ type Server struct {
 	count     counters
 	eng       engine
 	streams   streams
+	share     int           // of Config.BufferBytes, for each engine
 	once      sync.Once     // the first Drain or Close
 	quit      chan struct{} // closed when Drain or Close begins
 	began     time.Time
@@ -117,6 +122,7 @@ type counters struct {
 	total           atomic.Uint64
 	rejected        atomic.Uint64
 	idleKicks       atomic.Uint64
+	shed            atomic.Uint64
 	listenDisabled  atomic.Uint64
 	disabledFor     atomic.Int64 // ns, of the suspensions that are over
 	disabledSince   atomic.Int64 // Unix ns; 0: accepting is not suspended
@@ -155,6 +161,7 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		CurrConns:       s.count.curr.Load(),
 		TotalConns:      s.count.total.Load(),
+		ShedConns:       s.count.shed.Load(),
 		IdleKicks:       s.count.idleKicks.Load(),
 		RejectedConns:   s.count.rejected.Load(),
 		ListenDisabled:  s.count.listenDisabled.Load(),
@@ -278,6 +285,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = defaultHandshake
+	}
+	if c.BufferBytes == 0 {
+		c.BufferBytes = defaultBufferBytes
 	}
 	if c.RequestsPerEvent == 0 {
 		c.RequestsPerEvent = defaultRounds

@@ -13,6 +13,10 @@ type together []engine
 // may ask for Stats.
 func startEngines(s *Server, l *Listeners) error {
 	var all together
+	s.share = s.cfg.BufferBytes
+	if l.plain > 0 && l.plain < len(l.socks) {
+		s.share /= 2
+	}
 	if l.plain > 0 {
 		e, err := newPlain(s, l.socks[:l.plain], l.addrs)
 		if err != nil {
@@ -87,6 +91,12 @@ func (t together) conns() (infos []ConnInfo) {
 func (t together) kickIdle() {
 	for _, e := range t {
 		e.kickIdle()
+	}
+}
+
+func (t together) press() {
+	for _, e := range t {
+		e.press()
 	}
 }
 

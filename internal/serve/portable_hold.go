@@ -1,0 +1,73 @@
+package serve
+
+// counted is what a buffer of size bytes counts for: one that every busy conn has is no sign of a client that waits.
+func counted(size int) int {
+	if size <= busyReadBytes {
+		return 0
+	}
+	return size
+}
+
+// charge says what c's buffers take by now. Where that makes it more than the engine's share
+// of Config.BufferBytes, the conn that waits longest of the others is closed.
+func (c *goConn) charge(bytes int) {
+	more := int64(bytes) - c.charged.Swap(int64(bytes))
+	if more != 0 && c.p.held.Add(more) > int64(c.p.s.share) && more > 0 {
+		c.p.shed(c)
+	}
+}
+
+func (p *portable) shed(c *goConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var victim *goConn
+	for v := range p.open {
+		if v != c && v.charged.Load() > 0 && (victim == nil || v.waits.Load() < victim.waits.Load()) {
+			victim = v
+		}
+	}
+	if victim == nil {
+		return
+	}
+	p.held.Add(-victim.charged.Swap(0)) // it is not to be closed twice
+	p.s.count.shed.Add(1)
+	p.s.cfg.Log.Debug(shedText, "bytes", p.s.share)
+	socketOf(victim.nc).Close()
+}
+
+// progress notes that the client has taken, or sent, n bytes.
+func (c *goConn) progress(n int) {
+	c.waits.Store(c.p.s.cfg.Now())
+	c.holds.Lock()
+	c.hold.moved += n
+	c.holds.Unlock()
+}
+
+// holding notes whether c has memory of the store.
+func (c *goConn) holding(some bool) {
+	c.holds.Lock()
+	defer c.holds.Unlock()
+	switch {
+	case !some:
+		c.hold = hold{}
+	case c.hold.since == 0:
+		c.hold = hold{since: c.p.s.cfg.Now()}
+	}
+}
+
+// press closes the conns that hold memory of the store, of which there is too little, and
+// hardly move.
+func (p *portable) press() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.s.cfg.Now()
+	for c := range p.open {
+		c.holds.Lock()
+		stale := c.hold.since != 0 && c.hold.stale(now)
+		c.holds.Unlock()
+		if stale {
+			p.s.count.shed.Add(1)
+			socketOf(c.nc).Close()
+		}
+	}
+}

@@ -50,6 +50,7 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 
 	teller := openHealth(log)
 	defer teller.close()
+	s.Node.LimitRuntime()
 	n, err := node.Start(s.Node)
 	if err != nil {
 		return exitWith(exitOSError, err)

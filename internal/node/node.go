@@ -248,6 +248,8 @@ func (n *Node) serveConfig() serve.Config {
 		MaxConns:         n.cfg.MaxConns,
 		Backlog:          n.cfg.Backlog,
 		RequestsPerEvent: n.cfg.RequestsPerEvent,
+		BufferBytes:      n.cfg.BufferBytes(),
+		Short:            n.short,
 		DropAtLimit:      !n.cfg.WaitAtLimit,
 		IdleTimeout:      n.cfg.IdleTimeout,
 		Now:              n.clock.Now,

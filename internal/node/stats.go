@@ -63,6 +63,7 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.int("reserved_fds", serve.ReservedFiles)
 	r.uint("bytes_read", c.BytesRead)
 	r.uint("bytes_written", c.BytesWritten)
+	r.uint("shed_connections", c.ShedConns)
 	r.oneZero("accepting_conns", c.Accepting)
 	r.uint("listen_disabled_num", c.ListenDisabled)
 	r.int("time_in_listen_disabled_us", c.DisabledFor.Microseconds())

@@ -83,7 +83,7 @@ func TestScenario02_EvictedBeforeThePeerHeard(t *testing.T) {
 func TestScenario03_ExpiredBeforeThePeerHeard(t *testing.T) {
 	for name, notice := range map[string]func(d *duo){
 		"read":        func(d *duo) { d.get(0, "k") },
-		"swept":       func(d *duo) { d.pass(100) },
+		"swept":       func(d *duo) { d.pass(3000) }, // it leaves an item for two seconds to whoever asks
 		"not noticed": func(*duo) {},
 	} {
 		t.Run(name, func(t *testing.T) {

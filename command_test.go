@@ -66,7 +66,7 @@ func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
 func TestCommandLine_SetsEachFlag(t *testing.T) {
 	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0 -U 11211"+
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
-		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait"+
+		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait --refused-wait 4s"+
 		" --drain-timeout 2s --handover 3s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
 		" --disable-dumping -D / -o track_sizes,no_lru_crawler")
 	want := settings{
@@ -77,7 +77,7 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 			NoCAS: true, NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
-			PeerWait: time.Second, Boot: node.BootWait, DrainTimeout: 2 * time.Second, Handover: 3 * time.Second,
+			PeerWait: time.Second, Boot: node.BootWait, RefusedWait: 4 * time.Second, DrainTimeout: 2 * time.Second, Handover: 3 * time.Second,
 		},
 		User: "nobody", Daemon: true, PidFile: "/tmp/pid", UDPPort: 11211,
 		Ignored: []string{"--extended=modern,hashpower", "--queue-length"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,9 +18,14 @@ const sameSignal = time.Second
 // the node still at it.
 func drain(n *node.Node, log *slog.Logger, why string, signals <-chan os.Signal) error {
 	log.Info("draining", "signal", why)
+	refused := n.Refused()
 	left := make(chan uint64, 1)
 	go func() { left <- n.Drain() }()
-	return drained(left, log, signals)
+	err := drained(left, log, signals)
+	if err == nil && refused {
+		return exitWith(exitShut, errors.New("it never served, as its peer is there and one of the two refuses to link: the log says why"))
+	}
+	return err
 }
 
 // drained waits for what a drain leaves, or for a second signal.

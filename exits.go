@@ -11,7 +11,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // healthcheck: the node does not serve; verify: the nodes differ
 	exitUnable = 2 // verify: the nodes could not be compared
-	exitLeft   = 3 // stopped, but the peer lacks some items
+	exitLeft   = 3 // stopped, but no live peer has all its items
+	exitShut   = 4 // stopped while its peer refused to link, or was refused: it never served
 
 	exitStarting = 10 // healthcheck --ready: the node's state
 	exitJoining  = 11
@@ -37,6 +38,7 @@ var exitStatuses = []exitStatus{
 	{exitFailed, "healthcheck: the node does not serve; verify: the nodes differ"},
 	{exitUnable, "verify: the nodes could not be compared"},
 	{exitLeft, "a node stopped, and some items are on no other node; the log says how many"},
+	{exitShut, "a node stopped that never served, as its peer is there and one of the two refuses to link; the log says why"},
 	{exitStarting, "healthcheck --ready: the node is starting"},
 	{exitJoining, "healthcheck --ready: the node is joining, it looks for its peer"},
 	{exitCopying, "healthcheck --ready: the node is copying, it takes a full copy"},

@@ -61,9 +61,10 @@ const (
 
 // Defaults of Config.
 const (
-	DefaultPeerWait = 10 * time.Second
-	DefaultHandover = 5 * time.Second // docker compose brings a container back in one or two, and kills one that stops after ten
-	defaultMaxItem  = 1 << 20
+	DefaultPeerWait    = 10 * time.Second
+	DefaultRefusedWait = 10 * time.Minute // long enough for a person to see to it
+	DefaultHandover    = 5 * time.Second  // docker compose brings a container back in one or two, and kills one that stops after ten
+	defaultMaxItem     = 1 << 20
 )
 
 // Config is what a Link is made from. Zero values mean the default that is
@@ -88,6 +89,8 @@ type Config struct {
 	NoEviction   bool          // the same
 	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
 	BootWait     bool          // a joining node waits for ever
+	BootServe    bool          // one opens after PeerWait even where its peer refuses to link, or is refused
+	RefusedWait  time.Duration // else it opens after this, where the other side never proved to be the peer; 0 = 10 min
 	Handover     time.Duration // how long a draining node waits for a peer that has left or was never there; 0 = 5 s
 	Software     string        // name and version, for people
 
@@ -148,6 +151,7 @@ func (c *Config) check() error {
 	if c.PeerWait == 0 {
 		c.PeerWait = DefaultPeerWait
 	}
+	c.RefusedWait = cmp.Or(c.RefusedWait, DefaultRefusedWait)
 	if c.Handover == 0 {
 		c.Handover = DefaultHandover
 	}

@@ -52,6 +52,7 @@ type conn struct {
 	admitted    bool
 	overtaken   bool   // a dial that another connection was elected before: it never becomes the session
 	authed      bool   // no stranger any more
+	secured     bool   // TLS has found the other side's certificate right; set before leave
 	established uint64 // order of events on the link; 0 = not yet
 	since       int64  // when that was, Unix ms
 	brought     bool   // the peer sent data

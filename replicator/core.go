@@ -20,7 +20,7 @@ func NewCore(cfg Config, nowMillis int64) (*Core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	c := &Core{cfg: cfg, gate: newGate(cfg.BootWait, cfg.PeerWait.Milliseconds())}
+	c := &Core{cfg: cfg, gate: newGate(&cfg)}
 	c.gate.start(nowMillis, true)
 	return c, nil
 }
@@ -50,6 +50,13 @@ func (c *Core) Reached(s *Session, before uint8) (marks uint8) {
 func (c *Core) Lost(nowMillis int64, marks uint8) {
 	if marks&markEstablished != 0 {
 		c.gate.linkLost(nowMillis, marks&markData != 0)
+	}
+}
+
+// Ended tells the gate why a session is over, which this node dialled or not.
+func (c *Core) Ended(nowMillis int64, s *Session, err error, marks uint8) {
+	if cause := denialOf(err, s.dialled, marks&markEstablished != 0); cause != "" {
+		c.gate.denied(nowMillis, cause, s.proved, s.dialled)
 	}
 }
 

@@ -154,6 +154,9 @@ func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refu
 	l.meter.dialFails.Add(1)
 	l.mu.Lock()
 	l.nobody = word == "RESOLVE"
+	if refused || l.nobody {
+		l.gate.absent(now)
+	}
 	if refused {
 		l.gate.dialRefused(now)
 	} else {

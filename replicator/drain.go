@@ -11,18 +11,22 @@ import (
 // Drain hands everything over, says BYE PLANNED and closes the link for good.
 // Nothing may write to the store any more. It returns 0 when a live peer had
 // acknowledged everything in a session that was up as this node left, or when there
-// is nothing to lose. Without a session it waits: for Config.Handover where the peer
+// is nothing to lose, as for a node that was Refused. Without a session it waits: for Config.Handover where the peer
 // has left by plan or is nowhere to be found, until ctx ends where it is only out of
 // reach and lacks something. When nobody came it returns how many items nobody else
 // is known to have, and says so in the log.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
+	refused := l.gate.state == Refused
 	l.gate.step(evDrain)
 	l.mu.Unlock()
 	if l.cfg.Peer == "" && l.cfg.Listen == "" {
 		return 0
 	}
 	defer l.shut()
+	if refused {
+		return 0 // no client has written here, and nobody would take it
+	}
 	d := departure{handoverMillis: l.cfg.Handover.Milliseconds()}
 	for waited := false; ctx.Err() == nil; {
 		c, s := l.standing()

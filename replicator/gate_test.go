@@ -18,13 +18,14 @@ import (
 
 func TestNextState_IsTheTable(t *testing.T) {
 	const unchanged = NodeState(0)
-	table := map[NodeState][8]NodeState{
-		//         alone  seek     linkUp   linkLost barrier  giveUp   drain     stop
-		Starting: {Ready, Joining, unchanged, unchanged, unchanged, unchanged, Draining, Stopped},
-		Joining:  {unchanged, unchanged, Copying, unchanged, unchanged, Ready, Draining, Stopped},
-		Copying:  {unchanged, unchanged, unchanged, Joining, Ready, unchanged, Draining, Stopped},
-		Ready:    {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Draining, Stopped},
-		Draining: {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Stopped},
+	table := map[NodeState][10]NodeState{
+		//         alone  seek     linkUp   linkLost barrier  giveUp   drain     stop     refused  settled
+		Starting: {Ready, Joining, unchanged, unchanged, unchanged, unchanged, Draining, Stopped, unchanged, unchanged},
+		Joining:  {unchanged, unchanged, Copying, unchanged, unchanged, Ready, Draining, Stopped, Refused, unchanged},
+		Copying:  {unchanged, unchanged, unchanged, Joining, Ready, unchanged, Draining, Stopped, unchanged, unchanged},
+		Refused:  {unchanged, unchanged, Copying, unchanged, unchanged, Ready, Draining, Stopped, unchanged, Joining},
+		Ready:    {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Draining, Stopped, unchanged, unchanged},
+		Draining: {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Stopped, unchanged, unchanged},
 		Stopped:  {},
 	}
 	for from, row := range table {
@@ -40,7 +41,7 @@ func TestNextState_IsTheTable(t *testing.T) {
 }
 
 func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
-	g := newGate(false, 10_000)
+	g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: time.Minute})
 	g.start(0, true)
 	g.linkUp()
 	g.linkLost(4000, true)

@@ -85,7 +85,7 @@ func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	if !hmac.Equal(want[:], a.MAC[:]) {
 		return s.fail(wire.ByeAuth, "wrong secret")
 	}
-	s.phase = PhaseAuthed
+	s.phase, s.proved = PhaseAuthed, true
 	s.measureHandshake(now)
 	s.hs.sendAuth = s.hs.sendAuth || !s.dialled
 	if s.decides() {

@@ -58,7 +58,7 @@ func New(cfg Config) (*Link, error) {
 		cfg: cfg, in: &snapshot.Progress{}, out: &snapshot.Progress{},
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
 		slots: make(chan struct{}, 2*maxStrangers), room: room{came: make(chan struct{}, 1)},
-		gate: newGate(cfg.BootWait, cfg.PeerWait.Milliseconds()),
+		gate: newGate(&cfg),
 	}
 	l.cfg.Store.SetNotify(func() {
 		if c := l.active.Load(); c != nil {
@@ -352,8 +352,15 @@ func (l *Link) leave(c *conn, err error) {
 		if e.FromPeer && e.Code == wire.ByePlanned {
 			l.calmUntil = now + restartMillis
 		}
-		l.nobody = l.nobody || c.dialled && e.Code == wire.ByeSelf
+		if c.dialled && e.Code == wire.ByeSelf {
+			l.nobody = true
+			l.gate.absent(now)
+		}
 	}
+	if cause := denialOf(err, c.dialled, c.established != 0); cause != "" && !l.closing {
+		l.gate.denied(now, cause, c.s.proved || c.secured, c.dialled)
+	}
+	refused, d := l.gate.state == Refused, l.gate.denial
 	closing, failed := l.closing, !c.dialled && !c.authed
 	l.mu.Unlock()
 	if failed {
@@ -363,5 +370,8 @@ func (l *Link) leave(c *conn, err error) {
 	close(c.done)
 	if !closing {
 		l.say(c, err, now)
+		if refused {
+			l.sayShut(&d)
+		}
 	}
 }

@@ -12,9 +12,10 @@ const (
 	Ready    NodeState = 4 // the client port is open, with or without a peer
 	Draining NodeState = 5
 	Stopped  NodeState = 6
+	Refused  NodeState = 7 // the client port is closed: the peer is there, and one of the two will not link
 )
 
-var stateNames = [...]string{"unknown", "starting", "joining", "copying", "ready", "draining", "stopped"}
+var stateNames = [...]string{"unknown", "starting", "joining", "copying", "ready", "draining", "stopped", "refused"}
 
 // String is the state's word.
 func (n NodeState) String() string {
@@ -36,6 +37,8 @@ const (
 	evGiveUp                    // no peer is to be had in reasonable time
 	evDrain                     // asked to stop
 	evStop                      // nothing more will happen
+	evRefused                   // the peer is there, and refuses or is refused
+	evSettled                   // that is over
 )
 
 // gateTable is every step a node can take; an event that is not listed for a state
@@ -43,7 +46,8 @@ const (
 // peer never closes, empties or blocks the node that is left.
 var gateTable = map[NodeState]map[gateEvent]NodeState{
 	Starting: {evAlone: Ready, evSeek: Joining, evDrain: Draining, evStop: Stopped},
-	Joining:  {evLinkUp: Copying, evGiveUp: Ready, evDrain: Draining, evStop: Stopped},
+	Joining:  {evLinkUp: Copying, evGiveUp: Ready, evRefused: Refused, evDrain: Draining, evStop: Stopped},
+	Refused:  {evLinkUp: Copying, evGiveUp: Ready, evSettled: Joining, evDrain: Draining, evStop: Stopped},
 	Copying:  {evBarrier: Ready, evLinkLost: Joining, evDrain: Draining, evStop: Stopped},
 	Ready:    {evDrain: Draining, evStop: Stopped},
 	Draining: {evStop: Stopped},
@@ -68,8 +72,11 @@ type gate struct {
 	waitMillis int64 // how long to wait for a peer, from the last progress on
 	waitSince  int64
 	refusal
-	linked  bool
-	partial bool // a copy has begun and not ended
+	denial
+	bootServe         bool  // open after waitMillis even where the peer refuses
+	refusedWaitMillis int64 // and else after this, where it has not proved to be the peer
+	linked            bool
+	partial           bool // a copy has begun and not ended
 }
 
 // refusal is what the dialler met last.
@@ -78,8 +85,9 @@ type refusal struct {
 	refusedFrom int64
 }
 
-func newGate(bootWait bool, waitMillis int64) *gate {
-	return &gate{state: Starting, bootWait: bootWait, waitMillis: waitMillis}
+func newGate(c *Config) *gate {
+	return &gate{state: Starting, bootWait: c.BootWait, bootServe: c.BootServe,
+		waitMillis: c.PeerWait.Milliseconds(), refusedWaitMillis: c.RefusedWait.Milliseconds()}
 }
 
 func (g *gate) step(e gateEvent) { g.state = nextState(g.state, e) }
@@ -106,7 +114,7 @@ func (g *gate) answered() { g.refusing = false }
 
 func (g *gate) linkUp() {
 	g.linked, g.refusing = true, false
-	if g.state == Joining {
+	if g.state == Joining || g.state == Refused {
 		g.partial = true
 	}
 	g.step(evLinkUp)
@@ -123,14 +131,26 @@ func (g *gate) linkLost(now int64, progress bool) {
 }
 
 func (g *gate) barrier() {
-	g.partial = false
+	g.partial, g.denial = false, denial{}
 	g.step(evBarrier)
 }
 
 // tick gives up waiting when it is time. establishing: a connection to the peer is
 // being set up right now, so "refused" is old news.
 func (g *gate) tick(now int64, establishing bool) {
-	if g.state != Joining || g.bootWait || establishing {
+	if establishing {
+		return
+	}
+	if g.cause != "" && now-g.last >= denialMillis {
+		g.settled(now)
+	}
+	switch {
+	case g.state != Joining && g.state != Refused:
+		return
+	case g.cause != "" && !g.bootServe:
+		g.tickDenied(now)
+		return
+	case g.bootWait:
 		return
 	}
 	// A node that holds half a copy waits longer: its peer may be restarting the

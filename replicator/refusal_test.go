@@ -18,7 +18,7 @@ import (
 	"twincached/store"
 )
 
-// TestLink_RefusesWhoDoesNotFit: both nodes keep serving alone and say why.
+// TestLink_RefusesWhoDoesNotFit: both nodes serve alone, as they were told to, and say why.
 func TestLink_RefusesWhoDoesNotFit(t *testing.T) {
 	tests := []struct {
 		name, cause string
@@ -44,7 +44,7 @@ func TestLink_RefusesWhoDoesNotFit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a, b := startPair(t, func(i int, c *Config) {
-				c.PeerWait = 100 * time.Millisecond
+				c.PeerWait, c.BootServe = 100*time.Millisecond, true
 				tt.change(i, c)
 			})
 			a.set("k", "of a")
@@ -82,7 +82,7 @@ func TestLink_TwoHistoriesAreNotMerged(t *testing.T) {
 	a, b := startPair(t, func(i int, c *Config) {
 		c.Store.Close()
 		c.Store = stores[i]
-		c.PeerWait = 100 * time.Millisecond
+		c.PeerWait, c.BootServe = 100*time.Millisecond, true
 	})
 	eventually(t, "refused", func() bool { return a.refused("HISTORY") > 0 && b.refused("HISTORY") > 0 })
 	eventually(t, "serving", func() bool { return a.isReady() && b.isReady() })

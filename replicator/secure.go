@@ -55,7 +55,7 @@ func (c *conn) secure() error {
 	var plain tls.RecordHeaderError
 	switch {
 	case err == nil:
-		bounded.left = math.MaxInt
+		bounded.left, c.secured = math.MaxInt, true
 		c.nc = t
 		return nil
 	case errors.As(err, &plain) && !c.dialled:

@@ -106,10 +106,7 @@ func TestLink_OneSideWithoutTLS(t *testing.T) {
 			changes := map[string][2]func(*Config){"acceptor": {secured, plain}, "dialler": {plain, secured}}[who]
 			la := listen(t)
 			a := startNode(t, 1, la, "", changes[0])
-			b := startNode(t, 2, nil, la.Addr().String(), func(c *Config) {
-				changes[1](c)
-				c.PeerWait = 100 * time.Millisecond
-			})
+			b := startNode(t, 2, nil, la.Addr().String(), changes[1])
 			eventually(t, "refused on both, twice", func() bool { return a.refused("TLS") > 1 && b.refused("TLS") > 1 })
 			want := map[string][2]string{
 				"acceptor": {"the caller speaks without TLS", "the peer refused the link"},
@@ -118,7 +115,7 @@ func TestLink_OneSideWithoutTLS(t *testing.T) {
 			if !a.log.has(want[0]) || !b.log.has(want[1]) || !a.log.has("--repl-tls-cert") || !b.log.has("--repl-tls-cert") {
 				t.Errorf("the logs do not say it:\n%s\n%s", a.log.text.String(), b.log.text.String())
 			}
-			eventually(t, "b serves alone", b.isReady)
+			eventually(t, "b stays shut", func() bool { return b.l.State() == Refused })
 			if n := a.refused("SILENT") + b.refused("SILENT"); n > 0 {
 				t.Errorf("%d times somebody waited in vain", n)
 			}

@@ -73,6 +73,7 @@ type Session struct {
 	hs       handshake
 	peer     wire.Hello // valid from PhaseAuth on, to be believed from PhaseAuthed on
 	proto    uint32     // protocol version of this session
+	proved   bool       // the peer's AUTH was right
 	attached bool
 	barrier  bool // the peer's BARRIER has arrived
 

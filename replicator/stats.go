@@ -19,6 +19,9 @@ type Stats struct {
 	State     NodeState // of the node
 	Qualifier string    // "alone" or "partial" for a ready node without its peer or the rest of its data, else ""
 
+	RefusalCause  string // why one of the two nodes refuses to link, while it does: AUTH, CLOCK, SILENT ...; else ""
+	RefusalProved bool   // and the other one has proved to be the peer
+
 	Link         string   // down, hello, auth, state, catchup or stream
 	PeerID       store.ID // zero = never linked; the last one while down
 	PeerInc      store.ID // incarnation of the linked peer; zero while down
@@ -83,6 +86,7 @@ func (l *Link) Stats() Stats {
 	c := l.cur
 	established := c != nil && c.established != 0
 	st.State, st.Qualifier = l.gate.state, l.gate.qualifier()
+	st.RefusalCause, st.RefusalProved = l.gate.cause, l.gate.proved != 0
 	st.PeerID = l.lastPeer
 	st.CopyIn, st.CopyOut = l.copies[0], l.copies[1]
 	if l.heard != 0 {

@@ -13,7 +13,7 @@ func (l *Link) watch(ctx context.Context) {
 	defer tick.Stop()
 	var copying copyLog
 	var said refusalsSaid
-	for {
+	for seen := Joining; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -24,17 +24,16 @@ func (l *Link) watch(ctx context.Context) {
 		establishing := l.establishingLocked()
 		before := l.gate.state
 		l.gate.tick(l.cfg.Now(), establishing)
-		gaveUp, as := l.gate.state != before, l.gate.qualifier()
+		after, as, d := l.gate.state, l.gate.qualifier(), l.gate.denial
 		l.publishLocked()
 		c := l.cur
-		if l.gate.state != Copying {
+		if after != Copying {
 			c = nil
 		}
 		l.mu.Unlock()
 		copying.look(l, c)
-		if gaveUp {
-			l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
-		}
+		l.sayGate(before, seen, after, as, &d)
+		seen = after
 	}
 }
 

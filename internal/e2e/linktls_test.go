@@ -24,7 +24,7 @@ func makeCerts(t testing.TB, dir string, words ...string) {
 
 func tlsFlags(dir, name string) []string {
 	file := func(name string) string { return filepath.Join(dir, name) }
-	return []string{"--repl-tls-cert", file(name + ".crt"), "--repl-tls-key", file(name + ".key"), "--repl-tls-ca", file("ca.crt"), "--peer-wait", "500ms"}
+	return []string{"--repl-tls-cert", file(name + ".crt"), "--repl-tls-key", file(name + ".key"), "--repl-tls-ca", file("ca.crt"), "--peer-wait", "500ms", "--boot", "serve"}
 }
 
 // newTLSPair are two nodes with certificates that the program made.
@@ -124,12 +124,12 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	waitLinked(a, b)
 }
 
-// One node with certificates and one without: both say what is wrong, both serve,
-// neither hangs; with its certificates the other one links.
+// One node with certificates and one without: both say what is wrong, both serve
+// as they were told to, neither hangs; with its certificates the other one links.
 func TestLinkTLS_OneSideOnly(t *testing.T) {
 	a, b, _ := newTLSPair(t)
 	certs := b.args
-	b.args = append(slices.Clone(certs[:len(certs)-8]), "--repl-insecure", "--peer-wait", "500ms")
+	b.args = append(slices.Clone(certs[:len(certs)-10]), "--repl-insecure", "--peer-wait", "500ms", "--boot", "serve")
 	startAll(a, b)
 	a.waitLog("level=WARN", "cause=TLS", "the caller speaks without TLS")
 	a.waitLog("level=WARN", "cause=TLS", "the peer answers without TLS")

@@ -12,7 +12,9 @@ import (
 	"twincached/store"
 )
 
-// Two nodes that do not fit together say why, and both serve alone.
+// A node that does not fit with one that serves stays shut beside it, says why and
+// what to do, and ends with a status of its own; the other one notices nothing. Told
+// to serve all the same, it does.
 func TestFailure_NodesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	one, two := secretFile(t, "one"), secretFile(t, "two")
@@ -28,15 +30,24 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			network := newNet()
-			a := newNode(t, "a", network+".1", network+".2", append(c.a, "--peer-wait", "500ms")...)
+			a := newNode(t, "a", network+".1", network+".2", c.a...)
 			b := newNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
-			startAll(a, b)
-			for _, n := range []*node{a, b} {
-				n.waitLog("level=WARN", c.log)
-				n.waitLog("serving without it", "as=alone")
-				if got := n.dial().set("k", n.name); got != "STORED" {
-					t.Errorf("node %s does not serve: %s", n.name, got)
-				}
+			startAll(a)
+			if got := a.dial().set("k", "a"); got != "STORED" {
+				t.Fatal(got)
+			}
+			b.start()
+			b.waitLog("level=ERROR", "NOT SERVING", "state=refused", "cause="+c.log, "do=", "opens=")
+			a.waitLog("level=WARN", c.log)
+			if code := b.stop(); code != 4 || b.logged("msg=ready") || !b.logged("it never served") {
+				t.Errorf("exit status %d, served %v", code, b.logged("msg=ready"))
+			}
+			b.args = append(b.args, "--boot", "serve")
+			b.start()
+			b.waitLog("serving without it", "as=alone")
+			b.waitServing()
+			if got := b.dial().set("k", "b"); got != "STORED" {
+				t.Errorf("node b does not serve: %s", got)
 			}
 			tries := a.stat("repl_dials")
 			eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
@@ -47,6 +58,9 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 				if n.stat("repl_sessions") != "0" {
 					t.Errorf("node %s had a session", n.name)
 				}
+			}
+			if got := b.stat("repl_refusal"); got != c.log {
+				t.Errorf("b's stats say %q", got)
 			}
 		})
 	}
@@ -124,8 +138,8 @@ func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 }
 
 // A peer that takes the call and says nothing, or talks rubbish, keeps a starting
-// node no longer than it wants to wait.
-func TestRefusal_PeerThatTalksRubbishIsNotWaitedFor(t *testing.T) {
+// node shut for as long as --refused-wait says, and no longer.
+func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]string{
 		"silence": "", "text": "ERROR\r\n", "4 GiB": "\xff\xff\xff\xff\x00\x00\x00\x00",
@@ -133,15 +147,16 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			network := newNet()
 			p := listenAsPeer(t, network+".2")
-			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms")
+			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
 			n.start()
 			go func() {
 				for c := range p.calls {
 					_, _ = io.WriteString(c, words)
 				}
 			}()
+			n.waitLog("level=ERROR", "NOT SERVING", "state=refused")
 			n.waitServing()
-			n.waitLog("serving without it", "as=alone")
+			n.waitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
 		})
 	}
 }
@@ -213,14 +228,13 @@ func TestFailure_ThirdNode(t *testing.T) {
 		}
 	}
 	third := newNode(t, "third", newNet()+".1", a.host, "--peer-wait", "500ms")
-	startAll(third)
+	third.start()
 	third.waitLog("PEER_TAKEN")
-	third.waitLog("serving without it", "as=alone")
+	third.waitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"when it is resolved\"")
 	a.waitLog("level=WARN", "cause=PEER_TAKEN")
-	if _, _, hit := third.dial().get("k"); hit {
-		t.Error("the third node holds the pair's data")
+	if third.serving() {
+		t.Error("the third node serves beside the pair")
 	}
-	third.dial().set("k", "a stranger's")
 	c.set("after", "x")
 	waitEqual(a, b, []string{"k", "after"})
 	if v, _, _ := b.dial().get("k"); v != "the pair's" {

@@ -46,11 +46,11 @@ func strangerNodes(t *testing.T, a, b *node) {
 	network := newNet()
 	for i, extra := range [][]string{nil, {"--secret-file", other}} {
 		count := a.refusedFor("auth")
-		c := newNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.host, append(extra, "--peer-wait", "1s")...)
+		c := newNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
 		c.start()
 		c.waitLog("level=WARN", "AUTH")
 		eventually(t, "a counts it", func() bool { return a.refusedFor("auth") > count })
-		c.waitServing() // alone
+		c.waitServing() // alone, as it was told to
 		if v, hit := c.get(c.client(), "before1"); hit {
 			t.Errorf("the stranger has %q", v)
 		}

@@ -14,11 +14,12 @@ import (
 const (
 	faultRows     = 16 // of the first table of FAULTS.md, at least
 	faultScenario = 20
+	faultRefusals = 14 // rows of its last table, at least
 )
 
 var (
 	testName  = regexp.MustCompile("`(Test\\w+)`")
-	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario)`)
+	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario|Refused_)`)
 )
 
 // lost is what is wrong between the text of FAULTS.md and the tests that exist, each
@@ -51,6 +52,18 @@ func lost(text string, tests map[string]int) (found []string) {
 				complain("%s stands in the row of scenario %d", test[1], n+1)
 			}
 		}
+	}
+	_, refusals, _ := strings.Cut(scenarios, "\n## Who refuses\n")
+	rows = 0
+	for line := range strings.Lines(refusals) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| says BYE |") {
+			if rows++; !strings.Contains(line, "`TestRefused_") {
+				complain("a refusal without its test: %s", line)
+			}
+		}
+	}
+	if rows < faultRefusals {
+		complain("%d refusals, want %d or more", rows, faultRefusals)
 	}
 	for _, m := range testName.FindAllStringSubmatch(text, -1) {
 		named[m[1]] = true
@@ -104,6 +117,9 @@ func TestFaults_LossIsSeen(t *testing.T) {
 		"a scenario without its test": func() { text = strings.Replace(text, "`TestScenario20_", "`Scenario20_", 1) },
 		"a test in another row":       func() { text = strings.Replace(text, "`TestScenario03_", "`TestScenario04_", 1) },
 		"a failure without its test":  func() { text = strings.Replace(text, "`TestFailure_ThirdNode`", "", 1) },
+		"a refusal that is not named": func() { tests["TestRefused_Unheard"] = 1 },
+		"a refusal without its test":  func() { text = strings.Replace(text, "`TestRefused_TwoHistories`", "", 1) },
+		"a refusal without its row":   func() { text = regexp.MustCompile(`(?m)^\| HISTORY.*\n`).ReplaceAllString(text, "") },
 		"a failure without its row":   func() { text = regexp.MustCompile(`(?m)^\| a third node.*\n`).ReplaceAllString(text, "") },
 	} {
 		text, tests = readFaults(t), testNames(sources(t))

@@ -25,7 +25,8 @@ type BootMode string
 
 // The boot modes.
 const (
-	BootServe BootMode = "serve" // serve alone after PeerWait
+	BootAuto  BootMode = "auto"  // serve alone after PeerWait, unless the peer is there and refuses: see RefusedWait
+	BootServe BootMode = "serve" // serve alone after PeerWait, whatever the peer says
 	BootWait  BootMode = "wait"  // keep the client port shut until a peer was there
 )
 
@@ -148,6 +149,10 @@ type Config struct {
 	PeerWait time.Duration
 	// Boot decides what a node does that found no peer.
 	Boot BootMode
+	// RefusedWait is how long a starting node stays shut, with BootAuto, where its peer
+	// refuses to link, or is refused, and has not proved to be the peer. Where it has,
+	// the node stays shut until that is resolved.
+	RefusedWait time.Duration
 	// DrainTimeout bounds how long a stopping node waits for its peer to acknowledge.
 	DrainTimeout time.Duration
 	// Handover is how long, within DrainTimeout, a stopping node whose peer has left
@@ -184,7 +189,8 @@ func Default() Config {
 		LocalKeys:        []string{"*.lock"},
 		Cluster:          "default",
 		PeerWait:         10 * time.Second,
-		Boot:             BootServe,
+		Boot:             BootAuto,
+		RefusedWait:      10 * time.Minute,
 		TLS:              TLS{MinVersion: 2, WriteBufKiB: 16},
 		DrainTimeout:     10 * time.Second,
 		Handover:         5 * time.Second,

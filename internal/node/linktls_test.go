@@ -95,6 +95,7 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 			cfgA, cfgB := pairConfigs(t)
 			cfgA.Log, cfgB.Log = testConfig(&logA).Log, testConfig(&logB).Log
 			cfgA.PeerWait, cfgB.PeerWait = 100*time.Millisecond, 100*time.Millisecond
+			cfgA.Boot, cfgB.Boot = BootServe, BootServe
 			cfgA.ReplTLS, cfgB.ReplTLS = replTLS(t, pair, now, 24*365*time.Hour), c.files(t)
 			a, b := start(t, cfgA), start(t, cfgB)
 			waitReady(t, a, b) // alone

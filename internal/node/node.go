@@ -206,6 +206,8 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		NoEviction:   n.cfg.NoEviction,
 		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
 		BootWait:     n.cfg.Boot == BootWait,
+		BootServe:    n.cfg.Boot == BootServe,
+		RefusedWait:  max(n.cfg.RefusedWait, time.Nanosecond),
 		Handover:     max(n.cfg.Handover, time.Nanosecond),
 		Software:     "twincached " + Version,
 		Store:        n.store,
@@ -357,6 +359,10 @@ func (n *Node) ClientAddrs() []net.Addr { return n.bound.Addrs() }
 
 // ReplAddr is the address of the replication port, nil without one.
 func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
+
+// Refused says that the node does not serve because its peer is there, and one of the
+// two refuses to link.
+func (n *Node) Refused() bool { return n.link.State() == replicator.Refused }
 
 // Stats is what the link says of itself and the node.
 func (n *Node) Stats() replicator.Stats { return n.link.Stats() }

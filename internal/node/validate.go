@@ -168,8 +168,11 @@ func checkProtocol(c *Config) error {
 }
 
 func checkLink(c *Config) error {
-	if c.Boot != BootServe && c.Boot != BootWait {
-		return fmt.Errorf("--boot %q: it is serve or wait", c.Boot)
+	if c.Boot != BootAuto && c.Boot != BootServe && c.Boot != BootWait {
+		return fmt.Errorf("--boot %q: it is auto, serve or wait", c.Boot)
+	}
+	if c.RefusedWait < 0 || c.RefusedWait > maxWait {
+		return fmt.Errorf("--refused-wait %v is out of range: 0s to %v", c.RefusedWait, maxWait)
 	}
 	if c.PeerWait < 0 || c.PeerWait > maxWait {
 		return fmt.Errorf("--peer-wait %v is out of range: 0s to %v", c.PeerWait, maxWait)

@@ -1,0 +1,126 @@
+package replicator
+
+import (
+	"testing"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+func TestDeparture_Look(t *testing.T) {
+	const handover = 5000
+	st, empty := newTestStore(t), newTestStore(t)
+	defer st.Close()
+	defer empty.Close()
+	if st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("k")}).Status != store.Stored {
+		t.Fatal("not stored")
+	}
+	for _, tt := range []struct {
+		name string
+		st   *store.Store
+		s    standing
+		at   int64 // after the wait began, ms
+		want verdict
+	}{
+		{"busy", empty, standing{linked: true}, 0, verdictWait},
+		{"quiet, and the store has more", st, standing{linked: true, quiet: true}, 0, verdictWait},
+		{"quiet", empty, standing{linked: true, quiet: true}, 0, verdictBye},
+		{"alone with nothing", empty, standing{away: true}, 0, verdictSafe},
+		{"alone", st, standing{away: true}, handover - 1, verdictWait},
+		{"alone for long", st, standing{away: true}, handover, verdictGiveUp},
+		{"somebody is coming", st, standing{away: true, establishing: true}, 9 * handover, verdictWait},
+		{"out of reach, and lacks something", st, standing{}, 9 * handover, verdictWait},
+	} {
+		d := departure{handoverMillis: handover}
+		d.look(1_000_000, tt.st, tt.s)
+		if got := d.look(1_000_000+tt.at, tt.st, tt.s); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	for _, between := range [][]standing{{{linked: true, sessions: 1}}, nil} { // it came, and left again: seen, or between two looks
+		d := departure{handoverMillis: handover}
+		d.look(4000, st, standing{away: true})
+		for _, s := range between {
+			d.look(6000, st, s)
+		}
+		d.look(8000, st, standing{away: true, sessions: 1})
+		if got := d.look(4000+handover, st, standing{away: true, sessions: 1}); got != verdictWait {
+			t.Errorf("the wait does not begin anew: %v", got)
+		}
+		if got := d.look(8000+handover, st, standing{away: true, sessions: 1}); got != verdictGiveUp {
+			t.Errorf("the second wait does not end: %v", got)
+		}
+	}
+}
+
+// TestDepart_ByeStepByStep: what each side knows when the two cross, and when they
+// do not.
+func TestDepart_ByeStepByStep(t *testing.T) {
+	quiet := func(t *testing.T) *duo {
+		d := newDuo(t)
+		d.link()
+		d.rest()
+		return d
+	}
+	hear := func(d *duo, i int) {
+		n := d.n[i]
+		for {
+			body, size, _ := wire.Split(n.inbox, n.s.FrameLimit())
+			if size == 0 || n.s.OnFrame(n.cfg.Now(), body) != nil {
+				return
+			}
+			n.inbox = n.inbox[size:]
+		}
+	}
+	depart := func(d *duo, i int) bool { return d.n[i].s.Depart(d.n[i].cfg.Now()) }
+	t.Run("read", func(t *testing.T) {
+		d := quiet(t)
+		if !depart(d, 0) || d.n[0].s.MayGo() {
+			t.Fatal("it may go before anybody has heard")
+		}
+		d.send(0)
+		hear(d, 1)
+		d.n[0].s.OnEnd()
+		if !d.n[0].s.MayGo() || d.n[1].s.Depart(d.now) {
+			t.Fatal("the one that said BYE stays, or the one that has read it leaves as well")
+		}
+	})
+	t.Run("crossed", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 0)
+		depart(d, 1)
+		d.send(0)
+		d.send(1)
+		hear(d, 0)
+		hear(d, 1)
+		if d.n[0].s.MayGo() || !d.n[1].s.MayGo() {
+			t.Fatal("not the one with the smaller id stays, or both")
+		}
+	})
+	t.Run("its own never went out", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 1)
+		d.send(1)
+		depart(d, 0)
+		hear(d, 0)
+		if bytes := d.send(0); bytes > 0 || d.n[0].s.MayGo() {
+			t.Fatalf("it says %d bytes after the peer's BYE, or goes", bytes)
+		}
+	})
+	t.Run("not answered", func(t *testing.T) {
+		d := quiet(t)
+		depart(d, 1)
+		d.now += leavingMillis
+		if d.n[1].s.Tick(d.now) == nil || d.n[1].s.MayGo() {
+			t.Fatal("it goes, and nobody knows whether the peer has read that")
+		}
+	})
+	t.Run("not quiet", func(t *testing.T) {
+		d := quiet(t)
+		d.set(0, "k", "v")
+		d.send(0)
+		if depart(d, 0) {
+			t.Fatal("it leaves with something under way")
+		}
+	})
+}

@@ -1,0 +1,36 @@
+package replicator
+
+import "log/slog"
+
+// sayGate logs what became of the gate since the watch looked last: before is its
+// state right before time moved it, seen that of the last look.
+func (l *Link) sayGate(before, seen, after NodeState, as string, d *denial) {
+	switch {
+	case before != after && after == Ready:
+		l.sayAlone(as, d)
+	case seen != after && after == Refused:
+		l.sayShut(d)
+	case seen == Refused && after == Joining:
+		l.cfg.Log.Info("the refusal is over: looking for the peer", "state", after.String())
+	}
+}
+
+// sayAlone logs that the gate has opened because time went by.
+func (l *Link) sayAlone(as string, d *denial) {
+	if d.cause == "" {
+		l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
+		return
+	}
+	l.cfg.Log.Error("SERVING BESIDE A PEER THAT IS NOT LINKED: the two nodes drift apart until they are", "state", Ready.String(), "as", as,
+		"cause", d.cause, "do", denialRemedy(d.cause))
+}
+
+// sayShut says now and then that the gate is shut because of a refusal.
+func (l *Link) sayShut(d *denial) {
+	opens := "when it is resolved"
+	if d.proved == 0 && !l.cfg.BootWait {
+		opens = "then, or " + l.cfg.RefusedWait.String() + " after it began: whoever is there has not proved to be the peer"
+	}
+	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
+		"state", Refused.String(), "cause", d.cause, "do", denialRemedy(d.cause), "opens", opens)
+}

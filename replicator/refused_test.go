@@ -1,0 +1,354 @@
+package replicator
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// refusedWorld is a node that has everything, on "b:1", and one that joins, "a:1".
+type refusedWorld struct {
+	*drainWorld
+	b    *testNode
+	dial func(net.Conn) // answers for b, where it is no node; nil: b is one
+}
+
+// keyOfB is what b has.
+const keyOfB = "k"
+
+// between starts b with data, then a, each with its change of the config, and goes on
+// in the bubble's time.
+func between(t *testing.T, changeA, changeB func(*Config), f func(w *refusedWorld, a *testNode)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &refusedWorld{drainWorld: &drainWorld{T: t, m: newMemNet(1)}}
+		w.b = w.join(2, changeB)
+		w.wait("b is ready", w.b.isReady)
+		w.b.set(keyOfB, "v")
+		f(w, w.join(1, changeA))
+	})
+}
+
+func (w *refusedWorld) join(id byte, change func(*Config)) *testNode {
+	address, peer := "a:1", "b:1"
+	if id == 2 {
+		address, peer = peer, address
+	}
+	return startNode(w.T, id, nil, peer, func(c *Config) {
+		w.m.node(address, c)
+		if dial := c.Dial; id == 1 {
+			c.Dial = func(ctx context.Context, to string) (net.Conn, error) {
+				if w.dial == nil {
+					return dial(ctx, to)
+				}
+				mine, other := net.Pipe()
+				go w.dial(other)
+				return mine, nil
+			}
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// staysShut checks that a is refused, says so, and stays shut; and in the end opens
+// alone, with an ERROR, if the one who refuses never proved to be the peer.
+func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
+	w.Helper()
+	w.wait("a is refused", func() bool { return a.l.State() == Refused })
+	st := a.l.Stats()
+	if st.RefusalCause != cause || st.RefusalProved != proved || st.State.String() != "refused" {
+		w.Errorf("the stats say %v, cause %q, proved %v", st.State, st.RefusalCause, st.RefusalProved)
+	}
+	if !a.log.has("NOT SERVING") || !a.log.has("level=ERROR") || !a.log.has("cause="+cause) || !a.log.has("do=") {
+		w.Error("the log does not say so, or not what to do")
+	}
+	time.Sleep(DefaultRefusedWait - 10*time.Second)
+	if a.isReady() || a.l.State() != Refused {
+		w.Fatalf("it is %v while the other node refuses", a.l.State())
+	}
+	lines := strings.Count(a.log.text.String(), "NOT SERVING")
+	if lines < 2 || lines > int(DefaultRefusedWait/time.Second) {
+		w.Errorf("it says so %d times in ten minutes", lines)
+	}
+	time.Sleep(20 * time.Second)
+	if a.isReady() == proved {
+		w.Errorf("it is %v after ten minutes, proved %v", a.l.State(), proved)
+	}
+	if said := a.log.has("SERVING BESIDE A PEER THAT IS NOT LINKED"); said == proved {
+		w.Errorf("it says that it serves beside its peer: %v", said)
+	}
+	if w.b != nil && (w.b.l.State() != Ready || w.b.get(keyOfB) != "v") {
+		w.Error("the node that was there before is disturbed")
+	}
+}
+
+func TestRefused_AnotherSecret(t *testing.T) {
+	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) { w.staysShut(a, "AUTH", false) })
+}
+
+func TestRefused_AnotherCluster(t *testing.T) {
+	between(t, func(c *Config) { c.Cluster = "another" }, nil, func(w *refusedWorld, a *testNode) { w.staysShut(a, "CLUSTER", false) })
+}
+
+func TestRefused_PinnedToAnother(t *testing.T) {
+	pin := func(c *Config) { c.PinPeerID = store.ID{77} }
+	for i, change := range [][2]func(*Config){{pin, nil}, {nil, pin}} {
+		between(t, change[0], change[1], func(w *refusedWorld, a *testNode) {
+			w.staysShut(a, "PEER_TAKEN", false)
+			if t.Failed() {
+				t.Fatalf("node %d is pinned", i)
+			}
+		})
+	}
+}
+
+func TestRefused_ThirdNode(t *testing.T) {
+	between(t, func(c *Config) { c.NodeID, c.Listen, c.Bind = store.ID{9}, "", nil }, nil, func(w *refusedWorld, a *testNode) {
+		a.stop()
+		mate := w.start(1) // b's true peer
+		w.linked(mate, w.b)
+		third := startNode(w.T, 9, nil, "b:1", func(c *Config) {
+			w.m.node("c:1", c)
+		})
+		w.staysShut(third, "PEER_TAKEN", true)
+		mate.stop()
+		w.wait("the place is free", func() bool { return third.isReady() && third.get(keyOfB) == "v" })
+	})
+}
+
+func TestRefused_AnotherProtocol(t *testing.T) {
+	between(t, nil, nil, func(w *refusedWorld, a *testNode) {
+		a.stop()
+		w.dial = func(c net.Conn) {
+			out := wire.NewWriter()
+			out.Hello(&wire.Hello{ProtoMin: wire.ProtoMax + 1, ProtoMax: wire.ProtoMax + 1, Cluster: "test", NodeID: store.ID{5}, Inc: store.ID{5},
+				Partitions: store.Partitions, SteadyMillis: now()})
+			answer(c, out.Bytes())
+		}
+		w.b.stop()
+		w.b = nil
+		w.staysShut(w.join(1, nil), "PROTO", false)
+	})
+}
+
+// answer takes a HELLO and says words.
+func answer(c net.Conn, words []byte) {
+	defer c.Close()
+	buf := make([]byte, 4<<10)
+	if _, err := c.Read(buf); err != nil {
+		return
+	}
+	if len(words) > 0 {
+		_, _ = c.Write(words)
+	}
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+func TestRefused_NoNode(t *testing.T) {
+	for words, cause := range map[string]string{"ERROR\r\n": "BADFRAME", "\xff\xff\xff\xff\x00\x00\x00\x00": "BADFRAME", "": "SILENT"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &refusedWorld{drainWorld: &drainWorld{T: t, m: newMemNet(1)}}
+			w.dial = func(c net.Conn) { answer(c, []byte(words)) }
+			w.staysShut(w.join(1, nil), cause, false)
+		})
+	}
+}
+
+func TestRefused_ClockFarAhead(t *testing.T) {
+	ahead := func(c *Config) { c.Now = func() int64 { return now() + clockRefuseMillis + 60_000 } }
+	for _, change := range [][2]func(*Config){{ahead, nil}, {nil, ahead}} {
+		between(t, change[0], change[1], func(w *refusedWorld, a *testNode) { w.staysShut(a, "CLOCK", false) })
+	}
+}
+
+func TestRefused_TwoHistories(t *testing.T) {
+	hadAnother := func(n byte) func(c *Config) {
+		return func(c *Config) {
+			c.Store.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("old"), Value: []byte("v")})
+			c.Store.Attach(store.ID{0xee, n}, &store.State{}, false)
+			c.Store.Detach()
+		}
+	}
+	between(t, hadAnother(1), hadAnother(2), func(w *refusedWorld, a *testNode) { w.staysShut(a, "HISTORY", true) })
+}
+
+// TestRefused_StrangersCannotHoldANode: whoever calls without a proof counts for
+// nothing, whatever is said.
+func TestRefused_StrangersCannotHoldANode(t *testing.T) {
+	for _, peer := range []string{"nobody listens", "SELF"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &refusedWorld{drainWorld: &drainWorld{T: t, m: newMemNet(1)}}
+			a := w.join(1, func(c *Config) {
+				if peer == "SELF" {
+					dial := c.Dial
+					c.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx, "a:1") }
+				}
+			})
+			caller := startNode(t, 3, nil, "a:1", func(c *Config) {
+				w.m.node("c:1", c)
+				c.Secret = []byte("a stranger's")
+				c.BootWait = true
+			})
+			began := time.Now()
+			w.wait("a serves", a.isReady)
+			if took := time.Since(began); took > DefaultPeerWait+time.Second || a.log.has("NOT SERVING") {
+				t.Errorf("%s: a was held shut for %v", peer, took)
+			}
+			w.wait("the stranger was refused", func() bool { return a.refused("AUTH") > 3 })
+			if c := a.l.Stats().RefusalCause; c != "" {
+				t.Errorf("a stranger counts: %s", c)
+			}
+			caller.stop()
+		})
+	}
+}
+
+// TestRefused_EndsWithItsCause: the other node is put right, or goes.
+func TestRefused_EndsWithItsCause(t *testing.T) {
+	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
+		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		w.b.stop()
+		w.b = w.join(2, func(c *Config) { c.Secret, c.BootServe = []byte("another"), true })
+		w.b.set(keyOfB, "of the new one")
+		w.wait("a has joined", a.isReady)
+		if a.get(keyOfB) != "of the new one" || a.l.Stats().RefusalCause != "" || a.l.Stats().Qualifier != "" {
+			w.Errorf("%v, refusal %q", a.l.Stats(), a.l.Stats().RefusalCause)
+		}
+	})
+	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
+		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		w.b.stop()
+		w.m.forget("b:1")
+		w.wait("a serves alone", a.isReady)
+		if !a.log.has("the refusal is over") || a.log.has("SERVING BESIDE") || a.l.Stats().Qualifier != "alone" {
+			w.Errorf("%v", a.l.Stats())
+		}
+	})
+}
+
+func TestRefused_BootModes(t *testing.T) {
+	wrong := func(c *Config) { c.Secret = []byte("another") }
+	between(t, func(c *Config) { wrong(c); c.BootServe = true }, nil, func(w *refusedWorld, a *testNode) {
+		began := time.Now()
+		w.wait("a serves, as it was told to", a.isReady)
+		if took := time.Since(began); took < DefaultPeerWait || took > DefaultPeerWait+time.Second {
+			w.Errorf("after %v", took)
+		}
+	})
+	between(t, func(c *Config) { wrong(c); c.BootWait = true }, nil, func(w *refusedWorld, a *testNode) {
+		time.Sleep(2 * DefaultRefusedWait)
+		if a.isReady() || a.l.State() != Refused {
+			w.Errorf("%v: it was told to wait", a.l.State())
+		}
+	})
+	between(t, func(c *Config) { wrong(c); c.RefusedWait = time.Minute }, nil, func(w *refusedWorld, a *testNode) {
+		time.Sleep(50 * time.Second)
+		was := a.isReady()
+		time.Sleep(15 * time.Second)
+		if was || !a.isReady() {
+			w.Errorf("ready %v, then %v", was, a.isReady())
+		}
+	})
+}
+
+// TestRefused_StopsAtOnce: there is nothing of its clients to hand over.
+func TestRefused_StopsAtOnce(t *testing.T) {
+	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
+		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		d := a.drain(time.Minute)
+		d.ends(w, 0)
+		if d.took > 0 {
+			w.Errorf("it took %v", d.took)
+		}
+	})
+}
+
+// TestDenial_Gate is the gate alone: what counts, and for how long.
+func TestDenial_Gate(t *testing.T) {
+	fresh := func() *gate {
+		g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: 10 * time.Minute})
+		g.start(0, true)
+		return g
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(g *gate)
+		at   int64
+		want NodeState
+	}{
+		{"a stranger", func(g *gate) { g.denied(0, "AUTH", false, false) }, 10_000, Ready},
+		{"not proved", func(g *gate) { g.denied(9000, "AUTH", false, true) }, 10_000, Refused},
+		{"for a moment", func(g *gate) { g.denied(9500, "AUTH", false, true) }, 10_000, Joining},
+		{"not met again", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(5000, false) }, 15_000, Joining},
+		{"not met again, and the wait is over", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(15_000, false) }, 25_000, Ready},
+		{"nobody is there any more", func(g *gate) { g.denied(0, "AUTH", false, true); g.absent(500); g.dialRefused(500) }, 1500, Ready},
+		{"nobody is there, and somebody proved calls", func(g *gate) { g.denied(1, "HISTORY", true, false); g.absent(500); g.dialRefused(500) }, 1500, Refused},
+		{"a session came up and was lost", func(g *gate) {
+			g.denied(0, "BADFRAME", true, true)
+			g.linkUp()
+			g.linkLost(9000, true)
+			g.denied(9000, "BADFRAME", true, true)
+		}, 10_000, Refused},
+		{"everything has arrived", func(g *gate) { g.denied(0, "BADFRAME", true, true); g.linkUp(); g.barrier(); g.linkLost(9000, true) }, 10_000, Ready},
+	} {
+		g := fresh()
+		tt.do(g)
+		if g.tick(tt.at, false); g.state != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, g.state, tt.want)
+		}
+	}
+	for _, proved := range []bool{false, true} { // over and over, for longer than anybody waits
+		g := fresh()
+		for at := int64(0); at <= 11*60_000; at += 2000 {
+			g.denied(at, "AUTH", proved, true)
+			g.tick(at, false)
+		}
+		if opened := g.state == Ready; opened == proved {
+			t.Errorf("proved %v: %v after eleven minutes", proved, g.state)
+		}
+	}
+}
+
+// TestRefused_Certificates: a wrong certificate proves nothing; a right one does, also
+// where its owner does not take this node's.
+func TestRefused_Certificates(t *testing.T) {
+	authority, foreign := newAuthority(t), newAuthority(t)
+	right, wrong := linkTLS(t, authority), linkTLS(t, foreign)
+	half := right.Clone() // knows its peer, and shows what the peer does not know
+	half.GetClientCertificate = wrong.GetClientCertificate
+	for _, tt := range []struct {
+		name   string
+		a, b   *tls.Config
+		proved bool
+	}{{"only a", right, nil, false}, {"only b", nil, right, false}, {"of another CA", wrong, right, false}, {"not taken by b", half, right, true}} {
+		lb := listen(t)
+		with := func(c *tls.Config) func(*Config) {
+			return func(cfg *Config) {
+				if cfg.TLS = nil; c != nil {
+					cfg.TLS = always(c)
+				}
+			}
+		}
+		b := startNode(t, 2, lb, "", with(tt.b))
+		a := startNode(t, 1, nil, lb.Addr().String(), with(tt.a))
+		eventually(t, tt.name+": a is refused", func() bool { return a.l.State() == Refused })
+		if st := a.l.Stats(); st.RefusalCause != "TLS" || st.RefusalProved != tt.proved || a.isReady() || !b.isReady() {
+			t.Errorf("%s: %v, cause %q, proved %v", tt.name, st, st.RefusalCause, st.RefusalProved)
+		}
+		a.stop()
+		b.stop()
+	}
+}

@@ -209,7 +209,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"-Z -o ssl_chain_cert=f,ssl_verify_mode=4", "-o ssl_verify_mode 4 is out of range"},
 		{"-Z -o ssl_chain_cert=f,ssl_min_version=tlsv9", "ssl_min_version: "},
 		{"--boot wait", "--boot wait contradicts a missing -x, --peer"},
-		{"--boot later", `--boot "later": it is serve or wait`},
+		{"--boot later", `--boot "later": it is auto, serve or wait`},
 		{"--secret-file f", "--secret-file has no use without -x, --peer"},
 		{"--peer-id 00", "--peer-id"},
 		{"--repl-insecure", "--repl-insecure has no use without -x, --peer"},

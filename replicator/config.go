@@ -172,7 +172,7 @@ func (c *Config) check() error {
 // hello is what this node says first on a connection.
 func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{
-		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces,
+		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces | wire.FeatureAnswers,
 		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
 		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
 		SteadyMillis: now, Software: c.Software, Memory: c.MemoryBytes, NoEviction: c.NoEviction,

@@ -13,6 +13,10 @@ type Core struct {
 	meter   meter
 	in, out snapshot.Progress
 	gate    *gate
+
+	departure departure
+	left      bool // the peer has left by plan
+	mayGo     bool // the peer has everything, and stays
 }
 
 // NewCore makes the core of a node that looks for its peer from nowMillis on.
@@ -38,6 +42,7 @@ func (c *Core) Connect(nowMillis int64, dialled bool) *Session {
 func (c *Core) Reached(s *Session, before uint8) (marks uint8) {
 	marks = s.marks()
 	if news := marks &^ before; news&markEstablished != 0 {
+		c.left = false
 		c.gate.linkUp()
 	}
 	if marks&^before&markBarrier != 0 {
@@ -53,11 +58,52 @@ func (c *Core) Lost(nowMillis int64, marks uint8) {
 	}
 }
 
-// Ended tells the gate why a session is over, which this node dialled or not.
+// Ended tells why a session is over that had reached marks.
 func (c *Core) Ended(nowMillis int64, s *Session, err error, marks uint8) {
+	c.mayGo = c.mayGo || s.MayGo()
+	c.left = c.left || peerLeft(err)
 	if cause := denialOf(err, s.dialled, marks&markEstablished != 0); cause != "" {
 		c.gate.denied(nowMillis, cause, s.proved, s.dialled)
 	}
+}
+
+// Leave is how a draining node ends.
+type Leave uint8
+
+// The ways to leave.
+const (
+	LeaveNot  Leave = 0 // not yet
+	LeaveSafe Leave = 1 // a live peer has everything, or there is nothing to lose: status 0
+	LeaveLost Leave = 2 // nobody has taken over: status 3
+)
+
+// Drain begins to stop the node as planned.
+func (c *Core) Drain() {
+	c.gate.step(evDrain)
+	c.departure.handoverMillis = c.cfg.Handover.Milliseconds()
+}
+
+// Depart lets a draining node look whether it may go. s is its session, nil if there
+// is none; it says BYE PLANNED when it is time. establishing is as for Tick.
+func (c *Core) Depart(nowMillis int64, s *Session, establishing bool) Leave {
+	switch {
+	case c.mayGo:
+		return LeaveSafe
+	case s != nil && s.phase == PhaseLeaving:
+		return LeaveNot
+	}
+	v := c.departure.look(nowMillis, c.cfg.Store, standing{
+		sessions: c.meter.sessions.Load(), heard: c.meter.flushHeard.Load(), linked: s != nil, quiet: s != nil && s.Quiet(), establishing: establishing, away: c.left,
+	})
+	switch v {
+	case verdictBye:
+		s.Depart(nowMillis)
+	case verdictSafe:
+		return LeaveSafe
+	case verdictGiveUp:
+		return LeaveLost
+	}
+	return LeaveNot
 }
 
 // Tick lets the gate look at the time. establishing says that a connection is being

@@ -1,6 +1,9 @@
 package replicator
 
 import (
+	"errors"
+
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -23,6 +26,7 @@ type departure struct {
 
 // standing is what a draining node sees of its peer.
 type standing struct {
+	heard        uint64 // the newest flush that the last peer has
 	sessions     uint64 // that there have been so far: one may come and go between two looks
 	linked       bool   // a session is up, and has not been left
 	quiet        bool   // it has nothing more to send or to wait for
@@ -52,10 +56,10 @@ func (d *departure) look(now int64, st *store.Store, s standing) verdict {
 	}
 	if !d.waiting || d.sessions != s.sessions {
 		d.waiting, d.since, d.sessions = true, now, s.sessions
-		d.held, d.unacked = st.Held(now), st.Unacked()
+		d.held, d.unacked = st.Held(now), unheard(st, s.heard)
 	}
 	switch {
-	case d.held == 0 && d.unacked == 0:
+	case d.held == 0 && d.unacked == 0, !rule.GoneProvesNothing && s.away && d.unacked == 0:
 		return verdictSafe
 	case s.establishing, now-d.since < d.handoverMillis, !s.away && d.unacked > 0:
 		return verdictWait
@@ -80,12 +84,20 @@ func (d *departure) quiet(st *store.Store) verdict {
 	return verdictWait
 }
 
+// unheard counts what the last peer has not acknowledged: items, deletes, a flush.
+func unheard(st *store.Store, heard uint64) uint64 {
+	n := st.Unacked()
+	if flush, _, _ := st.FlushState(); flush > heard {
+		n++
+	}
+	return n
+}
+
 // lost counts what nobody else is known to have, for a node that goes without a
 // proof, and how much of that no peer has ever acknowledged, deletes included. What
 // only a peer acknowledged that is gone counts too.
-func lost(now int64, st *store.Store, linked bool) (left, unacked uint64) {
-	unacked = st.Unacked()
-	if linked {
+func lost(now int64, st *store.Store, heard uint64, linked bool) (left, unacked uint64) {
+	if unacked = unheard(st, heard); linked {
 		return unacked, unacked
 	}
 	return max(unacked, st.Held(now)), unacked
@@ -98,7 +110,7 @@ type Farewell uint8
 const (
 	FarewellNone    Farewell = 0 // it has not said it
 	FarewellSaid    Farewell = 1 // it has, and nothing has come back: nobody knows whether the peer has read it
-	FarewellHeard   Farewell = 2 // the peer ended the stream behind it
+	FarewellHeard   Farewell = 2 // the peer has read it, and stays
 	FarewellCrossed Farewell = 3 // the peer said BYE PLANNED itself, before it read this node's
 )
 
@@ -113,20 +125,23 @@ func (s *Session) Depart(now int64) bool {
 	return true
 }
 
-// crossed is for a BYE of the peer: it may leave by plan as well.
-func (s *Session) crossed(code wire.ByeCode) {
-	switch {
-	case s.phase != PhaseLeaving || code != wire.ByePlanned:
-	case s.bye: // this node's has not gone out, and will not: the peer goes and this node stays
-		s.bye, s.farewell = false, FarewellNone
-	default:
+// heardBye is for a BYE of the peer: the answer to this node's, or it leaves too.
+func (s *Session) heardBye(code wire.ByeCode) {
+	switch leaving := s.phase == PhaseLeaving; {
+	case leaving && code == wire.ByeStays:
+		s.farewell = FarewellHeard
+	case code != wire.ByePlanned:
+	case leaving && !s.bye:
 		s.farewell = FarewellCrossed
+	default: // this node's has not gone out, and will not: the peer goes and this node stays
+		s.bye, s.farewell, s.answer = false, FarewellNone, s.attached
 	}
 }
 
-// OnEnd tells that the peer has ended the stream, behind everything it said.
+// OnEnd tells that the peer has ended the stream. That says no more than that its
+// process or its host may be gone, unless it is of those that give no other answer.
 func (s *Session) OnEnd() {
-	if s.phase == PhaseLeaving {
+	if s.phase == PhaseLeaving && (s.peer.Features&wire.FeatureAnswers == 0 || !rule.ByeAnswered) {
 		s.farewell = FarewellHeard
 	}
 }
@@ -139,5 +154,11 @@ func (s *Session) Farewell() Farewell { return s.farewell }
 // listens on behind its own; then the one with the smaller id stays, since it must
 // be one, and waits for somebody to take over.
 func (s *Session) MayGo() bool {
-	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !s.decides()
+	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !(rule.OneStays && s.decides())
+}
+
+// peerLeft says that a session is over because the peer said BYE PLANNED.
+func peerLeft(err error) bool {
+	var e *End
+	return errors.As(err, &e) && e.FromPeer && e.Code == wire.ByePlanned
 }

@@ -80,9 +80,21 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 		}
 		d.send(0)
 		hear(d, 1)
-		d.n[0].s.OnEnd()
+		if d.n[0].s.OnEnd(); d.n[0].s.MayGo() {
+			t.Fatal("it may go because the connection has ended")
+		}
+		d.send(1)
+		hear(d, 0)
 		if !d.n[0].s.MayGo() || d.n[1].s.Depart(d.now) {
 			t.Fatal("the one that said BYE stays, or the one that has read it leaves as well")
+		}
+	})
+	t.Run("read by one that does not answer", func(t *testing.T) {
+		d := quiet(t)
+		d.n[0].s.peer.Features = 0
+		depart(d, 0)
+		if d.n[0].s.OnEnd(); !d.n[0].s.MayGo() {
+			t.Fatal("it stays, and the peer will never say more")
 		}
 	})
 	t.Run("crossed", func(t *testing.T) {
@@ -103,8 +115,10 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 		d.send(1)
 		depart(d, 0)
 		hear(d, 0)
-		if bytes := d.send(0); bytes > 0 || d.n[0].s.MayGo() {
-			t.Fatalf("it says %d bytes after the peer's BYE, or goes", bytes)
+		d.send(0)
+		hear(d, 1)
+		if d.n[0].s.MayGo() || !d.n[1].s.MayGo() {
+			t.Fatal("it goes, or has not answered that it stays")
 		}
 	})
 	t.Run("not answered", func(t *testing.T) {

@@ -52,7 +52,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 
 // standing is what this node, which drains, sees of its peer; c is the session.
 func (l *Link) standing() (c *conn, s standing) {
-	s.sessions = l.meter.sessions.Load()
+	s.sessions, s.heard = l.meter.sessions.Load(), l.meter.flushHeard.Load()
 	l.mu.Lock()
 	c = l.cur
 	s.linked = c != nil && c.established != 0
@@ -94,7 +94,7 @@ func (l *Link) sayLost() (left uint64) {
 	linked := c != nil && c.established != 0
 	l.closing = true
 	l.mu.Unlock()
-	left, unacked := lost(l.cfg.Now(), l.cfg.Store, linked)
+	left, unacked := lost(l.cfg.Now(), l.cfg.Store, l.meter.flushHeard.Load(), linked)
 	if left > 0 {
 		why := "no live peer has taken over"
 		if linked {

@@ -348,7 +348,7 @@ func (l *Link) leave(c *conn, err error) {
 	}
 	var e *End
 	if errors.As(err, &e) {
-		l.left = l.left || e.FromPeer && e.Code == wire.ByePlanned
+		l.left = l.left || peerLeft(err)
 		if e.FromPeer && e.Code == wire.ByePlanned {
 			l.calmUntil = now + restartMillis
 		}

@@ -19,4 +19,6 @@ type meter struct {
 	refusedBy             atomic.Uint64 // and the other way
 	dials, dialFails      atomic.Uint64
 	delayed               atomic.Uint64
+
+	flushHeard atomic.Uint64 // no count: the newest flush that the last peer has acknowledged, or sent
 }

@@ -154,7 +154,7 @@ func (s *Session) OnIdle() {
 // WantsWrite says that Pump has something to say because of what was received.
 func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
-		return s.bye || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
+		return s.bye || s.answer || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
 	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
 }
@@ -166,6 +166,9 @@ func (s *Session) onAck(a *wire.Ack) error {
 	}
 	for {
 		f := s.tx.fly.oldest()
+		if f == nil {
+			s.meter.flushHeard.Store(s.tx.peerFlush)
+		}
 		if f == nil || f.n > a.N {
 			return nil
 		}

@@ -92,6 +92,9 @@ func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
 		if s.bye {
 			s.bye = false
 			w.Bye(wire.Bye{Code: s.end.Code, Text: s.end.Text})
+		} else if s.answer {
+			s.answer = false
+			w.Bye(wire.Bye{Code: wire.ByeStays, Text: "this node stays"})
 		}
 	case s.phase < PhaseCatchup:
 		s.pumpHandshake(now, w)

@@ -63,6 +63,7 @@ type Session struct {
 	phase   Phase
 	end     *End
 	bye     bool // a BYE is to be written
+	answer  bool // the peer's BYE PLANNED is to be answered
 
 	farewell Farewell
 	leftAt   int64 // when BYE PLANNED was said, Unix ms
@@ -167,7 +168,7 @@ func (s *Session) OnFrame(now int64, body []byte) error {
 	case b.Unknown:
 		return nil
 	case b.Type == wire.TBye:
-		s.crossed(b.Bye.Code)
+		s.heardBye(b.Bye.Code)
 		return s.finish(&End{Code: b.Bye.Code, Text: b.Bye.Text, FromPeer: true})
 	case s.phase == PhaseLeaving:
 		return nil // sent before the peer knew: it will send it to whom it links with next

@@ -42,6 +42,9 @@ var (
 	WallBound           = true
 	UntouchedJoins      = true
 	UntouchedRewinds    = true
+	GoneProvesNothing   = true
+	OneStays            = true
+	ByeAnswered         = true
 )
 
 var byName = map[string]*bool{
@@ -81,6 +84,9 @@ var byName = map[string]*bool{
 	"WallBound":           &WallBound,
 	"UntouchedJoins":      &UntouchedJoins,
 	"UntouchedRewinds":    &UntouchedRewinds,
+	"GoneProvesNothing":   &GoneProvesNothing,
+	"OneStays":            &OneStays,
+	"ByeAnswered":         &ByeAnswered,
 }
 
 // Switch turns a rule on or off, and returns an error for a name that none has.

@@ -40,4 +40,7 @@ const (
 	UntouchedJoins      = true
 	UntouchedRewinds    = true
 	BarrierLooksAgain   = true
+	GoneProvesNothing   = true
+	OneStays            = true
+	ByeAnswered         = true
 )

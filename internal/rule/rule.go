@@ -49,4 +49,7 @@ var All = []Rule{
 	{"UntouchedJoins", "a node that never held anything goes on from versions far ahead", "it refuses them as the others do"},
 	{"UntouchedRewinds", "a node that never held anything gives up a bound far ahead when it meets its peer", "it insists on it"},
 	{"BarrierLooksAgain", "BARRIER comes behind what was buried or flushed while those were collected", "it overtakes that"},
+	{"GoneProvesNothing", "what a peer acknowledged that has left proves nothing to a node that stops", "it counts as handed over"},
+	{"OneStays", "of two nodes that stop at the same moment one stays until somebody takes over", "both go"},
+	{"ByeAnswered", "a node goes when the peer has said that it has read BYE and stays", "when the connection ends"},
 }

@@ -52,6 +52,10 @@ var madeFor = map[string]string{
 	"GraveReturns": "graves cross",
 	"GraveSettles": "graves, busy clients",
 	"BarrierTwice": "copy",
+
+	"GoneProvesNothing": "planned together",
+	"OneStays":          "planned together",
+	"ByeAnswered":       "planned together, and crashes",
 }
 
 // contracts are checks of rules that no schedule of two nodes of this version needs,

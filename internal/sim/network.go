@@ -48,13 +48,18 @@ func (w *world) connect() {
 
 // lose is the node seeing the end of a connection. The other side sees it behind
 // what travels to it.
-func (n *node) lose(e *end, why string) {
+func (n *node) lose(e *end, why string) { n.over(e, why, nil) }
+
+// over is that, with the session's own word for it.
+func (n *node) over(e *end, why string, err error) {
 	if e.gone {
 		return
 	}
 	e.gone = true
 	n.w.logf("%s loses connection %d: %s", n.name, e.serial, why)
 	e.s.OnLoss(n.now())
+	n.core.Ended(n.now(), e.s, err, e.marks)
+	n.mayGo = n.mayGo || e.s.MayGo()
 	n.core.Lost(n.now(), e.marks)
 	if n.admit == e {
 		n.admit, n.promise, n.notes = nil, promise{}, 0
@@ -111,6 +116,7 @@ func (n *node) deliver(e *end, most int) bool {
 	case e.gone || e.stalled:
 		return false
 	case len(e.frames) == 0 && e.closed:
+		e.s.OnEnd()
 		n.lose(e, "the other side has closed it")
 		return true
 	case len(e.frames) == 0:
@@ -154,11 +160,17 @@ func (n *node) take(e *end, body []byte) {
 	if e != n.ends[len(n.ends)-1] {
 		n.w.counts.Late++
 	}
-	n.before(&e.body)
+	leaving := e.s.Phase() == replicator.PhaseLeaving // it has said BYE: nothing counts any more
+	if !leaving {
+		n.before(&e.body)
+	}
 	var err error
 	n.work(func() { err = e.s.OnFrame(n.now(), body) })
 	if err != nil {
 		n.ended(e, err)
+		return
+	}
+	if leaving {
 		return
 	}
 	n.after(e)
@@ -170,21 +182,27 @@ func (n *node) take(e *end, body []byte) {
 }
 
 // ended is a session's own word that it is over. Only two histories may end one
-// here, and clocks that are days apart.
+// here, clocks that are days apart, and a peer that leaves.
 func (n *node) ended(e *end, err error) {
 	end := (*replicator.End)(nil)
 	if errors.As(err, &end) && end.Code == wire.ByeClock && n.mayRefuse(e) {
 		n.w.apart(e)
-		n.lose(e, "clocks apart")
+		n.over(e, "clocks apart", err)
 		return
 	}
-	if end == nil || end.Code != wire.ByeHistory {
+	switch {
+	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByePlanned || !end.FromPeer):
 		n.w.failf("%s: %v", n.name, err)
-		return
+	case end.Code == wire.ByeStays:
+		n.over(e, "the peer stays", err)
+	case end.Code == wire.ByePlanned:
+		n.pump(e) // the answer
+		n.over(e, "the peer leaves", err)
+	default:
+		n.w.counts.Histories++
+		n.w.twoHistories = true
+		n.over(e, "two histories", err)
 	}
-	n.w.counts.Histories++
-	n.w.twoHistories = true
-	n.lose(e, "two histories")
 }
 
 // admission makes a connection the session. The one before it has ended then.
@@ -242,10 +260,14 @@ func (n *node) tick() {
 		establishing = establishing || !e.s.Established()
 		if err := e.s.Tick(n.now()); err != nil {
 			n.w.counts.Silences++
-			n.lose(e, "silence")
+			n.over(e, "silence", err)
 		}
 	}
 	n.core.Tick(n.now(), establishing)
+	if n.draining {
+		n.depart(establishing)
+		return
+	}
 	if n.opened && !n.serves() {
 		n.w.failf("%s has shut its gate: %v", n.name, n.core.State())
 	}

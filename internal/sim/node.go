@@ -33,8 +33,11 @@ type node struct {
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
-	opened     bool    // the gate has been open
-	stopped    bool    // the process is gone
+	opened     bool // the gate has been open
+	stopped    bool // the process is gone
+	draining   bool // it has been asked to stop
+	said       lastWord
+	mayGo      bool    // and its peer has answered
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int                    // bytes that may be under way
@@ -114,7 +117,7 @@ func (w *world) newNode(id, host int) *node {
 	}
 	rc := replicator.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
-		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Peer: "peer:1",
+		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Handover: handover, Peer: "peer:1",
 		WallAhead: func() int64 {
 			if n.clock == nil {
 				return 0

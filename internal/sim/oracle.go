@@ -48,7 +48,7 @@ func learn(facts []fact, k int, version, ever uint64) {
 // learnFlush is for when the node's watermark may have moved.
 func (n *node) learnFlush() {
 	f, _, p := n.st.FlushState()
-	n.seen = max(n.seen, f)
+	n.seen, n.w.flushed = max(n.seen, f), max(n.w.flushed, f)
 	n.w.checkFlush(n, f)
 	if n.asked = max(n.asked, p.Version); n.asked > max(f, p.Version) {
 		n.w.failf("%s has lost the delayed flush %s: it has flushed at %s, and has %s to come", n.name, n.w.ver(n.asked), n.w.ver(f), n.w.ver(p.Version))
@@ -285,7 +285,7 @@ func (n *node) checkPromise(e *end) {
 			n.w.failf("at the BARRIER %s serves %s %s, and the other one knew %s", n.name, n.w.keys[k], n.w.fact(fact{r.Version, r.Ever}), n.w.fact(want))
 		}
 		want, was := o.promise.served[k]
-		if _, is := o.served(k); n.w.plan.lossless() && was && is && !ok && want.version > f && n.known[k].less(want) {
+		if _, is := o.served(k); n.w.lossless() && was && is && !ok && want.version > f && n.known[k].less(want) {
 			n.w.failf("at the BARRIER %s lacks %s %s", n.name, n.w.keys[k], n.w.fact(want))
 		}
 	}
@@ -324,7 +324,7 @@ func (w *world) checkRest() string {
 				return fmt.Sprintf("%s is on one node only (n0 %v, n1 %v)", key, oka, okb)
 			}
 		}
-		if best := w.best[k]; w.plan.lossless() && best.version > fa && (oka == (best.ever == forGood) || oka && fact{ra.Version, ra.Ever} != best) {
+		if best := w.best[k]; w.lossless() && best.version > w.flushed && (oka == (best.ever == forGood) || oka && fact{ra.Version, ra.Ever} != best) {
 			return fmt.Sprintf("%s is %v %s, and the newest that any client did was %s", key, oka, w.record(&ra), w.fact(best))
 		}
 	}

@@ -115,6 +115,8 @@ var columns = []struct {
 	{"given up for silence", func(c *Counts) uint64 { return c.Silences }},
 	{"crashes", func(c *Counts) uint64 { return c.Crashes }},
 	{"planned restarts", func(c *Counts) uint64 { return c.Planned }},
+	{"of these while the other node drained", func(c *Counts) uint64 { return c.Together }},
+	{"of these that nobody took over, and that said so", func(c *Counts) uint64 { return c.Unproven }},
 	{"machines swapped", func(c *Counts) uint64 { return c.Swaps }},
 	{"two histories", func(c *Counts) uint64 { return c.Histories }},
 	{"clock jumps", func(c *Counts) uint64 { return c.Jumps }},

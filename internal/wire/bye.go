@@ -19,12 +19,13 @@ const (
 	ByeSlot      ByeCode = 10 // both sides have the same slot and it could not be changed
 	ByeBadFrame  ByeCode = 11 // a frame that breaks the protocol
 	ByeTLS       ByeCode = 12 // one side speaks TLS and the other does not
+	ByeStays     ByeCode = 13 // the answer to PLANNED: it has been read, and the sender stays
 )
 
 var byeNames = [...]string{
 	ByePlanned: "PLANNED", ByeSelf: "SELF", ByeDuplicate: "DUPLICATE", ByePeerTaken: "PEER_TAKEN",
 	ByeHistory: "HISTORY", ByeCluster: "CLUSTER", ByeAuth: "AUTH", ByeProto: "PROTO",
-	ByeClock: "CLOCK", ByeSlot: "SLOT", ByeBadFrame: "BADFRAME", ByeTLS: "TLS",
+	ByeClock: "CLOCK", ByeSlot: "SLOT", ByeBadFrame: "BADFRAME", ByeTLS: "TLS", ByeStays: "STAYS",
 }
 
 // String is the code's name as PROTOCOL.md writes it, or "code N".

@@ -43,7 +43,8 @@ const (
 
 // Features of Hello: bits of what a node understands beside its protocol version.
 const (
-	FeaturePieces = 1 << 0 // PIECE, and items of the kind store.RecordPieced
+	FeaturePieces  = 1 << 0 // PIECE, and items of the kind store.RecordPieced
+	FeatureAnswers = 1 << 1 // BYE PLANNED is answered with BYE STAYS by a node that stays
 )
 
 // frameSlackBytes is what a frame with one largest item needs besides the item:
@@ -100,7 +101,7 @@ func (t Type) String() string {
 // Hello is the first frame of both sides. Nothing in it is trusted until AUTH.
 type Hello struct {
 	ProtoMin, ProtoMax uint32   // the session speaks the smaller ProtoMax; both at least 1
-	Features           uint64   // bit set: FeaturePieces; unknown bits are ignored
+	Features           uint64   // bit set: FeaturePieces, FeatureAnswers; unknown bits are ignored
 	Cluster            string   // both sides must have the same; "" is a name too
 	NodeID             store.ID // the node, over restarts if it keeps state
 	Inc                store.ID // this start of the process

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"twincached/internal/rule"
 	"twincached/internal/wire"
 )
 
@@ -32,7 +33,7 @@ type denial struct {
 
 // denied is for a connection that ended because one of the two sides will not link.
 func (g *gate) denied(now int64, cause string, proved, dialled bool) {
-	if !proved && !dialled {
+	if !proved && !dialled || !rule.RefusedStaysShut {
 		return
 	}
 	if g.cause == "" {

@@ -45,6 +45,7 @@ var (
 	GoneProvesNothing   = true
 	OneStays            = true
 	ByeAnswered         = true
+	RefusedStaysShut    = true
 )
 
 var byName = map[string]*bool{
@@ -87,6 +88,7 @@ var byName = map[string]*bool{
 	"GoneProvesNothing":   &GoneProvesNothing,
 	"OneStays":            &OneStays,
 	"ByeAnswered":         &ByeAnswered,
+	"RefusedStaysShut":    &RefusedStaysShut,
 }
 
 // Switch turns a rule on or off, and returns an error for a name that none has.

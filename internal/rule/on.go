@@ -43,4 +43,5 @@ const (
 	GoneProvesNothing   = true
 	OneStays            = true
 	ByeAnswered         = true
+	RefusedStaysShut    = true
 )

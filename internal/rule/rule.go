@@ -52,4 +52,5 @@ var All = []Rule{
 	{"GoneProvesNothing", "what a peer acknowledged that has left proves nothing to a node that stops", "it counts as handed over"},
 	{"OneStays", "of two nodes that stop at the same moment one stays until somebody takes over", "both go"},
 	{"ByeAnswered", "a node goes when the peer has said that it has read BYE and stays", "when the connection ends"},
+	{"RefusedStaysShut", "a node that starts does not open beside a peer that refuses it", "it opens as if nobody were there"},
 }

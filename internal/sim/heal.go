@@ -6,6 +6,7 @@ func (w *world) heal() {
 	w.healing = true
 	w.rightWalls()
 	w.healDrains()
+	w.healSecrets()
 	a, b := w.nodes[0], w.nodes[1]
 	fresh := w.r.IntN(2) == 0 || a.linked() == nil || b.linked() == nil || a.admit.other != b.admit ||
 		len(a.ends) > 1 || len(b.ends) > 1 || a.admit.closed || b.admit.closed

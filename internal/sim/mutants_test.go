@@ -55,6 +55,7 @@ var madeFor = map[string]string{
 
 	"GoneProvesNothing": "planned together",
 	"OneStays":          "planned together",
+	"RefusedStaysShut":  "refusals",
 	"ByeAnswered":       "planned together, and crashes",
 }
 

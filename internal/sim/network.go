@@ -15,6 +15,7 @@ type end struct {
 	s       *replicator.Session
 	other   *end
 	serial  int
+	dialled bool
 	marks   uint8 // what the gate knows of the session
 	frames  [][]byte
 	buf     []byte // has arrived, and is not a whole frame yet
@@ -41,7 +42,7 @@ func (w *world) connect() {
 	a.other = b
 	w.logf("connection %d, dialled by n%d", w.conns, dialler)
 	for i, e := range []*end{a, b} {
-		e.s = e.n.core.Connect(e.n.now(), i == dialler)
+		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler), i == dialler
 		e.n.ends = append(e.n.ends, e)
 	}
 }
@@ -60,6 +61,9 @@ func (n *node) over(e *end, why string, err error) {
 	e.s.OnLoss(n.now())
 	n.core.Ended(n.now(), e.s, err, e.marks)
 	n.mayGo = n.mayGo || e.s.MayGo()
+	if n.mayGo && e.s.Farewell() == replicator.FarewellHeard && !n.read {
+		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
+	}
 	n.core.Lost(n.now(), e.marks)
 	if n.admit == e {
 		n.admit, n.promise, n.notes = nil, promise{}, 0
@@ -191,11 +195,19 @@ func (n *node) ended(e *end, err error) {
 		return
 	}
 	switch {
-	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByePlanned || !end.FromPeer):
+	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByeAuth || !n.w.plan.Refuse) && (end.Code != wire.ByePlanned || !end.FromPeer):
 		n.w.failf("%s: %v", n.name, err)
+	case end.Code == wire.ByeAuth && n.w.plan.Refuse:
+		n.w.counts.Refusals++
+		n.pump(e)
+		if e.dialled {
+			n.denied = denied{by: e.other.n, at: n.w.now}
+		}
+		n.over(e, "another secret", err)
 	case end.Code == wire.ByeStays:
 		n.over(e, "the peer stays", err)
 	case end.Code == wire.ByePlanned:
+		e.other.n.read = true
 		n.pump(e) // the answer
 		n.over(e, "the peer leaves", err)
 	default:
@@ -271,5 +283,6 @@ func (n *node) tick() {
 	if n.opened && !n.serves() {
 		n.w.failf("%s has shut its gate: %v", n.name, n.core.State())
 	}
+	n.checkGate()
 	n.opened = n.serves()
 }

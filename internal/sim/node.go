@@ -37,7 +37,10 @@ type node struct {
 	stopped    bool // the process is gone
 	draining   bool // it has been asked to stop
 	said       lastWord
-	mayGo      bool    // and its peer has answered
+	mayGo      bool // and its peer has answered
+	read       bool // its peer has read its BYE
+	wrong      bool // its secret is not the pair's
+	denied     denied
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int                    // bytes that may be under way
@@ -137,6 +140,10 @@ func (w *world) newNode(id, host int) *node {
 		}
 	}
 	rc.Limits.GraveItems = rc.Limits.PumpBytes / 64
+	if p.Refuse && !w.healing && w.r.IntN(3) == 0 {
+		n.wrong, rc.Secret = true, []byte("another")
+		n.w.logf("%s has another secret", n.name)
+	}
 	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}

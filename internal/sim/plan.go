@@ -17,6 +17,7 @@ type Plan struct {
 	Cut         int  // how often, of 1,000 steps, a connection is cut, stalled or begun anew
 	Crash       bool // kill -9 and restart
 	Planned     bool // drain and restart
+	Refuse      bool // processes may start with another secret than the other's
 	Together    bool // both nodes may drain at once, and each is back as soon as it has gone
 	Swap        bool // another machine takes node 1's place, and the old one returns
 	Evict       bool // items are removed at random
@@ -58,6 +59,7 @@ var Plans = []Plan{
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "planned together", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Planned: true, Together: true, Flush: true, SkewMillis: 30},
 	{Name: "planned together, and crashes", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Tombs: 1, Planned: true, Together: true, Crash: true, Flush: true, Slow: true},
+	{Name: "refusals", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Crash: true, Refuse: true, Slow: true},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},
 	{Name: "graves cross", Keys: 4, Parts: 1, Steps: 300, Cut: 20, Tombs: -1, GraveBits: 5},

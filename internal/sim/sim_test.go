@@ -115,6 +115,8 @@ var columns = []struct {
 	{"given up for silence", func(c *Counts) uint64 { return c.Silences }},
 	{"crashes", func(c *Counts) uint64 { return c.Crashes }},
 	{"planned restarts", func(c *Counts) uint64 { return c.Planned }},
+	{"connections refused for their secret", func(c *Counts) uint64 { return c.Refusals }},
+	{"ticks that a node stayed shut because of that", func(c *Counts) uint64 { return c.KeptShut }},
 	{"of these while the other node drained", func(c *Counts) uint64 { return c.Together }},
 	{"of these that nobody took over, and that said so", func(c *Counts) uint64 { return c.Unproven }},
 	{"machines swapped", func(c *Counts) uint64 { return c.Swaps }},

@@ -19,6 +19,7 @@ type Counts struct {
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
 	Pieces                                                uint64 // of large values
+	Refusals, KeptShut                                    uint64 // connections that ended so; ticks in which a node stayed shut because of one
 	Together, Unproven                                    uint64 // Together: planned restarts while the other node drained, too; Unproven: those that nobody took over
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
 	Homeless                                              uint64 // values that a node had no memory for

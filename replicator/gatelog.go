@@ -34,3 +34,14 @@ func (l *Link) sayShut(d *denial) {
 	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
 		"state", Refused.String(), "cause", d.cause, "do", denialRemedy(d.cause), "opens", opens)
 }
+
+// diallingLocked says that somebody has taken this node's call and has not answered
+// yet: he may be about to refuse, which takes 3 s at most.
+func (l *Link) diallingLocked() bool {
+	for c := range l.conns {
+		if c.dialled && !c.authed {
+			return true
+		}
+	}
+	return false
+}

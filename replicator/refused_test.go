@@ -167,9 +167,14 @@ func TestRefused_NoNode(t *testing.T) {
 	}
 }
 
+// TestRefused_ClockFarAhead: the one that has data refuses the one that is ahead; one
+// that holds nothing would take the other's versions.
 func TestRefused_ClockFarAhead(t *testing.T) {
 	ahead := func(c *Config) { c.Now = func() int64 { return now() + clockRefuseMillis + 60_000 } }
-	for _, change := range [][2]func(*Config){{ahead, nil}, {nil, ahead}} {
+	touched := func(c *Config) {
+		c.Store.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("old"), Value: []byte("v")})
+	}
+	for _, change := range [][2]func(*Config){{ahead, nil}, {touched, ahead}} {
 		between(t, change[0], change[1], func(w *refusedWorld, a *testNode) { w.staysShut(a, "CLOCK", false) })
 	}
 }
@@ -261,6 +266,16 @@ func TestRefused_BootModes(t *testing.T) {
 		if was || !a.isReady() {
 			w.Errorf("ready %v, then %v", was, a.isReady())
 		}
+	})
+}
+
+// TestRefused_SilenceIsHeardOut: the wait for a peer ends before it is clear that the
+// one who took the call says nothing.
+func TestRefused_SilenceIsHeardOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &refusedWorld{drainWorld: &drainWorld{T: t, m: newMemNet(1)}}
+		w.dial = func(c net.Conn) { answer(c, nil) }
+		w.staysShut(w.join(1, func(c *Config) { c.PeerWait = 100 * time.Millisecond }), "SILENT", false)
 	})
 }
 

@@ -21,7 +21,7 @@ func (l *Link) watch(ctx context.Context) {
 		}
 		l.sayRefused(l.cfg.Now(), &said)
 		l.mu.Lock()
-		establishing := l.establishingLocked()
+		establishing := l.establishingLocked() || l.diallingLocked()
 		before := l.gate.state
 		l.gate.tick(l.cfg.Now(), establishing)
 		after, as, d := l.gate.state, l.gate.qualifier(), l.gate.denial

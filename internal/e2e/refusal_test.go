@@ -44,7 +44,7 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 			}
 			b.args = append(b.args, "--boot", "serve")
 			b.start()
-			b.waitLog("serving without it", "as=alone")
+			b.waitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
 			b.waitServing()
 			if got := b.dial().set("k", "b"); got != "STORED" {
 				t.Errorf("node b does not serve: %s", got)

@@ -133,7 +133,7 @@ func TestNotStored_DrainSaysWhatIsLost(t *testing.T) {
 			d.turn()
 			verdict = dep.look(d.now, d.n[0].st, standing{sessions: 1, linked: true, quiet: d.n[0].s.Quiet()})
 		}
-		left, _ := lost(d.now, d.n[0].st, true)
+		left, _ := lost(d.now, d.n[0].st, 0, true)
 		switch {
 		case room && (verdict != verdictBye || left != 0):
 			t.Errorf("with room: verdict %d, %d left", verdict, left)

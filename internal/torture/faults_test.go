@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"errors"
 	"strconv"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ var faults = []fault{
 	{"kill", "kill -9, then a restart", killRound, true, 6},
 	{"power", "power lost, 10 ms from the peer", powerRound, false, 2},
 	{"term", "planned restarts: SIGTERM, link up", termRound, true, 3},
+	{"pair", "planned restarts of both nodes at once", pairRound, true, 2},
 	{"stop", "SIGSTOP, then SIGCONT", stopRound, true, 2},
 	{"cable", "all cables of a node pulled", cableRound, true, 2},
 	{"cut", "the cable between the nodes pulled", cutRound, false, 2},
@@ -101,6 +103,60 @@ func termRound(r *round) error {
 		if i == 0 {
 			r.hold(0.3, 0.5)
 			r.over = time.Now() // the probes' time is that of one restart
+		}
+	}
+	return nil
+}
+
+// pairRound restarts both nodes by plan, one right behind the other, and starts each
+// again as soon as it has ended: closer together than a link takes to come up. Both
+// end with status 0, and nothing is lost.
+func pairRound(r *round) error {
+	restarts := 2
+	if r.h.long {
+		restarts = 10
+	}
+	for i := range restarts {
+		first, second := r.h.nodes[(r.victim.index+i)%2], r.h.nodes[(r.victim.index+i+1)%2]
+		if err := r.linked(); err != nil {
+			return err
+		}
+		r.hold(0.2, 0.6)
+		if i == 0 {
+			r.struck()
+		}
+		again := func(n *node) (status int, err error) {
+			if status, err = n.end(syscall.SIGTERM); err == nil {
+				err = n.start()
+			}
+			return status, err
+		}
+		type ended struct {
+			status int
+			err    error
+		}
+		back := make(chan ended, 1)
+		go func() {
+			status, err := again(first)
+			back <- ended{status, err}
+		}()
+		r.hold(0, 0.15)
+		status, err := again(second)
+		e := <-back
+		if err := errors.Join(err, e.err); err != nil {
+			return err
+		}
+		if status != 0 || e.status != 0 {
+			r.breach("both nodes were stopped by plan, node %s first, and ended with status %d and %d", first.name(), e.status, status)
+		}
+		for _, n := range r.h.nodes {
+			if err := n.waitServing(); err != nil {
+				return err
+			}
+		}
+		if i == 0 {
+			r.hold(0.3, 0.5)
+			r.over = time.Now()
 		}
 	}
 	return nil

@@ -150,8 +150,13 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
 			n.start()
 			go func() {
+				var held []net.Conn // else the collector closes them
 				for c := range p.calls {
+					held = append(held, c)
 					_, _ = io.WriteString(c, words)
+				}
+				for _, c := range held {
+					c.Close()
 				}
 			}()
 			n.waitLog("level=ERROR", "NOT SERVING", "state=refused")

@@ -65,7 +65,7 @@ func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
 }
 
 func TestGate_WaitsForAConnectionThatIsBeingSetUp(t *testing.T) {
-	g := newGate(false, 10_000)
+	g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: time.Minute})
 	g.start(0, true)
 	g.dialRefused(0)
 	if g.tick(20_000, true); g.state != Joining {

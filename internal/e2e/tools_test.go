@@ -47,8 +47,10 @@ func (n *node) libmemcached(t *testing.T, code int, name string, args ...string)
 	return r.stdout + r.stderr
 }
 
-// TestMemccapable_AllPass is libmemcached's own test of a server.
-func TestMemccapable_AllPass(t *testing.T) {
+// TestMemccapable_PassesAsWithMemcached is libmemcached's own test of a server. It wants
+// "delete KEY 1" refused, as old memcacheds did: two of its tests of delete fail with
+// memcached 1.6.45, which passes over the 1, and with us.
+func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 	t.Parallel()
 	a, b := newPair(t)
 	startAll(a, b)
@@ -57,7 +59,13 @@ func TestMemccapable_AllPass(t *testing.T) {
 		for _, protocol := range []string{"-a", "-b"} {
 			r := runTool(t, "libmemcached-tools", "memccapable", "-h", n.host, "-p", clientPort[1:], protocol)
 			passed := strings.Count(r.stdout, "[pass]\n")
-			if r.code != 0 || passed != 27 || !strings.HasSuffix(r.stdout, "All tests passed\n") {
+			good := r.code == 0 && passed == 27 && strings.HasSuffix(r.stdout, "All tests passed\n")
+			if protocol == "-a" {
+				// What fails is marked on stderr, behind the name on stdout.
+				good = r.code != 0 && passed == 25 && strings.Count(r.stdout+r.stderr, "[FAIL]") == 2 &&
+					regexp.MustCompile(`ascii delete +(\[FAIL\]\s*)?ascii delete noreply +(\[FAIL\]\s*)?ascii incr +\[pass\]`).MatchString(r.stdout)
+			}
+			if !good {
 				t.Errorf("memccapable %s on node %s: exit status %d, %d passed\n%s%s", protocol, n.name, r.code, passed, r.stdout, r.stderr)
 			}
 		}

@@ -224,9 +224,10 @@ func (n *node) admission(e *end) {
 	}
 	n.admit, n.promise, n.notes = e, promise{}, 0
 	var err error
-	before := n.st.Clock()
+	n.mayRewind = n.st.Clock()
 	n.work(func() { err = e.s.Admit(n.now(), n.core.State()) })
-	n.rewound(before)
+	n.rewound()
+	n.mayRewind = 0
 	if err != nil {
 		n.ended(e, err)
 	}

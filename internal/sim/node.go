@@ -41,6 +41,7 @@ type node struct {
 	read       bool // its peer has read its BYE
 	wrong      bool // its secret is not the pair's
 	denied     denied
+	mayRewind  uint64  // its clock when it was about to meet its peer; else 0
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
 	windowMost int                    // bytes that may be under way
@@ -195,6 +196,7 @@ func (n *node) letIn(part int) {
 	}
 	n.working = false
 	n.notePromise()
+	n.rewound()
 	w.counts.Between++
 	w.logf("%s is at work when:", n.name)
 	w.clientStep(n)

@@ -42,10 +42,11 @@ func (w *world) wrongClock() *node {
 }
 
 // rewound is for when a store may have given up its bound.
-func (n *node) rewound(before uint64) {
-	if n.st.Clock() >= before {
+func (n *node) rewound() {
+	if n.st.Clock() >= n.mayRewind {
 		return
 	}
+	n.mayRewind = 0
 	n.w.logf("%s begins anew at its clock", n.name)
 	n.w.machines[n.host].made, n.seen = 0, 0
 	n.born = n.st.State().Born

@@ -285,6 +285,9 @@ func (s *Store) Acked(part int, c Cursor) {
 // Clock is the highest version made or seen here.
 func (s *Store) Clock() uint64 { return s.clock.hlc.Load() }
 
+// Born is the clock when this process started.
+func (s *Store) Born() uint64 { return s.born.Load() }
+
 // Observe lifts the clock above v: the bound that was kept over a restart.
 func (s *Store) Observe(v uint64) { s.clock.lift(v) }
 

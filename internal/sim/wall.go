@@ -49,7 +49,7 @@ func (n *node) rewound() {
 	n.mayRewind = 0
 	n.w.logf("%s begins anew at its clock", n.name)
 	n.w.machines[n.host].made, n.seen = 0, 0
-	n.born = n.st.State().Born
+	n.born = n.st.Born()
 }
 
 // mayRefuse says that a node may refuse the other end of a connection for its clock: one

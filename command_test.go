@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"twincached/internal/node"
-	"twincached/internal/testkit"
 )
 
 // asProgram makes the test binary behave as twincached, so that tests can start
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	for _, v := range os.Environ() { // a setting of the person who tests
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "TWINCACHED_") && name != testkit.RequireTools {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "TWINCACHED_") {
 			os.Unsetenv(name)
 		}
 	}

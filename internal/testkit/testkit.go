@@ -13,7 +13,7 @@ import (
 
 // RequireTools is the environment variable that turns every test that would skip
 // for want of a tool into one that fails. CI sets it.
-const RequireTools = "TWINCACHED_REQUIRE_TOOLS"
+const RequireTools = "TESTS_REQUIRE_TOOLS"
 
 // Lacks ends a test that cannot run on this machine; what says which tool is missing,
 // and why it is needed. It is said once for each reason in a package, where whoever

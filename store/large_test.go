@@ -183,6 +183,36 @@ func TestLoan_IsRevokedWhereMemoryIsShort(t *testing.T) {
 	}
 }
 
+// TestLoan_TakenBackOnceWhereAClientReadsItToo: its memory does not come before that client
+// is done, so who needs memory is refused, and does not wait for the session.
+func TestLoan_TakenBackOnceWhereAClientReadsItToo(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 40 << 20, MaxItemBytes: 20 << 20, Replicated: true, NoEviction: true})
+	s.set(testNow, "k", string(pattern(14<<20, 1)))
+	l, _ := s.lent(t, "k")
+	v := s.pinned(t, "k")
+	s.Do(testNow, &Request{Op: OpDelete, Key: []byte("k")})
+	done := make(chan Status)
+	go func() {
+		s.set(testNow, "k2", string(pattern(14<<20, 2)))
+		done <- s.set(testNow, "k3", string(pattern(14<<20, 3))).Status
+	}()
+	select {
+	case got := <-done:
+		if got != NoMemory {
+			t.Errorf("status %d", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("a writer waits for memory that somebody reads")
+		v.Release() // and lets it go on
+		<-done
+	}
+	if _, ok := l.all(); ok {
+		t.Error("it is lent still")
+	}
+	v.Release()
+	l.Close()
+}
+
 func TestLoan_OneAtATime(t *testing.T) {
 	s := large(t, Config{})
 	s.set(testNow, "k", string(pattern(2<<20, 1)))

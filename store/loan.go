@@ -77,11 +77,12 @@ func (l *Loan) Close() {
 	l.s.loan.CompareAndSwap(l, nil)
 }
 
-func (l *Loan) end() {
+// end gives back what is lent; false: that has been done.
+func (l *Loan) end() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.value == nil {
-		return
+		return false
 	}
 	l.value = nil
 	if l.run != 0 {
@@ -90,9 +91,11 @@ func (l *Loan) end() {
 		defer a.mu.Unlock()
 		a.unpinLocked(l.run)
 	}
+	return true
 }
 
 // revoke takes back what is lent, if its item is gone and it takes more than leave bytes.
+// Where clients read it too, its memory comes when they are done.
 func (s *Store) revoke(leave int64) bool {
 	l := s.loan.Load()
 	if l == nil || l.run == 0 {
@@ -103,8 +106,5 @@ func (s *Store) revoke(leave int64) bool {
 	r := &a.segs[l.run]
 	gone := r.state == segGone && r.pins > 0 && int64(r.pages)*pageBytes > leave
 	a.mu.Unlock()
-	if gone {
-		l.end()
-	}
-	return gone
+	return gone && l.end()
 }

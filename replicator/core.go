@@ -61,7 +61,7 @@ func (c *Core) Lost(nowMillis int64, marks uint8) {
 // Ended tells why a session is over that had reached marks.
 func (c *Core) Ended(nowMillis int64, s *Session, err error, marks uint8) {
 	c.mayGo = c.mayGo || s.MayGo()
-	c.left = c.left || peerLeft(err)
+	c.left = c.left || marks&markEstablished != 0 && peerLeft(err)
 	if cause := denialOf(err, s.dialled, marks&markEstablished != 0); cause != "" {
 		c.gate.denied(nowMillis, cause, s.proved, s.dialled)
 	}

@@ -82,7 +82,7 @@ func denialOf(err error, dialled, established bool) string {
 	switch {
 	case errors.As(err, &e) && e.Code != 0:
 		switch e.Code {
-		case wire.ByePlanned, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate: // it leaves; I leave; it is this node; another connection is kept
+		case wire.ByePlanned, wire.ByeGivesUp, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate: // it leaves, twice; I leave; it is this node; another connection is kept
 			return ""
 		case wire.ByePeerTaken:
 			if !dialled && !e.FromPeer {

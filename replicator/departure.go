@@ -132,7 +132,9 @@ func (s *Session) heardBye(code wire.ByeCode) {
 		s.farewell = FarewellHeard
 	case code != wire.ByePlanned:
 	case leaving && !s.bye:
-		s.farewell = FarewellCrossed
+		if s.answers() { // else it goes in any case
+			s.farewell = FarewellCrossed
+		}
 	default: // this node's has not gone out, and will not: the peer goes and this node stays
 		s.bye, s.farewell, s.answer = false, FarewellNone, s.attached
 	}
@@ -141,10 +143,14 @@ func (s *Session) heardBye(code wire.ByeCode) {
 // OnEnd tells that the peer has ended the stream. That says no more than that its
 // process or its host may be gone, unless it is of those that give no other answer.
 func (s *Session) OnEnd() {
-	if s.phase == PhaseLeaving && (s.peer.Features&wire.FeatureAnswers == 0 || !rule.ByeAnswered) {
+	if s.phase == PhaseLeaving && (!s.answers() || !rule.ByeAnswered) {
 		s.farewell = FarewellHeard
 	}
 }
+
+// answers says that the peer is of those that answer BYE PLANNED, and stay where the
+// two cross.
+func (s *Session) answers() bool { return s.peer.Features&wire.FeatureAnswers != 0 }
 
 // Farewell is how far a session has come that is being left by plan.
 func (s *Session) Farewell() Farewell { return s.farewell }
@@ -157,8 +163,8 @@ func (s *Session) MayGo() bool {
 	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !(rule.OneStays && s.decides())
 }
 
-// peerLeft says that a session is over because the peer said BYE PLANNED.
+// peerLeft says that a session is over because the peer has said that it stops.
 func peerLeft(err error) bool {
 	var e *End
-	return errors.As(err, &e) && e.FromPeer && e.Code == wire.ByePlanned
+	return errors.As(err, &e) && e.FromPeer && (e.Code == wire.ByePlanned || e.Code == wire.ByeGivesUp)
 }

@@ -109,6 +109,22 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			t.Fatal("not the one with the smaller id stays, or both")
 		}
 	})
+	t.Run("crossed with one that goes in any case", func(t *testing.T) {
+		for name, leave := range map[string]func(d *duo){
+			"it does not answer": func(d *duo) { d.n[1].s.peer.Features = 0; depart(d, 0) },
+			"it gives up":        func(d *duo) { d.n[0].s.Leave(wire.ByeGivesUp, "") },
+		} {
+			d := quiet(t)
+			leave(d)
+			depart(d, 1)
+			d.send(0)
+			d.send(1)
+			hear(d, 1)
+			if d.n[1].s.MayGo() {
+				t.Errorf("%s: both go", name)
+			}
+		}
+	})
 	t.Run("its own never went out", func(t *testing.T) {
 		d := quiet(t)
 		depart(d, 1)
@@ -137,4 +153,22 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			t.Fatal("it leaves with something under way")
 		}
 	})
+}
+
+// TestDeparture_StrangersDoNotLeave: that the peer has left shortens the wait of a node
+// that drains, so only the peer says it.
+func TestDeparture_StrangersDoNotLeave(t *testing.T) {
+	a := startNode(t, 1, listen(t), "", nil)
+	w := wire.NewWriter()
+	w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "so long"})
+	c := stranger(t, a, w.Bytes())
+	defer c.Close()
+	eventually(t, "it has been heard", func() bool { return a.refused("PLANNED") > 0 })
+	a.l.mu.Lock()
+	left := a.l.left
+	a.l.mu.Unlock()
+	if left {
+		t.Error("a stranger counts as the peer that has left")
+	}
+	a.stop()
 }

@@ -34,8 +34,8 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		switch {
 		case verdict == verdictBye && l.depart(c), verdict == verdictSafe:
 			return 0
-		case verdict == verdictGiveUp:
-			return l.sayLost()
+		case verdict == verdictGiveUp && (!s.linked || l.giveUp(c)):
+			return l.sayLost(s.linked)
 		}
 		if d.waiting && !waited {
 			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", "items", d.held, "for", l.cfg.Handover.String())
@@ -47,7 +47,8 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		}
 		rest(ctx, pause)
 	}
-	return l.sayLost()
+	c, s := l.standing()
+	return l.sayLost(s.linked && l.giveUp(c))
 }
 
 // standing is what this node, which drains, sees of its peer; c is the session.
@@ -86,36 +87,44 @@ func (l *Link) depart(c *conn) bool {
 	return c.s.MayGo()
 }
 
-// sayLost says what goes with this node, and takes leave of a peer that does not
-// have everything.
-func (l *Link) sayLost() (left uint64) {
+// giveUp takes leave of a peer that does not have everything, and stays. false: the
+// session had ended before, and the peer may have left itself.
+func (l *Link) giveUp(c *conn) bool {
+	c.mu.Lock()
+	ended := c.s.Phase() == PhaseEnded
+	c.s.Leave(wire.ByeGivesUp, "this node stops, and not everything has been acknowledged")
+	c.mu.Unlock()
+	if ended {
+		return false
+	}
 	l.mu.Lock()
-	c := l.cur
-	linked := c != nil && c.established != 0
 	l.closing = true
 	l.mu.Unlock()
+	c.signal()
+	wait := time.NewTimer(4 * farewell)
+	defer wait.Stop()
+	select {
+	case <-c.done:
+	case <-wait.C:
+	}
+	return true
+}
+
+// sayLost says what goes with this node. linked: with a peer that stays. Counting takes
+// a while, and nobody may link with this node meanwhile, hand over and go.
+func (l *Link) sayLost(linked bool) (left uint64) {
+	l.shut()
 	left, unacked := lost(l.cfg.Now(), l.cfg.Store, l.meter.flushHeard.Load(), linked)
-	if left > 0 {
-		why := "no live peer has taken over"
-		if linked {
-			why = "the peer has not acknowledged everything in time"
-			if l.cfg.Store.Refused() > 0 {
-				why = "the peer has no room for everything, or its -I or --local-keys keep it out"
-			}
-		}
-		l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", "items", left, "unacknowledged", unacked, "why", why)
+	if left == 0 {
+		return 0
 	}
+	why := "no live peer has taken over"
 	if linked {
-		c.mu.Lock()
-		c.s.Leave(wire.ByePlanned, "this node stops")
-		c.mu.Unlock()
-		c.signal()
-		wait := time.NewTimer(4 * farewell)
-		defer wait.Stop()
-		select {
-		case <-c.done:
-		case <-wait.C:
+		why = "the peer has not acknowledged everything in time"
+		if l.cfg.Store.Refused() > 0 {
+			why = "the peer has no room for everything, or its -I or --local-keys keep it out"
 		}
 	}
+	l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", "items", left, "unacknowledged", unacked, "why", why)
 	return left
 }

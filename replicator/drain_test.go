@@ -19,6 +19,7 @@ type drainWorld struct {
 	m       *memNet
 	unnamed atomic.Bool // nobody's name is known
 	window  int         // Limits.WindowBytes of the nodes that start
+	smaller bool        // b stores no item above 8 KiB
 }
 
 func inDrainWorld(t *testing.T, seed uint64, f func(w *drainWorld)) {
@@ -32,7 +33,11 @@ func (w *drainWorld) start(id byte) *testNode {
 	}
 	return startNode(w.T, id, nil, peer, func(c *Config) {
 		c.Store.Close()
-		c.Store, _ = store.New(store.Config{MemoryBytes: 4 << 20, MaxItemBytes: 1 << 16, Replicated: true}, now())
+		most := 1 << 16
+		if w.smaller && id == 2 {
+			most = 8 << 10
+		}
+		c.Store, _ = store.New(store.Config{MemoryBytes: 4 << 20, MaxItemBytes: most, Replicated: true}, now())
 		w.m.node(address, c)
 		c.Limits.WindowBytes = w.window
 		resolve := c.Resolve
@@ -231,6 +236,37 @@ func TestDrain_BothAtOnce(t *testing.T) {
 	t.Logf("the two BYEs crossed in %d of 60 rounds", crossed)
 	if crossed == 0 {
 		t.Error("they never crossed: nothing is shown")
+	}
+}
+
+// TestDrain_PeerThatGivesUpMeanwhile: a gives up, as b has no room for what it holds, and
+// b says at that moment that it leaves, because a has all of b's. Not both may take
+// that for the other one's word to stay.
+func TestDrain_PeerThatGivesUpMeanwhile(t *testing.T) {
+	gaveUp := 0
+	for seed := range uint64(40) {
+		inDrainWorld(t, seed, func(w *drainWorld) {
+			w.smaller = true
+			a, b := w.pair(20)
+			if res := a.st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("large"), Value: make([]byte, 20<<10)}); res.Status != store.Stored {
+				w.Fatal(res)
+			}
+			w.wait("b refuses it", func() bool { return a.st.Refused() == 1 && a.st.Unacked() == 1 })
+			d1 := a.drain(drainTimeout)
+			time.Sleep(time.Duration(45+seed/2) * time.Millisecond)
+			d2 := b.drain(drainTimeout)
+			<-d1.done
+			<-d2.done
+			if d1.left < 21 && d2.left < 20 {
+				w.Fatalf("seed %d: both are gone with everything: %d items, says a, and %d, says b", seed, d1.left, d2.left)
+			}
+			if d1.left == 1 {
+				gaveUp++
+			}
+		})
+	}
+	if gaveUp == 0 {
+		t.Error("a never gave up while b was there: nothing is shown")
 	}
 }
 

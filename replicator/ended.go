@@ -63,6 +63,10 @@ func (c *conn) verdictOfBye(e *End) (level slog.Level, msg string) {
 		if e.FromPeer {
 			return slog.LevelInfo, "the peer stops by plan"
 		}
+	case wire.ByeGivesUp:
+		if e.FromPeer {
+			return slog.LevelWarn, "the peer stops, and this node does not have everything"
+		}
 	case wire.ByeHistory:
 		return slog.LevelError, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
 	case wire.ByeProto:

@@ -348,9 +348,8 @@ func (l *Link) leave(c *conn, err error) {
 	}
 	var e *End
 	if errors.As(err, &e) {
-		l.left = l.left || peerLeft(err)
-		if e.FromPeer && e.Code == wire.ByePlanned {
-			l.calmUntil = now + restartMillis
+		if c.established != 0 && peerLeft(err) { // a stranger may say so, too
+			l.left, l.calmUntil = true, now+restartMillis
 		}
 		if c.dialled && e.Code == wire.ByeSelf {
 			l.nobody = true

@@ -7,7 +7,7 @@ type ByeCode uint8
 
 // The reasons. Numbers travel: append only.
 const (
-	ByePlanned   ByeCode = 1  // the sender stops on purpose and has everything acknowledged, or gave up waiting
+	ByePlanned   ByeCode = 1  // the sender stops on purpose and has everything acknowledged
 	ByeSelf      ByeCode = 2  // the peer address leads back to the sender itself
 	ByeDuplicate ByeCode = 3  // another connection between the same two nodes wins
 	ByePeerTaken ByeCode = 4  // the sender has another peer, or is pinned to one
@@ -20,12 +20,14 @@ const (
 	ByeBadFrame  ByeCode = 11 // a frame that breaks the protocol
 	ByeTLS       ByeCode = 12 // one side speaks TLS and the other does not
 	ByeStays     ByeCode = 13 // the answer to PLANNED: it has been read, and the sender stays
+	ByeGivesUp   ByeCode = 14 // the sender stops for good, though not everything was acknowledged
 )
 
 var byeNames = [...]string{
 	ByePlanned: "PLANNED", ByeSelf: "SELF", ByeDuplicate: "DUPLICATE", ByePeerTaken: "PEER_TAKEN",
 	ByeHistory: "HISTORY", ByeCluster: "CLUSTER", ByeAuth: "AUTH", ByeProto: "PROTO",
 	ByeClock: "CLOCK", ByeSlot: "SLOT", ByeBadFrame: "BADFRAME", ByeTLS: "TLS", ByeStays: "STAYS",
+	ByeGivesUp: "GIVES_UP",
 }
 
 // String is the code's name as PROTOCOL.md writes it, or "code N".

@@ -25,8 +25,8 @@ const (
 // proved itself by then, or it was met where this node had dialled its peer.
 type denial struct {
 	cause  string // as word says it; "" = none stands
-	since  int64  // from when on it has stood without a break, Unix ms
-	last   int64  // when it was met last
+	since  int64  // from when on it has been met, without a break of denialMillis, Unix ms
+	last   int64  // when it was met last; 0 = never
 	proved int64  // when it was last proved; 0 = never
 	called int64  // and that by a caller
 }
@@ -36,7 +36,7 @@ func (g *gate) denied(now int64, cause string, proved, dialled bool) {
 	if !proved && !dialled || !rule.RefusedStaysShut {
 		return
 	}
-	if g.cause == "" {
+	if g.cause == "" && (g.last == 0 || now-g.last >= denialMillis) {
 		g.denial = denial{since: now}
 	}
 	g.cause, g.last = cause, now
@@ -56,9 +56,10 @@ func (g *gate) absent(now int64) {
 	}
 }
 
-// settled: no refusal stands any more, and a peer is looked for as at the start.
+// settled: no refusal stands any more, and a peer is looked for as at the start. For how
+// long one stood is not forgotten at once: who comes and goes is not to begin anew each time.
 func (g *gate) settled(now int64) {
-	g.denial, g.waitSince = denial{}, now
+	g.cause, g.waitSince = "", now
 	g.step(evSettled)
 }
 

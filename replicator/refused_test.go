@@ -325,6 +325,18 @@ func TestDenial_Gate(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, g.state, tt.want)
 		}
 	}
+	g := fresh() // it comes and goes, faster than a refused dial tells that nobody is there
+	for at := int64(0); at <= 11*60_000; at += 1800 {
+		g.denied(at, "AUTH", false, true)
+		g.tick(at, false)
+		g.absent(at + 900)
+		g.dialRefused(at + 900)
+		g.tick(at+1700, false)
+		g.answered()
+	}
+	if g.state != Ready {
+		t.Errorf("%v after eleven minutes beside somebody who comes and goes and proves nothing", g.state)
+	}
 	for _, proved := range []bool{false, true} { // over and over, for longer than anybody waits
 		g := fresh()
 		for at := int64(0); at <= 11*60_000; at += 2000 {

@@ -86,7 +86,7 @@ func (l *Link) Stats() Stats {
 	c := l.cur
 	established := c != nil && c.established != 0
 	st.State, st.Qualifier = l.gate.state, l.gate.qualifier()
-	st.RefusalCause, st.RefusalProved = l.gate.cause, l.gate.proved != 0
+	st.RefusalCause, st.RefusalProved = l.gate.cause, l.gate.cause != "" && l.gate.proved != 0
 	st.PeerID = l.lastPeer
 	st.CopyIn, st.CopyOut = l.copies[0], l.copies[1]
 	if l.heard != 0 {

@@ -195,7 +195,10 @@ func (c *goConn) reply(out []byte, pin *memproto.Pinned) bool {
 	if pin == nil {
 		return c.write(out)
 	}
-	defer pin.Release()
+	defer func() {
+		pin.Release()
+		c.holding(false)
+	}()
 	if !c.write(out[:pin.At]) {
 		return false
 	}

@@ -64,6 +64,9 @@ func (p *portable) press() {
 	for c := range p.open {
 		c.holds.Lock()
 		stale := c.hold.since != 0 && c.hold.stale(now)
+		if stale {
+			c.hold = hold{} // it is not to be closed twice
+		}
 		c.holds.Unlock()
 		if stale {
 			p.s.count.shed.Add(1)

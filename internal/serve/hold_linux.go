@@ -1,10 +1,6 @@
 package serve
 
-import (
-	"time"
-
-	"twincached/memproto"
-)
+import "twincached/memproto"
 
 // take returns a buffer of at least size bytes for c. Where the loop's share of
 // Config.BufferBytes is used up, the conn that waits longest makes room: it is closed.
@@ -33,11 +29,7 @@ func (l *loop) shed(c *conn) bool {
 	if victim == nil {
 		return false
 	}
-	l.s.count.shed.Add(1)
-	if now := time.Now(); now.Sub(l.warned) > warnEvery {
-		l.warned = now
-		l.s.cfg.Log.Warn(shedText, "bytes", l.share)
-	}
+	l.s.countShed(&l.warned, l.share)
 	victim.why = memproto.CloseError
 	l.close(victim)
 	return true

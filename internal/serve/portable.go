@@ -24,6 +24,7 @@ type portable struct {
 	draining bool
 	deadline time.Time // of the drain
 	shut     bool      // Close was called
+	warned   time.Time // when shed was last logged
 
 	cut  atomic.Int64
 	held atomic.Int64 // what the conns are charged with

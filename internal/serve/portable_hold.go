@@ -9,15 +9,19 @@ func counted(size int) int {
 }
 
 // charge says what c's buffers take by now. Where that makes it more than the engine's share
-// of Config.BufferBytes, the conn that waits longest of the others is closed.
+// of Config.BufferBytes, those of the others that wait longest are closed.
 func (c *goConn) charge(bytes int) {
 	more := int64(bytes) - c.charged.Swap(int64(bytes))
-	if more != 0 && c.p.held.Add(more) > int64(c.p.s.share) && more > 0 {
-		c.p.shed(c)
+	if more == 0 {
+		return
+	}
+	for held := c.p.held.Add(more); more > 0 && held > int64(c.p.s.share) && c.p.shed(c); held = c.p.held.Load() {
 	}
 }
 
-func (p *portable) shed(c *goConn) {
+// shed closes the conn that has waited longest of those that are charged, but not c. false: there
+// is none.
+func (p *portable) shed(c *goConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var victim *goConn
@@ -27,12 +31,12 @@ func (p *portable) shed(c *goConn) {
 		}
 	}
 	if victim == nil {
-		return
+		return false
 	}
 	p.held.Add(-victim.charged.Swap(0)) // it is not to be closed twice
-	p.s.count.shed.Add(1)
-	p.s.cfg.Log.Debug(shedText, "bytes", p.s.share)
+	p.s.countShed(&p.warned, p.s.share)
 	socketOf(victim.nc).Close()
+	return true
 }
 
 // progress notes that the client has taken, or sent, n bytes.

@@ -70,5 +70,12 @@ func (s *Server) look() {
 	}
 }
 
-// shedText is the log's line about a conn that is closed for what it holds.
-const shedText = "serve: conn closed: of those that hold unread replies or half a request it has waited longest, and they hold all that -m leaves for that"
+// countShed counts a conn that is closed for its buffers, which are bounded to share bytes. The
+// log hears of it, but not often: warned is when it last did.
+func (s *Server) countShed(warned *time.Time, share int) {
+	s.count.shed.Add(1)
+	if now := time.Now(); now.Sub(*warned) > warnEvery {
+		*warned = now
+		s.cfg.Log.Warn("serve: conn closed: of those with unread replies or half a request it has waited longest, and there is no room for more of them", "bytes", share)
+	}
+}

@@ -1,0 +1,35 @@
+package serve
+
+import (
+	"log/slog"
+	"net"
+	"testing"
+)
+
+// TestCharge_EachMakesRoomForAll: one large reply closes as many small waiters as it takes to stay within the bound.
+func TestCharge_EachMakesRoomForAll(t *testing.T) {
+	const small, large = busyReadBytes + 1, 6 * busyReadBytes
+	p := &portable{s: &Server{share: large, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+	waiter := func(waits int64) *goConn {
+		near, far := net.Pipe()
+		t.Cleanup(func() { near.Close(); far.Close() })
+		c := &goConn{p: p, nc: near}
+		c.waits.Store(waits)
+		p.open[c] = struct{}{}
+		return c
+	}
+	for i := range int64(5) {
+		waiter(i).charge(small)
+	}
+	if n := p.s.count.shed.Load(); n != 0 {
+		t.Fatalf("%d are closed within the bound", n)
+	}
+	waiter(9).charge(large)
+	if held, shed := p.held.Load(), p.s.count.shed.Load(); held > large || shed != 5 {
+		t.Errorf("%d bytes are held, %d at most; %d conns are closed", held, large, shed)
+	}
+	waiter(10).charge(2 * large) // more than there is: nobody is left to make room, and it goes on
+	if held, shed := p.held.Load(), p.s.count.shed.Load(); held != 2*large || shed != 6 {
+		t.Errorf("%d bytes are held; %d conns are closed", held, shed)
+	}
+}

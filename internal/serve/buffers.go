@@ -6,6 +6,7 @@ import "math/bits"
 // shared read buffer does not feed the garbage collector. Owned by one loop; the zero value is ready.
 type buffers struct {
 	free [bufferClasses][][]byte
+	kept int // bytes of all in free
 }
 
 const (
@@ -25,6 +26,7 @@ func (b *buffers) get(size int) []byte {
 		buf := b.free[class][n-1]
 		b.free[class][n-1] = nil
 		b.free[class] = b.free[class][:n-1]
+		b.kept -= cap(buf)
 		return buf
 	}
 	return make([]byte, 0, 1<<(class+minBufferShift))
@@ -41,6 +43,7 @@ func (b *buffers) put(buf []byte) {
 	}
 	if (len(b.free[class])+1)*cap(buf) <= keepBufferBytes {
 		b.free[class] = append(b.free[class], buf[:0])
+		b.kept += cap(buf)
 	}
 }
 

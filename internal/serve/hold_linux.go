@@ -8,6 +8,7 @@ func (l *loop) take(c *conn, size int) []byte {
 	buf := l.bufs.get(size)
 	for l.held += cap(buf); l.held > l.share && l.shed(c); {
 	}
+	l.trim()
 	return buf
 }
 
@@ -15,6 +16,15 @@ func (l *loop) take(c *conn, size int) []byte {
 func (l *loop) drop(buf []byte) {
 	l.held -= cap(buf)
 	l.bufs.put(buf)
+	l.trim()
+}
+
+// trim gives up the buffers that are kept for later where they and those in use are more
+// than the share: else each size would have had its turn, and stayed.
+func (l *loop) trim() {
+	if l.bufs.kept > 0 && l.held+l.bufs.kept > l.share {
+		l.bufs = buffers{}
+	}
 }
 
 // shed closes the conn that has waited longest of those that hold a buffer, but not c. false:

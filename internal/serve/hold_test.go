@@ -18,8 +18,10 @@ func TestCharge_EachMakesRoomForAll(t *testing.T) {
 		p.open[c] = struct{}{}
 		return c
 	}
-	for i := range int64(5) {
-		waiter(i).charge(small)
+	oldest := waiter(0)
+	oldest.charge(small)
+	for i := range int64(4) {
+		waiter(1 + i).charge(small)
 	}
 	if n := p.s.count.shed.Load(); n != 0 {
 		t.Fatalf("%d are closed within the bound", n)
@@ -27,6 +29,10 @@ func TestCharge_EachMakesRoomForAll(t *testing.T) {
 	waiter(9).charge(large)
 	if held, shed := p.held.Load(), p.s.count.shed.Load(); held > large || shed != 5 {
 		t.Errorf("%d bytes are held, %d at most; %d conns are closed", held, large, shed)
+	}
+	oldest.charge(small) // it ends, with its buffers still there
+	if held, shed := p.held.Load(), p.s.count.shed.Load(); held != large || shed != 5 {
+		t.Errorf("%d bytes are held, and %d conns closed, after one that was closed has said what it has", held, shed)
 	}
 	waiter(10).charge(2 * large) // more than there is: nobody is left to make room, and it goes on
 	if held, shed := p.held.Load(), p.s.count.shed.Load(); held != 2*large || shed != 6 {

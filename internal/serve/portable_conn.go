@@ -33,7 +33,8 @@ type goConn struct {
 
 	charged atomic.Int64 // bytes of buffers, of those that count
 	waits   atomic.Int64 // as of conn
-	holds   sync.Mutex   // guards hold
+	holds   sync.Mutex   // guards what follows, and changes of charged
+	shed    bool         // it is being closed for its buffers, which count no more
 	hold    hold
 }
 

@@ -11,7 +11,12 @@ func counted(size int) int {
 // charge says what c's buffers take by now. Where that makes it more than the engine's share
 // of Config.BufferBytes, those of the others that wait longest are closed.
 func (c *goConn) charge(bytes int) {
-	more := int64(bytes) - c.charged.Swap(int64(bytes))
+	c.holds.Lock()
+	more := int64(0)
+	if !c.shed {
+		more = int64(bytes) - c.charged.Swap(int64(bytes))
+	}
+	c.holds.Unlock()
 	if more == 0 {
 		return
 	}
@@ -33,7 +38,10 @@ func (p *portable) shed(c *goConn) bool {
 	if victim == nil {
 		return false
 	}
-	p.held.Add(-victim.charged.Swap(0)) // it is not to be closed twice
+	victim.holds.Lock()
+	victim.shed = true // neither does it close others while it ends
+	p.held.Add(-victim.charged.Swap(0))
+	victim.holds.Unlock()
 	p.s.countShed(&p.warned, p.s.share)
 	socketOf(victim.nc).Close()
 	return true

@@ -74,18 +74,27 @@ func (c *clock) lift(v uint64) {
 }
 
 // Untouched says that no client and no peer has ever changed anything here: the store is
-// as New made it, but for what its clock has observed.
+// as New made it, but for what its clock has observed. It stops nobody: a stranger's
+// HELLO may ask for it.
 func (s *Store) Untouched() bool {
-	s.flushMu.Lock()
-	defer s.flushMu.Unlock()
-	s.lockParts()
-	defer s.unlockParts()
-	return s.untouchedLocked()
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		touched := p.wasTouched()
+		p.mu.Unlock()
+		if touched { // and stays so
+			return false
+		}
+	}
+	f, _, pending := s.FlushState()
+	return f == 0 && pending.Version == 0
 }
+
+func (p *partition) wasTouched() bool { return p.list.seq > 0 || p.grave.floor > 0 }
 
 func (s *Store) untouchedLocked() bool {
 	for i := range s.parts {
-		if p := &s.parts[i]; p.list.seq > 0 || p.grave.floor > 0 {
+		if s.parts[i].wasTouched() {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 // TestClock_NeverMakesBit63: at its end the clock stands still.
@@ -54,4 +55,27 @@ func TestNew_RefusesATimeWithoutVersions(t *testing.T) {
 			s.Close()
 		}
 	}
+}
+
+// TestUntouched_StopsNobody: who is at work on one partition does not make those of all
+// others wait, because somebody asks.
+func TestUntouched_StopsNobody(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	if !s.Untouched() {
+		t.Fatal("a new store is touched")
+	}
+	s.set(testNow, "k", "v")
+	last := &s.parts[Partitions-1]
+	last.mu.Lock()
+	done := make(chan bool)
+	go func() { done <- s.Untouched() }()
+	select {
+	case untouched := <-done:
+		if untouched {
+			t.Error("a store with an item is untouched")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for a partition, and holds all others")
+	}
+	last.mu.Unlock()
 }

@@ -15,7 +15,7 @@ import (
 // frozen one may not keep the keyboard.
 const pairCallTime = time.Second
 
-// client speaks to the node as any client does.
+// client speaks to the node as any client does. The caller closes it.
 func (n *pairNode) client() *memcache.Client {
 	c := memcache.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)))
 	c.Timeout = pairCallTime
@@ -59,14 +59,18 @@ func (q *pair) items(line string) bool {
 }
 
 func (n *pairNode) set(key, value string) string {
-	if err := n.client().Set(&memcache.Item{Key: key, Value: []byte(value)}); err != nil {
+	c := n.client()
+	defer c.Close()
+	if err := c.Set(&memcache.Item{Key: key, Value: []byte(value)}); err != nil {
 		return fmt.Sprintf("%s  %s is not written: %s", n.name, key, n.why(err))
 	}
 	return fmt.Sprintf("%s  has taken %s = %s", n.name, key, value)
 }
 
 func (n *pairNode) get(key string) string {
-	item, err := n.client().Get(key)
+	c := n.client()
+	defer c.Close()
+	item, err := c.Get(key)
 	switch {
 	case errors.Is(err, memcache.ErrCacheMiss):
 		return fmt.Sprintf("%s  has no %s", n.name, key)

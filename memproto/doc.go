@@ -114,8 +114,8 @@
 //
 //   - A metadump or mgdump is no thread's work: four may run at once before another
 //     is BUSY, and a crawl never is. It may stand behind other commands and before
-//     them; memcached refuses it behind some, and answers nothing that came with it. Its lines are in no order that means anything,
-//     those of cachedump as well.
+//     them; memcached refuses it behind some, and answers nothing that came with it.
+//     Its lines are in no order that means anything, those of cachedump as well.
 //
 //   - "lru_crawler crawl" passes all classes, whichever it names.
 //

@@ -21,6 +21,7 @@ import (
 // What a node keeps in --state-dir: its id, so that it is the same node after a
 // restart, and a bound that no version it ever made exceeds, so that a wall
 // clock that went back cannot make new writes older than the ones before.
+
 // lockPatience is how long a start waits for the directory: a process that was
 // killed holds on to it until the kernel has its memory back.
 const lockPatience = 2 * time.Second

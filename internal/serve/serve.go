@@ -214,8 +214,8 @@ func (s *Server) Conns() []ConnInfo { return s.streams.conns(s.eng.conns()) }
 
 // Drain stops accepting, answers the whole requests that have arrived, sends FIN, waits a moment for the clients' own FIN and
 // closes; at timeout it closes whatever is left. A request that is incomplete or arrives later is neither executed nor
-// answered, and neither is one that Result.Until puts off. cut is the number of conns closed with a reply unsent or a request unanswered. A second call waits for the first.
-// Close may cut a Drain short.
+// answered, and neither is one that Result.Until puts off. cut is the number of conns closed with a reply unsent or a request
+// unanswered. A second call waits for the first. Close may cut a Drain short.
 func (s *Server) Drain(timeout time.Duration) (cut int) {
 	s.once.Do(func() {
 		close(s.quit)

@@ -14,7 +14,7 @@ import (
 // second, its peer takes it for dead, with large values and without.
 func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	t.Parallel()
-	memory, item, bytes, perMS := "512", "64m", 32<<20, 16_000
+	memory, item, bytes, perMS := "128", "16m", 8<<20, 4_000
 	if *full {
 		memory, item, bytes, perMS = "4096", "1024m", 1000<<20, 0
 	}

@@ -68,7 +68,8 @@ func (f *fake) put(r store.Record) {
 
 // do is what a client sends; it returns the answer.
 func (f *fake) do(request string) string {
-	return string(memproto.NewConn(f.srv).Process(time.Now().UnixMilli(), []byte(request), nil).Out)
+	r := memproto.NewConn(f.srv).Process(time.Now().UnixMilli(), []byte(request), nil)
+	return string(r.Whole())
 }
 
 // dial makes a connection to the node.
@@ -90,8 +91,8 @@ func (f *fake) serve(c net.Conn) {
 	for {
 		r := engine.Process(time.Now().UnixMilli(), in, nil)
 		in = in[r.N:]
-		if len(r.Out) > 0 { // a pipe takes no empty write
-			if _, err := c.Write(r.Out); err != nil {
+		if out := r.Whole(); len(out) > 0 { // a pipe takes no empty write
+			if _, err := c.Write(out); err != nil {
 				return
 			}
 		}

@@ -174,11 +174,14 @@ func (l *logLines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-func (l *logLines) has(s string) bool {
+// String is all of it; lines may still be coming.
+func (l *logLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), s)
+	return l.text.String()
 }
+
+func (l *logLines) has(s string) bool { return strings.Contains(l.String(), s) }
 
 // startPair starts two nodes that name each other.
 func startPair(t testing.TB, change func(i int, c *Config)) (a, b *testNode) {
@@ -203,10 +206,6 @@ func waitLinked(t testing.TB, nodes ...*testNode) {
 	}
 }
 
-func (l *logLines) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), "\n")
-}
+func (l *logLines) count() int { return strings.Count(l.String(), "\n") }
 
 func testLogger(l *logLines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

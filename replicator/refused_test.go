@@ -75,7 +75,7 @@ func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	if a.isReady() || a.l.State() != Refused {
 		w.Fatalf("it is %v while the other node refuses", a.l.State())
 	}
-	lines := strings.Count(a.log.text.String(), "NOT SERVING")
+	lines := strings.Count(a.log.String(), "NOT SERVING")
 	if lines < 2 || lines > int(DefaultRefusedWait/time.Second) {
 		w.Errorf("it says so %d times in ten minutes", lines)
 	}

@@ -113,7 +113,7 @@ func TestLink_OneSideWithoutTLS(t *testing.T) {
 				"dialler":  {"the caller speaks TLS, this node does not", "the peer answers without TLS"},
 			}[who]
 			if !a.log.has(want[0]) || !b.log.has(want[1]) || !a.log.has("--repl-tls-cert") || !b.log.has("--repl-tls-cert") {
-				t.Errorf("the logs do not say it:\n%s\n%s", a.log.text.String(), b.log.text.String())
+				t.Errorf("the logs do not say it:\n%s\n%s", a.log.String(), b.log.String())
 			}
 			eventually(t, "b stays shut", func() bool { return b.l.State() == Refused })
 			if n := a.refused("SILENT") + b.refused("SILENT"); n > 0 {
@@ -144,7 +144,7 @@ func TestLink_ForeignCertificate(t *testing.T) {
 				by, of = a, b
 			}
 			if !by.log.has("not of this pair's CA") || !of.log.has("does not accept this node's certificate") {
-				t.Errorf("not said:\n%s\n%s", by.log.text.String(), of.log.text.String())
+				t.Errorf("not said:\n%s\n%s", by.log.String(), of.log.String())
 			}
 			if a.l.Stats().Sessions+b.l.Stats().Sessions > 0 {
 				t.Error("linked")

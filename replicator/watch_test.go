@@ -89,7 +89,7 @@ func TestLink_PlannedRestartIsNoTrouble(t *testing.T) {
 	waitLinked(t, a, b)
 	for _, n := range []*testNode{a, b} {
 		if n.log.has("level=WARN") || n.log.has("level=ERROR") {
-			t.Errorf("taken for trouble:\n%s", n.log.text.String())
+			t.Errorf("taken for trouble:\n%s", n.log.String())
 		}
 	}
 	if !a.log.has("takes the place of the last peer") {

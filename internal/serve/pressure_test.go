@@ -35,7 +35,8 @@ func withStore(t *testing.T, change func(*Config), f func(t *testing.T, w *stock
 		srv := &memproto.Server{Store: st, Version: "1", MaxItemBytes: 4 << 20}
 		c.NewConn = func() Handler { return memproto.NewConn(srv) }
 		c.Now = s.now.Load
-		c.Short = func(int64) bool { return s.short.Load() }
+		own := s // the server before may still ask
+		c.Short = func(int64) bool { return own.short.Load() }
 		if change != nil {
 			change(c)
 		}

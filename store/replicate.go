@@ -309,31 +309,45 @@ func (s *Store) Unacked() (n uint64) {
 	return n
 }
 
-// unackedWalk bounds how far UnackedAbout looks into one partition.
-const unackedWalk = 256
+const (
+	unackedWalk  = 256  // how far UnackedAbout looks into one partition
+	unackedSteps = 8192 // how far into all of them: a client may ask for stats as often as it likes
+	unackedLeast = 8    // and how far into each of the others, once those are used up
+)
 
 // UnackedAbout is Unacked for people: exact while little is unacknowledged, an
-// estimate otherwise. It costs a few steps a partition, not a walk over every item.
+// estimate otherwise. It takes a bounded number of steps, not a walk over every item.
 func (s *Store) UnackedAbout() (n uint64) {
-	if !s.cfg.Replicated {
-		return 0
-	}
-	for i := range s.parts {
-		p := &s.parts[i]
-		p.mu.Lock()
-		n += p.unackedAbout()
-		p.mu.Unlock()
-	}
+	n, _ = s.unackedAbout()
 	return n
 }
 
-func (p *partition) unackedAbout() uint64 {
+// unackedAbout also says how many items it looked at.
+func (s *Store) unackedAbout() (n, steps uint64) {
+	if !s.cfg.Replicated {
+		return 0, 0
+	}
+	for i := range s.parts {
+		limit := uint64(unackedLeast)
+		if steps < unackedSteps {
+			limit = max(limit, min(unackedWalk, unackedSteps-steps))
+		}
+		p := &s.parts[i]
+		p.mu.Lock()
+		count, looked := p.unackedAbout(limit)
+		p.mu.Unlock()
+		n += count
+		steps += looked
+	}
+	return n, steps
+}
+
+func (p *partition) unackedAbout(limit uint64) (n, steps uint64) {
 	a, acked := p.s.arena, p.peer.acked
 	count := uint64(0)
-	steps := uint64(0)
 	for h := p.list.tail; h != 0 && a.at(h).seq() > acked.B; h = a.at(h).prev {
 		hd := a.at(h)
-		if steps == unackedWalk { // what was not looked at is taken to be like the rest
+		if steps == limit { // what was not looked at is taken to be like the rest
 			count = min(count*(p.list.seq-acked.B)/steps, uint64(p.idx.count))
 			break
 		}
@@ -342,7 +356,7 @@ func (p *partition) unackedAbout() uint64 {
 			count++
 		}
 	}
-	return p.graves() + p.refused + min(count+acked.T-acked.A, count+uint64(p.idx.count))
+	return p.graves() + p.refused + min(count+acked.T-acked.A, count+uint64(p.idx.count)), steps
 }
 
 // walkAll visits every item and tombstone, a partition at a time under its lock.

@@ -39,6 +39,10 @@ func TestUnackedAbout_FollowsUnacked(t *testing.T) {
 	if about, exact := s.UnackedAbout(), s.Unacked(); about < exact/2 || about > exact*2 {
 		t.Errorf("%d, and exactly %d", about, exact)
 	}
+	// A client may ask for stats in a loop, while a peer is away for hours.
+	if _, steps := s.unackedAbout(); steps > unackedSteps+Partitions*unackedLeast {
+		t.Errorf("%d items were looked at", steps)
+	}
 	for part := range Partitions {
 		for more := true; more; {
 			sent := s.Collect(part, Live, 1000, 1<<20, func(*Record) {})

@@ -15,13 +15,17 @@ type prefixes struct {
 	on     atomic.Bool
 	mu     sync.Mutex
 	counts map[string]*prefixCounts // guarded by mu
+	bytes  int                      // of the names in counts; guarded by mu
 }
 
 type prefixCounts struct{ gets, hits, sets, deletes uint64 }
 
-// maxPrefixes is how many are counted; those that come later are not. It is
-// memcached's number.
-const maxPrefixes = 1 << 16
+// Those that come later than so many are not counted. The first is memcached's
+// number; with the second, names of 32 bytes, they cost some 10 MiB of the Go heap.
+const (
+	maxPrefixes    = 1 << 16
+	maxPrefixBytes = 2 << 20
+)
 
 // defaultDelimiter stands for Server.PrefixDelimiter 0.
 const defaultDelimiter = ':'
@@ -39,7 +43,7 @@ func (s *Server) CountPrefixes(on bool) { s.prefixes.on.Store(on) }
 func (p *prefixes) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.counts = nil
+	p.counts, p.bytes = nil, 0
 }
 
 // count runs f on the counts of the key's prefix.
@@ -53,7 +57,7 @@ func (s *Server) countPrefix(key []byte, f func(*prefixCounts)) {
 	defer p.mu.Unlock()
 	n := p.counts[string(prefix)]
 	if n == nil {
-		if len(p.counts) >= maxPrefixes {
+		if len(p.counts) >= maxPrefixes || p.bytes+len(prefix) > maxPrefixBytes {
 			return
 		}
 		if p.counts == nil {
@@ -61,6 +65,7 @@ func (s *Server) countPrefix(key []byte, f func(*prefixCounts)) {
 		}
 		n = new(prefixCounts)
 		p.counts[string(prefix)] = n
+		p.bytes += len(prefix)
 	}
 	f(n)
 }

@@ -107,6 +107,9 @@
 //   - verbosity 2 shows the replies to all text commands, but no numbers that incr
 //     and decr made, and of a line that is no command its length only.
 //
+//   - "stats detail" counts as many prefixes as memcached, but no more than 2 MiB of
+//     their names; those that come later are not counted.
+//
 //   - Size classes are for statistics: memory belongs to none, items stand in one
 //     order, and what memcached counts of its page mover, its three LRUs and its
 //     reply objects is 0. lru, slabs and the crawler's settings are taken, shown by

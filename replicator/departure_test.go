@@ -9,12 +9,16 @@ import (
 
 func TestDeparture_Look(t *testing.T) {
 	const handover = 5000
-	st, empty := newTestStore(t), newTestStore(t)
-	defer st.Close()
-	defer empty.Close()
+	st, empty, deleted, flushed := newTestStore(t), newTestStore(t), newTestStore(t), newTestStore(t)
+	for _, s := range []*store.Store{st, empty, deleted, flushed} {
+		defer s.Close()
+	}
 	if st.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("k")}).Status != store.Stored {
 		t.Fatal("not stored")
 	}
+	deleted.Do(now(), &store.Request{Op: store.OpDelete, Key: []byte("k")}) // the peer may have the item
+	flushed.Flush(now())
+	flush, _, _ := flushed.FlushState()
 	for _, tt := range []struct {
 		name string
 		st   *store.Store
@@ -26,6 +30,12 @@ func TestDeparture_Look(t *testing.T) {
 		{"quiet, and the store has more", st, standing{linked: true, quiet: true}, 0, verdictWait},
 		{"quiet", empty, standing{linked: true, quiet: true}, 0, verdictBye},
 		{"alone with nothing", empty, standing{away: true}, 0, verdictSafe},
+		{"alone with a flush that the peer has", flushed, standing{away: true, heard: flush}, 0, verdictSafe},
+		{"alone with a flush", flushed, standing{away: true, heard: flush - 1}, handover - 1, verdictWait},
+		{"alone with a flush for long", flushed, standing{away: true}, handover, verdictGiveUp},
+		{"alone with a delete", deleted, standing{away: true}, handover - 1, verdictWait},
+		{"alone with a delete for long", deleted, standing{away: true}, handover, verdictGiveUp},
+		{"out of reach, and lacks a delete", deleted, standing{}, 9 * handover, verdictWait},
 		{"alone", st, standing{away: true}, handover - 1, verdictWait},
 		{"alone for long", st, standing{away: true}, handover, verdictGiveUp},
 		{"somebody is coming", st, standing{away: true, establishing: true}, 9 * handover, verdictWait},
@@ -125,18 +135,23 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			}
 		}
 	})
-	t.Run("its own never went out", func(t *testing.T) {
-		d := quiet(t)
-		depart(d, 1)
-		d.send(1)
-		depart(d, 0)
-		hear(d, 0)
-		d.send(0)
-		hear(d, 1)
-		if d.n[0].s.MayGo() || !d.n[1].s.MayGo() {
-			t.Fatal("it goes, or has not answered that it stays")
-		}
-	})
+	for stays := range 2 {
+		t.Run("its own never went out", func(t *testing.T) {
+			d, goes := quiet(t), 1-stays
+			depart(d, goes)
+			d.send(goes)
+			depart(d, stays)
+			hear(d, stays)
+			if d.n[stays].s.MayGo() {
+				t.Fatal("it goes, and its BYE never went out")
+			}
+			d.send(stays)
+			hear(d, goes)
+			if !d.n[goes].s.MayGo() {
+				t.Fatal("it has not answered that it stays")
+			}
+		})
+	}
 	t.Run("not answered", func(t *testing.T) {
 		d := quiet(t)
 		depart(d, 1)

@@ -379,3 +379,13 @@ func TestRefused_Certificates(t *testing.T) {
 		b.stop()
 	}
 }
+
+// TestDenialOf_WhoHasAPeer: the one that called and says so refuses; the one that is called
+// by a third node, and has a peer, is not refused by anybody.
+func TestDenialOf_WhoHasAPeer(t *testing.T) {
+	for _, tt := range []struct{ fromPeer, dialled, want bool }{{false, false, false}, {false, true, true}, {true, false, true}, {true, true, true}} {
+		if got := denialOf(&End{Code: wire.ByePeerTaken, FromPeer: tt.fromPeer}, tt.dialled, false); (got != "") != tt.want {
+			t.Errorf("the peer says it %v, dialled %v: %q", tt.fromPeer, tt.dialled, got)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package store
+
+import "testing"
+
+// TestLoan_OverruledByWhatIsNewerOnly: by a delete, a touch or a grave of its key. Whatever
+// else the peer sends, the value still has to travel.
+func TestLoan_OverruledByWhatIsNewerOnly(t *testing.T) {
+	part := PartitionOf([]byte("k"))
+	other := "a"
+	for PartitionOf([]byte(other)) != part {
+		other += "x"
+	}
+	filter := make([]byte, FilterBytes)
+	for name, tt := range map[string]struct {
+		does func(s *Store, v uint64)
+		want bool
+	}{
+		"a delete of the same version": {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Op: RecordTombstone, Version: v}) }, true},
+		"an older delete":              {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Op: RecordTombstone, Version: v - 1}) }, false},
+		"a touch": {func(s *Store, v uint64) {
+			s.overrule(&Record{Key: []byte("k"), Op: RecordTouch, Version: v, Ever: v + 1})
+		}, true},
+		"the same state":               {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v, Ever: v}) }, false},
+		"a newer value":                {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v + 1, Ever: v + 1}) }, true},
+		"a newer value of another key": {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte(other), Version: v + 1, Ever: v + 1}) }, false},
+		"a grave":                      {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v, Saturated: true}) }, true},
+		"a grave of older deletes":     {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v - 1, Saturated: true}) }, false},
+		"a grave of other keys":        {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v, Filter: filter}) }, false},
+	} {
+		s := large(t, Config{})
+		s.set(testNow, "k", string(pattern(2<<20, 1)))
+		l, _ := s.lent(t, "k")
+		if tt.does(s, l.Version); l.Overruled() != tt.want {
+			t.Errorf("%s: overruled %v", name, !tt.want)
+		}
+		l.Close()
+	}
+}
+
+// TestLoan_OfAnItemThatIsThereIsNotRevoked: to take its value back would give no memory,
+// and the peer would not get the value.
+func TestLoan_OfAnItemThatIsThereIsNotRevoked(t *testing.T) {
+	s := large(t, Config{})
+	s.set(testNow, "k", string(pattern(2<<20, 1)))
+	l, _ := s.lent(t, "k")
+	defer l.Close()
+	if s.revoke(0) {
+		t.Error("its item is there")
+	}
+	if _, ok := l.all(); !ok {
+		t.Error("its value has been taken back")
+	}
+	s.Do(testNow, &Request{Op: OpDelete, Key: []byte("k")})
+	if !s.revoke(0) {
+		t.Error("its item is gone, and it keeps the memory")
+	}
+}
+
+// TestIncoming_WhatIsHereTakesNoMemory: a value that comes once more after a cut.
+func TestIncoming_WhatIsHereTakesNoMemory(t *testing.T) {
+	s := large(t, Config{})
+	s.set(testNow, "k", string(pattern(2<<20, 1)))
+	l, _ := s.lent(t, "k")
+	defer l.Close()
+	for ahead, want := range []bool{false, true} {
+		in, err := s.Incoming(PartitionOf([]byte("k")), []byte("k"), l.Version+uint64(ahead), 2<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := in.draft != nil; got != want {
+			t.Errorf("a version that is %d ahead of what is here: takes memory %v", ahead, got)
+		}
+		in.Drop()
+	}
+}
+
+// TestRewind_BeginsAnew: the peer is told that nothing here is older than that.
+func TestRewind_BeginsAnew(t *testing.T) {
+	s := newTestStore(t, Config{Replicated: true})
+	begin := int64(testNow + 5000)
+	if s.Observe(versionAt(testNow + 1<<40)); !s.Rewind(begin) {
+		t.Fatal("nobody has written, and it goes on far ahead")
+	}
+	if s.Born() != versionAt(begin) || s.Clock() != versionAt(begin) {
+		t.Errorf("born %d, clock %d, want %d", s.Born(), s.Clock(), versionAt(begin))
+	}
+}

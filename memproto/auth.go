@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"sync/atomic"
 )
@@ -29,7 +30,8 @@ func newLogin(name, password []byte) login {
 
 // Load replaces all logins by those of a file for the text protocol's login,
 // memcached's -Y: a line "name:password" each, of which the password may contain
-// colons. After an error, which holds no part of the file, nothing has changed.
+// colons. An empty file is an error, as nobody could log in. After an error, which
+// holds no part of the file, nothing has changed.
 func (l *Logins) Load(file []byte) error {
 	return l.load(file, true, func(list []login, name, rest []byte) []login {
 		return append(list, newLogin(name, rest))
@@ -74,6 +76,9 @@ func (l *Logins) load(file []byte, strict bool, add func(list []login, name, res
 		case strict:
 			return fmt.Errorf("line %d is not a name, a colon and a password", number)
 		}
+	}
+	if strict && len(list) == 0 {
+		return errors.New("no line is there, so nobody could log in: a line is a name, a colon and a password")
 	}
 	l.list.Store(&list)
 	return nil

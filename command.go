@@ -156,6 +156,8 @@ func (p *program) plainWord(app *cli.App, words []string) error {
 		return p.help("")
 	case words[0] == "help" && app.Command(words[1]) != nil:
 		return p.help(words[1])
+	case len(words) == 2 && words[0] == "help" && (words[1] == "help" || words[1] == "version"):
+		return p.help("")
 	case words[0] == "help" || words[0] == "version":
 		words = words[1:]
 	}

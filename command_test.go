@@ -298,7 +298,7 @@ func TestCommandLine_OpenReplicationPortNeedsASecret(t *testing.T) {
 }
 
 func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
-	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "help", "version", "memcached -h", "/usr/bin/twincached version"} {
+	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "help", "version", "help help", "help version", "memcached -h", "/usr/bin/twincached version"} {
 		_, code, out, stderr := parse(strings.Fields(line)...)
 		if code != exitOK || stderr != "" || !strings.HasPrefix(out, "memcached "+node.MemcachedVersion+"\ntwincached "+node.Version+"\n") {
 			t.Errorf("%q: exit %d, %q, %q", line, code, out, stderr)

@@ -126,7 +126,7 @@ var peerOptions = []option{
 		func(s *settings, v string) error { s.Node.StateDir = v; return nil }},
 	{"local-keys", "", "PATTERNS", groupPeer, "keys that stay on this node: patterns of * ? [a-z] [^a-z] \\c, with commas; '' for none", "*.lock",
 		func(s *settings, v string) error { return setList(&s.Node.LocalKeys, v) }},
-	{"peer-wait", "", "TIME", groupPeer, "how long a starting node looks for its peer", "10s",
+	{"peer-wait", "", "TIME", groupPeer, "how long a starting node looks for its peer; 1s where its machine says that no such node runs", "10s",
 		func(s *settings, v string) error { return setDuration(&s.Node.PeerWait, v) }},
 	{"boot", "", "MODE", groupPeer, "auto: serve alone after --peer-wait, but not beside a peer that is there and refuses; serve: also then; wait: only with a copy from the peer", "auto",
 		func(s *settings, v string) error { s.Node.Boot = node.BootMode(v); return nil }},

@@ -19,7 +19,12 @@ func writePidFile(name string) error {
 		_, err = fmt.Fprintln(f, os.Getpid())
 		err = errors.Join(err, f.Close())
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("-P, --pidfile: %w: the directory must be there", err)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("-P, --pidfile: %w: the user that the node runs as (-u) must be allowed to write it", err)
+	case err != nil:
 		return fmt.Errorf("-P, --pidfile: %w", err)
 	}
 	return nil

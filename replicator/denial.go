@@ -117,7 +117,7 @@ func denialRemedy(cause string) string {
 	case wire.ByePeerTaken.String():
 		return "the other one has a peer already, or one of the two has --peer-id: stop the third node, or correct -x or --peer-id"
 	case wire.ByeTLS.String():
-		return "give both nodes certificates of one CA, in date: twincached cert -h"
+		return "give both nodes certificates of one CA, in date (twincached cert -h), or neither any"
 	case wire.ByeBadFrame.String():
 		return "what answers is no node, or one that is out of order: look whether -x leads to the other node's replication port"
 	}

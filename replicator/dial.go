@@ -109,7 +109,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 	case err != nil:
 		l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, refused)
 	case selves == len(addresses) && selves > 1:
-		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "", "selves", "every address of the peer's name leads back to this node, will keep trying", "peer", l.cfg.Peer)
+		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "", "selves", "every address of the peer's name leads back to this node, will keep trying: -x has to name the other one", "peer", l.cfg.Peer)
 	}
 	return false
 }

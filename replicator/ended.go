@@ -79,7 +79,7 @@ func (c *conn) verdictOfBye(e *End) (level slog.Level, msg string) {
 		if !c.dialled || c.others { // the one that dialled says it, or goes on to the next address
 			return slog.LevelDebug, "this node called itself"
 		}
-		return slog.LevelWarn, "the peer's address leads back to this node, will keep trying"
+		return slog.LevelWarn, "the peer's address leads back to this node, will keep trying: -x has to name the other one"
 	}
 	switch {
 	case e.FromPeer:

@@ -27,9 +27,9 @@ func (l *Link) sayAlone(as string, d *denial) {
 
 // sayShut says now and then that the gate is shut because of a refusal.
 func (l *Link) sayShut(d *denial) {
-	opens := "when it is resolved"
+	opens := "once that is done"
 	if d.proved == 0 && !l.cfg.BootWait {
-		opens = "then, or " + l.cfg.RefusedWait.String() + " after it began: whoever is there has not proved to be the peer"
+		opens = "once that is done, or else " + l.cfg.RefusedWait.String() + " after it began, as whoever is there has not proved to be the peer"
 	}
 	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
 		"state", Refused.String(), "cause", d.cause, "do", denialRemedy(d.cause), "opens", opens)

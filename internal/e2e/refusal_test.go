@@ -235,7 +235,7 @@ func TestFailure_ThirdNode(t *testing.T) {
 	third := newNode(t, "third", newNet()+".1", a.host, "--peer-wait", "500ms")
 	third.start()
 	third.waitLog("PEER_TAKEN")
-	third.waitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"when it is resolved\"")
+	third.waitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"once that is done\"")
 	a.waitLog("level=WARN", "cause=PEER_TAKEN")
 	if third.serving() {
 		t.Error("the third node serves beside the pair")

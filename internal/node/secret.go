@@ -51,7 +51,7 @@ func readSecret(name string) ([]byte, error) {
 	}
 	b = bytes.TrimSpace(b)
 	if len(b) == 0 {
-		return nil, fmt.Errorf("node: --secret-file %s is empty", name)
+		return nil, fmt.Errorf("node: --secret-file %s is empty: give both nodes the same secret (head -c 32 /dev/urandom | base64 > %s)", name, name)
 	}
 	return b, nil
 }

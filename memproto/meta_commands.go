@@ -32,9 +32,9 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 	}
 }
 
-// pin is where a value that the reply is sure to have is kept in place.
+// pin is where the value is kept in place; Render gives it back where the reply has none.
 func (m *metaLine) pin(c *Conn) *Pinned {
-	if m.value && !m.compare {
+	if m.value {
 		return &c.pin
 	}
 	return nil

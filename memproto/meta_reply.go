@@ -14,13 +14,15 @@ const metaReplyBytes = 192 + maxOpaqueBytes
 
 // Render is mg's reply to a hit.
 func (m *metaLine) Render(dst []byte, v *store.View) []byte {
-	dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+inlineBytes(v))
 	value := m.value && !(m.compare && v.Version == m.cas) // C: only if it is another
-	if value {
+	if !value {
+		v.Pinned.Release()
+		dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key))
+		dst = append(dst, "HD"...)
+	} else {
+		dst = slices.Grow(dst, metaReplyBytes+2*len(v.Key)+inlineBytes(v))
 		dst = append(dst, "VA "...)
 		dst = strconv.AppendUint(dst, uint64(len(v.Value)), 10)
-	} else {
-		dst = append(dst, "HD"...)
 	}
 	expires := v.Expires
 	if v.Created {

@@ -168,6 +168,23 @@ func TestParcel_DeletedByThePeerStaysDeleted(t *testing.T) {
 	d.wants("k", "", "")
 }
 
+// TestParcel_DeletedBehindItsLastPiece: then the item, which makes a value of the pieces,
+// has not been sent yet, and must not be.
+func TestParcel_DeletedBehindItsLastPiece(t *testing.T) {
+	d := largeDuo(t)
+	d.heal()
+	d.n[0].cfg.Limits.PumpBytes = 1 // a Pump ends behind each piece
+	d.set(0, "k", largeText("old"))
+	d.until("all its pieces are sent", func() bool { p := &d.n[0].s.tx.parcel; return p.loan != nil && p.at == p.loan.Bytes })
+	d.del(1, "k")
+	d.send(1)
+	for d.take(0) { // before it sends anything more
+	}
+	d.until("the delete acknowledged", func() bool { return d.n[1].st.Stats().Tombstones == 0 })
+	d.rest()
+	d.wants("k", "", "")
+}
+
 // TestParcel_FasterThanItTravels: a value that changes all the time arrives all the same,
 // and neither other keys nor BARRIER wait for it.
 func TestParcel_FasterThanItTravels(t *testing.T) {

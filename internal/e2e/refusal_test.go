@@ -252,6 +252,7 @@ func TestFailure_ThirdNode(t *testing.T) {
 	}
 	// The place is free when the peer is gone.
 	b.kill()
+	third.waitServing()
 	waitLinked(a, third)
 	if !a.logged("level=WARN", "another node takes the place") {
 		t.Error("a replacement is not said")

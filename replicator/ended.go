@@ -11,6 +11,8 @@ import (
 // textNoNode is for an answer that is no frame.
 const textNoNode = "what answers is no node: -x leads to a client port, a memcached or another program. It takes the host and the replication port of the other node (11212, unless -X there says otherwise)"
 
+const textHungUp = "the peer hung up during the handshake"
+
 // say logs why a connection ended: each cause now and then, never a stranger's
 // bytes beyond the text of a BYE.
 func (l *Link) say(c *conn, err error, now int64) {
@@ -19,6 +21,9 @@ func (l *Link) say(c *conn, err error, now int64) {
 	}
 	cause := word(err)
 	level, msg := c.verdict(err)
+	if msg == textHungUp { // a node that starts or stops is met between two of its steps
+		level = l.absence(now)
+	}
 	who := "in"
 	if c.dialled {
 		who = "out"
@@ -49,7 +54,7 @@ func (c *conn) verdict(err error) (level slog.Level, msg string) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return slog.LevelWarn, "a handshake took too long"
 	case c.dialled && !c.authed:
-		return slog.LevelWarn, "the peer hung up during the handshake"
+		return slog.LevelWarn, textHungUp
 	case c.authed: // two dials at once: the peer keeps the other one
 		return slog.LevelDebug, "the peer gave this connection up"
 	}

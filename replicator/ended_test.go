@@ -169,3 +169,18 @@ func TestRefusals_LastErrorIsAWarningOrWorse(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 }
+
+// TestSay_APeerThatStopsMayHangUp: by plan, it is met between two of its steps.
+func TestSay_APeerThatStopsMayHangUp(t *testing.T) {
+	for until, want := range map[int64]string{0: "level=WARN", 100: "level=INFO"} {
+		lines := &logLines{}
+		l := &Link{cfg: Config{Log: testLogger(lines)}, calmUntil: until}
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		defer theirs.Close()
+		l.say(&conn{l: l, raw: ours, dialled: true}, io.EOF, 99)
+		if !lines.has(want) || !lines.has(textHungUp) {
+			t.Errorf("calm until %d: %s", until, lines)
+		}
+	}
+}

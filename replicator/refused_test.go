@@ -68,9 +68,9 @@ func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	if st.RefusalCause != cause || st.RefusalProved != proved || st.State.String() != "refused" {
 		w.Errorf("the stats say %v, cause %q, proved %v", st.State, st.RefusalCause, st.RefusalProved)
 	}
-	if !a.log.has("NOT SERVING") || !a.log.has("level=ERROR") || !a.log.has("cause="+cause) || !a.log.has("do=") {
-		w.Error("the log does not say so, or not what to do")
-	}
+	w.wait("the log says so, and what to do", func() bool {
+		return a.log.has("NOT SERVING") && a.log.has("level=ERROR") && a.log.has("cause="+cause) && a.log.has("do=")
+	})
 	time.Sleep(DefaultRefusedWait - 10*time.Second)
 	if a.isReady() || a.l.State() != Refused {
 		w.Fatalf("it is %v while the other node refuses", a.l.State())

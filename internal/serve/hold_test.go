@@ -3,6 +3,7 @@ package serve
 import (
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 )
 
@@ -37,5 +38,37 @@ func TestCharge_EachMakesRoomForAll(t *testing.T) {
 	waiter(10).charge(2 * large) // more than there is: nobody is left to make room, and it goes on
 	if held, shed := p.held.Load(), p.s.count.shed.Load(); held != 2*large || shed != 6 {
 		t.Errorf("%d bytes are held; %d conns are closed", held, shed)
+	}
+}
+
+// TestCharge_ManyAtOnceCloseNoMoreThanNeeded: conns that ask for room in the same moment do not each close another one.
+func TestCharge_ManyAtOnceCloseNoMoreThanNeeded(t *testing.T) {
+	const size, room, asking = busyReadBytes + 1, 8, 8
+	for range 200 {
+		p := &portable{s: &Server{share: room * size, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+		var all []*goConn
+		for range room + asking {
+			near, far := net.Pipe()
+			defer far.Close()
+			c := &goConn{p: p, nc: near}
+			p.open[c] = struct{}{}
+			all = append(all, c)
+		}
+		for _, c := range all[:room] {
+			c.charge(size)
+		}
+		var ready, asked sync.WaitGroup
+		ready.Add(1)
+		for _, c := range all[room:] {
+			asked.Go(func() {
+				ready.Wait()
+				c.charge(size)
+			})
+		}
+		ready.Done()
+		asked.Wait()
+		if held, shed := p.held.Load(), p.s.count.shed.Load(); held != room*size || shed != asking {
+			t.Fatalf("%d bytes are held, %d fit; %d conns are closed for %d", held, room*size, shed, asking)
+		}
 	}
 }

@@ -11,24 +11,28 @@ func counted(size int) int {
 // charge says what c's buffers take by now. Where that makes it more than the engine's share
 // of Config.BufferBytes, those of the others that wait longest are closed.
 func (c *goConn) charge(bytes int) {
-	c.holds.Lock()
 	more := int64(0)
+	c.holds.Lock()
 	if !c.shed {
 		more = int64(bytes) - c.charged.Swap(int64(bytes))
+		c.p.held.Add(more)
 	}
 	c.holds.Unlock()
-	if more == 0 {
-		return
-	}
-	for held := c.p.held.Add(more); more > 0 && held > int64(c.p.s.share) && c.p.shed(c); held = c.p.held.Load() {
+	for more > 0 && c.p.shed(c) {
 	}
 }
 
 // shed closes the conn that has waited longest of those that are charged, but not c. false: there
-// is none.
+// is none, or no need. Many conns ask at once, so the need is looked at behind the lock.
 func (p *portable) shed(c *goConn) bool {
+	if p.held.Load() <= int64(p.s.share) {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.held.Load() <= int64(p.s.share) {
+		return false
+	}
 	var victim *goConn
 	for v := range p.open {
 		if v != c && v.charged.Load() > 0 && (victim == nil || v.waits.Load() < victim.waits.Load()) {

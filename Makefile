@@ -41,7 +41,7 @@ threads: ## two nodes, clients on threads, links that are cut: they have to end 
 linear: ## one node: is every key linearizable? ROUNDS (1000) histories of each kind
 	$(GO) test ./internal/linear -count=1 -timeout 0 -v -porcupine.rounds $(ROUNDS)
 
-faults: ## each failure and each scenario of FAULTS.md, by name
+faults: ## each failure and each scenario of docs/faults.md, by name
 	$(GO) test ./... -count=1 -v -run 'TestFailure_|TestScenario|TestRefused_|TestDenial_Gate|TestLink_SilentPeerIsDeadInASecond' >$(OUT)/faults.txt; status=$$?; \
 		grep -E '^(--- |FAIL|panic:)' $(OUT)/faults.txt; exit $$status
 

@@ -3,6 +3,7 @@ package house
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,8 +11,20 @@ import (
 	"testing"
 )
 
-// documents are what people read; each may name files, tests, flags and commands.
-var documents = []string{"README.md", "ARCHITECTURE.md", "PROTOCOL.md", "FAULTS.md", "RELIABILITY.md", "CHANGELOG.md"}
+// documents are what people read, from the top of the module. Each may name files, tests,
+// flags and commands.
+func documents(t *testing.T) (all []string) {
+	t.Helper()
+	files(t, func(name string) {
+		if dir := path.Dir(name); strings.HasSuffix(name, ".md") && (dir == "." || dir == "docs") {
+			all = append(all, name)
+		}
+	})
+	if len(all) < 6 {
+		t.Fatalf("found %q only", all)
+	}
+	return all
+}
 
 var (
 	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
@@ -22,7 +35,7 @@ var (
 	flagMade   = regexp.MustCompile(`flag\.[A-Z]\w+\("([a-z.]+)"`)
 	target     = regexp.MustCompile(`(?m)^([a-z]+):`)
 	variable   = regexp.MustCompile(`(?m)^([A-Z]+) +\?=`)
-	namedTest  = regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	namedTest  = regexp.MustCompile("`((?:Test|Fuzz|Example)\\w+)`")
 	makesTests = regexp.MustCompile(`(?m)^faults:.*\n.*-run '([^']+)'`)
 )
 
@@ -52,22 +65,37 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// broken is what a document names and is not there. there tells whether a file is,
-// names are the tests and fuzz tests, flags those that tests define.
-func broken(text, makefile string, there func(file string) bool, names, flags map[string]bool) (found []string) {
+// project is what documents may name.
+type project struct {
+	makefile string
+	there    func(file string) bool   // a file or a directory, from the top of the module
+	text     func(file string) string // of a document that is there
+	tests    map[string]bool          // tests, fuzz tests and examples
+	flags    map[string]bool          // those that tests define
+}
+
+// broken is what the document called name, with this text, names and is not there. Links are
+// seen from its directory, go test from the top.
+func (p *project) broken(name, text string) (found []string) {
 	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	for _, m := range link.FindAllStringSubmatch(text, -1) {
 		file, anchor, _ := strings.Cut(m[1], "#")
+		target, page := path.Join(path.Dir(name), file), text
 		switch {
 		case strings.Contains(m[1], "://"):
-		case file != "" && !there(file):
+			continue
+		case file != "" && !p.there(target):
 			complain("the link %s leads nowhere", m[1])
-		case file == "" && !slices.Contains(anchors(text), anchor):
-			complain("no heading is #%s", anchor)
+			continue
+		case file != "" && anchor != "":
+			page = p.text(target)
+		}
+		if anchor != "" && !slices.Contains(anchors(page), anchor) {
+			complain("the link %s: no heading is #%s", m[1], anchor)
 		}
 	}
 	made := func(re *regexp.Regexp) (all []string) {
-		for _, m := range re.FindAllStringSubmatch(makefile, -1) {
+		for _, m := range re.FindAllStringSubmatch(p.makefile, -1) {
 			all = append(all, m[1])
 		}
 		return all
@@ -84,18 +112,18 @@ func broken(text, makefile string, there func(file string) bool, names, flags ma
 	}
 	for _, m := range testLine.FindAllStringSubmatch(text, -1) {
 		for _, f := range testFlag.FindAllStringSubmatch(m[1], -1) {
-			if !flags[f[1]] {
+			if !p.flags[f[1]] {
 				complain("%s: no test takes -%s", m[1], f[1])
 			}
 		}
 		for _, word := range strings.Fields(m[1]) {
-			if dir, ok := strings.CutPrefix(word, "./"); ok && dir != "..." && !there(dir) {
+			if dir, ok := strings.CutPrefix(word, "./"); ok && dir != "..." && !p.there(dir) {
 				complain("%s: there is no %s", m[1], dir)
 			}
 		}
 	}
 	for _, m := range namedTest.FindAllStringSubmatch(text, -1) {
-		if !names[m[1]] {
+		if !p.tests[m[1]] {
 			complain("there is no %s", m[1])
 		}
 	}
@@ -115,7 +143,7 @@ func testsAndFlags(t *testing.T) (names, flags map[string]bool) {
 			continue
 		}
 		text := read(t, s.name)
-		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`).FindAllStringSubmatch(text, -1) {
 			names[m[1]] = true
 		}
 		for _, m := range flagMade.FindAllStringSubmatch(text, -1) {
@@ -126,19 +154,30 @@ func testsAndFlags(t *testing.T) (names, flags map[string]bool) {
 }
 
 func TestDocuments_NameWhatIsThere(t *testing.T) {
-	names, flags := testsAndFlags(t)
-	for _, name := range documents {
-		for _, b := range broken(read(t, name), read(t, "Makefile"), exists, names, flags) {
+	p := &project{makefile: read(t, "Makefile"), there: exists, text: func(file string) string { return read(t, file) }}
+	p.tests, p.flags = testsAndFlags(t)
+	for _, name := range documents(t) {
+		for _, b := range p.broken(name, read(t, name)) {
 			t.Errorf("%s: %s", name, b)
 		}
 	}
 }
 
 func TestDocuments_WhatIsNotThereIsSeen(t *testing.T) {
-	names, flags := map[string]bool{"TestA": true}, map[string]bool{"sim.seed": true, "full": true}
+	p := &project{
+		makefile: "SEEDS ?= 1\n\nsim: ## it\n",
+		there:    func(file string) bool { return file == "there" || file == "docs/beside" },
+		text:     func(string) string { return "# Another page\n" },
+		tests:    map[string]bool{"TestA": true},
+		flags:    map[string]bool{"sim.seed": true, "full": true},
+	}
 	for text, want := range map[string]int{
-		"[a](there)":                            0,
-		"[a](elsewhere)":                        1,
+		"[a](../there)":                         0,
+		"[a](there)":                            1,
+		"[a](beside)":                           0,
+		"[a](beside#another-page)":              0,
+		"[a](beside#no-page)":                   1,
+		"# No page\n[a](beside#no-page)":        1,
 		"[a](https://example.org/x)":            0,
 		"# One `Node`, two\n[a](#one-node-two)": 0,
 		"# One node\n[a](#one)":                 1,
@@ -153,14 +192,13 @@ func TestDocuments_WhatIsNotThereIsSeen(t *testing.T) {
 		"`TestA`":                               0,
 		"`TestB` and `FuzzC`":                   2,
 	} {
-		there := func(file string) bool { return file == "there" }
-		if got := broken(text, "SEEDS ?= 1\n\nsim: ## it\n", there, names, flags); len(got) != want {
+		if got := p.broken("docs/page.md", text); len(got) != want {
 			t.Errorf("%q: %q, want %d", text, got, want)
 		}
 	}
 }
 
-// What FAULTS.md names, the command it gives runs.
+// What docs/faults.md names, the command it gives runs.
 func TestFaults_TheCommandRunsThem(t *testing.T) {
 	m := makesTests.FindStringSubmatch(read(t, "Makefile"))
 	if m == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	faultRows     = 16 // of the first table of FAULTS.md, at least
+	faultRows     = 16 // of the first table of docs/faults.md, at least
 	faultScenario = 20
 	faultRefusals = 14 // rows of its last table, at least
 )
@@ -22,7 +22,7 @@ var (
 	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario|Refused_)`)
 )
 
-// lost is what is wrong between the text of FAULTS.md and the tests that exist, each
+// lost is what is wrong between the text of docs/faults.md and the tests that exist, each
 // with the number of times that it does.
 func lost(text string, tests map[string]int) (found []string) {
 	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -94,7 +94,7 @@ func testNames(all []*source) map[string]int {
 
 func readFaults(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "FAULTS.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", "faults.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func readFaults(t *testing.T) string {
 
 func TestFaults_EachHasItsTest(t *testing.T) {
 	for _, l := range lost(readFaults(t), testNames(sources(t))) {
-		t.Errorf("FAULTS.md: %s", l)
+		t.Errorf("docs/faults.md: %s", l)
 	}
 }
 

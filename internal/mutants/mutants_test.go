@@ -1,5 +1,5 @@
 // Package mutants holds faults, each one line, that the checks of the project have to
-// notice. See "The faults, put in one by one" in RELIABILITY.md for how to add one.
+// notice. See "The faults, put in one by one" in docs/reliability.md for how to add one.
 package mutants
 
 import (

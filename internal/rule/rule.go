@@ -11,7 +11,7 @@ type Rule struct {
 	Mutant string // what happens without it
 }
 
-// All is every rule, in the order of the table in RELIABILITY.md.
+// All is every rule, in the order of the table in docs/reliability.md.
 var All = []Rule{
 	{"Observe", "the clock is lifted above every version that arrives, before it is applied", "a later write gets a lower version"},
 	{"ClockBound", "a restarted node makes no version below its earlier ones", "the clock begins anew"},

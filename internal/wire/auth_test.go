@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The same computation, written out as PROTOCOL.md says it.
+// The same computation, written out as docs/protocol.md says it.
 func TestAuthMAC_IsAsTheProtocolSays(t *testing.T) {
 	dialer, acceptor := []byte("hello of the dialer"), []byte("hello of the acceptor")
 	both := sha256.Sum256(append(bytes.Clone(dialer), acceptor...))
@@ -22,7 +22,7 @@ func TestAuthMAC_IsAsTheProtocolSays(t *testing.T) {
 	}
 }
 
-// Made with another language's HMAC; PROTOCOL.md gives the same example.
+// Made with another language's HMAC; docs/protocol.md gives the same example.
 func TestAuthMAC_KnownAnswer(t *testing.T) {
 	h := sampleHello()
 	dialer := bodyOf(func(w *Writer) { w.Hello(h) })

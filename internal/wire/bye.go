@@ -30,7 +30,7 @@ var byeNames = [...]string{
 	ByeGivesUp: "GIVES_UP",
 }
 
-// String is the code's name as PROTOCOL.md writes it, or "code N".
+// String is the code's name as docs/protocol.md writes it, or "code N".
 func (c ByeCode) String() string {
 	if int(c) < len(byeNames) && byeNames[c] != "" {
 		return byeNames[c]

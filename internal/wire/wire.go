@@ -1,6 +1,6 @@
 // Package wire is what two nodes say to each other: frames, and the records
 // inside them, as bytes. It knows no socket, no clock and no order of frames;
-// PROTOCOL.md at the top of the module is the contract it keeps.
+// docs/protocol.md is the contract it keeps.
 //
 // A frame is
 //
@@ -30,7 +30,7 @@ const (
 	MaxHandshakeBytes = 8 << 10   // body of any frame before the peer has authenticated itself
 	MinFrameBytes     = 1 << 20   // the smallest value of MaxFrameBytes: a batch of small items fits with room
 	HeadBytes         = 8         // length and checksum in front of a body
-	MaxBatchRecords   = 1024      // records in one BATCH; a sender that follows PROTOCOL.md stops at 128
+	MaxBatchRecords   = 1024      // records in one BATCH; a sender that follows docs/protocol.md stops at 128
 	MaxPieceBytes     = 256 << 10 // one PIECE of a value
 	MaxFilterBytes    = 4 << 10   // Bloom filter of one partition's grave
 	MaxClusterBytes   = 255       // Hello.Cluster: a name, not a document
@@ -90,7 +90,7 @@ var typeNames = [...]string{
 	TBarrier: "BARRIER", TBye: "BYE", TGrave: "GRAVE", TPiece: "PIECE", TRefused: "REFUSED",
 }
 
-// String is the frame's name as PROTOCOL.md writes it, or "type N".
+// String is the frame's name as docs/protocol.md writes it, or "type N".
 func (t Type) String() string {
 	if int(t) < len(typeNames) && typeNames[t] != "" {
 		return typeNames[t]

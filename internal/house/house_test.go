@@ -151,7 +151,8 @@ func TestImports_BreachIsSeen(t *testing.T) {
 		"memproto/y.go":        `import "github.com/bradfitz/gomemcache/memcache"`,
 		"replicator/x.go":      `import "github.com/vmihailenco/msgpack/v5"`,
 		"replicator/x_test.go": `import "github.com/vmihailenco/msgpack/v5/msgpcode"`,
-		"main.go":              `import "twincached/store"`,
+		"main.go":              `import "twincached/internal/node"`,
+		"internal/cli/x.go":    `import "twincached/store"`,
 		"somewhere/x.go":       `import "fmt"`,
 		"internal/node/x.go":   `import "github.com/urfave/cli/v2"`,
 	} {
@@ -167,7 +168,7 @@ func TestImports_BreachIsSeen(t *testing.T) {
 		"store/x.go":           `import "golang.org/x/sys/unix"`,
 		"internal/wire/x.go":   `import "github.com/vmihailenco/msgpack/v5/msgpcode"`,
 		"memproto/x_test.go":   `import "github.com/bradfitz/gomemcache/memcache"`,
-		"ping.go":              `import "github.com/bradfitz/gomemcache/memcache"`,
+		"internal/cli/x.go":    `import "github.com/bradfitz/gomemcache/memcache"`,
 		"replicator/x.go":      `import "twincached/internal/wire"`,
 		"internal/x/x_test.go": `import "twincached/internal/node"`,
 	} {

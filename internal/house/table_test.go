@@ -50,7 +50,8 @@ var table = map[string]row{
 	"internal/testkit": {},                                  // of tests only
 	"internal/health":  {outside: []string{xsys}},           // sees what a node tells it
 	"internal/verify":  {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
-	".":                {inside: []string{"internal/ca", "internal/health", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	"internal/cli":     {inside: []string{"internal/ca", "internal/health", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	".":                {inside: []string{"internal/cli"}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.
@@ -58,6 +59,6 @@ var table = map[string]row{
 // of the program use it, and the table keeps it out of every other package.
 var onlyIn = map[string][]string{
 	msgpack:   {"internal/wire"},
-	cli:       {"."},
+	cli:       {"internal/cli"},
 	porcupine: {"internal/linear"}, // has tests only
 }

@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package cli
+
+import "syscall"
+
+// childAttributes keep Ctrl-C for the pair itself.
+func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// endWithGoRun has no means here.
+func endWithGoRun() {}

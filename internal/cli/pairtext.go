@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+)
+
+// pairKeys is what can be typed.
+const pairKeys = `Type, then Enter:
+  set KEY VALUE   write on A (b set KEY VALUE: on B)
+  get KEY         read from both (a get KEY: from A)
+  1 or 2          stop node A or B as planned; again: start it
+  k1 or k2        kill node A or B (or use kill in another terminal)
+  s               how they are
+  q               end both`
+
+// intro says what to do with two nodes.
+func (q *pair) intro() string {
+	const text = `
+Two nodes, one data set: A on 127.0.0.1:{A}, B on 127.0.0.1:{B}
+
+Write on one, read on the other: type set greeting hello, and b get greeting, here, or
+  printf 'set greeting 0 0 5\r\nhello\r\nquit\r\n' | nc 127.0.0.1 {A}
+  printf 'get greeting\r\nquit\r\n' | nc 127.0.0.1 {B}
+  telnet 127.0.0.1 {B}
+A PHP session that counts on, whichever node is gone:
+  php -d session.save_handler=memcache -d 'session.save_path=tcp://127.0.0.1:{A},tcp://127.0.0.1:{B}' \
+      -r 'session_id("me"); session_start(); echo $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1, "\n";'
+
+`
+	ports := strings.NewReplacer("{A}", fmt.Sprint(q.nodes[0].port), "{B}", fmt.Sprint(q.nodes[1].port))
+	return ports.Replace(text) + pairKeys + "\n"
+}

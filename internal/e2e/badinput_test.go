@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // What stands in the way of a start is said before the peer hears of the node.
@@ -55,7 +57,7 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 				t.Errorf("exit status %d, want %d", code, c.code)
 			}
 			if !n.logged(append(c.say, "twincached: ")...) {
-				t.Errorf("want one line with %q:\n%s", c.say, n.log.tail(2000))
+				t.Errorf("want one line with %q:\n%s", c.say, n.log.Tail(2000))
 			}
 			peer.hangUp()
 			for call := range peer.calls {
@@ -76,7 +78,7 @@ func TestBadInput_UnresolvablePeerIsSaidAndLookedForAgain(t *testing.T) {
 		t.Errorf("it does not serve: %s", got)
 	}
 	tries := n.stat("repl_dial_fails")
-	eventually(t, "it tries again", func() bool { return n.stat("repl_dial_fails") != tries })
+	testkit.Eventually(t, "it tries again", func() bool { return n.stat("repl_dial_fails") != tries })
 }
 
 // With --boot=wait a node without a peer keeps its port shut, however it fares.
@@ -122,7 +124,7 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 		}
 		return len(held) == 0
 	}
-	eventually(t, "the small node drops what is outdated", missing)
+	testkit.Eventually(t, "the small node drops what is outdated", missing)
 	for i, k := range all {
 		if v, _, _ := large.dial().get(k); len(v) != size(i) {
 			t.Errorf("%s on the large node has %d bytes", k, len(v))
@@ -246,7 +248,7 @@ func TestBadInput_HalfACommandThenClosed(t *testing.T) {
 			t.Errorf("node %s holds %q", n.name, v)
 		}
 	}
-	eventually(t, "the conns are gone", func() bool { return a.stat("curr_connections") == "1" })
+	testkit.Eventually(t, "the conns are gone", func() bool { return a.stat("curr_connections") == "1" })
 }
 
 // Clients that ask for much and read nothing cost a bounded amount of memory, and
@@ -277,7 +279,7 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 	}
 	waitEqual(a, b, keys("other", 500))
 	limit := clients*(3<<10) + 16<<10 // KiB: a reply that is on its way, in a buffer that has grown to it
-	if raceEnabled {
+	if testkit.Race {
 		limit *= 2
 	}
 	grown := a.memory("VmHWM") - before

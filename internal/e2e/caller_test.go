@@ -3,12 +3,10 @@ package e2e
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +30,7 @@ type caller struct {
 // call dials the replication port of a node.
 func (n *node) call() *caller {
 	n.t.Helper()
-	c, err := net.DialTimeout("tcp", n.host+replPort, patience)
+	c, err := net.DialTimeout("tcp", n.host+replPort, testkit.Patience)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -40,7 +38,7 @@ func (n *node) call() *caller {
 }
 
 func newCaller(t testing.TB, c net.Conn, dialled bool) *caller {
-	_ = c.SetDeadline(time.Now().Add(2 * patience)) // a closed conn fails at its next use
+	_ = c.SetDeadline(time.Now().Add(2 * testkit.Patience)) // a closed conn fails at its next use
 	t.Cleanup(func() { c.Close() })
 	return &caller{Conn: c, t: t, dialled: dialled}
 }
@@ -159,48 +157,4 @@ func secretFile(t testing.TB, secret string) string {
 		t.Fatal(err)
 	}
 	return name
-}
-
-// waitLog waits until the log of the node holds all parts in one line.
-func (n *node) waitLog(parts ...string) {
-	n.t.Helper()
-	eventually(n.t, fmt.Sprintf("node %s logs %q", n.name, parts), func() bool { return n.logged(parts...) })
-}
-
-func (n *node) logged(parts ...string) bool {
-lines:
-	for line := range strings.Lines(n.log.String()) {
-		for _, p := range parts {
-			if !strings.Contains(line, p) {
-				continue lines
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// waitLinked waits until the nodes have a session and all that came before it.
-func waitLinked(nodes ...*node) {
-	for _, n := range nodes {
-		n.t.Helper()
-		eventually(n.t, "node "+n.name+" is linked", func() bool { return n.stat("repl_link") == "stream" })
-	}
-}
-
-// memory reads one row of the process's status in KiB: VmRSS, VmHWM, VmPeak.
-func (n *node) memory(row string) int {
-	n.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
-	if err != nil {
-		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int
-		if _, err := fmt.Sscanf(line, row+": %d kB", &kib); err == nil {
-			return kib
-		}
-	}
-	n.t.Fatalf("no %s in /proc/%d/status", row, n.cmd.Process.Pid)
-	return 0
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 // gomemcacheCalls are the methods that the test below uses. It compares them
@@ -65,7 +67,7 @@ func (c *gomemcacheTest) both(key, value string, flags uint32) {
 	if err != nil || string(it.Value) != value || it.Flags != flags {
 		c.t.Fatalf("near Get %s: %+v, %v; want %q with flags %d", key, it, err, value, flags)
 	}
-	eventually(c.t, key+" is "+value+" on the far node", func() bool {
+	testkit.Eventually(c.t, key+" is "+value+" on the far node", func() bool {
 		it, err := c.far.Get(key)
 		return err == nil && string(it.Value) == value && it.Flags == flags
 	})
@@ -76,7 +78,7 @@ func (c *gomemcacheTest) gone(key string) {
 	c.t.Helper()
 	_, err := c.near.Get(key)
 	c.want("near Get "+key, err, memcache.ErrCacheMiss)
-	eventually(c.t, key+" is gone from the far node", func() bool {
+	testkit.Eventually(c.t, key+" is gone from the far node", func() bool {
 		_, err := c.far.Get(key)
 		return errors.Is(err, memcache.ErrCacheMiss)
 	})
@@ -122,7 +124,7 @@ func (c *gomemcacheTest) counting() {
 	if n != 0 || err != nil {
 		c.t.Errorf("Decrement below zero: %d, %v", n, err)
 	}
-	eventually(c.t, "the far node has counted down", func() bool {
+	testkit.Eventually(c.t, "the far node has counted down", func() bool {
 		it, err := c.far.Get("n")
 		return err == nil && string(it.Value[:1]) == "0"
 	})
@@ -158,7 +160,7 @@ func (c *gomemcacheTest) several() {
 	}
 	names = append(names, "multi-miss")
 	for what, client := range map[string]*memcache.Client{"near": c.near, "far": c.far} {
-		eventually(c.t, "GetMulti on the "+what+" node", func() bool {
+		testkit.Eventually(c.t, "GetMulti on the "+what+" node", func() bool {
 			got, err := client.GetMulti(names)
 			c.want("GetMulti", err, nil)
 			for key, it := range got {
@@ -191,7 +193,7 @@ func (c *gomemcacheTest) expiring() {
 	}
 	short := []string{"touched", "gat", "expires"}
 	for what, client := range map[string]*memcache.Client{"near": c.near, "far": c.far} {
-		eventually(c.t, "all has expired on the "+what+" node", func() bool {
+		testkit.Eventually(c.t, "all has expired on the "+what+" node", func() bool {
 			got, err := client.GetMulti(short)
 			return err == nil && len(got) == 0
 		})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // conn is a plain client connection on which a test says what it wants.
@@ -25,11 +27,11 @@ func (n *node) dial() *conn {
 
 func dial(t testing.TB, addr string) *conn {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, patience)
+	c, err := net.DialTimeout("tcp", addr, testkit.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(2 * patience)) // a closed conn fails at its next use
+	_ = c.SetDeadline(time.Now().Add(2 * testkit.Patience)) // a closed conn fails at its next use
 	return &conn{Conn: c, t: t, r: bufio.NewReaderSize(c, 1<<16)}
 }
 
@@ -136,7 +138,7 @@ func differences(a, b *node, keys []string) (differ, onlyA, onlyB []string) {
 func waitEqual(a, b *node, keys []string) {
 	a.t.Helper()
 	var differ, onlyA, onlyB []string
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testkit.Patience)
 	for {
 		differ, onlyA, onlyB = differences(a, b, keys)
 		if len(differ)+len(onlyA)+len(onlyB) == 0 {
@@ -180,4 +182,12 @@ func (n *node) load(keys []string, value func(i int) string) {
 	if err := <-failed; err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// count returns how many of keys a node has now.
+func (n *node) count(keys []string) int {
+	n.t.Helper()
+	c := n.dial()
+	defer c.Close()
+	return len(c.contents(keys))
 }

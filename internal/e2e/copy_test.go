@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 func value100(i int) string { return fmt.Sprintf("%-100d", i) }
@@ -15,7 +17,7 @@ func value100(i int) string { return fmt.Sprintf("%-100d", i) }
 // moment its port opens: it must never miss one.
 func TestFailure_NodeRestarts(t *testing.T) {
 	n := 1_000_000
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		n = 50_000
 	}
 	a, b := newPair(t, "-m", "512")
@@ -48,7 +50,7 @@ func TestFailure_NodeRestarts(t *testing.T) {
 
 func waitCount(n *node, items int) {
 	n.t.Helper()
-	eventually(n.t, fmt.Sprintf("node %s holds %d items", n.name, items), func() bool {
+	testkit.Eventually(n.t, fmt.Sprintf("node %s holds %d items", n.name, items), func() bool {
 		return n.stat("curr_items") == strconv.Itoa(items)
 	})
 }
@@ -58,7 +60,7 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 	const n = 60_000
 	for _, percent := range []int64{10, 50, 90} {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
-			// A reserve of patience: the joiner must not give up while the link is cut.
+			// A reserve of testkit.Patience: the joiner must not give up while the link is cut.
 			a, b, link := newRelayedPair(t, "--peer-wait", "10m")
 			startAll(a, b)
 			names := keys("key:", n)
@@ -73,14 +75,14 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 			before = link.total()
 			link.cutAfter(whole * percent / 100)
 			b.start()
-			eventually(t, "the copy is cut", link.wasCut)
+			testkit.Eventually(t, "the copy is cut", link.wasCut)
 			copied := link.total() - before
 			for range 50 { // the process is up (its log says so), and the port stays shut
 				if b.serving() {
 					t.Fatalf("the port opened although the copy was cut at %d %%", percent)
 				}
 			}
-			eventually(t, "the joiner noticed the cut", func() bool { return strings.Contains(b.log.String(), "link lost") })
+			testkit.Eventually(t, "the joiner noticed the cut", func() bool { return strings.Contains(b.log.String(), "link lost") })
 			if b.serving() {
 				t.Fatal("the port opened after the link was lost in mid-copy")
 			}
@@ -247,5 +249,5 @@ func waitHolds(n *node, names []string) {
 	n.t.Helper()
 	c := n.dial()
 	defer c.Close()
-	eventually(n.t, "node "+n.name+" holds the keys", func() bool { return len(c.contents(names)) == len(names) })
+	testkit.Eventually(n.t, "node "+n.name+" holds the keys", func() bool { return len(c.contents(names)) == len(names) })
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 var full = flag.Bool("full", false, "run the scenarios in their full size, where the usual run has a smaller one")
@@ -24,7 +26,7 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 	switch {
 	case *full:
 		items, perMS, memory, least = 1_000_000, 0, "2048", 0
-	case testing.Short() || raceEnabled:
+	case testing.Short() || testkit.Race:
 		items = 20_000
 	}
 	a, b, link := newRelayedPair(t, "-m", memory, "--peer-wait", "10m")
@@ -40,7 +42,7 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 
 	w := &paced{node: a, names: hot}
 	w.start()
-	resident := a.residentKiB()
+	resident := a.memory("VmRSS")
 	link.slow(perMS)
 	cuts := link.cuts.Load()
 	end := make(chan struct{})
@@ -65,7 +67,7 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 	b.start()
 	b.waitServing()
 	took := time.Since(began)
-	grown := a.residentKiB() - resident
+	grown := a.memory("VmRSS") - resident
 	sent := a.bytesOut() - before
 	wrote = w.wrote.Load() - wrote
 	close(end)
@@ -74,7 +76,7 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 	cuts = link.cuts.Load() - cuts
 	t.Logf("%d MB in %v with %d cuts and %d writes: %d MB were sent (%.2f times the data), the source grew by %d KiB",
 		data>>20, took.Round(time.Millisecond), cuts, wrote, sent>>20, float64(sent)/float64(data), grown)
-	if cuts < 3 && !testing.Short() && !raceEnabled {
+	if cuts < 3 && !testing.Short() && !testkit.Race {
 		t.Errorf("%d cuts: the test shows nothing", cuts)
 	}
 	if whole := data + 80*wrote; sent > whole*3/2 { // a write travels as a key, 20 bytes and their head
@@ -128,7 +130,7 @@ func (p *paced) start() {
 				fmt.Fprintf(w, "set %s 0 0 20\r\n%20d\r\n", p.names[n%len(p.names)], n)
 				n++
 			}
-			_ = c.SetDeadline(time.Now().Add(patience))
+			_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 			if err := w.Flush(); err != nil {
 				p.odd = err.Error()
 				return

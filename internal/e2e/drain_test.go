@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // pipeline is a client that sets one new key after the other, many at a time,
@@ -113,7 +115,7 @@ func (n *node) lacks(all []string) (lost []string) {
 
 func TestFailure_NodeTerminated(t *testing.T) {
 	rounds, items := 10, 30_000
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		rounds, items = 3, 5000
 	}
 	seed := uint64(time.Now().UnixNano())
@@ -151,7 +153,7 @@ func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 		p.start(1000)
 		all = append(all, p)
 	}
-	eventually(t, "sets are acknowledged", func() bool { return sum(all) >= before })
+	testkit.Eventually(t, "sets are acknowledged", func() bool { return sum(all) >= before })
 	rate := float64(sum(all)) / time.Since(began).Seconds()
 	if code := a.stop(); code != 0 {
 		t.Errorf("exit status %d", code)
@@ -180,7 +182,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 	}
 	all := append(append([]*pipeline(nil), leaving...), staying...)
 	gentle := 20
-	if raceEnabled {
+	if testkit.Race {
 		gentle = 5
 	}
 	for i := range leaving {
@@ -188,7 +190,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 		staying[i].start(gentle)
 	}
 	moment := int64(1000 + r.IntN(10000))
-	eventually(t, "sets are acknowledged", func() bool { return sum(leaving) >= moment })
+	testkit.Eventually(t, "sets are acknowledged", func() bool { return sum(leaving) >= moment })
 	if code := leaver.stop(); code != 0 {
 		t.Fatalf("round %d: exit status %d", round, code)
 	}
@@ -204,7 +206,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 	}
 
 	before := sum(staying)
-	eventually(t, "the other node serves on", func() bool { return sum(staying) > before })
+	testkit.Eventually(t, "the other node serves on", func() bool { return sum(staying) > before })
 	for _, p := range staying {
 		acked = append(acked, p.keys()...)
 	}
@@ -248,14 +250,14 @@ func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 	waitLinked(a, b)
 	a.load(keys("arrived", 50), func(int) string { return "x" })
 	waitEqual(a, b, keys("arrived", 50))
-	eventually(t, "all is acknowledged", func() bool { return a.stat("repl_unacked") == "0" })
+	testkit.Eventually(t, "all is acknowledged", func() bool { return a.stat("repl_unacked") == "0" })
 	link.pause()
 	a.load(keys("stuck", 1000), func(int) string { return "x" })
 	if code := a.stop(); code != 3 {
 		t.Errorf("exit status %d, want 3", code)
 	}
 	if !a.logged("1050 items are not on a live peer") || !a.logged("NOT HANDED OVER", "items=1050", "unacknowledged=1000") {
-		t.Errorf("the log does not say that 1050 items may be lost, 1000 of which no peer has had:\n%s", a.log.tail(1000))
+		t.Errorf("the log does not say that 1050 items may be lost, 1000 of which no peer has had:\n%s", a.log.Tail(1000))
 	}
 	if !b.serving() {
 		t.Error("the other node does not serve")
@@ -274,11 +276,11 @@ func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
 	a.load(keys("stuck", 10), func(int) string { return "x" })
 	a.signal(syscall.SIGTERM)
 	a.waitLog("draining")
-	eventually(t, "the client port is closed", func() bool { return !a.serving() })
+	testkit.Eventually(t, "the client port is closed", func() bool { return !a.serving() })
 	if !a.running() {
 		t.Fatalf("it did not wait for its peer: status %d", a.code)
 	}
-	eventually(t, "one that comes more than a second later ends it", func() bool {
+	testkit.Eventually(t, "one that comes more than a second later ends it", func() bool {
 		_ = a.cmd.Process.Signal(syscall.SIGTERM)
 		return !a.running()
 	})
@@ -286,6 +288,6 @@ func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
 		t.Errorf("exit status %d, want 3", a.code)
 	}
 	if !a.logged("second signal") {
-		t.Errorf("the log does not say why:\n%s", a.log.tail(1000))
+		t.Errorf("the log does not say why:\n%s", a.log.Tail(1000))
 	}
 }

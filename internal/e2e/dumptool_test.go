@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // TestDumpTools_PrintWhatIsThereAndNothingElse lets both of memcached's dumps and
@@ -22,7 +24,7 @@ func TestDumpTools_PrintWhatIsThereAndNothingElse(t *testing.T) {
 		t.Fatal(got)
 	}
 	names = slices.Delete(names, 7, 8)
-	eventually(t, "the other node has deleted it", func() bool { return b.count([]string{"key7"}) == 0 })
+	testkit.Eventually(t, "the other node has deleted it", func() bool { return b.count([]string{"key7"}) == 0 })
 	slices.Sort(names)
 	for _, n := range []*node{a, b} {
 		c := n.dial()

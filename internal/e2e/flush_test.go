@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 const flushItems = 500
@@ -53,18 +55,10 @@ func newFlushPair(t *testing.T, taker string) *flushPair {
 	return p
 }
 
-// count returns how many of keys a node has now.
-func (n *node) count(keys []string) int {
-	n.t.Helper()
-	c := n.dial()
-	defer c.Close()
-	return len(c.contents(keys))
-}
-
 // holds waits until a node has that many of keys.
 func (p *flushPair) holds(n *node, keys []string, want int) {
 	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.name, want, len(keys), keys[0]),
+	testkit.Eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.name, want, len(keys), keys[0]),
 		func() bool { return n.count(keys) == want })
 }
 
@@ -94,7 +88,7 @@ func (p *flushPair) laterWritesLive() {
 func (p *flushPair) write(name string) {
 	p.t.Helper()
 	began := time.Now()
-	eventually(p.t, "the clocks tick", func() bool { return time.Since(began) > 5*time.Millisecond })
+	testkit.Eventually(p.t, "the clocks tick", func() bool { return time.Since(began) > 5*time.Millisecond })
 	for _, n := range []*node{p.taker, p.peer} {
 		if n.running() {
 			n.load(keys(name+"-"+n.name, flushItems), func(int) string { return "later" })
@@ -216,7 +210,7 @@ func flushReplaced(t *testing.T, taker string) {
 	if got := c.do("set clock 0 2 1\r\nx"); got != "STORED" {
 		t.Fatalf("set: %s", got)
 	}
-	eventually(t, "the first flush would be due", func() bool { _, _, hit := c.get("clock"); return !hit })
+	testkit.Eventually(t, "the first flush would be due", func() bool { _, _, hit := c.get("clock"); return !hit })
 	p.bothEndWith("later")
 }
 

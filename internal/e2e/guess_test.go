@@ -10,17 +10,19 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // dialFrom opens a connection from an address of this machine.
 func (n *node) dialFrom(address string) *conn {
 	n.t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: patience}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: testkit.Patience}
 	c, err := d.Dial("tcp", n.host+clientPort)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(2 * patience))
+	_ = c.SetDeadline(time.Now().Add(2 * testkit.Patience))
 	return &conn{Conn: c, t: n.t, r: bufio.NewReader(c)}
 }
 

@@ -23,7 +23,7 @@ func pairHosts(t *testing.T, a, b *node) string {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	unshare := needTool(t, "unshare", "it gives a client an /etc/hosts of its own")
+	unshare := testkit.NeedTool(t, "unshare", "it gives a client an /etc/hosts of its own")
 	if out, err := exec.Command(unshare, "--mount", "mount", "--bind", file, "/etc/hosts").CombinedOutput(); err != nil {
 		testkit.Lacks(t, fmt.Sprintf("no mount namespaces here: %v %s", err, out))
 	}

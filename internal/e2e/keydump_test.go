@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // TestMemcachedTool_DumpsWhatCanBeLoadedAgain: what memcached-tool dumps of one node of a pair are commands that make a third
@@ -73,7 +75,7 @@ func exchange(t *testing.T, address, commands string) []byte {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	go io.WriteString(c, commands)

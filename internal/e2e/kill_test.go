@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 // node's clients notice nothing.
 func TestFailure_NodeKilled(t *testing.T) {
 	kills, ballast := 100, 20_000 // and keys that nobody changes, so that a copy takes its time
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		kills, ballast = 10, 5000
 	}
 	seed := uint64(time.Now().UnixNano())
@@ -91,7 +93,7 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 		t.Fatalf("kill %d: a client of the dead node hears nothing: %v", i, err)
 	}
 	c.Close()
-	if _, err := net.DialTimeout("tcp", victim.host+clientPort, patience); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.DialTimeout("tcp", victim.host+clientPort, testkit.Patience); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("kill %d: the dead node's port: %v", i, err)
 	}
 	known := versions(t, survivor, s.all)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // writer is a client of one node. Its writes are numbered over its whole life;
@@ -27,7 +29,7 @@ func (w *writer) write(end chan struct{}) {
 	for {
 		c, err := net.DialTimeout("tcp", w.node.host+clientPort, time.Second)
 		if err == nil {
-			_ = c.SetDeadline(time.Now().Add(patience))
+			_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 			w.bursts(c, end)
 			c.Close()
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // TestFailure_LargeValueOnItsWay: a value that a wire needs seconds for. What is written
@@ -35,7 +37,7 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	for i := 0; ; i++ {
 		small := fmt.Sprintf("small%d", i)
 		c.set(small, "v")
-		eventually(t, "a small value beside the large one", func() bool { _, _, hit := d.get(small); return hit })
+		testkit.Eventually(t, "a small value beside the large one", func() bool { _, _, hit := d.get(small); return hit })
 		if large := d.size("large"); large == bytes {
 			break
 		} else if large != 0 {
@@ -54,7 +56,7 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 		t.Helper()
 		e := n.dial()
 		_ = e.SetDeadline(time.Now().Add(5 * time.Minute))
-		eventually(t, what, func() bool { return e.size("large") == len(w) })
+		testkit.Eventually(t, what, func() bool { return e.size("large") == len(w) })
 		if got, _, _ := e.get("large"); got != w {
 			t.Fatalf("%s: another value", what)
 		}

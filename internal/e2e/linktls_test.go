@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // makeCerts runs "twincached cert" for the names, in a directory that may hold the
@@ -102,7 +104,7 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		}
 		c.Close()
 	}
-	eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
+	testkit.Eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
 	if a.stat("repl_delayed") == "0" {
 		t.Error("nobody waited")
 	}
@@ -110,7 +112,7 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		t.Error("the link was disturbed")
 	}
 	limit := 24 << 10
-	if raceEnabled {
+	if testkit.Race {
 		limit = 128 << 10 // the detector keeps a shadow of what is touched
 	}
 	grown := a.memory("VmHWM") - before
@@ -173,7 +175,7 @@ func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 	a.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
 	b.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
 	tries := a.stat("repl_dials")
-	eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
+	testkit.Eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
 	if a.stat("repl_sessions") != "0" {
 		t.Error("they had a session")
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -37,7 +36,7 @@ func (b built) Run() int {
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "twincached")
 	args := []string{"build", "-o", binary}
-	if raceEnabled {
+	if testkit.Race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "twincached")...).CombinedOutput(); err != nil {
@@ -69,23 +68,3 @@ func newNet() string {
 	n := int(netCount.Add(1))
 	return fmt.Sprintf("127.%d.%d", 64+(os.Getpid()+n/250)%128, 1+n%250)
 }
-
-const patience = 60 * time.Second // for what must happen; nothing is measured by it
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-		<-tick.C
-	}
-}
-
-// needTool is where a program is; a test that needs one which this machine lacks is
-// skipped, with a word.
-var needTool = testkit.NeedTool

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // scriptDir is where Debian's memcached has its scripts.
@@ -94,18 +96,18 @@ func (n *node) displays(t *testing.T, small, large int) {
 // TestDamemtop_ShowsBothNodes runs memcached's "top" on a terminal.
 func TestDamemtop_ShowsBothNodes(t *testing.T) {
 	t.Parallel()
-	needTool(t, scriptDir+"damemtop", "it comes with Debian's memcached")
-	needTool(t, "script", "it is damemtop's terminal")
+	testkit.NeedTool(t, scriptDir+"damemtop", "it comes with Debian's memcached")
+	testkit.NeedTool(t, "script", "it is damemtop's terminal")
 	for module, debian := range map[string]string{"AnyEvent": "libanyevent-perl", "YAML": "libyaml-perl", "Term::ReadKey": "libterm-readkey-perl"} {
 		if exec.Command("perl", "-M"+module, "-e1").Run() != nil {
-			needTool(t, debian, "damemtop is written with it")
+			testkit.NeedTool(t, debian, "damemtop is written with it")
 		}
 	}
 	a, b := newPair(t)
 	startAll(a, b)
 	a.load(keys("k", 1234), func(i int) string { return "v" })
 	waitEqual(a, b, keys("k", 1234))
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "script", "-qec", "stty rows 40 cols 200; exec perl "+scriptDir+"damemtop", "/dev/null")
 	cmd.Env = append(os.Environ(), "HOME="+damemtopHome(t, a, b), "TERM=dumb", "LC_ALL=C")

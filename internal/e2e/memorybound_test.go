@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // boundKiB is README.md's formula for a node of memoryMiB with -c connections.
@@ -18,26 +19,9 @@ func boundKiB(memoryMiB, conns int) int {
 	return memoryMiB<<10 + max(8<<10, memoryMiB<<10/16) + 24<<10 + 4*conns
 }
 
-// peakKiB is the most memory that the process had resident at any time.
-func (n *node) peakKiB() int {
-	n.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); f[0] == "VmHWM:" {
-			kib, _ := strconv.Atoi(f[1])
-			return kib
-		}
-	}
-	n.t.Skip("this system does not tell how much memory a process had")
-	return 0
-}
-
 // greedy is a client that reads as little as it can.
 func (n *node) greedy() net.Conn {
-	c, err := net.DialTimeout("tcp", n.host+clientPort, patience)
+	c, err := net.DialTimeout("tcp", n.host+clientPort, testkit.Patience)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -48,7 +32,7 @@ func (n *node) greedy() net.Conn {
 
 // storeOn sends a set of size bytes and returns the answer.
 func storeOn(c net.Conn, key string, size int) (string, error) {
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 	if _, err := fmt.Fprintf(c, "set %s 0 0 %d\r\n%s\r\n", key, size, bytes.Repeat([]byte{'x'}, size)); err != nil {
 		return "", err
 	}
@@ -83,7 +67,7 @@ func (n *node) states() map[string]int {
 // TestFailure_GreedyClients: what clients that send or fetch large values make a process take is what README.md
 // says, whether they finish or not.
 func TestFailure_GreedyClients(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector costs memory")
 	}
 	const conns = 400
@@ -104,7 +88,7 @@ func TestFailure_GreedyClients(t *testing.T) {
 			n := newNode(t, "a", newNet()+".1", "", args...)
 			startAll(n)
 			load.run(n)
-			peak, bound := n.peakKiB(), boundKiB(load.memoryMiB, conns)
+			peak, bound := n.memory("VmHWM"), boundKiB(load.memoryMiB, conns)
 			t.Logf("%d MiB, of %d", peak>>10, bound>>10)
 			if peak > bound {
 				t.Errorf("the process took %d KiB, want %d at most", peak, bound)
@@ -154,7 +138,7 @@ func unread(n *node) {
 	for i := range readers {
 		fmt.Fprint(n.greedy(), strings.Repeat(fmt.Sprintf("get v%d\r\n", i%10), 10))
 	}
-	eventually(n.t, "all wait for their clients", func() bool { return n.states()["conn_mwrite"] == readers })
+	testkit.Eventually(n.t, "all wait for their clients", func() bool { return n.states()["conn_mwrite"] == readers })
 	n.store(c, "another", 10)
 }
 
@@ -164,7 +148,7 @@ func halfSent(n *node) {
 		c := n.greedy()
 		fmt.Fprintf(c, "set h%d 0 0 %d\r\n%s", i, size, bytes.Repeat([]byte{'x'}, size-500))
 	}
-	eventually(n.t, "all values have come so far", func() bool {
+	testkit.Eventually(n.t, "all values have come so far", func() bool {
 		read, _ := strconv.Atoi(n.stat("bytes_read"))
 		return read >= writers*(size-500)
 	})
@@ -191,7 +175,7 @@ func unreadMultigets(n *node) {
 	for range readers {
 		fmt.Fprint(n.greedy(), line+"\r\n")
 	}
-	eventually(n.t, "all wait for their clients, or are closed", func() bool {
+	testkit.Eventually(n.t, "all wait for their clients, or are closed", func() bool {
 		closed, _ := strconv.Atoi(n.stat("shed_connections"))
 		return n.states()["conn_mwrite"]+closed >= readers
 	})

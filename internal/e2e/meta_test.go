@@ -3,6 +3,8 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // TestMeta_BothNodesKnowWhatIsStaleAndWhoRenews: what clients of the meta protocol
@@ -15,7 +17,7 @@ func TestMeta_BothNodesKnowWhatIsStaleAndWhoRenews(t *testing.T) {
 	soon := func(c *conn, line, want string) {
 		t.Helper()
 		var got string
-		eventually(t, line+" answers "+want, func() bool {
+		testkit.Eventually(t, line+" answers "+want, func() bool {
 			got = c.do("%s", line)
 			return got == want
 		})
@@ -28,7 +30,7 @@ func TestMeta_BothNodesKnowWhatIsStaleAndWhoRenews(t *testing.T) {
 		t.Fatal(got)
 	}
 	// me takes no part: it wins nothing.
-	eventually(t, "the other node has the stale value", func() bool {
+	testkit.Eventually(t, "the other node has the stale value", func() bool {
 		return casOf(onA.do("me k")) == casOf(onB.do("me k"))
 	})
 	if got := onB.do("mg k s"); got != "HD s3 X W" {

@@ -1,20 +1,17 @@
 package e2e
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/bradfitz/gomemcache/memcache"
+	"twincached/internal/testkit"
 )
 
 const (
@@ -30,7 +27,7 @@ type node struct {
 	args []string
 
 	cmd          *exec.Cmd
-	log          *logBuffer
+	log          *testkit.Log
 	stderr, pipe *os.File // where the log goes instead, and the end that nobody reads; see unread
 
 	done chan struct{} // closed when the process has ended
@@ -52,7 +49,7 @@ func newNode(t testing.TB, name, host, peer string, extra ...string) *node {
 			n.kill()
 		}
 		if t.Failed() && n.log != nil {
-			t.Logf("--- last log of node %s\n%s", n.name, n.log.tail(6000))
+			t.Logf("--- last log of node %s\n%s", n.name, n.log.Tail(6000))
 		}
 	})
 	return n
@@ -64,20 +61,10 @@ func newPair(t testing.TB, extra ...string) (a, b *node) {
 	return newNode(t, "a", net+".1", net+".2", extra...), newNode(t, "b", net+".2", net+".1", extra...)
 }
 
-// newRelayedPair describes two nodes whose links pass through relays: ab is
-// dialled by a and leads to b, ba the other way.
-func newRelayedPair(t testing.TB, extra ...string) (a, b *node, link *link) {
-	net := newNet()
-	link = newLink(t, net)
-	a = newNode(t, "a", net+".1", net+".12", extra...)
-	b = newNode(t, "b", net+".2", net+".11", extra...)
-	return a, b, link
-}
-
 // start runs the process; it does not wait for anything.
 func (n *node) start() {
 	n.t.Helper()
-	n.log = &logBuffer{}
+	n.log = &testkit.Log{}
 	n.cmd = exec.Command(binary, n.args...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	if n.stderr != nil {
@@ -113,7 +100,7 @@ func (n *node) signal(s os.Signal) {
 	if err := n.cmd.Process.Signal(s); err != nil {
 		n.t.Fatalf("%v to node %s: %v", s, n.name, err)
 	}
-	for end := time.Now().Add(patience); s == syscall.SIGSTOP && !n.stopped(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); s == syscall.SIGSTOP && !n.stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			n.t.Fatalf("node %s does not stop", n.name)
 		}
@@ -136,7 +123,7 @@ func (n *node) wait() int {
 	n.t.Helper()
 	select {
 	case <-n.done:
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		n.t.Fatalf("node %s does not end", n.name)
 	}
 	return n.code
@@ -166,9 +153,9 @@ func (n *node) serving() bool {
 
 func (n *node) waitServing() {
 	n.t.Helper()
-	eventually(n.t, "node "+n.name+" serves", func() bool {
+	testkit.Eventually(n.t, "node "+n.name+" serves", func() bool {
 		if !n.running() {
-			n.t.Fatalf("node %s ended with status %d:\n%s", n.name, n.code, n.log.tail(3000))
+			n.t.Fatalf("node %s ended with status %d:\n%s", n.name, n.code, n.log.Tail(3000))
 		}
 		return n.serving()
 	})
@@ -183,66 +170,4 @@ func startAll(nodes ...*node) {
 	for _, n := range nodes {
 		n.waitServing()
 	}
-}
-
-// client returns a gomemcache client of this node alone.
-func (n *node) client() *memcache.Client {
-	c := memcache.New(n.host + clientPort)
-	c.Timeout = patience
-	n.t.Cleanup(func() { c.Close() })
-	return c
-}
-
-// get returns the value of a key, and whether there is one.
-func (n *node) get(c *memcache.Client, key string) (string, bool) {
-	n.t.Helper()
-	it, err := c.Get(key)
-	if errors.Is(err, memcache.ErrCacheMiss) {
-		return "", false
-	}
-	if err != nil {
-		n.t.Fatalf("get %s on %s: %v", key, n.name, err)
-	}
-	return string(it.Value), true
-}
-
-// stat returns one row of "stats"; "" where there is none.
-func (n *node) stat(name string) string {
-	n.t.Helper()
-	c := n.dial()
-	defer c.Close()
-	c.send("stats\r\n")
-	value := ""
-	for {
-		line := c.line()
-		if line == "END" {
-			return value
-		}
-		if f := strings.SplitN(line, " ", 3); len(f) == 3 && f[0] == "STAT" && f[1] == name {
-			value = f[2]
-		}
-	}
-}
-
-// logBuffer keeps what a process prints.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func (l *logBuffer) tail(n int) string {
-	s := l.String()
-	return s[max(0, len(s)-n):]
 }

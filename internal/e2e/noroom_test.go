@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // TestFailure_PeerHasNoRoom: two nodes with -M and unequal memory. Both say that one of
@@ -31,7 +33,7 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 		}
 		return v
 	}
-	eventually(t, "a knows what b lacks", func() bool {
+	testkit.Eventually(t, "a knows what b lacks", func() bool {
 		return number(a, "repl_not_on_peer") > 0 && number(a, "repl_not_on_peer") == number(a, "curr_items")-number(b, "curr_items") &&
 			number(a, "repl_unacked") == number(a, "repl_not_on_peer")
 	})

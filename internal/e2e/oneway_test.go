@@ -1,6 +1,10 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
+
+	"twincached/internal/testkit"
+)
 
 // TestScenario18_OneWayLoss: what one node says is lost, what the other one says
 // arrives. Both go on serving, neither believes to be linked, nothing counts as
@@ -39,7 +43,7 @@ func oneWayLoss(t *testing.T, direction int) {
 		}
 	}
 	for _, n := range []*node{a, b} {
-		eventually(t, "node "+n.name+" knows that it is not linked", func() bool { return n.stat("repl_link") != "stream" })
+		testkit.Eventually(t, "node "+n.name+" knows that it is not linked", func() bool { return n.stat("repl_link") != "stream" })
 		if got := n.stat("tombstones"); got != "50" {
 			t.Errorf("node %s remembers %s of 50 deletes that nobody has acknowledged", n.name, got)
 		}
@@ -49,7 +53,7 @@ func oneWayLoss(t *testing.T, direction int) {
 		t.Errorf("node %s has %q: the loss was none, the test shows nothing", deaf.name, v)
 	}
 	dials := a.stat("repl_dials")
-	eventually(t, "a tries again", func() bool { return a.stat("repl_dials") != dials })
+	testkit.Eventually(t, "a tries again", func() bool { return a.stat("repl_dials") != dials })
 	if now := a.stat("repl_sessions"); now != sessions {
 		t.Errorf("%s sessions have become %s on half a link", sessions, now)
 	}
@@ -58,7 +62,7 @@ func oneWayLoss(t *testing.T, direction int) {
 	waitLinked(a, b)
 	waitEqual(a, b, names)
 	for _, n := range []*node{a, b} {
-		eventually(t, "the deletes are acknowledged", func() bool { return n.stat("tombstones") == "0" })
+		testkit.Eventually(t, "the deletes are acknowledged", func() bool { return n.stat("tombstones") == "0" })
 	}
 	for i, k := range names {
 		v, _, _ := ca.get(k)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"os/exec"
-	"strconv"
 	"testing"
 )
 
@@ -13,16 +12,6 @@ import (
 func (n *node) incrs() int {
 	n.t.Helper()
 	return n.number("incr_hits") + n.number("incr_misses")
-}
-
-// number is one row of "stats" that is a number.
-func (n *node) number(name string) int {
-	n.t.Helper()
-	count, err := strconv.Atoi(n.stat(name))
-	if err != nil {
-		n.t.Fatalf("stats of node %s: %v", n.name, err)
-	}
-	return count
 }
 
 // The real extension: a request holds its session's lock, and the node that has

@@ -8,6 +8,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // peclSession plays the session handler of pecl-memcache 8.2, which is newer than
@@ -67,7 +69,7 @@ func (s *peclSession) begin() (data string, waits int) {
 
 // dial returns nil where the server is down.
 func (s *peclSession) dial(n *node) *conn {
-	if c, err := net.DialTimeout("tcp", n.host+clientPort, patience); err == nil {
+	if c, err := net.DialTimeout("tcp", n.host+clientPort, testkit.Patience); err == nil {
 		c.Close()
 		return n.dial()
 	}

@@ -7,14 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // runChecks runs a page of testdata/php that checks one thing a line.
 func runChecks(t *testing.T, extension string, ini []string, script string, args ...string) {
 	t.Helper()
-	php := needTool(t, "php", "it runs the cache pages")
+	php := testkit.NeedTool(t, "php", "it runs the cache pages")
 	needExtension(t, php, extension)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*testkit.Patience)
 	defer cancel()
 	argv := []string{"-d", "display_errors=stderr", "-d", "log_errors=0", "-d", "memory_limit=512M"}
 	for _, line := range ini {
@@ -67,7 +69,7 @@ func TestPHPCache_EveryCallOfMemcachedOnEachNode(t *testing.T) {
 	for turn, how := range []string{"text php fastlz", "binary php zlib", "text igbinary none", "binary json fastlz"} {
 		t.Run(how, func(t *testing.T) {
 			if strings.Contains(how, "igbinary") {
-				needExtension(t, needTool(t, "php", "it runs the cache pages"), "igbinary")
+				needExtension(t, testkit.NeedTool(t, "php", "it runs the cache pages"), "igbinary")
 			}
 			onPairAndStock(t, turn, "memcached", nil, "cache_memcached.php", strings.Fields(how)...)
 		})

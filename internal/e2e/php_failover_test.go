@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // One after the other the nodes are killed or stopped, either first, with nobody
@@ -206,7 +208,7 @@ func TestPHPSession_StoppedNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 				t.Errorf("visitor %d was answered %d and visit %d with a stopped node\n%s", i, v.status, v.visits, v.body)
 			}
 			var next answer
-			eventually(t, "the visitor's lock is free", func() bool {
+			testkit.Eventually(t, "the visitor's lock is free", func() bool {
 				next = c.browsers[i].visit("")
 				return next.status == http.StatusOK
 			})

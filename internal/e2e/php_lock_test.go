@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // Requests of one session come at once, from several web servers: each waits for
@@ -66,7 +68,7 @@ func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
 		if err := second.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the second request has found the lock", func() bool { return lockTries(a)+lockTries(b) > before })
+		testkit.Eventually(t, "the second request has found the lock", func() bool { return lockTries(a)+lockTries(b) > before })
 		release()
 		if err := second.Wait(); err != nil || out.String() != "3\n" {
 			t.Errorf("the second request: %v, it counts %q, want 3\n%s", err, &out, &complaints)
@@ -140,8 +142,8 @@ func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 		release := hold(p, "session")
 		locks := 0
 		for _, n := range []*node{a, b} {
-			eventually(t, "the session is on node "+n.name, func() bool { return n.secondsLeft(session) > 0 })
-			if left := n.secondsLeft(session); left > 1440 || left < 1440-int(patience.Seconds()) {
+			testkit.Eventually(t, "the session is on node "+n.name, func() bool { return n.secondsLeft(session) > 0 })
+			if left := n.secondsLeft(session); left > 1440 || left < 1440-int(testkit.Patience.Seconds()) {
 				t.Errorf("node %s: the session lives for %d s, want 1440", n.name, left)
 			}
 			if left := n.secondsLeft(lock); left > lockSeconds || left < 0 {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 const phpDir = "../../deploy/php/" // the settings that the README recommends
@@ -31,10 +33,10 @@ type page struct {
 // newPage skips the test where PHP or the extension of the settings is missing.
 func newPage(t *testing.T, ini, script string, a, b *node, override ...string) *page {
 	t.Helper()
-	p := &page{t: t, php: needTool(t, "php", "it runs the session pages"), override: override}
+	p := &page{t: t, php: testkit.NeedTool(t, "php", "it runs the session pages"), override: override}
 	p.script = abs(t, "../../testdata/php/"+script)
 	p.ini = filepath.Join(t.TempDir(), ini)
-	text := readFile(t, phpDir+ini)
+	text := testkit.ReadFile(t, phpDir+ini)
 	extension := setting(t, text, "session.save_handler")
 	needExtension(t, p.php, extension)
 	text = strings.NewReplacer("n1:", a.host+":", "n2:", b.host+":", "pair.example:", pairName+":").Replace(text)
@@ -54,7 +56,7 @@ func needExtension(t *testing.T, php, extension string) {
 	t.Helper()
 	loaded := fmt.Sprintf("exit(extension_loaded(%q) ? 0 : 1);", extension)
 	if exec.Command(php, "-r", loaded).Run() != nil {
-		needTool(t, "php-"+extension, "it is the PHP extension under test")
+		testkit.NeedTool(t, "php-"+extension, "it is the PHP extension under test")
 	}
 }
 
@@ -84,7 +86,7 @@ func setting(t *testing.T, text, name string) string {
 // setting reads one of the page's settings, as its visits have it.
 func (p *page) setting(name string) string {
 	p.t.Helper()
-	return setting(p.t, strings.Join(append(p.override, readFile(p.t, p.ini)), "\n"), name)
+	return setting(p.t, strings.Join(append(p.override, testkit.ReadFile(p.t, p.ini)), "\n"), name)
 }
 
 // number is a setting that is one.
@@ -112,7 +114,7 @@ func (p *page) run(ctx context.Context, args ...string) *exec.Cmd {
 
 // command is one visit.
 func (p *page) command(session string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	p.t.Cleanup(cancel)
 	return p.run(ctx, "-d", "session.use_cookies=0", "-d", "session.cache_limiter=", p.script, session)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // eachFlavour runs a test on a pair of its own for each of the recommended
@@ -108,7 +110,7 @@ func TestPHPSession_ExpiresOnBothNodes(t *testing.T) {
 	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
 		short := f.page(t, "counter.php", a, b, "session.gc_maxlifetime=1")
 		long := f.page(t, "counter_read.php", a, b)
-		eventually(t, "a session is prolonged in time", func() bool { // a busy machine may need several tries
+		testkit.Eventually(t, "a session is prolonged in time", func() bool { // a busy machine may need several tries
 			short.visit("prolonged")
 			n, _ := long.visit("prolonged")
 			return n == 1

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 var (
@@ -18,7 +20,7 @@ var (
 // linked last before it, and no file goes unmentioned.
 func TestReadme_ShowsTheShippedPHPSettings(t *testing.T) {
 	t.Parallel()
-	readme := readFile(t, "../../README.md")
+	readme := testkit.ReadFile(t, "../../README.md")
 	shown := 0
 	for _, block := range iniBlock.FindAllStringSubmatchIndex(readme, -1) {
 		links := iniLink.FindAllStringSubmatch(readme[:block[0]], -1)
@@ -26,7 +28,7 @@ func TestReadme_ShowsTheShippedPHPSettings(t *testing.T) {
 			t.Fatalf("the README does not say which file this is:\n%s", readme[block[2]:block[3]])
 		}
 		name := links[len(links)-1][1]
-		shipped := comment.ReplaceAllString(readFile(t, phpDir+name), "")
+		shipped := comment.ReplaceAllString(testkit.ReadFile(t, phpDir+name), "")
 		if text := readme[block[2]:block[3]]; text != shipped {
 			t.Errorf("the README shows\n%s\nand deploy/php/%s has\n%s", text, name, shipped)
 		}
@@ -46,13 +48,13 @@ func TestReadme_ShowsTheShippedPHPSettings(t *testing.T) {
 // PHP takes each setting of the files: an unknown name would do nothing, silently.
 func TestPHPSettings_AreKnownToPHP(t *testing.T) {
 	t.Parallel()
-	php := needTool(t, "php", "it reads the settings")
+	php := testkit.NeedTool(t, "php", "it reads the settings")
 	files, err := filepath.Glob(phpDir + "*.ini")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		text := readFile(t, file)
+		text := testkit.ReadFile(t, file)
 		needExtension(t, php, setting(t, text, "session.save_handler"))
 		for _, m := range iniLine.FindAllStringSubmatch(text, -1) {
 			name, want := m[1], strings.Trim(m[2], `"`)

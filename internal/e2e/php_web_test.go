@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // site is deploy/php/session.php on several web servers, as behind a balancer:
@@ -36,7 +38,7 @@ func newSite(p *page, servers int) *site {
 		s.urls = append(s.urls, "http://"+address+"/")
 	}
 	for _, url := range s.urls {
-		eventually(p.t, "PHP's web server answers", func() bool {
+		testkit.Eventually(p.t, "PHP's web server answers", func() bool {
 			c, err := net.Dial("tcp", strings.Trim(url, "htp:/"))
 			if err != nil {
 				return false
@@ -50,7 +52,7 @@ func newSite(p *page, servers int) *site {
 
 func (s *site) serve(address string) {
 	s.t.Helper()
-	log := &logBuffer{}
+	log := &testkit.Log{}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := s.run(ctx, "-S", address, abs(s.t, phpDir+"session.php"))
 	cmd.Stdout, cmd.Stderr = log, log
@@ -62,7 +64,7 @@ func (s *site) serve(address string) {
 		cancel()
 		_ = cmd.Wait() // it was killed
 		if s.t.Failed() {
-			s.t.Logf("--- last log of the web server at %s\n%s", address, log.tail(3000))
+			s.t.Logf("--- last log of the web server at %s\n%s", address, log.Tail(3000))
 		}
 	})
 }
@@ -83,7 +85,7 @@ func (s *site) browser() *browser {
 	}
 	s.came++
 	return &browser{site: s, turn: s.came, client: http.Client{
-		Jar: jar, Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true},
+		Jar: jar, Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true},
 	}}
 }
 
@@ -209,7 +211,7 @@ func (b *browser) gone(session string, nodes ...*node) {
 	for _, n := range nodes {
 		c := n.dial()
 		defer c.Close()
-		eventually(b.t, "session "+session+" is gone from node "+n.name, func() bool {
+		testkit.Eventually(b.t, "session "+session+" is gone from node "+n.name, func() bool {
 			_, _, hit := c.get(b.keys(session)[0])
 			return !hit
 		})

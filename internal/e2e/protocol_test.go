@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // TestProtocol_WhichOnesAClientMaySpeak is -B.
@@ -31,7 +33,7 @@ func TestProtocol_WhichOnesAClientMaySpeak(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				c.SetDeadline(time.Now().Add(patience))
+				c.SetDeadline(time.Now().Add(testkit.Patience))
 				if _, err := io.WriteString(c, sent); err != nil {
 					t.Fatal(err)
 				}

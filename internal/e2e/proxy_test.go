@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"twincached/internal/testkit"
 )
 
 // The proxies run the files of deploy/, with the addresses of the test in them.
@@ -41,7 +43,7 @@ func deployed(t *testing.T, name string, addresses map[string]string) string {
 // runProxy runs a program until the test ends, and waits until it listens.
 func runProxy(t *testing.T, listens []string, name string, args ...string) {
 	t.Helper()
-	path, log := needTool(t, name, "it is the proxy under test"), &logBuffer{}
+	path, log := testkit.NeedTool(t, name, "it is the proxy under test"), &testkit.Log{}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -57,11 +59,11 @@ func runProxy(t *testing.T, listens []string, name string, args ...string) {
 		cancel()
 		<-ended
 		if t.Failed() {
-			t.Logf("--- last log of %s\n%s", name, log.tail(4000))
+			t.Logf("--- last log of %s\n%s", name, log.Tail(4000))
 		}
 	})
 	for _, address := range listens {
-		eventually(t, name+" listens on "+address, func() bool {
+		testkit.Eventually(t, name+" listens on "+address, func() bool {
 			select {
 			case <-ended:
 				t.Fatalf("%s has ended", name)
@@ -85,7 +87,7 @@ type proxied struct {
 
 func newProxied(t *testing.T, address string) *proxied {
 	c := memcache.New(address)
-	c.Timeout = patience
+	c.Timeout = testkit.Patience
 	t.Cleanup(func() { c.Close() })
 	return &proxied{t: t, c: c, want: map[string]string{}}
 }
@@ -93,7 +95,7 @@ func newProxied(t *testing.T, address string) *proxied {
 // put stores a key until it is taken: a proxy answers for a node that has died.
 func (p *proxied) put(when, key, value string) {
 	p.t.Helper()
-	eventually(p.t, when+": "+key+" is taken", func() bool {
+	testkit.Eventually(p.t, when+": "+key+" is taken", func() bool {
 		return p.c.Set(&memcache.Item{Key: key, Value: []byte(value)}) == nil
 	})
 	p.want[key] = value
@@ -104,7 +106,7 @@ func (p *proxied) put(when, key, value string) {
 func (p *proxied) check(when string) {
 	p.t.Helper()
 	failed := 0
-	eventually(p.t, when+": all is read", func() bool {
+	testkit.Eventually(p.t, when+": all is read", func() bool {
 		before := failed
 		for key, want := range p.want {
 			it, err := p.c.Get(key)
@@ -135,7 +137,7 @@ func (p *proxied) keys() (all []string) {
 // it was added.
 func (p *proxied) counts(when string, want uint64) {
 	p.t.Helper()
-	eventually(p.t, when+": the counter counts", func() bool {
+	testkit.Eventually(p.t, when+": the counter counts", func() bool {
 		n, err := p.c.Increment("counter", 1)
 		if err == nil && n != want || errors.Is(err, memcache.ErrCacheMiss) {
 			p.t.Fatalf("%s: the counter is %d, %v, want %d", when, n, err, want)
@@ -169,7 +171,7 @@ func (p *proxied) outlives(a, b *node) {
 		doomed.waitServing()
 		waitLinked(a, b)
 		p.check(doomed.name + " restarted")
-		eventually(p.t, "node "+doomed.name+" is used again", func() bool {
+		testkit.Eventually(p.t, "node "+doomed.name+" is used again", func() bool {
 			for _, key := range keys("again", 20) {
 				p.put(doomed.name+" restarted", key, "value of "+key)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -50,7 +51,7 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 				t.Errorf("node b does not serve: %s", got)
 			}
 			tries := a.stat("repl_dials")
-			eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
+			testkit.Eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
 			for _, n := range []*node{a, b} {
 				if v, _, _ := n.dial().get("k"); v != n.name {
 					t.Errorf("node %s holds %q", n.name, v)
@@ -203,7 +204,7 @@ func (p *asPeer) accept(t testing.TB) *caller {
 		if ok {
 			return newCaller(t, c, false)
 		}
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 	}
 	t.Fatal("the node does not call")
 	return nil
@@ -285,11 +286,11 @@ func TestFailure_TwoHistories(t *testing.T) {
 	for _, n := range []*node{a, c} {
 		n.waitLog("level=ERROR", "NOT LINKED", "cause=HISTORY")
 		n.waitLog("restart the node that shall join empty")
-		eventually(t, "it is counted", func() bool { return n.refusedFor("history") > 0 })
+		testkit.Eventually(t, "it is counted", func() bool { return n.refusedFor("history") > 0 })
 		n.load([]string{"own"}, func(int) string { return n.name })
 	}
 	tries := a.refusedFor("history")
-	eventually(t, "a tries again", func() bool { return a.refusedFor("history") > tries+2 })
+	testkit.Eventually(t, "a tries again", func() bool { return a.refusedFor("history") > tries+2 })
 	for _, n := range []*node{a, c} {
 		if v, _, _ := n.dial().get("own"); v != n.name {
 			t.Errorf("node %s holds %q of its own", n.name, v)
@@ -374,7 +375,7 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 		t.Fatal(got)
 	}
 	tries := a.refusedFor("self")
-	eventually(t, "it tries again", func() bool { return a.refusedFor("self") > tries+2 })
+	testkit.Eventually(t, "it tries again", func() bool { return a.refusedFor("self") > tries+2 })
 	if n := a.stat("repl_sessions"); n != "0" {
 		t.Errorf("%s sessions with itself", n)
 	}
@@ -396,7 +397,7 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 	v.drop()
 	a.waitLog("level=WARN", "cause=CLUSTER")
 	tries = a.refusedFor("cluster")
-	eventually(t, "it tries again", func() bool { return a.refusedFor("cluster") > tries+2 })
+	testkit.Eventually(t, "it tries again", func() bool { return a.refusedFor("cluster") > tries+2 })
 	if got := a.dial().set("meanwhile", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
@@ -428,6 +429,6 @@ func TestFailure_PeerNameIsThisNode(t *testing.T) {
 		t.Fatal(got)
 	}
 	if code := n.stop(); code != 3 || !n.logged("1 items are not on a live peer") {
-		t.Errorf("exit status %d:\n%s", code, n.log.tail(500))
+		t.Errorf("exit status %d:\n%s", code, n.log.Tail(500))
 	}
 }

@@ -29,6 +29,16 @@ const (
 	toB = 1
 )
 
+// newRelayedPair describes two nodes whose links pass through relays: ab is
+// dialled by a and leads to b, ba the other way.
+func newRelayedPair(t testing.TB, extra ...string) (a, b *node, link *link) {
+	net := newNet()
+	link = newLink(t, net)
+	a = newNode(t, "a", net+".1", net+".12", extra...)
+	b = newNode(t, "b", net+".2", net+".11", extra...)
+	return a, b, link
+}
+
 // newLink listens on NET.12 for connections of a to b (NET.2), and on NET.11 for
 // those of b to a (NET.1).
 func newLink(t testing.TB, network string) *link {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // restarts is a pair whose two nodes are restarted close together, over and over.
@@ -72,7 +74,7 @@ func (w *restarts) round(round, order, most int) {
 		p.start(20)
 		clients = append(clients, p)
 	}
-	eventually(w.T, "clients write", func() bool { return clients[0].acked.Load() > 50 && clients[1].acked.Load() > 50 })
+	testkit.Eventually(w.T, "clients write", func() bool { return clients[0].acked.Load() > 50 && clients[1].acked.Load() > 50 })
 	codes := [2]int{}
 	again := func(i int, n *node, rest time.Duration) {
 		codes[i] = n.wait()

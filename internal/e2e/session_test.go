@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // stockClient is a client library as Debian ships it, in a small program of
@@ -78,22 +80,22 @@ type session struct {
 	t      *testing.T
 	in     io.WriteCloser
 	out    *bufio.Reader
-	stderr *logBuffer
+	stderr *testkit.Log
 }
 
 func (c *stockClient) start(t *testing.T, a, b *node) *session {
 	t.Helper()
-	needTool(t, c.command[0], "it runs "+c.name)
+	testkit.NeedTool(t, c.command[0], "it runs "+c.name)
 	if exec.Command(c.probe[0], c.probe[1:]...).Run() != nil {
-		needTool(t, c.debian, "it is the Debian package of the client under test")
+		testkit.NeedTool(t, c.debian, "it is the Debian package of the client under test")
 	}
 	argv := append(slices.Clone(c.command), a.host+clientPort, b.host+clientPort)
 	if c.oneName {
 		argv = inside(pairHosts(t, a, b), append(slices.Clone(c.command), pairName+clientPort))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*testkit.Patience)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	s := &session{t: t, stderr: &logBuffer{}}
+	s := &session{t: t, stderr: &testkit.Log{}}
 	cmd.Stderr = s.stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -110,7 +112,7 @@ func (c *stockClient) start(t *testing.T, a, b *node) *session {
 		cancel()
 		_ = cmd.Wait() // killed
 		if t.Failed() {
-			t.Logf("--- last complaints of the client\n%s", s.stderr.tail(2000))
+			t.Logf("--- last complaints of the client\n%s", s.stderr.Tail(2000))
 		}
 	})
 	s.in, s.out = in, bufio.NewReader(out)
@@ -147,7 +149,7 @@ func (s *session) all(when, question, prefix string, n int) {
 	s.t.Helper()
 	want, rounds := fmt.Sprintf("%s %d", map[string]string{"put": "stored", "have": "found"}[question], n), 0
 	began := time.Now()
-	eventually(s.t, fmt.Sprintf("%s: %s %s says %s", when, question, prefix, want), func() bool {
+	testkit.Eventually(s.t, fmt.Sprintf("%s: %s %s says %s", when, question, prefix, want), func() bool {
 		rounds++
 		return slices.Equal(s.ask("%s %s %d", question, prefix, n), []string{want})
 	})
@@ -204,9 +206,9 @@ func (s *session) calls(lacks []string, a, b *node) {
 		s.t.Fatalf("%d of %d keys are in the pair", got, len(left))
 	}
 	s.ask("flush")
-	eventually(s.t, "the pair is empty", func() bool { return a.count(left)+b.count(left) == 0 })
+	testkit.Eventually(s.t, "the pair is empty", func() bool { return a.count(left)+b.count(left) == 0 })
 	flushed := time.Now()
-	eventually(s.t, "the clocks tick", func() bool { return time.Since(flushed) > 5*time.Millisecond })
+	testkit.Eventually(s.t, "the clocks tick", func() bool { return time.Since(flushed) > 5*time.Millisecond })
 }
 
 // outlives kills both nodes in turn. Before a node is killed, it has passed on

@@ -25,13 +25,13 @@ func TestFailure_PeerIsSlow(t *testing.T) {
 		a.load(names, value(0))
 	}
 	waitEqual(a, b, names)
-	sessions, resident := a.stat("repl_sessions"), a.residentKiB()
+	sessions, resident := a.stat("repl_sessions"), a.memory("VmRSS")
 	link.slow(perMS)
 	before, began := link.total(), time.Now()
 	for round := range rounds { // 100 MB
 		a.load(names, value(round+1))
 	}
-	grown := a.residentKiB() - resident
+	grown := a.memory("VmRSS") - resident
 	passed, took := link.total()-before, time.Since(began)
 	behind, _, _ := b.dial().get(names[len(names)-1])
 	if behind == value(rounds)(0) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 const (
@@ -58,7 +60,7 @@ func sourceDies(t *testing.T, percent int64, die func(source *node, link *link))
 
 	link.cutAfter(whole * percent / 100)
 	b.start()
-	eventually(t, "the copy is broken off", link.wasCut)
+	testkit.Eventually(t, "the copy is broken off", link.wasCut)
 	die(a, link)
 	if b.serving() {
 		t.Fatalf("the port opened at %d %% of the copy", percent)

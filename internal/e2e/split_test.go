@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // TestScenario20_TwoClientsEachReachingOneNode write the same 100 keys, for 60 s
@@ -84,7 +86,7 @@ func (w *lastWriter) write(end chan struct{}) {
 		default:
 		}
 		if w.n%512 == 0 {
-			_ = c.SetDeadline(time.Now().Add(patience))
+			_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 		}
 		k := w.names[w.n*7%len(w.names)]
 		v, request := fmt.Sprint(w.node.name, w.n), ""

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // Both nodes of a pair are started by the same hand, at the same instant: then
@@ -25,7 +27,7 @@ func TestFailure_BothStartEmpty(t *testing.T) {
 			if got := c.set(key, key); got != "STORED" {
 				t.Fatalf("round %d, set on %s: %s", i, near.name, got)
 			}
-			eventually(t, fmt.Sprintf("round %d: a set on %s is on %s", i, near.name, far.name), func() bool {
+			testkit.Eventually(t, fmt.Sprintf("round %d: a set on %s is on %s", i, near.name, far.name), func() bool {
 				v, _, _ := f.get(key)
 				return v == key
 			})

@@ -4,12 +4,14 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // startMemcached starts the real thing, to compare with. It ends with the test.
 func startMemcached(t *testing.T, args ...string) *node {
 	t.Helper()
-	path := needTool(t, "memcached", "it shows what a pair has to do")
+	path := testkit.NeedTool(t, "memcached", "it shows what a pair has to do")
 	n := &node{t: t, name: "memcached", host: newNet() + ".1"}
 	cmd := exec.Command(path, append([]string{"-u", "root", "-U", "0", "-l", n.host, "-p", clientPort[1:]}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -20,6 +22,6 @@ func startMemcached(t *testing.T, args ...string) *node {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 	})
-	eventually(t, "memcached serves", n.serving)
+	testkit.Eventually(t, "memcached serves", n.serving)
 	return n
 }

@@ -2,13 +2,10 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"twincached/internal/testkit"
 )
 
 const (
@@ -37,7 +34,7 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 	startAll(a, b)
 	a.writeMany(names, 0, warmWrites)
 	waitEqual(a, b, names)
-	resident := a.residentKiB()
+	resident := a.memory("VmRSS")
 	b.signal(syscall.SIGSTOP)
 	t.Cleanup(func() {
 		if b.running() {
@@ -49,7 +46,7 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 	hanging.send("set hangs 0 0 1\r\nb\r\n") // nobody answers yet
 	a.load([]string{"hangs"}, func(int) string { return "a" })
 	stopped := a.writeMany(names, 1, stoppedWrites)
-	grown := a.residentKiB() - resident
+	grown := a.memory("VmRSS") - resident
 	if onlyA := a.count(names); onlyA != stoppedKeys*9/10 {
 		t.Errorf("the writing node holds %d keys, want %d", onlyA, stoppedKeys*9/10)
 	}
@@ -99,19 +96,4 @@ func (n *node) writeMany(names []string, round, writes int) (slowest time.Durati
 func stoppedData(round, i int) string {
 	s := fmt.Sprintf("%d/%d/", round, i)
 	return s + strings.Repeat("x", stoppedValue-len(s))
-}
-
-// residentKiB returns the memory of a process that is in RAM now.
-func (n *node) residentKiB() int {
-	n.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
-	if err != nil {
-		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
-	}
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
-	var kib int
-	if _, err := fmt.Sscanf(after, "%d kB", &kib); err != nil {
-		n.t.Fatalf("VmRSS of node %s: %v", n.name, err)
-	}
-	return kib
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 )
 
@@ -49,7 +50,7 @@ func strangerNodes(t *testing.T, a, b *node) {
 		c := newNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
 		c.start()
 		c.waitLog("level=WARN", "AUTH")
-		eventually(t, "a counts it", func() bool { return a.refusedFor("auth") > count })
+		testkit.Eventually(t, "a counts it", func() bool { return a.refusedFor("auth") > count })
 		c.waitServing() // alone, as it was told to
 		if v, hit := c.get(c.client(), "before1"); hit {
 			t.Errorf("the stranger has %q", v)
@@ -127,7 +128,7 @@ func besiege(host string, hello []byte, end chan struct{}) {
 		select {
 		case <-end:
 			return
-		case <-time.After(5 * time.Millisecond): // a stranger's patience
+		case <-time.After(5 * time.Millisecond): // a stranger's testkit.Patience
 		}
 	}
 }
@@ -180,7 +181,7 @@ func checkBytes(a, b *node, want map[string]string) {
 		c := n.dial()
 		for key, reply := range want {
 			var got []byte
-			eventually(a.t, fmt.Sprintf("%q on %s", key, n.name), func() bool {
+			testkit.Eventually(a.t, fmt.Sprintf("%q on %s", key, n.name), func() bool {
 				c.send("get %s\r\n", key)
 				head, err := c.r.Peek(len("END\r\n"))
 				if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -47,7 +48,7 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			count, passed := a.refusedFor(s.cause), flow.count.Load()
 			s.attack(t, a, b)
-			eventually(t, "counted as "+s.cause, func() bool { return a.refusedFor(s.cause) > count })
+			testkit.Eventually(t, "counted as "+s.cause, func() bool { return a.refusedFor(s.cause) > count })
 			flow.passes(t, passed)
 		})
 	}
@@ -68,7 +69,7 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 		}
 	}
 	limit := 24 << 10
-	if raceEnabled {
+	if testkit.Race {
 		limit = 128 << 10 // the detector keeps a shadow of what is touched
 	}
 	if grown := a.memory("VmHWM") - before; grown > limit {
@@ -114,7 +115,7 @@ func (f *flow) stop() (err error) {
 // passes waits until more writes than that have arrived.
 func (f *flow) passes(t testing.TB, than int64) {
 	t.Helper()
-	eventually(t, "the pair replicates on", func() bool { return f.count.Load() >= than+5 })
+	testkit.Eventually(t, "the pair replicates on", func() bool { return f.count.Load() >= than+5 })
 }
 
 // wrongProof greets properly and proves itself with another secret.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // toolRun is what became of a command-line tool.
@@ -22,8 +24,8 @@ type toolRun struct {
 // runTool runs a tool of Debian's package to its end.
 func runTool(t *testing.T, debian, name string, args ...string) toolRun {
 	t.Helper()
-	path := needTool(t, name, "it comes with Debian's "+debian)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	path := testkit.NeedTool(t, name, "it comes with Debian's "+debian)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	var stdout, stderr strings.Builder
@@ -119,7 +121,7 @@ func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
 		for i, name := range names {
 			back := filepath.Join(dir, "back")
 			n.libmemcached(t, 0, "memccat", with("--file="+back, name)...)
-			if got, want := readFile(t, back), readFile(t, files[i]); got != want {
+			if got, want := testkit.ReadFile(t, back), testkit.ReadFile(t, files[i]); got != want {
 				t.Errorf("node %s gave %d bytes of %s back, not the %d that it got", n.name, len(got), name, len(want))
 			}
 		}
@@ -138,8 +140,8 @@ func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
 	near.libmemcached(t, 1, "memcrm", with("small")...)
 	near.libmemcached(t, 1, "memccat", with("small")...)
 	near.libmemcached(t, 1, "memccp", with("--replace", filepath.Join(dir, "small"))...)
-	eventually(t, "the far node has removed it", func() bool { return far.count(names) == 2 })
-	eventually(t, "the near node has swept what was flushed", func() bool { return near.stat("curr_items") == "2" })
+	testkit.Eventually(t, "the far node has removed it", func() bool { return far.count(names) == 2 })
+	testkit.Eventually(t, "the near node has swept what was flushed", func() bool { return near.stat("curr_items") == "2" })
 	for row, want := range map[string]string{"curr_items": "2", "version": near.stat("version")} {
 		got := near.libmemcached(t, 0, "memcstat", with()...)
 		if !strings.Contains(got, "\t"+row+": "+want+"\n") {
@@ -147,7 +149,7 @@ func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
 		}
 	}
 	near.libmemcached(t, 0, "memcflush", protocol...)
-	eventually(t, "both nodes are empty", func() bool { return near.count(names)+far.count(names) == 0 })
+	testkit.Eventually(t, "both nodes are empty", func() bool { return near.count(names)+far.count(names) == 0 })
 }
 
 var missed = regexp.MustCompile(`(?m)^get_misses: 0$`)
@@ -164,13 +166,4 @@ func slap(t *testing.T, n *node, protocol []string) {
 	if !missed.MatchString(got) || !strings.Contains(got, "cmd_get: 3600\ncmd_set: 400\n") {
 		t.Errorf("memcaslap:\n%s", got)
 	}
-}
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

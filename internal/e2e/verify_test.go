@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // verified is what one call of "twincached verify" said.
@@ -29,7 +31,7 @@ var verifyLine = regexp.MustCompile(`^verify: compared=(\d+) equal=(\d+) differ=
 // verify compares two nodes by the program's own subcommand.
 func verify(t *testing.T, a, b *node, flags ...string) verified {
 	t.Helper()
-	var out, stderr logBuffer
+	var out, stderr testkit.Log
 	cmd := exec.Command(binary, append(append([]string{"verify"}, flags...), a.host, b.host)...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
@@ -220,7 +222,7 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	killed := make(chan struct{})
 	go func() {
 		defer close(killed)
-		for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); {
 			if b.stat("cmd_meta") != "0" { // it looks at values
 				_ = b.cmd.Process.Kill()
 				return
@@ -235,7 +237,7 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 // TestVerify_MemoryDoesNotGrowWithTheData: what it holds is bounded; a million keys
 // and their values are not.
 func TestVerify_MemoryDoesNotGrowWithTheData(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector's own memory is measured, and its speed")
 	}
 	t.Parallel()

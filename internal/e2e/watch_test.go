@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // TestWatch_EachNodeTellsWhatItsOwnClientsDo: a watcher on either node of a pair.
@@ -38,7 +40,7 @@ func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
 	next(onA, "gid=", "type=conn_new ", "rport="+port+" ", "transport=tcp")
 	c.set("k", "v")
 	next(onA, "gid=", "type=item_store ", "key=k ", "status=stored ", "cmd=set ")
-	eventually(t, "the value is on the other node", func() bool {
+	testkit.Eventually(t, "the value is on the other node", func() bool {
 		v, _, _ := b.dial().get("k")
 		return v == "v"
 	})

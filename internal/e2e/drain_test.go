@@ -113,6 +113,19 @@ func (n *node) lacks(all []string) (lost []string) {
 	return lost
 }
 
+// stopsLackingNothing stops a by plan right behind some sets: b has them all.
+func stopsLackingNothing(t *testing.T, a, b *node) {
+	t.Helper()
+	last := keys("last", 1000)
+	a.load(last, func(i int) string { return last[i] })
+	if code := a.stop(); code != 0 {
+		t.Errorf("a planned stop ended with status %d", code)
+	}
+	if lost := b.lacks(last); len(lost) > 0 {
+		t.Errorf("%d of %d keys are not on the other node after a planned stop", len(lost), len(last))
+	}
+}
+
 func TestFailure_NodeTerminated(t *testing.T) {
 	rounds, items := 10, 30_000
 	if testing.Short() || testkit.Race {

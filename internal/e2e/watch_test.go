@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -90,15 +89,8 @@ func TestWatch_ManyThatNeverReadDelayNobody(t *testing.T) {
 	if lost := b.lacks(names); len(lost) > 0 {
 		t.Errorf("%d of %d keys are not on the other node", len(lost), len(names))
 	}
-	if n, _ := strconv.Atoi(a.stat("log_watcher_skipped")); n == 0 {
+	if a.number("log_watcher_skipped") == 0 {
 		t.Error("no event was skipped: the test shows nothing")
 	}
-	last := keys("last", 1000)
-	a.load(last, func(i int) string { return last[i] })
-	if code := a.stop(); code != 0 {
-		t.Errorf("a planned stop ended with status %d", code)
-	}
-	if lost := b.lacks(last); len(lost) > 0 {
-		t.Errorf("%d of %d keys are not on the other node after a planned stop", len(lost), len(last))
-	}
+	stopsLackingNothing(t, a, b)
 }

@@ -80,7 +80,7 @@ func waitLinked(nodes ...*node) {
 // memory reads one row of the process's status in KiB: VmRSS, VmHWM, VmPeak.
 func (n *node) memory(row string) int {
 	n.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.process().Pid))
 	if err != nil {
 		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
 	}
@@ -90,6 +90,6 @@ func (n *node) memory(row string) int {
 			return kib
 		}
 	}
-	n.t.Fatalf("no %s in /proc/%d/status", row, n.cmd.Process.Pid)
+	n.t.Fatalf("no %s in /proc/%d/status", row, n.process().Pid)
 	return 0
 }

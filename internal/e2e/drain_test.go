@@ -294,7 +294,7 @@ func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
 		t.Fatalf("it did not wait for its peer: status %d", a.code)
 	}
 	testkit.Eventually(t, "one that comes more than a second later ends it", func() bool {
-		_ = a.cmd.Process.Signal(syscall.SIGTERM)
+		_ = a.process().Signal(syscall.SIGTERM)
 		return !a.running()
 	})
 	if a.code != 3 {

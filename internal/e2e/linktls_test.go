@@ -19,7 +19,7 @@ import (
 // authority already.
 func makeCerts(t testing.TB, dir string, words ...string) {
 	t.Helper()
-	if out, err := exec.Command(binary, append([]string{"cert", "--dir", dir}, words...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(Binary(t), append([]string{"cert", "--dir", dir}, words...)...).CombinedOutput(); err != nil {
 		t.Fatalf("cert %q: %v\n%s", words, err, out)
 	}
 }
@@ -32,9 +32,6 @@ func tlsFlags(dir, name string) []string {
 // newTLSPair are two nodes with certificates that the program made.
 func newTLSPair(t testing.TB) (a, b *node, dir string) {
 	dir, network := t.TempDir(), newNet()
-	if err := readTree(); err != nil {
-		t.Fatal(err)
-	}
 	makeCerts(t, dir, network+".1", network+".2")
 	a = newNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
 	b = newNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
@@ -218,7 +215,7 @@ func TestSecret_FromTheEnvironment(t *testing.T) {
 	waitLinked(a, b)
 	wrongProof(t, a, someHello(), "")
 	for _, n := range []*node{a, b} {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.cmd.Process.Pid))
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.process().Pid))
 		if err == nil && strings.Contains(string(line), "do-not-print-me") || strings.Contains(n.log.String(), "do-not-print-me") {
 			t.Errorf("%s shows its secret", n.name)
 		}

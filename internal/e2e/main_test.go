@@ -46,10 +46,18 @@ func (b built) Run() int {
 	return b.m.Run()
 }
 
-// readTree looks at every directory of the project, from within a test. The go
-// command repeats a test whose result it has cached only if something that a test
-// itself looked at has changed, and it does not see what the build of the program
-// reads.
+// Binary is where the program under test is. It also looks at every directory of the
+// project, from within a test: the go command repeats a test whose result it has
+// cached only if something that a test itself looked at has changed, and it does not
+// see what the build of the program reads.
+func Binary(t testing.TB) string {
+	t.Helper()
+	if err := readTree(); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
 var readTree = sync.OnceValue(func() error {
 	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == ".git" {

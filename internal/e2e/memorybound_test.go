@@ -42,7 +42,7 @@ func storeOn(c net.Conn, key string, size int) (string, error) {
 	return string(answer[:got]), err
 }
 
-func (n *node) store(c net.Conn, key string, size int) {
+func (n *node) stored(c net.Conn, key string, size int) {
 	n.t.Helper()
 	if answer, err := storeOn(c, key, size); err != nil || answer != "STORED\r\n" {
 		n.t.Errorf("a set of %d bytes: %q, %v", size, answer, err)
@@ -114,7 +114,7 @@ func toAndFro(n *node) {
 			r := bufio.NewReader(c)
 			for round := range 12 {
 				key := fmt.Sprintf("k%d-%d", i, round)
-				n.store(c, key, 4<<20)
+				n.stored(c, key, 4<<20)
 				fmt.Fprintf(c, "get %s\r\n", key)
 				head, err := r.ReadString('\n')
 				if err == nil && head == "END\r\n" {
@@ -138,13 +138,13 @@ func unread(n *node) {
 	const readers = 120
 	c := n.greedy()
 	for i := range 10 {
-		n.store(c, fmt.Sprintf("v%d", i), 900_000)
+		n.stored(c, fmt.Sprintf("v%d", i), 900_000)
 	}
 	for i := range readers {
 		fmt.Fprint(n.greedy(), strings.Repeat(fmt.Sprintf("get v%d\r\n", i%10), 10))
 	}
 	testkit.Eventually(n.t, "all wait for their clients", func() bool { return n.states()["conn_mwrite"] == readers })
-	n.store(c, "another", 10)
+	n.stored(c, "another", 10)
 }
 
 func halfSent(n *node) {
@@ -161,7 +161,7 @@ func halfSent(n *node) {
 func again(n *node) {
 	c := n.greedy()
 	for range 3 {
-		n.store(c, "big", 60<<20)
+		n.stored(c, "big", 60<<20)
 	}
 }
 
@@ -172,7 +172,7 @@ func unreadMultigets(n *node) {
 	for i := range 3000 {
 		key := fmt.Sprintf("s%d", i%10)
 		if i < 10 {
-			n.store(c, key, 15_000)
+			n.stored(c, key, 15_000)
 		}
 		line += " " + key
 	}

@@ -26,9 +26,9 @@ type node struct {
 	host string
 	args []string
 
-	cmd          *exec.Cmd
-	log          *testkit.Log
-	stderr, pipe *os.File // where the log goes instead, and the end that nobody reads; see unread
+	cmd    *exec.Cmd
+	log    *testkit.Log
+	stderr *os.File // where the log goes instead; nil: to log
 
 	done chan struct{} // closed when the process has ended
 	code int           // its exit status; -1: by a signal
@@ -36,9 +36,6 @@ type node struct {
 
 // newNode describes a node that listens on host; peer is its -x ("" none).
 func newNode(t testing.TB, name, host, peer string, extra ...string) *node {
-	if err := readTree(); err != nil {
-		t.Fatal(err)
-	}
 	args := []string{"-u", "root", "-l", host, "-m", "256"}
 	if peer != "" {
 		args = append(args, "-x", peer)
@@ -65,7 +62,7 @@ func newPair(t testing.TB, extra ...string) (a, b *node) {
 func (n *node) start() {
 	n.t.Helper()
 	n.log = &testkit.Log{}
-	n.cmd = exec.Command(binary, n.args...)
+	n.cmd = exec.Command(Binary(n.t), n.args...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	if n.stderr != nil {
 		n.cmd.Stderr = n.stderr
@@ -82,6 +79,9 @@ func (n *node) start() {
 		close(done)
 	}()
 }
+
+// process is the one that runs, or ran last.
+func (n *node) process() *os.Process { return n.cmd.Process }
 
 func (n *node) running() bool {
 	if n.cmd == nil {

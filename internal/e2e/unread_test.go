@@ -2,22 +2,24 @@ package e2e
 
 import (
 	"io"
+	"os"
 	"syscall"
 	"testing"
 
 	"twincached/internal/testkit"
 )
 
-// unread gives the node, from its next start on, a stderr that nobody reads and
-// that takes nothing more.
-func (n *node) unread() {
+// logUnread gives the node, from its next start on, a stderr that nobody reads and
+// that takes nothing more. It returns the end that could be read.
+func logUnread(n *node) *os.File {
 	n.t.Helper()
 	r, w, err := testkit.FullPipe()
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { r.Close(); w.Close() })
-	n.stderr, n.pipe = w, r
+	n.stderr = w
+	return r
 }
 
 // TestFailure_LogThatNobodyReads: both nodes' stderr is a pipe that is full
@@ -26,8 +28,8 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	a, b := newPair(t)
 	a.args = append(a.args, "-vvv")
-	a.unread()
-	b.unread()
+	logUnread(a)
+	logUnread(b)
 	startAll(a, b)
 	waitLinked(a, b)
 
@@ -56,7 +58,7 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 func TestLog_SaysHowManyLinesNobodyRead(t *testing.T) {
 	t.Parallel()
 	a := newNode(t, "a", newNet()+".1", "", "-vvv")
-	a.unread()
+	pipe := logUnread(a)
 	startAll(a)
 	a.load(keys("logged", 20_000), func(int) string { return "v" })
 	dropped := a.stat("log_lines_dropped")
@@ -67,7 +69,7 @@ func TestLog_SaysHowManyLinesNobodyRead(t *testing.T) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(a.log, a.pipe)
+		_, _ = io.Copy(a.log, pipe)
 	}()
 	a.waitLog("level=WARN", "log lines were dropped", "lines=")
 	a.dial().do("get sure-to-be-logged")

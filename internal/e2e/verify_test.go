@@ -32,7 +32,7 @@ var verifyLine = regexp.MustCompile(`^verify: compared=(\d+) equal=(\d+) differ=
 func verify(t *testing.T, a, b *node, flags ...string) verified {
 	t.Helper()
 	var out, stderr testkit.Log
-	cmd := exec.Command(binary, append(append([]string{"verify"}, flags...), a.host, b.host)...)
+	cmd := exec.Command(Binary(t), append(append([]string{"verify"}, flags...), a.host, b.host)...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 		defer close(killed)
 		for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); {
 			if b.stat("cmd_meta") != "0" { // it looks at values
-				_ = b.cmd.Process.Kill()
+				_ = b.process().Kill()
 				return
 			}
 		}

@@ -12,36 +12,36 @@ import (
 	"twincached/internal/testkit"
 )
 
-// client returns a gomemcache client of this node alone.
-func (n *node) client() *memcache.Client {
-	c := memcache.New(n.host + clientPort)
+// Client returns a gomemcache client of this node alone.
+func (n *Node) Client() *memcache.Client {
+	c := memcache.New(n.Host + ClientPort)
 	c.Timeout = testkit.Patience
-	n.t.Cleanup(func() { c.Close() })
+	n.T.Cleanup(func() { c.Close() })
 	return c
 }
 
-// get returns the value of a key, and whether there is one.
-func (n *node) get(c *memcache.Client, key string) (string, bool) {
-	n.t.Helper()
+// Get returns the value of a key, and whether there is one.
+func (n *Node) Get(c *memcache.Client, key string) (string, bool) {
+	n.T.Helper()
 	it, err := c.Get(key)
 	if errors.Is(err, memcache.ErrCacheMiss) {
 		return "", false
 	}
 	if err != nil {
-		n.t.Fatalf("get %s on %s: %v", key, n.name, err)
+		n.T.Fatalf("get %s on %s: %v", key, n.Name, err)
 	}
 	return string(it.Value), true
 }
 
-// stat returns one row of "stats"; "" where there is none.
-func (n *node) stat(name string) string {
-	n.t.Helper()
-	c := n.dial()
+// Stat returns one row of "stats"; "" where there is none.
+func (n *Node) Stat(name string) string {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	c.send("stats\r\n")
+	c.Send("stats\r\n")
 	value := ""
 	for {
-		line := c.line()
+		line := c.Line()
 		if line == "END" {
 			return value
 		}
@@ -51,38 +51,38 @@ func (n *node) stat(name string) string {
 	}
 }
 
-// number is one row of "stats" that is a number.
-func (n *node) number(name string) int {
-	n.t.Helper()
-	count, err := strconv.Atoi(n.stat(name))
+// Number is one row of "stats" that is a number.
+func (n *Node) Number(name string) int {
+	n.T.Helper()
+	count, err := strconv.Atoi(n.Stat(name))
 	if err != nil {
-		n.t.Fatalf("stats of node %s: %v", n.name, err)
+		n.T.Fatalf("stats of node %s: %v", n.Name, err)
 	}
 	return count
 }
 
-// waitLog waits until the log of the node holds all parts in one line.
-func (n *node) waitLog(parts ...string) {
-	n.t.Helper()
-	testkit.Eventually(n.t, fmt.Sprintf("node %s logs %q", n.name, parts), func() bool { return n.logged(parts...) })
+// WaitLog waits until the log of the node holds all parts in one line.
+func (n *Node) WaitLog(parts ...string) {
+	n.T.Helper()
+	testkit.Eventually(n.T, fmt.Sprintf("node %s logs %q", n.Name, parts), func() bool { return n.Logged(parts...) })
 }
 
-func (n *node) logged(parts ...string) bool { return n.log.Has(parts...) }
+func (n *Node) Logged(parts ...string) bool { return n.Log.Has(parts...) }
 
-// waitLinked waits until the nodes have a session and all that came before it.
-func waitLinked(nodes ...*node) {
+// WaitLinked waits until the nodes have a session and all that came before it.
+func WaitLinked(nodes ...*Node) {
 	for _, n := range nodes {
-		n.t.Helper()
-		testkit.Eventually(n.t, "node "+n.name+" is linked", func() bool { return n.stat("repl_link") == "stream" })
+		n.T.Helper()
+		testkit.Eventually(n.T, "node "+n.Name+" is linked", func() bool { return n.Stat("repl_link") == "stream" })
 	}
 }
 
-// memory reads one row of the process's status in KiB: VmRSS, VmHWM, VmPeak.
-func (n *node) memory(row string) int {
-	n.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.process().Pid))
+// MemoryKiB reads one row of the process's status: VmRSS, VmHWM, VmPeak.
+func (n *Node) MemoryKiB(row string) int {
+	n.T.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.Process().Pid))
 	if err != nil {
-		testkit.Lacks(n.t, "memory of a process is read from /proc: "+err.Error())
+		testkit.Lacks(n.T, "memory of a process is read from /proc: "+err.Error())
 	}
 	for line := range strings.Lines(string(text)) {
 		var kib int
@@ -90,6 +90,6 @@ func (n *node) memory(row string) int {
 			return kib
 		}
 	}
-	n.t.Fatalf("no %s in /proc/%d/status", row, n.process().Pid)
+	n.T.Fatalf("no %s in /proc/%d/status", row, n.Process().Pid)
 	return 0
 }

@@ -31,8 +31,8 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 		code int
 		say  []string
 	}{
-		{"busy client port", clientPort, nil, 71, []string{"-p", ":11211", "address already in use"}},
-		{"busy replication port", replPort, nil, 71, []string{"-X, --repl-port", ":11212", "address already in use"}},
+		{"busy client port", ClientPort, nil, 71, []string{"-p", ":11211", "address already in use"}},
+		{"busy replication port", ReplPort, nil, 71, []string{"-X, --repl-port", ":11212", "address already in use"}},
 		{"no secret file", "", []string{"--secret-file", filepath.Join(dir, "none")}, 71, []string{"--secret-file", "no such file"}},
 		{"open secret file", "", []string{"--secret-file", open}, 71, []string{"--secret-file", "open to others", "chmod 600"}},
 		{"secret file is a directory", "", []string{"--secret-file", dir}, 71, []string{"--secret-file", "is not a file"}},
@@ -42,7 +42,7 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 		{"unknown flag", "", []string{"--pear", "x"}, 64, []string{"unknown flag --pear; did you mean --peer?"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			network := newNet()
+			network := NewNet(t)
 			peer := listenAsPeer(t, network+".2")
 			if c.busy != "" {
 				ln, err := net.Listen("tcp", network+".1"+c.busy)
@@ -51,13 +51,13 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 				}
 				defer ln.Close()
 			}
-			n := newNode(t, "n", network+".1", network+".2", c.args...)
-			n.start()
-			if code := n.wait(); code != c.code {
+			n := NewNode(t, "n", network+".1", network+".2", c.args...)
+			n.Start()
+			if code := n.Wait(); code != c.code {
 				t.Errorf("exit status %d, want %d", code, c.code)
 			}
-			if !n.logged(append(c.say, "twincached: ")...) {
-				t.Errorf("want one line with %q:\n%s", c.say, n.log.Tail(2000))
+			if !n.Logged(append(c.say, "twincached: ")...) {
+				t.Errorf("want one line with %q:\n%s", c.say, n.Log.Tail(2000))
 			}
 			peer.hangUp()
 			for call := range peer.calls {
@@ -69,54 +69,54 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 
 func TestBadInput_UnresolvablePeerIsSaidAndLookedForAgain(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, "n", newNet()+".1", "no-such-host.invalid", "--peer-wait", "1s")
-	n.start()
-	n.waitLog("level=WARN", "cannot resolve the peer's name, will keep trying", "no-such-host.invalid")
-	n.waitServing()
-	n.waitLog("serving without it", "as=alone")
-	if got := n.dial().set("k", "v"); got != "STORED" {
+	n := NewNode(t, "n", NewNet(t)+".1", "no-such-host.invalid", "--peer-wait", "1s")
+	n.Start()
+	n.WaitLog("level=WARN", "cannot resolve the peer's name, will keep trying", "no-such-host.invalid")
+	n.WaitServing()
+	n.WaitLog("serving without it", "as=alone")
+	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Errorf("it does not serve: %s", got)
 	}
-	tries := n.stat("repl_dial_fails")
-	testkit.Eventually(t, "it tries again", func() bool { return n.stat("repl_dial_fails") != tries })
+	tries := n.Stat("repl_dial_fails")
+	testkit.Eventually(t, "it tries again", func() bool { return n.Stat("repl_dial_fails") != tries })
 }
 
 // With --boot=wait a node without a peer keeps its port shut, however it fares.
 func TestBadInput_BootWaitKeepsThePortShut(t *testing.T) {
 	t.Parallel()
-	network := newNet()
-	n := newNode(t, "n", network+".1", network+".2", "--boot", "wait", "--peer-wait", "10ms")
-	n.start()
-	n.waitLog("cannot reach the peer, will keep trying", "connection refused")
+	network := NewNet(t)
+	n := NewNode(t, "n", network+".1", network+".2", "--boot", "wait", "--peer-wait", "10ms")
+	n.Start()
+	n.WaitLog("cannot reach the peer, will keep trying", "connection refused")
 	p := listenAsPeer(t, network+".2")
 	for range 3 { // by now an impatient node would have given up
 		c := p.accept(t)
-		if n.serving() {
+		if n.Serving() {
 			t.Fatal("it serves without a copy")
 		}
 		c.Close()
 	}
-	if code := n.stop(); code != 0 {
+	if code := n.Stop(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
 }
 
 // An item that only one node can hold is a miss on the other, never an old value.
 func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
-	network := newNet()
-	large := newNode(t, "large", network+".1", network+".2", "-I", "2m")
-	small := newNode(t, "small", network+".2", network+".1", "-I", "16k")
-	startAll(large, small)
-	waitLinked(large, small)
+	network := NewNet(t)
+	large := NewNode(t, "large", network+".1", network+".2", "-I", "2m")
+	small := NewNode(t, "small", network+".2", network+".1", "-I", "16k")
+	StartAll(large, small)
+	WaitLinked(large, small)
 	const n = 20
-	all := keys("k", n)
-	large.load(all, func(i int) string { return "old" })
-	waitEqual(large, small, all)
+	all := Keys("k", n)
+	large.Load(all, func(i int) string { return "old" })
+	WaitEqual(large, small, all)
 
 	size := func(i int) int { return []int{20 << 10, 100 << 10, 1 << 20, 3 << 19}[i%4] }
-	large.load(all, func(i int) string { return strings.Repeat("n", size(i)) })
+	large.Load(all, func(i int) string { return strings.Repeat("n", size(i)) })
 	missing := func() bool {
-		held := small.dial().contents(all)
+		held := small.Dial().Contents(all)
 		for k, v := range held {
 			if !strings.HasSuffix(v, "/old") {
 				t.Fatalf("%s on the small node is %.60q", k, v)
@@ -126,37 +126,37 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 	}
 	testkit.Eventually(t, "the small node drops what is outdated", missing)
 	for i, k := range all {
-		if v, _, _ := large.dial().get(k); len(v) != size(i) {
+		if v, _, _ := large.Dial().Get(k); len(v) != size(i) {
 			t.Errorf("%s on the large node has %d bytes", k, len(v))
 		}
 	}
-	if small.stat("repl_refused_too_large") == "0" {
+	if small.Stat("repl_refused_too_large") == "0" {
 		t.Error("nothing is counted")
 	}
-	large.load([]string{"after"}, func(int) string { return "x" })
-	waitEqual(large, small, []string{"after"})
+	large.Load([]string{"after"}, func(int) string { return "x" })
+	WaitEqual(large, small, []string{"after"})
 
-	small.kill() // the copy holds them, too
-	small.start()
-	small.waitServing()
+	small.Kill() // the copy holds them, too
+	small.Start()
+	small.WaitServing()
 	if !missing() {
 		t.Error("the small node has large items after a copy")
 	}
 	// What the small node refuses is gone on both.
-	c := small.dial()
-	large.load(all[:1], func(int) string { return "old" })
-	waitEqual(large, small, all[:1])
-	c.send("set %s 0 0 %d\r\n%s\r\n", all[0], 20<<10, strings.Repeat("x", 20<<10))
-	if got := c.line(); got != "SERVER_ERROR object too large for cache" {
+	c := small.Dial()
+	large.Load(all[:1], func(int) string { return "old" })
+	WaitEqual(large, small, all[:1])
+	c.Send("set %s 0 0 %d\r\n%s\r\n", all[0], 20<<10, strings.Repeat("x", 20<<10))
+	if got := c.Line(); got != "SERVER_ERROR object too large for cache" {
 		t.Errorf("reply %q", got)
 	}
-	waitEqual(large, small, all[:1])
-	if _, _, hit := large.dial().get(all[0]); hit {
+	WaitEqual(large, small, all[:1])
+	if _, _, hit := large.Dial().Get(all[0]); hit {
 		t.Error("the old value is still on the large node")
 	}
-	for _, node := range []*node{large, small} {
-		if !node.running() || node.stat("repl_link") != "stream" {
-			t.Errorf("node %s is not linked", node.name)
+	for _, node := range []*Node{large, small} {
+		if !node.Running() || node.Stat("repl_link") != "stream" {
+			t.Errorf("node %s is not linked", node.Name)
 		}
 	}
 }
@@ -164,9 +164,9 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 // Each line goes to a conn of its own, and is followed by one that tells whether
 // the node understood where it ended.
 func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	long, longest := strings.Repeat("k", 251), strings.Repeat("k", 250)
 	const (
 		format = "CLIENT_ERROR bad command line format"
@@ -200,13 +200,13 @@ func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
 		{"nonsense", "ERROR"},
 		{"", format},
 	} {
-		conn := a.dial()
-		conn.send("%s\r\n", c.send)
-		if got := conn.line(); got != c.want {
+		conn := a.Dial()
+		conn.Send("%s\r\n", c.send)
+		if got := conn.Line(); got != c.want {
 			t.Errorf("%.60q: %q, want %q", c.send, got, c.want)
 		}
-		conn.send("version\r\n")
-		for line := conn.line(); !strings.HasPrefix(line, "VERSION"); line = conn.line() {
+		conn.Send("version\r\n")
+		for line := conn.Line(); !strings.HasPrefix(line, "VERSION"); line = conn.Line() {
 			if !strings.HasPrefix(line, "ERROR") && !strings.HasPrefix(line, "CLIENT_ERROR") {
 				t.Errorf("%.60q: then %q", c.send, line)
 			}
@@ -214,9 +214,9 @@ func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
 		conn.Close()
 	}
 	all := []string{"k", "a\x01b", "gone", "far", "past", longest, "behind"}
-	a.load(all[6:], func(int) string { return "x" })
-	waitEqual(a, b, all)
-	held := b.dial().contents(all)
+	a.Load(all[6:], func(int) string { return "x" })
+	WaitEqual(a, b, all)
+	held := b.Dial().Contents(all)
 	for k, want := range map[string]string{"a\x01b": "x", "far": "x", "behind": "x", "k": "", "gone": "", "past": ""} {
 		if _, got, _ := strings.Cut(held[k], "/0/"); got != want {
 			t.Errorf("%q on the peer: %q, want %q", k, got, want)
@@ -226,13 +226,13 @@ func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
 
 // What is cut off in the middle has no effect, here and on the peer.
 func TestBadInput_HalfACommandThenClosed(t *testing.T) {
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	whole := "set half 0 0 10\r\n0123456789\r\n"
 	for i := range len(whole) {
-		c := a.dial()
-		c.send("%s", whole[:i])
+		c := a.Dial()
+		c.Send("%s", whole[:i])
 		if i%2 == 0 { // half of them wait for an answer to nothing
 			_ = c.Conn.(*net.TCPConn).CloseWrite()
 			if rest, err := io.ReadAll(c); err == nil && len(rest) > 0 && !strings.HasPrefix(string(rest), "CLIENT_ERROR") {
@@ -241,29 +241,29 @@ func TestBadInput_HalfACommandThenClosed(t *testing.T) {
 		}
 		c.Close()
 	}
-	a.load([]string{"behind"}, func(int) string { return "x" })
-	waitEqual(a, b, []string{"behind", "half"})
-	for _, n := range []*node{a, b} {
-		if v, _, hit := n.dial().get("half"); hit {
-			t.Errorf("node %s holds %q", n.name, v)
+	a.Load([]string{"behind"}, func(int) string { return "x" })
+	WaitEqual(a, b, []string{"behind", "half"})
+	for _, n := range []*Node{a, b} {
+		if v, _, hit := n.Dial().Get("half"); hit {
+			t.Errorf("node %s holds %q", n.Name, v)
 		}
 	}
-	testkit.Eventually(t, "the conns are gone", func() bool { return a.stat("curr_connections") == "1" })
+	testkit.Eventually(t, "the conns are gone", func() bool { return a.Stat("curr_connections") == "1" })
 }
 
 // Clients that ask for much and read nothing cost a bounded amount of memory, and
 // neither the other clients nor the peer.
 func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load([]string{"huge"}, func(int) string { return strings.Repeat("h", 1<<20-200) })
-	waitEqual(a, b, []string{"huge"})
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load([]string{"huge"}, func(int) string { return strings.Repeat("h", 1<<20-200) })
+	WaitEqual(a, b, []string{"huge"})
 	const clients = 32
-	before := a.memory("VmRSS")
+	before := a.MemoryKiB("VmRSS")
 	ask := []byte(strings.Repeat("get huge huge huge huge\r\n", 1000))
 	for range clients {
-		c := a.dial()
+		c := a.Dial()
 		if err := c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
@@ -271,18 +271,18 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 		_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 		_, _ = c.Write(ask)
 	}
-	c := a.dial()
+	c := a.Dial()
 	for i := range 500 {
-		if got := c.set(fmt.Sprint("other", i), "x"); got != "STORED" {
+		if got := c.Set(fmt.Sprint("other", i), "x"); got != "STORED" {
 			t.Fatal(got)
 		}
 	}
-	waitEqual(a, b, keys("other", 500))
+	WaitEqual(a, b, Keys("other", 500))
 	limit := clients*(3<<10) + 16<<10 // KiB: a reply that is on its way, in a buffer that has grown to it
 	if testkit.Race {
 		limit *= 2
 	}
-	grown := a.memory("VmHWM") - before
+	grown := a.MemoryKiB("VmHWM") - before
 	t.Logf("%d deaf clients cost %d KiB", clients, grown)
 	if grown > limit {
 		t.Errorf("deaf clients cost %d KiB, more than %d", grown, limit)
@@ -293,10 +293,10 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 // node without it, and the log says why.
 func TestBadInput_UDPIsRefusedWithItsReason(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, "n", newNet()+".1", "", "-U", "11211")
-	startAll(n)
-	n.waitLog("level=WARN", "UDP is refused", "amplifies attacks on others", "--udp-port=11211")
-	pc, err := net.ListenPacket("udp", n.host+clientPort)
+	n := NewNode(t, "n", NewNet(t)+".1", "", "-U", "11211")
+	StartAll(n)
+	n.WaitLog("level=WARN", "UDP is refused", "amplifies attacks on others", "--udp-port=11211")
+	pc, err := net.ListenPacket("udp", n.Host+ClientPort)
 	if err != nil {
 		t.Fatalf("somebody has the UDP port: %v", err)
 	}

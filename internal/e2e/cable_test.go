@@ -10,45 +10,45 @@ import (
 func TestFailure_CablePulled(t *testing.T) {
 	t.Parallel()
 	a, b, link := newRelayedPair(t, "--peer-wait", "10m")
-	startAll(a, b)
-	waitLinked(a, b)
-	names := keys("k", 1000)
-	a.load(names, value100)
-	waitEqual(a, b, names)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := Keys("k", 1000)
+	a.Load(names, value100)
+	WaitEqual(a, b, names)
 	link.mute(toA, true)
 	link.mute(toB, true)
 
-	c := b.dial()
+	c := b.Dial()
 	defer c.Close()
 	for _, k := range names[:200] { // b does not know yet, and asks nobody
-		if got := c.set(k, "by b"); got != "STORED" {
+		if got := c.Set(k, "by b"); got != "STORED" {
 			t.Fatal(got)
 		}
 	}
-	b.waitLog("link lost", "nothing heard for 1000 ms")
-	a.waitLog("link lost", "nothing heard for 1000 ms")
+	b.WaitLog("link lost", "nothing heard for 1000 ms")
+	a.WaitLog("link lost", "nothing heard for 1000 ms")
 	for _, k := range names[200:300] {
-		if got := c.do("delete %s", k); got != "DELETED" {
+		if got := c.Do("delete %s", k); got != "DELETED" {
 			t.Fatal(got)
 		}
 	}
-	if n := b.count(names); n != 900 {
+	if n := b.Count(names); n != 900 {
 		t.Errorf("b serves %d of 900 keys", n)
 	}
-	a.kill()
-	a.start()
-	a.waitLog("looking for the peer")
+	a.Kill()
+	a.Start()
+	a.WaitLog("looking for the peer")
 	for range 50 {
-		if a.serving() {
+		if a.Serving() {
 			t.Fatal("a serves without having heard of its peer")
 		}
 		<-time.After(time.Millisecond)
 	}
 	link.mute(toA, false)
 	link.mute(toB, false)
-	a.waitServing()
-	if n := a.count(names); n != 900 {
+	a.WaitServing()
+	if n := a.Count(names); n != 900 {
 		t.Errorf("a opened its port with %d of 900 keys", n)
 	}
-	waitEqual(a, b, names)
+	WaitEqual(a, b, names)
 }

@@ -28,13 +28,13 @@ type caller struct {
 }
 
 // call dials the replication port of a node.
-func (n *node) call() *caller {
-	n.t.Helper()
-	c, err := net.DialTimeout("tcp", n.host+replPort, testkit.Patience)
+func call(n *Node) *caller {
+	n.T.Helper()
+	c, err := net.DialTimeout("tcp", n.Host+ReplPort, testkit.Patience)
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
-	return newCaller(n.t, c, true)
+	return newCaller(n.T, c, true)
 }
 
 func newCaller(t testing.TB, c net.Conn, dialled bool) *caller {

@@ -27,12 +27,12 @@ func TestGomemcache_EveryCommandOnEachNode(t *testing.T) {
 			t.Errorf("gomemcache's %s is not called here", m.Name)
 		}
 	}
-	a, b := newPair(t)
-	startAll(a, b)
-	for _, nodes := range [][2]*node{{a, b}, {b, a}} {
+	a, b := NewPair(t)
+	StartAll(a, b)
+	for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
 		near, far := nodes[0], nodes[1]
-		t.Run("on "+near.name, func(t *testing.T) {
-			c := &gomemcacheTest{t: t, near: near.client(), far: far.client()}
+		t.Run("on "+near.Name, func(t *testing.T) {
+			c := &gomemcacheTest{t: t, near: near.Client(), far: far.Client()}
 			if err := c.near.Ping(); err != nil {
 				t.Errorf("Ping: %v", err)
 			}

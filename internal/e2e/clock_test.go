@@ -11,14 +11,14 @@ import (
 )
 
 // versionMillis is the time in a version, which clients see as the cas unique.
-func (n *node) versionMillis(key string) int64 {
-	n.t.Helper()
-	c := n.dial()
+func versionMillis(n *Node, key string) int64 {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	_, cas, hit := c.get(key)
+	_, cas, hit := c.Get(key)
 	v, err := strconv.ParseUint(cas, 10, 64)
 	if !hit || err != nil {
-		n.t.Fatalf("node %s: %s: hit %v, cas %q", n.name, key, hit, cas)
+		n.T.Fatalf("node %s: %s: hit %v, cas %q", n.Name, key, hit, cas)
 	}
 	return int64(v >> 19)
 }
@@ -29,12 +29,12 @@ func (n *node) versionMillis(key string) int64 {
 func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	a, b := newPair(t)
-	a.args = append(a.args, "--state-dir", dir, "--peer-wait", "200ms")
-	startAll(a)
-	a.load(keys("before", 200), func(int) string { return "before" })
-	last := a.versionMillis("before199")
-	a.kill()
+	a, b := NewPair(t)
+	a.Args = append(a.Args, "--state-dir", dir, "--peer-wait", "200ms")
+	StartAll(a)
+	a.Load(Keys("before", 200), func(int) string { return "before" })
+	last := versionMillis(a, "before199")
+	a.Kill()
 
 	file := filepath.Join(dir, "clock")
 	text, err := os.ReadFile(file)
@@ -50,21 +50,21 @@ func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	startAll(a) // alone
-	a.waitLog("level=WARN", "the wall clock is behind where this node's versions ended")
-	if got := a.dial().set("k", "after"); got != "STORED" {
+	StartAll(a) // alone
+	a.WaitLog("level=WARN", "the wall clock is behind where this node's versions ended")
+	if got := a.Dial().Set("k", "after"); got != "STORED" {
 		t.Fatal(got)
 	}
-	if got := a.versionMillis("k"); got <= bound {
+	if got := versionMillis(a, "k"); got <= bound {
 		t.Errorf("a version of %d after a start above %d", got, bound)
 	}
-	startAll(b)
-	waitLinked(a, b)
-	c := b.dial()
+	StartAll(b)
+	WaitLinked(a, b)
+	c := b.Dial()
 	defer c.Close()
-	c.set("k", "of b") // later than a's, on a node whose clock is an hour behind those versions
-	waitEqual(a, b, []string{"k"})
-	if v, _, _ := a.dial().get("k"); v != "of b" {
+	c.Set("k", "of b") // later than a's, on a node whose clock is an hour behind those versions
+	WaitEqual(a, b, []string{"k"})
+	if v, _, _ := a.Dial().Get("k"); v != "of b" {
 		t.Errorf("at the end: %q", v)
 	}
 }

@@ -20,38 +20,38 @@ func TestFailure_NodeRestarts(t *testing.T) {
 	if testing.Short() || testkit.Race {
 		n = 50_000
 	}
-	a, b := newPair(t, "-m", "512")
-	startAll(a, b)
-	names := keys("user:session:number:", n)
-	a.load(names, value100)
+	a, b := NewPair(t, "-m", "512")
+	StartAll(a, b)
+	names := Keys("user:session:number:", n)
+	a.Load(names, value100)
 	waitCount(b, n)
-	b.kill()
+	b.Kill()
 
 	began := time.Now()
-	b.start()
-	for !b.serving() {
-		if !b.running() {
+	b.Start()
+	for !b.Serving() {
+		if !b.Running() {
 			t.Fatal("the joiner ended")
 		}
 	}
-	c := b.dial()
+	c := b.Dial()
 	defer c.Close()
-	if _, _, hit := c.get(names[n-1]); !hit {
+	if _, _, hit := c.Get(names[n-1]); !hit {
 		t.Error("the first get after the port opened missed")
 	}
 	t.Logf("%d items of 100 B: %v from process start to the first answered get", n, time.Since(began).Round(time.Millisecond))
-	if got := len(c.contents(names)); got != n {
+	if got := len(c.Contents(names)); got != n {
 		t.Errorf("the joiner opened its port with %d of %d items", got, n)
 	}
-	if d, onlyA, onlyB := differences(a, b, names[:10_000]); len(d)+len(onlyA)+len(onlyB) != 0 {
+	if d, onlyA, onlyB := Differences(a, b, names[:10_000]); len(d)+len(onlyA)+len(onlyB) != 0 {
 		t.Errorf("%d of 10000 keys differ, %d and %d are on one node only", len(d), len(onlyA), len(onlyB))
 	}
 }
 
-func waitCount(n *node, items int) {
-	n.t.Helper()
-	testkit.Eventually(n.t, fmt.Sprintf("node %s holds %d items", n.name, items), func() bool {
-		return n.stat("curr_items") == strconv.Itoa(items)
+func waitCount(n *Node, items int) {
+	n.T.Helper()
+	testkit.Eventually(n.T, fmt.Sprintf("node %s holds %d items", n.Name, items), func() bool {
+		return n.Stat("curr_items") == strconv.Itoa(items)
 	})
 }
 
@@ -62,35 +62,35 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
 			// A reserve of testkit.Patience: the joiner must not give up while the link is cut.
 			a, b, link := newRelayedPair(t, "--peer-wait", "10m")
-			startAll(a, b)
-			names := keys("key:", n)
-			a.load(names, value100)
+			StartAll(a, b)
+			names := Keys("key:", n)
+			a.Load(names, value100)
 			waitCount(b, n)
-			b.kill()
+			b.Kill()
 			before := link.total()
-			startAll(b) // how much a whole copy is
+			StartAll(b) // how much a whole copy is
 			whole := link.total() - before
-			b.kill()
+			b.Kill()
 
 			before = link.total()
 			link.cutAfter(whole * percent / 100)
-			b.start()
+			b.Start()
 			testkit.Eventually(t, "the copy is cut", link.wasCut)
 			copied := link.total() - before
 			for range 50 { // the process is up (its log says so), and the port stays shut
-				if b.serving() {
+				if b.Serving() {
 					t.Fatalf("the port opened although the copy was cut at %d %%", percent)
 				}
 			}
-			testkit.Eventually(t, "the joiner noticed the cut", func() bool { return strings.Contains(b.log.String(), "link lost") })
-			if b.serving() {
+			testkit.Eventually(t, "the joiner noticed the cut", func() bool { return strings.Contains(b.Log.String(), "link lost") })
+			if b.Serving() {
 				t.Fatal("the port opened after the link was lost in mid-copy")
 			}
 			link.heal()
-			b.waitServing()
-			c := b.dial()
+			b.WaitServing()
+			c := b.Dial()
 			defer c.Close()
-			if got := len(c.contents(names)); got != n {
+			if got := len(c.Contents(names)); got != n {
 				t.Errorf("the port opened with %d of %d items", got, n)
 			}
 			total := link.total() - before
@@ -98,7 +98,7 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 			if total > whole*12/10+2<<21 { // and what was in flight, twice the window at most
 				t.Errorf("the copy began again instead of going on: %d bytes", total)
 			}
-			waitEqual(a, b, names)
+			WaitEqual(a, b, names)
 		})
 	}
 }
@@ -108,32 +108,32 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	const n = 100_000
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	names := keys("key:", n)
-	a.load(names, value100)
+	StartAll(a, b)
+	names := Keys("key:", n)
+	a.Load(names, value100)
 	waitCount(b, n)
-	waitEqual(a, b, names)
+	WaitEqual(a, b, names)
 
 	link.cut()
-	a.load(names[:500], func(i int) string { return fmt.Sprintf("a wrote %d", i) })
+	a.Load(names[:500], func(i int) string { return fmt.Sprintf("a wrote %d", i) })
 	// Later means: by the clock's millisecond. Within one, the two nodes' writes are concurrent.
 	for began := time.Now(); time.Since(began) < 10*time.Millisecond; {
 	}
-	b.load(names[250:750], func(i int) string { return fmt.Sprintf("b wrote %d", i) })
-	fresh := keys("new:a:", 300)
-	a.load(fresh, value100)
-	ca, cb := a.dial(), b.dial()
+	b.Load(names[250:750], func(i int) string { return fmt.Sprintf("b wrote %d", i) })
+	fresh := Keys("new:a:", 300)
+	a.Load(fresh, value100)
+	ca, cb := a.Dial(), b.Dial()
 	defer ca.Close()
 	defer cb.Close()
 	for i := 1000; i < 1200; i++ {
-		ca.do("delete %s", names[i])
-		if got := cb.do("touch %s 1000", names[i+1000]); got != "TOUCHED" {
+		ca.Do("delete %s", names[i])
+		if got := cb.Do("touch %s 1000", names[i+1000]); got != "TOUCHED" {
 			t.Fatal(got)
 		}
 	}
 	before := link.total()
 	link.heal()
-	waitEqual(a, b, append(names, fresh...))
+	WaitEqual(a, b, append(names, fresh...))
 	travelled := link.total() - before
 	// 500 + 500 + 300 values, 200 tombstones, 200 touches, two STATEs of 256 cursors.
 	const most = 1300*180 + 400*80 + 2*(10<<10) + 64<<10
@@ -141,18 +141,18 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	if travelled > most {
 		t.Errorf("%d bytes travelled, at most %d are the difference", travelled, most)
 	}
-	if _, _, hit := cb.get(names[1000]); hit {
+	if _, _, hit := cb.Get(names[1000]); hit {
 		t.Error("a delete made during the cut did not reach the peer")
 	}
-	if v, _, _ := ca.get(names[400]); v != "b wrote 150" {
+	if v, _, _ := ca.Get(names[400]); v != "b wrote 150" {
 		t.Errorf("the later write lost: %q", v)
 	}
 	// A second cut without changes costs next to nothing.
 	before = link.total()
 	link.cut()
 	link.heal()
-	a.load([]string{"after"}, value100)
-	waitEqual(a, b, []string{"after"})
+	a.Load([]string{"after"}, value100)
+	WaitEqual(a, b, []string{"after"})
 	if got := link.total() - before; got > 64<<10 {
 		t.Errorf("an idle resume cost %d bytes", got)
 	}
@@ -161,93 +161,93 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 // TestCrossing_150msApart writes to both nodes at the same time over a long wire.
 func TestCrossing_150msApart(t *testing.T) {
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	names := keys("key:", 300)
-	a.load(names, value100)
-	waitEqual(a, b, names)
+	StartAll(a, b)
+	names := Keys("key:", 300)
+	a.Load(names, value100)
+	WaitEqual(a, b, names)
 	link.setDelay(150 * time.Millisecond)
-	ca, cb := a.dial(), b.dial()
+	ca, cb := a.Dial(), b.Dial()
 	defer ca.Close()
 	defer cb.Close()
 
 	for _, k := range names[:100] { // set against set
-		ca.set(k, "from a "+k)
-		cb.set(k, "from b "+k)
+		ca.Set(k, "from a "+k)
+		cb.Set(k, "from b "+k)
 	}
 	for _, k := range names[100:150] { // set against delete, either order
-		ca.set(k, "again "+k)
-		cb.do("delete %s", k)
+		ca.Set(k, "again "+k)
+		cb.Do("delete %s", k)
 	}
 	for _, k := range names[150:200] {
-		ca.do("delete %s", k)
-		cb.set(k, "again "+k)
+		ca.Do("delete %s", k)
+		cb.Set(k, "again "+k)
 	}
-	waitEqual(a, b, names)
+	WaitEqual(a, b, names)
 	for _, k := range names[:100] {
-		if v, _, hit := ca.get(k); !hit || v != "from b "+k && v != "from a "+k {
+		if v, _, hit := ca.Get(k); !hit || v != "from b "+k && v != "from a "+k {
 			t.Fatalf("%s is %q, which nobody wrote last", k, v)
 		}
 	}
 
-	cb.set("in:flight", "old") // set against flush, at once: either wins, the same on both
-	ca.do("flush_all")
-	cb.set("after", "new")
-	waitEqual(a, b, append(names, "in:flight", "after"))
+	cb.Set("in:flight", "old") // set against flush, at once: either wins, the same on both
+	ca.Do("flush_all")
+	cb.Set("after", "new")
+	WaitEqual(a, b, append(names, "in:flight", "after"))
 	for _, k := range names {
-		if _, _, hit := cb.get(k); hit {
+		if _, _, hit := cb.Get(k); hit {
 			t.Fatalf("%s outlived a flush on the other node", k)
 		}
 	}
-	ca.set("later", "lives")
-	waitEqual(a, b, []string{"later"})
-	if _, _, hit := cb.get("later"); !hit {
+	ca.Set("later", "lives")
+	WaitEqual(a, b, []string{"later"})
+	if _, _, hit := cb.Get("later"); !hit {
 		t.Error("a write after the flush is lost")
 	}
 }
 
 // TestSmallJoiner_CostsTheSurvivorNothing: eviction is a node's own affair.
 func TestSmallJoiner_CostsTheSurvivorNothing(t *testing.T) {
-	network := newNet()
-	a := newNode(t, "a", network+".1", network+".2", "-m", "64")
-	b := newNode(t, "b", network+".2", network+".1", "-m", "4")
-	a.start()
-	b.start()
-	a.waitServing()
-	b.waitServing()
-	b.stop()
+	network := NewNet(t)
+	a := NewNode(t, "a", network+".1", network+".2", "-m", "64")
+	b := NewNode(t, "b", network+".2", network+".1", "-m", "4")
+	a.Start()
+	b.Start()
+	a.WaitServing()
+	b.WaitServing()
+	b.Stop()
 	const n = 20_000
-	names := keys("key:", n)
+	names := Keys("key:", n)
 	value := func(i int) string { return fmt.Sprintf("%-1000d", i) }
-	a.load(names, value)
-	b.start()
-	b.waitServing()
-	held := b.stat("curr_items")
-	c := a.dial()
+	a.Load(names, value)
+	b.Start()
+	b.WaitServing()
+	held := b.Stat("curr_items")
+	c := a.Dial()
 	defer c.Close()
-	if got := len(c.contents(names)); got != n {
+	if got := len(c.Contents(names)); got != n {
 		t.Errorf("a joiner with 1/16 of the memory cost the survivor %d of %d items", n-got, n)
 	}
-	t.Logf("the joiner holds %s of %d items, its evictions: %s", held, n, b.stat("evictions"))
+	t.Logf("the joiner holds %s of %d items, its evictions: %s", held, n, b.Stat("evictions"))
 
 	// Keys that are hot on a survive what b evicts for a flood of its own.
 	hot := names[:100]
-	flood := keys("flood:", 6000)
+	flood := Keys("flood:", 6000)
 	for part := range slices.Chunk(flood, 500) { // what b evicts before it was sent is lost to both
-		b.load(part, value)
+		b.Load(part, value)
 		waitHolds(a, part)
 	}
-	if got := len(c.contents(hot)); got != len(hot) {
+	if got := len(c.Contents(hot)); got != len(hot) {
 		t.Errorf("%d of %d hot keys were lost to the other node's evictions", len(hot)-got, len(hot))
 	}
-	if b.stat("evictions") == "0" {
+	if b.Stat("evictions") == "0" {
 		t.Error("the small node evicted nothing: the test proves nothing")
 	}
 }
 
 // waitHolds waits until a node has all keys.
-func waitHolds(n *node, names []string) {
-	n.t.Helper()
-	c := n.dial()
+func waitHolds(n *Node, names []string) {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	testkit.Eventually(n.t, "node "+n.name+" holds the keys", func() bool { return len(c.contents(names)) == len(names) })
+	testkit.Eventually(n.T, "node "+n.Name+" holds the keys", func() bool { return len(c.Contents(names)) == len(names) })
 }

@@ -30,19 +30,19 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 		items = 20_000
 	}
 	a, b, link := newRelayedPair(t, "-m", memory, "--peer-wait", "10m")
-	startAll(a, b)
-	names := keys("key:", items)
+	StartAll(a, b)
+	names := Keys("key:", items)
 	value := func(i int) string { return fmt.Sprintf("%-1000d", i) }
-	a.load(names, value)
-	hot := keys("hot:", 2000)
-	a.load(hot, func(int) string { return "before" })
+	a.Load(names, value)
+	hot := Keys("hot:", 2000)
+	a.Load(hot, func(int) string { return "before" })
 	waitCount(b, items+len(hot))
-	b.kill()
-	data := a.bytesOut()
+	b.Kill()
+	data := bytesOut(a)
 
 	w := &paced{node: a, names: hot}
 	w.start()
-	resident := a.memory("VmRSS")
+	resident := a.MemoryKiB("VmRSS")
 	link.slow(perMS)
 	cuts := link.cuts.Load()
 	end := make(chan struct{})
@@ -63,12 +63,12 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 			}
 		}
 	})
-	before, wrote, began := a.bytesOut(), w.wrote.Load(), time.Now()
-	b.start()
-	b.waitServing()
+	before, wrote, began := bytesOut(a), w.wrote.Load(), time.Now()
+	b.Start()
+	b.WaitServing()
 	took := time.Since(began)
-	grown := a.memory("VmRSS") - resident
-	sent := a.bytesOut() - before
+	grown := a.MemoryKiB("VmRSS") - resident
+	sent := bytesOut(a) - before
 	wrote = w.wrote.Load() - wrote
 	close(end)
 	cutting.Wait()
@@ -85,17 +85,17 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 	if grown > 32<<10 {
 		t.Errorf("the source grew by %d KiB", grown)
 	}
-	if got := b.count(names); got != items {
+	if got := b.Count(names); got != items {
 		t.Errorf("the port opened with %d of %d items", got, items)
 	}
 	link.slow(0)
-	waitEqual(a, b, append(hot, names...))
+	WaitEqual(a, b, append(hot, names...))
 }
 
-func (n *node) bytesOut() int64 {
-	v, err := strconv.ParseInt(n.stat("repl_bytes_out"), 10, 64)
+func bytesOut(n *Node) int64 {
+	v, err := strconv.ParseInt(n.Stat("repl_bytes_out"), 10, 64)
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	return v
 }
@@ -103,7 +103,7 @@ func (n *node) bytesOut() int64 {
 // paced is a client that writes its keys over and over, 20,000 times a second if
 // the machine can.
 type paced struct {
-	node  *node
+	node  *Node
 	names []string
 	wrote atomic.Int64
 	odd   string
@@ -113,7 +113,7 @@ type paced struct {
 
 func (p *paced) start() {
 	const burst = 100
-	c := p.node.dial()
+	c := p.node.Dial()
 	p.end = make(chan struct{})
 	p.done.Go(func() {
 		defer c.Close()
@@ -136,7 +136,7 @@ func (p *paced) start() {
 				return
 			}
 			for range burst {
-				if line, err := c.r.ReadString('\n'); err != nil || strings.TrimSpace(line) != "STORED" {
+				if line, err := c.R.ReadString('\n'); err != nil || strings.TrimSpace(line) != "STORED" {
 					p.odd = fmt.Sprint(line, err)
 					return
 				}

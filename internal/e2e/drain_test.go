@@ -18,7 +18,7 @@ import (
 // pipeline is a client that sets one new key after the other, many at a time,
 // and remembers how many were acknowledged. Key i is PREFIXi, its value too.
 type pipeline struct {
-	node   *node
+	node   *Node
 	prefix string
 	breath time.Duration // between two bursts; 0: none
 	acked  atomic.Int64
@@ -29,7 +29,7 @@ type pipeline struct {
 
 // start sends until the node hangs up or stop is called, depth at a time.
 func (p *pipeline) start(depth int) {
-	c := p.node.dial()
+	c := p.node.Dial()
 	p.end = make(chan struct{})
 	room := make(chan struct{}, depth)
 	p.done.Go(func() { // the writer
@@ -57,7 +57,7 @@ func (p *pipeline) start(depth int) {
 	p.done.Go(func() { // the reader
 		defer c.Close()
 		for {
-			line, err := c.r.ReadString('\n')
+			line, err := c.R.ReadString('\n')
 			if err != nil {
 				p.quit()
 				return
@@ -97,14 +97,14 @@ func (p *pipeline) quit() {
 }
 
 // keys are the keys whose sets were acknowledged.
-func (p *pipeline) keys() []string { return keys(p.prefix, int(p.acked.Load())) }
+func (p *pipeline) keys() []string { return Keys(p.prefix, int(p.acked.Load())) }
 
 // lacks counts which keys a node does not hold as they were set.
-func (n *node) lacks(all []string) (lost []string) {
-	n.t.Helper()
-	c := n.dial()
+func lacks(n *Node, all []string) (lost []string) {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	got := c.contents(all)
+	got := c.Contents(all)
 	for _, k := range all {
 		if _, value, _ := strings.Cut(got[k], "/0/"); value != k {
 			lost = append(lost, k)
@@ -114,14 +114,14 @@ func (n *node) lacks(all []string) (lost []string) {
 }
 
 // stopsLackingNothing stops a by plan right behind some sets: b has them all.
-func stopsLackingNothing(t *testing.T, a, b *node) {
+func stopsLackingNothing(t *testing.T, a, b *Node) {
 	t.Helper()
-	last := keys("last", 1000)
-	a.load(last, func(i int) string { return last[i] })
-	if code := a.stop(); code != 0 {
+	last := Keys("last", 1000)
+	a.Load(last, func(i int) string { return last[i] })
+	if code := a.Stop(); code != 0 {
 		t.Errorf("a planned stop ended with status %d", code)
 	}
-	if lost := b.lacks(last); len(lost) > 0 {
+	if lost := lacks(b, last); len(lost) > 0 {
 		t.Errorf("%d of %d keys are not on the other node after a planned stop", len(lost), len(last))
 	}
 }
@@ -135,11 +135,11 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	link.setDelay(5 * time.Millisecond)               // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
-	a.load(keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
+	a.Load(Keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
 	ballast.acked.Store(int64(items))
 	for round := range rounds {
 		leaver, stayer := a, b
@@ -156,8 +156,8 @@ func TestFailure_NodeTerminated(t *testing.T) {
 func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 	const clients, before = 4, 100_000           // sets that are answered before the signal, over all
 	a, b, link := newRelayedPair(t, "-m", "512") // nothing is evicted
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	link.setDelay(20 * time.Millisecond)
 	var all []*pipeline
 	began := time.Now()
@@ -168,7 +168,7 @@ func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 	}
 	testkit.Eventually(t, "sets are acknowledged", func() bool { return sum(all) >= before })
 	rate := float64(sum(all)) / time.Since(began).Seconds()
-	if code := a.stop(); code != 0 {
+	if code := a.Stop(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
 	var acked []string
@@ -179,7 +179,7 @@ func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 			t.Errorf("%s: reply %q", p.prefix, p.odd)
 		}
 	}
-	if lost := b.lacks(acked); len(lost) > 0 {
+	if lost := lacks(b, acked); len(lost) > 0 {
 		t.Errorf("%d of %d acknowledged sets are not on the peer: %q", len(lost), len(acked), some(lost))
 	}
 	t.Logf("%.0f sets a second; %d were acknowledged", rate, len(acked))
@@ -187,7 +187,7 @@ func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 
 // drainRound stops one node by plan while clients pipeline sets on both, and
 // starts it again while they go on on the other.
-func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, ballast []string) {
+func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *Node, ballast []string) {
 	var leaving, staying []*pipeline
 	for i := range 3 {
 		leaving = append(leaving, &pipeline{node: leaver, prefix: fmt.Sprintf("leaver-%d-%d-", round, i)})
@@ -204,7 +204,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 	}
 	moment := int64(1000 + r.IntN(10000))
 	testkit.Eventually(t, "sets are acknowledged", func() bool { return sum(leaving) >= moment })
-	if code := leaver.stop(); code != 0 {
+	if code := leaver.Stop(); code != 0 {
 		t.Fatalf("round %d: exit status %d", round, code)
 	}
 	for _, p := range leaving {
@@ -214,7 +214,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 	for _, p := range leaving {
 		acked = append(acked, p.keys()...)
 	}
-	if lost := stayer.lacks(acked); len(lost) > 0 {
+	if lost := lacks(stayer, acked); len(lost) > 0 {
 		t.Fatalf("round %d: %d of %d acknowledged sets are not on the peer: %q", round, len(lost), len(acked), some(lost))
 	}
 
@@ -225,9 +225,9 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 	}
 	acked = append(acked, ballast...)
 	r.Shuffle(len(acked), func(i, j int) { acked[i], acked[j] = acked[j], acked[i] })
-	leaver.start()
-	leaver.waitServing() // it serves: so it has caught up
-	if lost := leaver.lacks(acked); len(lost) > 0 {
+	leaver.Start()
+	leaver.WaitServing() // it serves: so it has caught up
+	if lost := lacks(leaver, acked); len(lost) > 0 {
 		t.Fatalf("round %d: the restarted node serves without %d of %d keys: %q", round, len(lost), len(acked), some(lost))
 	}
 	acked = acked[:0]
@@ -239,11 +239,11 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *node, bal
 			t.Errorf("round %d: %s: reply %q", round, p.prefix, p.odd)
 		}
 	}
-	waitEqual(leaver, stayer, acked)
-	if lost := leaver.lacks(acked); len(lost) > 0 {
+	WaitEqual(leaver, stayer, acked)
+	if lost := lacks(leaver, acked); len(lost) > 0 {
 		t.Fatalf("round %d: %d of %d keys are lost: %q", round, len(lost), len(acked), some(lost))
 	}
-	t.Logf("round %d: %d sets on node %s, %d on node %s, none lost", round, sum(leaving), leaver.name, sum(staying), stayer.name)
+	t.Logf("round %d: %d sets on node %s, %d on node %s, none lost", round, sum(leaving), leaver.Name, sum(staying), stayer.Name)
 }
 
 // some is enough of many keys for a message.
@@ -259,48 +259,48 @@ func sum(all []*pipeline) (n int64) {
 // A node whose peer cannot be reached gives up in the end, and says what it costs.
 func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 	a, b, link := newRelayedPair(t, "--drain-timeout", "2s")
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load(keys("arrived", 50), func(int) string { return "x" })
-	waitEqual(a, b, keys("arrived", 50))
-	testkit.Eventually(t, "all is acknowledged", func() bool { return a.stat("repl_unacked") == "0" })
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load(Keys("arrived", 50), func(int) string { return "x" })
+	WaitEqual(a, b, Keys("arrived", 50))
+	testkit.Eventually(t, "all is acknowledged", func() bool { return a.Stat("repl_unacked") == "0" })
 	link.pause()
-	a.load(keys("stuck", 1000), func(int) string { return "x" })
-	if code := a.stop(); code != 3 {
+	a.Load(Keys("stuck", 1000), func(int) string { return "x" })
+	if code := a.Stop(); code != 3 {
 		t.Errorf("exit status %d, want 3", code)
 	}
-	if !a.logged("1050 items are not on a live peer") || !a.logged("NOT HANDED OVER", "items=1050", "unacknowledged=1000") {
-		t.Errorf("the log does not say that 1050 items may be lost, 1000 of which no peer has had:\n%s", a.log.Tail(1000))
+	if !a.Logged("1050 items are not on a live peer") || !a.Logged("NOT HANDED OVER", "items=1050", "unacknowledged=1000") {
+		t.Errorf("the log does not say that 1050 items may be lost, 1000 of which no peer has had:\n%s", a.Log.Tail(1000))
 	}
-	if !b.serving() {
+	if !b.Serving() {
 		t.Error("the other node does not serve")
 	}
 	link.cut() // whatever was on the wire is gone with it
-	if lost := b.lacks([]string{"stuck0"}); len(lost) == 0 {
+	if lost := lacks(b, []string{"stuck0"}); len(lost) == 0 {
 		t.Error("the pause of the relay was none: the test shows nothing")
 	}
 }
 
 func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
 	a, b, link := newRelayedPair(t, "--drain-timeout", "1h")
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	link.pause()
-	a.load(keys("stuck", 10), func(int) string { return "x" })
-	a.signal(syscall.SIGTERM)
-	a.waitLog("draining")
-	testkit.Eventually(t, "the client port is closed", func() bool { return !a.serving() })
-	if !a.running() {
-		t.Fatalf("it did not wait for its peer: status %d", a.code)
+	a.Load(Keys("stuck", 10), func(int) string { return "x" })
+	a.Signal(syscall.SIGTERM)
+	a.WaitLog("draining")
+	testkit.Eventually(t, "the client port is closed", func() bool { return !a.Serving() })
+	if !a.Running() {
+		t.Fatalf("it did not wait for its peer: status %d", a.Code)
 	}
 	testkit.Eventually(t, "one that comes more than a second later ends it", func() bool {
-		_ = a.process().Signal(syscall.SIGTERM)
-		return !a.running()
+		_ = a.Process().Signal(syscall.SIGTERM)
+		return !a.Running()
 	})
-	if a.code != 3 {
-		t.Errorf("exit status %d, want 3", a.code)
+	if a.Code != 3 {
+		t.Errorf("exit status %d, want 3", a.Code)
 	}
-	if !a.logged("second signal") {
-		t.Errorf("the log does not say why:\n%s", a.log.Tail(1000))
+	if !a.Logged("second signal") {
+		t.Errorf("the log does not say why:\n%s", a.Log.Tail(1000))
 	}
 }

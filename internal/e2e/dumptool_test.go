@@ -13,46 +13,46 @@ import (
 // libmemcached's look at either node.
 func TestDumpTools_PrintWhatIsThereAndNothingElse(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	names := append(keys("key", 40), "per%cent", "empty")
-	a.load(names[:20], func(i int) string { return "value of " + names[i] })
-	b.load(names[20:], func(i int) string { return strings.Repeat("v", (len(names)-21-i)*100) })
-	waitEqual(a, b, names)
-	if got := a.dial().do("delete key7"); got != "DELETED" {
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := append(Keys("key", 40), "per%cent", "empty")
+	a.Load(names[:20], func(i int) string { return "value of " + names[i] })
+	b.Load(names[20:], func(i int) string { return strings.Repeat("v", (len(names)-21-i)*100) })
+	WaitEqual(a, b, names)
+	if got := a.Dial().Do("delete key7"); got != "DELETED" {
 		t.Fatal(got)
 	}
 	names = slices.Delete(names, 7, 8)
-	testkit.Eventually(t, "the other node has deleted it", func() bool { return b.count([]string{"key7"}) == 0 })
+	testkit.Eventually(t, "the other node has deleted it", func() bool { return b.Count([]string{"key7"}) == 0 })
 	slices.Sort(names)
-	for _, n := range []*node{a, b} {
-		c := n.dial()
+	for _, n := range []*Node{a, b} {
+		c := n.Dial()
 		var want, got []string
 		for _, name := range names {
-			value, _, _ := c.get(name)
+			value, _, _ := c.Get(name)
 			want = append(want, fmt.Sprintf("add %s 0 0 %d\r\n%s\r\n", name, len(value), value))
 		}
-		dump := n.memcachedTool(t, "dump", "Dumping memcache contents\n")
+		dump := memcachedTool(t, n, "dump", "Dumping memcache contents\n")
 		for _, add := range strings.SplitAfter(dump, "\r\nadd ") {
 			got = append(got, "add "+strings.TrimPrefix(strings.TrimSuffix(add, "add "), "add "))
 		}
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("memcached-tool dump on node %s printed\n%q, want\n%q", n.name, got, want)
+			t.Errorf("memcached-tool dump on node %s printed\n%q, want\n%q", n.Name, got, want)
 		}
 		got = nil
-		for line := range strings.Lines(n.memcachedTool(t, "keys", "Dumping memcache keys\n")) {
+		for line := range strings.Lines(memcachedTool(t, n, "keys", "Dumping memcache keys\n")) {
 			name, _, _ := strings.Cut(strings.TrimPrefix(line, "key="), " ")
 			got = append(got, strings.ReplaceAll(name, "%25", "%"))
 		}
 		if slices.Sort(got); !slices.Equal(got, names) {
-			t.Errorf("memcached-tool keys on node %s: %q, want %q", n.name, got, names)
+			t.Errorf("memcached-tool keys on node %s: %q, want %q", n.Name, got, names)
 		}
-		got = strings.Fields(n.libmemcached(t, 0, "memcdump"))
+		got = strings.Fields(libmemcached(t, n, 0, "memcdump"))
 		if slices.Sort(got); !slices.Equal(got, names) {
-			t.Errorf("memcdump on node %s: %q, want %q", n.name, got, names)
+			t.Errorf("memcdump on node %s: %q, want %q", n.Name, got, names)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestFailure_FlushDuringACut(t *testing.T) {
 // flushPair is a pair of which the taker takes the flush.
 type flushPair struct {
 	t           *testing.T
-	taker, peer *node
+	taker, peer *Node
 	link        *link
 	old         []string
 }
@@ -43,38 +43,38 @@ type flushPair struct {
 // newFlushPair starts a pair that holds the old items on both nodes.
 func newFlushPair(t *testing.T, taker string) *flushPair {
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	p := &flushPair{t: t, taker: a, peer: b, link: link, old: keys("old", flushItems)}
+	StartAll(a, b)
+	p := &flushPair{t: t, taker: a, peer: b, link: link, old: Keys("old", flushItems)}
 	if taker == "b" {
 		p.taker, p.peer = b, a
 	}
-	p.taker.load(p.old[:flushItems/2], func(int) string { return "old" })
-	p.peer.load(p.old[flushItems/2:], func(int) string { return "old" })
+	p.taker.Load(p.old[:flushItems/2], func(int) string { return "old" })
+	p.peer.Load(p.old[flushItems/2:], func(int) string { return "old" })
 	p.holds(p.taker, p.old, flushItems)
 	p.holds(p.peer, p.old, flushItems)
 	return p
 }
 
 // holds waits until a node has that many of keys.
-func (p *flushPair) holds(n *node, keys []string, want int) {
+func (p *flushPair) holds(n *Node, keys []string, want int) {
 	p.t.Helper()
-	testkit.Eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.name, want, len(keys), keys[0]),
-		func() bool { return n.count(keys) == want })
+	testkit.Eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.Name, want, len(keys), keys[0]),
+		func() bool { return n.Count(keys) == want })
 }
 
 // flush says flush_all to the taker, and something else in the same breath.
 func (p *flushPair) flush(arg, then string) (answer string) {
 	p.t.Helper()
-	c := p.taker.dial()
+	c := p.taker.Dial()
 	defer c.Close()
-	c.send("flush_all%s\r\n%s", arg, then)
-	if got := c.line(); got != "OK" {
+	c.Send("flush_all%s\r\n%s", arg, then)
+	if got := c.Line(); got != "OK" {
 		p.t.Fatalf("flush_all%s: %s", arg, got)
 	}
 	if then == "" {
 		return ""
 	}
-	return c.line()
+	return c.Line()
 }
 
 // laterWritesLive writes on both nodes, which is after the flush by their
@@ -89,27 +89,27 @@ func (p *flushPair) write(name string) {
 	p.t.Helper()
 	began := time.Now()
 	testkit.Eventually(p.t, "the clocks tick", func() bool { return time.Since(began) > 5*time.Millisecond })
-	for _, n := range []*node{p.taker, p.peer} {
-		if n.running() {
-			n.load(keys(name+"-"+n.name, flushItems), func(int) string { return "later" })
+	for _, n := range []*Node{p.taker, p.peer} {
+		if n.Running() {
+			n.Load(Keys(name+"-"+n.Name, flushItems), func(int) string { return "later" })
 		}
 	}
 }
 
 func (p *flushPair) bothEndWith(name string) {
 	p.t.Helper()
-	all := append(keys(name+"-a", flushItems), keys(name+"-b", flushItems)...)
-	for _, n := range []*node{p.taker, p.peer} {
+	all := append(Keys(name+"-a", flushItems), Keys(name+"-b", flushItems)...)
+	for _, n := range []*Node{p.taker, p.peer} {
 		p.holds(n, all, len(all))
 		p.holds(n, p.old, 0)
 	}
-	waitEqual(p.taker, p.peer, append(all, p.old...))
+	WaitEqual(p.taker, p.peer, append(all, p.old...))
 }
 
 func flushLinked(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.flush("", "")
-	if n := p.taker.count(p.old); n != 0 {
+	if n := p.taker.Count(p.old); n != 0 {
 		t.Errorf("%d items are left on the node that took the flush", n)
 	}
 	p.holds(p.peer, p.old, 0)
@@ -120,11 +120,11 @@ func flushWhileCut(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.link.cut()
 	p.flush("", "")
-	if n := p.taker.count(p.old); n != 0 {
+	if n := p.taker.Count(p.old); n != 0 {
 		t.Errorf("%d items are left on the node that took the flush", n)
 	}
 	p.write("later")
-	if n := p.peer.count(p.old); n != flushItems {
+	if n := p.peer.Count(p.old); n != flushItems {
 		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)
 	}
 	p.link.heal()
@@ -133,15 +133,15 @@ func flushWhileCut(t *testing.T, taker string) {
 
 func flushWhilePeerIsDown(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
-	p.peer.kill()
+	p.peer.Kill()
 	p.flush("", "")
-	p.taker.load(keys("alone", flushItems), func(int) string { return "alone" })
-	p.peer.start()
-	p.peer.waitServing()
-	if n := p.peer.count(keys("alone", flushItems)); n != flushItems {
+	p.taker.Load(Keys("alone", flushItems), func(int) string { return "alone" })
+	p.peer.Start()
+	p.peer.WaitServing()
+	if n := p.peer.Count(Keys("alone", flushItems)); n != flushItems {
 		t.Errorf("the restarted peer has %d of %d items written after the flush", n, flushItems)
 	}
-	if n := p.peer.count(p.old); n != 0 {
+	if n := p.peer.Count(p.old); n != 0 {
 		t.Errorf("the restarted peer has %d items from before the flush", n)
 	}
 	p.laterWritesLive()
@@ -152,11 +152,11 @@ func flushDelayed(t *testing.T, taker string) {
 	if got := p.flush(" 2", "get old0\r\n"); got != "VALUE old0 0 3" {
 		t.Errorf("before the flush is due: %q", got)
 	}
-	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, keys("between", flushItems), flushItems)
-	for _, n := range []*node{p.taker, p.peer} {
+	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, Keys("between", flushItems), flushItems)
+	for _, n := range []*Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, keys("between", flushItems), 0)
+		p.holds(n, Keys("between", flushItems), 0)
 	}
 	p.laterWritesLive()
 }
@@ -168,7 +168,7 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 	p.link.cut()
 	p.flush(" 1", "")
 	p.holds(p.taker, p.old, 0)
-	if n := p.peer.count(p.old); n != flushItems {
+	if n := p.peer.Count(p.old); n != flushItems {
 		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)
 	}
 	p.write("later")
@@ -180,12 +180,12 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 func flushDelayedThenCut(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.flush(" 1", "")
-	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
 	p.link.cut()
-	for _, n := range []*node{p.taker, p.peer} {
+	for _, n := range []*Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, keys("between", flushItems), 0)
+		p.holds(n, Keys("between", flushItems), 0)
 	}
 	p.write("later")
 	p.link.heal()
@@ -195,22 +195,22 @@ func flushDelayedThenCut(t *testing.T, taker string) {
 // A flush that comes before another one is due takes its place, on either node.
 func flushReplaced(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
-	c, d := p.taker.dial(), p.peer.dial()
+	c, d := p.taker.Dial(), p.peer.Dial()
 	defer c.Close()
 	defer d.Close()
 	p.flush(" 1", "")
-	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
-	if got := d.do("flush_all"); got != "OK" {
+	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
+	if got := d.Do("flush_all"); got != "OK" {
 		t.Fatalf("flush_all: %s", got)
 	}
 	p.holds(p.taker, p.old, 0)
 	p.laterWritesLive()
 	// A key that lives for longer than the flush was put off tells when that is over.
-	if got := c.do("set clock 0 2 1\r\nx"); got != "STORED" {
+	if got := c.Do("set clock 0 2 1\r\nx"); got != "STORED" {
 		t.Fatalf("set: %s", got)
 	}
-	testkit.Eventually(t, "the first flush would be due", func() bool { _, _, hit := c.get("clock"); return !hit })
+	testkit.Eventually(t, "the first flush would be due", func() bool { _, _, hit := c.Get("clock"); return !hit })
 	p.bothEndWith("later")
 }
 
@@ -219,20 +219,20 @@ func flushReplaced(t *testing.T, taker string) {
 func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	p := newFlushPair(t, taker)
 	p.flush(" 2", "")
-	p.taker.load(keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, keys("between", flushItems), flushItems) // and so the flush before it
-	p.taker.kill()
-	if n := p.peer.count(p.old); n != flushItems {
+	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.Kill()
+	if n := p.peer.Count(p.old); n != flushItems {
 		t.Logf("this machine is slow: the flush was due before the node died")
 	}
 	if !back {
 		p.holds(p.peer, p.old, 0)
 	}
-	p.taker.start()
-	p.taker.waitServing()
-	for _, n := range []*node{p.taker, p.peer} {
+	p.taker.Start()
+	p.taker.WaitServing()
+	for _, n := range []*Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, keys("between", flushItems), 0)
+		p.holds(n, Keys("between", flushItems), 0)
 	}
 	p.laterWritesLive()
 }

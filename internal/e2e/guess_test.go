@@ -15,15 +15,15 @@ import (
 )
 
 // dialFrom opens a connection from an address of this machine.
-func (n *node) dialFrom(address string) *conn {
-	n.t.Helper()
+func dialFrom(n *Node, address string) *Conn {
+	n.T.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: testkit.Patience}
-	c, err := d.Dial("tcp", n.host+clientPort)
+	c, err := d.Dial("tcp", n.Host+ClientPort)
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	_ = c.SetDeadline(time.Now().Add(2 * testkit.Patience))
-	return &conn{Conn: c, t: n.t, r: bufio.NewReader(c)}
+	return &Conn{Conn: c, T: n.T, R: bufio.NewReader(c)}
 }
 
 // TestFailure_PasswordsAreGuessed: on one connection and on many, pipelined. Meanwhile
@@ -35,16 +35,16 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 	if err := os.WriteFile(file, []byte("ann:secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	net := newNet()
-	a := newNode(t, "a", net+".1", "", "-Y", file, "-t", "1")
-	startAll(a)
+	net := NewNet(t)
+	a := NewNode(t, "a", net+".1", "", "-Y", file, "-t", "1")
+	StartAll(a)
 
 	const right, wrong, refused = "set auth 0 0 10\r\nann secret", "set auth 0 0 10\r\nann guess1\r\n", "CLIENT_ERROR authentication failure"
 	var guesses atomic.Int64
 	var guessers sync.WaitGroup
-	var open []*conn
+	var open []*Conn
 	for range conns {
-		c := a.dialFrom(net + ".66")
+		c := dialFrom(a, net+".66")
 		open = append(open, c)
 		guessers.Go(func() {
 			for {
@@ -52,7 +52,7 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 					return
 				}
 				for range 20 {
-					line, err := c.r.ReadString('\n')
+					line, err := c.R.ReadString('\n')
 					if err != nil {
 						return
 					}
@@ -65,10 +65,10 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 		})
 	}
 	began := time.Now()
-	a.waitLog("level=WARN", "fail to log in over and over", "address="+net+".66")
+	a.WaitLog("level=WARN", "fail to log in over and over", "address="+net+".66")
 	for range 100 { // would take minutes
-		c := a.dialFrom(net + ".7")
-		if got := c.do(right); got != "STORED" {
+		c := dialFrom(a, net+".7")
+		if got := c.Do(right); got != "STORED" {
 			t.Errorf("another address was told %q", got)
 		}
 		c.Close()
@@ -81,10 +81,10 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 		t.Errorf("%d guesses in %.1f s, at most %d were to be answered", n, took, most)
 	}
 	t.Logf("%d guesses in %.1f s on %d connections", n, took, conns)
-	if got := a.dialFrom(net + ".66").do(right); got != "STORED" {
+	if got := dialFrom(a, net+".66").Do(right); got != "STORED" {
 		t.Errorf("the right password from the same address was told %q", got)
 	}
-	if code := a.stop(); code != 0 { // guesses that wait hold up nothing
+	if code := a.Stop(); code != 0 { // guesses that wait hold up nothing
 		t.Errorf("status %d", code)
 	}
 	for _, c := range open {

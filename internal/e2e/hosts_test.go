@@ -16,10 +16,10 @@ const pairName = "pair.twincached.test"
 
 // pairHosts writes a file that a program may see as its /etc/hosts. The test is
 // skipped where that is not possible.
-func pairHosts(t *testing.T, a, b *node) string {
+func pairHosts(t *testing.T, a, b *Node) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "hosts")
-	text := fmt.Sprintf("%s %s\n%s %s\n", a.host, pairName, b.host, pairName)
+	text := fmt.Sprintf("%s %s\n%s %s\n", a.Host, pairName, b.Host, pairName)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -16,30 +16,30 @@ import (
 // node hold the same. Writers go on meanwhile.
 func TestMemcachedTool_DumpsWhatCanBeLoadedAgain(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	stay := keys("stay:%/", 3000)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	stay := Keys("stay:%/", 3000)
 	value := func(i int) string { return fmt.Sprintf("value %d %s", i, strings.Repeat("v", i%700)) }
-	a.load(stay, value)
-	waitEqual(a, b, stay)
+	a.Load(stay, value)
+	WaitEqual(a, b, stay)
 	stop := make(chan struct{})
 	defer close(stop)
-	go churn(a.host+clientPort, stop)
-	listed := b.memcachedTool(t, "keys", "Dumping memcache keys\n")
+	go churn(a.Host+ClientPort, stop)
+	listed := memcachedTool(t, b, "keys", "Dumping memcache keys\n")
 	for _, k := range stay {
 		if n := strings.Count(listed, "key="+strings.NewReplacer(":", "%3A", "%", "%25", "/", "%2F").Replace(k)+" exp=-1 "); n != 1 {
 			t.Fatalf("%s is listed %d times", k, n)
 		}
 	}
-	dump := b.memcachedTool(t, "dump", "Dumping memcache contents\n")
-	c := newNode(t, "c", newNet()+".1", "")
-	startAll(c)
-	answers := exchange(t, c.host+clientPort, dump+"quit\r\n")
+	dump := memcachedTool(t, b, "dump", "Dumping memcache contents\n")
+	c := NewNode(t, "c", NewNet(t)+".1", "")
+	StartAll(c)
+	answers := exchange(t, c.Host+ClientPort, dump+"quit\r\n")
 	if n := bytes.Count(answers, []byte("\r\n")); bytes.Count(answers, []byte("STORED\r\n")) != n || n < len(stay) {
 		t.Fatalf("%d answers: %.300q", n, answers)
 	}
-	got := exchange(t, c.host+clientPort, "get "+strings.Join(stay, " ")+"\r\nquit\r\n")
+	got := exchange(t, c.Host+ClientPort, "get "+strings.Join(stay, " ")+"\r\nquit\r\n")
 	for i, k := range stay {
 		if want := fmt.Sprintf("VALUE %s 0 %d\r\n%s\r\n", k, len(value(i)), value(i)); !bytes.Contains(got, []byte(want)) {
 			t.Fatalf("%s did not come through", k)

@@ -34,16 +34,16 @@ func TestFailure_NodeKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := &siege{t: t, ballast: ballast, all: keys("shared", killShared)}
-	s.nodes[0], s.nodes[1] = newPair(t)
-	startAll(s.nodes[:]...)
-	waitLinked(s.nodes[:]...)
-	s.nodes[0].load(keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
+	s := &siege{t: t, ballast: ballast, all: Keys("shared", killShared)}
+	s.nodes[0], s.nodes[1] = NewPair(t)
+	StartAll(s.nodes[:]...)
+	WaitLinked(s.nodes[:]...)
+	s.nodes[0].Load(Keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
 	for i, n := range s.nodes {
 		for j := range killWriters {
 			w := &writer{node: n, own: fmt.Sprintf("own-%d-%d-", i, j), r: rand.New(rand.NewPCG(seed, uint64(10*i+j+1)))}
 			s.writers = append(s.writers, w)
-			s.all = append(s.all, keys(w.own, killOwn)...)
+			s.all = append(s.all, Keys(w.own, killOwn)...)
 		}
 	}
 	var lost []int
@@ -67,7 +67,7 @@ func TestFailure_NodeKilled(t *testing.T) {
 // siege is the pair under load and what is known of it.
 type siege struct {
 	t       *testing.T
-	nodes   [2]*node
+	nodes   [2]*Node
 	writers []*writer
 	all     []string
 	ballast int
@@ -87,13 +87,13 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 		writing.Go(func() { w.write(end) })
 	}
 	<-time.After(time.Duration(20+r.IntN(120)) * time.Millisecond) // the moment is what varies
-	c := victim.dial()
-	victim.kill()
-	if _, err := c.r.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	c := victim.Dial()
+	victim.Kill()
+	if _, err := c.R.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("kill %d: a client of the dead node hears nothing: %v", i, err)
 	}
 	c.Close()
-	if _, err := net.DialTimeout("tcp", victim.host+clientPort, testkit.Patience); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.DialTimeout("tcp", victim.Host+ClientPort, testkit.Patience); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("kill %d: the dead node's port: %v", i, err)
 	}
 	known := versions(t, survivor, s.all)
@@ -101,33 +101,33 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 	for range 200 {
 		sample = append(sample, fmt.Sprint("ballast", r.IntN(s.ballast)))
 	}
-	victim.start()
-	victim.waitServing()
+	victim.Start()
+	victim.WaitServing()
 	// The port is open: nothing of what the other one knew may be missing or older.
-	if lost := victim.lacks(sample); len(lost) > 0 {
-		t.Fatalf("kill %d: node %s serves without %d of %d keys that nobody changed: %q", i, victim.name, len(lost), len(sample), some(lost))
+	if lost := lacks(victim, sample); len(lost) > 0 {
+		t.Fatalf("kill %d: node %s serves without %d of %d keys that nobody changed: %q", i, victim.Name, len(lost), len(sample), some(lost))
 	}
-	s.notOlder(fmt.Sprintf("kill %d: at its first reply node %s", i, victim.name), known, versions(t, victim, s.all))
+	s.notOlder(fmt.Sprintf("kill %d: at its first reply node %s", i, victim.Name), known, versions(t, victim, s.all))
 	<-time.After(time.Duration(r.IntN(30)) * time.Millisecond) // writes on both, linked again
 	close(end)
 	writing.Wait()
-	waitEqual(s.nodes[0], s.nodes[1], s.all)
-	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, victim.name), known, versions(t, victim, s.all))
-	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, survivor.name), known, versions(t, survivor, s.all))
+	WaitEqual(s.nodes[0], s.nodes[1], s.all)
+	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, victim.Name), known, versions(t, victim, s.all))
+	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, survivor.Name), known, versions(t, survivor, s.all))
 	return s.account(i, victim)
 }
 
 // account compares what the nodes hold with what the clients were told.
-func (s *siege) account(i int, victim *node) (lost, acked int) {
+func (s *siege) account(i int, victim *Node) (lost, acked int) {
 	t := s.t
-	c := victim.dial()
+	c := victim.Dial()
 	defer c.Close()
-	held := c.contents(s.all)
+	held := c.Contents(s.all)
 	for _, w := range s.writers {
 		if w.err != "" {
 			t.Fatalf("kill %d: writer %s: %s", i, w.own, w.err)
 		}
-		for _, key := range keys(w.own, killOwn) {
+		for _, key := range Keys(w.own, killOwn) {
 			n := number(t, held[key], w.own)
 			if n > w.sent || n < w.settled[key] {
 				t.Fatalf("kill %d: %s holds %d; it was at %d before, and at most %d was written", i, key, n, w.settled[key], w.sent)
@@ -139,7 +139,7 @@ func (s *siege) account(i int, victim *node) (lost, acked int) {
 				}
 			}
 			if w.node != victim && gone > 0 {
-				t.Fatalf("kill %d: %s holds %d; node %s, which lived, acknowledged %v", i, key, n, w.node.name, w.acked[key])
+				t.Fatalf("kill %d: %s holds %d; node %s, which lived, acknowledged %v", i, key, n, w.node.Name, w.acked[key])
 			}
 			w.settle(key, n)
 			lost += gone
@@ -182,12 +182,12 @@ func (s *siege) notOlder(what string, known, now map[string]uint64) {
 	}
 }
 
-func versions(t *testing.T, n *node, all []string) map[string]uint64 {
+func versions(t *testing.T, n *Node, all []string) map[string]uint64 {
 	t.Helper()
-	c := n.dial()
+	c := n.Dial()
 	defer c.Close()
 	v := map[string]uint64{}
-	for key, held := range c.contents(all) {
+	for key, held := range c.Contents(all) {
 		cas, _, _ := strings.Cut(held, "/")
 		number, err := strconv.ParseUint(cas, 10, 64)
 		if err != nil {

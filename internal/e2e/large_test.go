@@ -22,23 +22,23 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	}
 	v := strings.Repeat("0123456789abcdef", bytes/16)
 	a, b, link := newRelayedPair(t, "-m", memory, "-I", item)
-	startAll(a, b)
-	waitLinked(a, b)
-	sessions := a.stat("repl_sessions")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	sessions := a.Stat("repl_sessions")
 	link.slow(perMS)
-	c, d := a.dial(), b.dial()
-	for _, e := range []*conn{c, d} {
+	c, d := a.Dial(), b.Dial()
+	for _, e := range []*Conn{c, d} {
 		_ = e.SetDeadline(time.Now().Add(5 * time.Minute))
 	}
-	if got := c.set("large", v); got != "STORED" {
+	if got := c.Set("large", v); got != "STORED" {
 		t.Fatal(got)
 	}
 	passed := false
 	for i := 0; ; i++ {
 		small := fmt.Sprintf("small%d", i)
-		c.set(small, "v")
-		testkit.Eventually(t, "a small value beside the large one", func() bool { _, _, hit := d.get(small); return hit })
-		if large := d.size("large"); large == bytes {
+		c.Set(small, "v")
+		testkit.Eventually(t, "a small value beside the large one", func() bool { _, _, hit := d.Get(small); return hit })
+		if large := size(d, "large"); large == bytes {
 			break
 		} else if large != 0 {
 			t.Fatalf("b has %d bytes of %d", large, bytes)
@@ -49,34 +49,34 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 		t.Error("the large value was there first: the test shows nothing")
 	}
 	w := "new" + v
-	c.set("large", v+"x")
-	c.set("large", w)
+	c.Set("large", v+"x")
+	c.Set("large", w)
 	link.slow(0)
-	same := func(what string, n *node) {
+	same := func(what string, n *Node) {
 		t.Helper()
-		e := n.dial()
+		e := n.Dial()
 		_ = e.SetDeadline(time.Now().Add(5 * time.Minute))
-		testkit.Eventually(t, what, func() bool { return e.size("large") == len(w) })
-		if got, _, _ := e.get("large"); got != w {
+		testkit.Eventually(t, what, func() bool { return size(e, "large") == len(w) })
+		if got, _, _ := e.Get("large"); got != w {
 			t.Fatalf("%s: another value", what)
 		}
 	}
 	same("the second value on b", b)
-	waitLinked(a, b)
-	for _, n := range []*node{a, b} {
-		if now := n.stat("repl_sessions"); *full && (now != sessions || n.logged("link lost")) {
-			t.Errorf("node %s: %s sessions have become %s", n.name, sessions, now)
+	WaitLinked(a, b)
+	for _, n := range []*Node{a, b} {
+		if now := n.Stat("repl_sessions"); *full && (now != sessions || n.Logged("link lost")) {
+			t.Errorf("node %s: %s sessions have become %s", n.Name, sessions, now)
 		}
 	}
-	b.kill()
-	b.start()
-	b.waitServing()
+	b.Kill()
+	b.Start()
+	b.WaitServing()
 	same("the copy on b", b)
 }
 
 // size is the length of a value, 0 of a miss, without reading it.
-func (c *conn) size(key string) (n int) {
-	c.t.Helper()
-	_, _ = fmt.Sscanf(c.do("mg %s s", key), "HD s%d", &n)
+func size(c *Conn, key string) (n int) {
+	c.T.Helper()
+	_, _ = fmt.Sscanf(c.Do("mg %s s", key), "HD s%d", &n)
 	return n
 }

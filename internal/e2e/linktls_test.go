@@ -30,35 +30,35 @@ func tlsFlags(dir, name string) []string {
 }
 
 // newTLSPair are two nodes with certificates that the program made.
-func newTLSPair(t testing.TB) (a, b *node, dir string) {
-	dir, network := t.TempDir(), newNet()
+func newTLSPair(t testing.TB) (a, b *Node, dir string) {
+	dir, network := t.TempDir(), NewNet(t)
 	makeCerts(t, dir, network+".1", network+".2")
-	a = newNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
-	b = newNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
+	a = NewNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
+	b = NewNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
 	return a, b, dir
 }
 
 // A pair links, copies, is killed, restarts and drains over TLS as it does without.
 func TestLinkTLS_PairLivesOverIt(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	names := keys("k", 2000)
-	a.load(names, func(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 200) })
-	b.kill()
-	b.start()
-	b.waitServing()
-	waitLinked(a, b)
-	waitEqual(a, b, names)
-	a.dial().set("last", "word")
-	if code := a.stop(); code != 0 {
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := Keys("k", 2000)
+	a.Load(names, func(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 200) })
+	b.Kill()
+	b.Start()
+	b.WaitServing()
+	WaitLinked(a, b)
+	WaitEqual(a, b, names)
+	a.Dial().Set("last", "word")
+	if code := a.Stop(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	if v, _, _ := b.dial().get("last"); v != "word" {
+	if v, _, _ := b.Dial().Get("last"); v != "word" {
 		t.Errorf("b holds %q", v)
 	}
-	if b.stat("repl_refused_tls") != "" {
-		t.Errorf("%s refused", b.stat("repl_refused_tls"))
+	if b.Stat("repl_refused_tls") != "" {
+		t.Errorf("%s refused", b.Stat("repl_refused_tls"))
 	}
 }
 
@@ -83,16 +83,16 @@ func firstFlight(t testing.TB) []byte {
 // them.
 func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	sessions := a.stat("repl_sessions")
-	before := a.memory("VmRSS")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	sessions := a.Stat("repl_sessions")
+	before := a.MemoryKiB("VmRSS")
 	hello := firstFlight(t)
 	for i := range 1000 {
-		a.call().raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
+		call(a).raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
 	}
 	for range 20 {
-		c, err := tls.Dial("tcp", a.host+replPort, &tls.Config{InsecureSkipVerify: true})
+		c, err := tls.Dial("tcp", a.Host+ReplPort, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,51 +101,51 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		}
 		c.Close()
 	}
-	testkit.Eventually(t, "all are counted", func() bool { return a.refusedFor("tls") >= 20 && a.refusedFor("closed") > 500 })
-	if a.stat("repl_delayed") == "0" {
+	testkit.Eventually(t, "all are counted", func() bool { return refusedFor(a, "tls") >= 20 && refusedFor(a, "closed") > 500 })
+	if a.Stat("repl_delayed") == "0" {
 		t.Error("nobody waited")
 	}
-	if a.stat("repl_sessions") != sessions || a.stat("repl_link") != "stream" {
+	if a.Stat("repl_sessions") != sessions || a.Stat("repl_link") != "stream" {
 		t.Error("the link was disturbed")
 	}
 	limit := 24 << 10
 	if testkit.Race {
 		limit = 128 << 10 // the detector keeps a shadow of what is touched
 	}
-	grown := a.memory("VmHWM") - before
+	grown := a.MemoryKiB("VmHWM") - before
 	if grown > limit {
 		t.Errorf("strangers cost %d KiB of memory", grown)
 	}
-	t.Logf("a: %d KiB before, %d KiB more at the peak; %s waited", before, grown, a.stat("repl_delayed"))
-	b.kill()
-	b.start()
-	b.waitServing()
-	waitLinked(a, b)
+	t.Logf("a: %d KiB before, %d KiB more at the peak; %s waited", before, grown, a.Stat("repl_delayed"))
+	b.Kill()
+	b.Start()
+	b.WaitServing()
+	WaitLinked(a, b)
 }
 
 // One node with certificates and one without: both say what is wrong, both serve
 // as they were told to, neither hangs; with its certificates the other one links.
 func TestLinkTLS_OneSideOnly(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	certs := b.args
-	b.args = append(slices.Clone(certs[:len(certs)-10]), "--repl-insecure", "--peer-wait", "500ms", "--boot", "serve")
-	startAll(a, b)
-	a.waitLog("level=WARN", "cause=TLS", "the caller speaks without TLS")
-	a.waitLog("level=WARN", "cause=TLS", "the peer answers without TLS")
-	b.waitLog("level=WARN", "cause=TLS", "the caller speaks TLS, this node does not")
-	b.waitLog("level=WARN", "cause=TLS", "the peer refused the link", "--repl-tls-cert")
-	for _, n := range []*node{a, b} {
-		if got := n.dial().set("k", n.name); got != "STORED" {
-			t.Errorf("%s does not serve: %s", n.name, got)
+	certs := b.Args
+	b.Args = append(slices.Clone(certs[:len(certs)-10]), "--repl-insecure", "--peer-wait", "500ms", "--boot", "serve")
+	StartAll(a, b)
+	a.WaitLog("level=WARN", "cause=TLS", "the caller speaks without TLS")
+	a.WaitLog("level=WARN", "cause=TLS", "the peer answers without TLS")
+	b.WaitLog("level=WARN", "cause=TLS", "the caller speaks TLS, this node does not")
+	b.WaitLog("level=WARN", "cause=TLS", "the peer refused the link", "--repl-tls-cert")
+	for _, n := range []*Node{a, b} {
+		if got := n.Dial().Set("k", n.Name); got != "STORED" {
+			t.Errorf("%s does not serve: %s", n.Name, got)
 		}
-		if silent := n.refusedFor("silent"); silent > 0 {
-			t.Errorf("%s waited %d times in vain", n.name, silent)
+		if silent := refusedFor(n, "silent"); silent > 0 {
+			t.Errorf("%s waited %d times in vain", n.Name, silent)
 		}
 	}
-	b.kill()
-	b.args = certs
-	startAll(b)
-	waitLinked(a, b)
+	b.Kill()
+	b.Args = certs
+	StartAll(b)
+	WaitLinked(a, b)
 }
 
 // A node's certificate of another pair is refused with its reason; a new one of the
@@ -153,10 +153,10 @@ func TestLinkTLS_OneSideOnly(t *testing.T) {
 func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 	a, b, dir := newTLSPair(t)
 	other := t.TempDir()
-	makeCerts(t, other, b.host)
+	makeCerts(t, other, b.Host)
 	mine := t.TempDir()
 	install := func(from string) {
-		for _, file := range []string{b.host + ".crt", b.host + ".key", "ca.crt"} {
+		for _, file := range []string{b.Host + ".crt", b.Host + ".key", "ca.crt"} {
 			text, err := os.ReadFile(filepath.Join(from, file))
 			if err == nil {
 				err = os.WriteFile(filepath.Join(mine, file), text, 0o600)
@@ -167,28 +167,28 @@ func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 		}
 	}
 	install(other)
-	b.args = append(b.args[:len(b.args)-8], tlsFlags(mine, b.host)...)
-	startAll(a, b)
-	a.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
-	b.waitLog("level=WARN", "cause=TLS", "not of this pair's CA")
-	tries := a.stat("repl_dials")
-	testkit.Eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
-	if a.stat("repl_sessions") != "0" {
+	b.Args = append(b.Args[:len(b.Args)-8], tlsFlags(mine, b.Host)...)
+	StartAll(a, b)
+	a.WaitLog("level=WARN", "cause=TLS", "not of this pair's CA")
+	b.WaitLog("level=WARN", "cause=TLS", "not of this pair's CA")
+	tries := a.Stat("repl_dials")
+	testkit.Eventually(t, "it tries again", func() bool { return a.Stat("repl_dials") != tries })
+	if a.Stat("repl_sessions") != "0" {
 		t.Error("they had a session")
 	}
 	install(dir)
-	b.signal(syscall.SIGHUP)
-	waitLinked(a, b)
+	b.Signal(syscall.SIGHUP)
+	WaitLinked(a, b)
 
 	// A node that is replaced gets its certificate from the authority that is there.
-	a.kill()
+	a.Kill()
 	makeCerts(t, dir, "third")
-	c := newNode(t, "c", a.host, b.host, tlsFlags(dir, "third")...)
-	startAll(c)
-	waitLinked(c, b)
-	for _, n := range []*node{a, b, c} {
-		if strings.Contains(n.log.String(), "PRIVATE KEY") {
-			t.Errorf("the log of %s holds a key", n.name)
+	c := NewNode(t, "c", a.Host, b.Host, tlsFlags(dir, "third")...)
+	StartAll(c)
+	WaitLinked(c, b)
+	for _, n := range []*Node{a, b, c} {
+		if strings.Contains(n.Log.String(), "PRIVATE KEY") {
+			t.Errorf("the log of %s holds a key", n.Name)
 		}
 	}
 }
@@ -196,13 +196,13 @@ func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 // Certificates of the pair do not make up for a wrong secret where there is one.
 func TestLinkTLS_TheSecretCountsAsWell(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	a.args = append(a.args, "--secret-file", secretFile(t, "one"))
-	b.args = append(b.args, "--secret-file", secretFile(t, "two"))
-	startAll(a, b)
-	for _, n := range []*node{a, b} {
-		n.waitLog("level=WARN", "cause=AUTH")
-		if n.stat("repl_sessions") != "0" {
-			t.Errorf("%s had a session", n.name)
+	a.Args = append(a.Args, "--secret-file", secretFile(t, "one"))
+	b.Args = append(b.Args, "--secret-file", secretFile(t, "two"))
+	StartAll(a, b)
+	for _, n := range []*Node{a, b} {
+		n.WaitLog("level=WARN", "cause=AUTH")
+		if n.Stat("repl_sessions") != "0" {
+			t.Errorf("%s had a session", n.Name)
 		}
 	}
 }
@@ -210,14 +210,14 @@ func TestLinkTLS_TheSecretCountsAsWell(t *testing.T) {
 // The secret in the environment links a pair as the one in a file does.
 func TestSecret_FromTheEnvironment(t *testing.T) {
 	t.Setenv("TWINCACHED_SECRET", "do-not-print-me")
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	wrongProof(t, a, someHello(), "")
-	for _, n := range []*node{a, b} {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.process().Pid))
-		if err == nil && strings.Contains(string(line), "do-not-print-me") || strings.Contains(n.log.String(), "do-not-print-me") {
-			t.Errorf("%s shows its secret", n.name)
+	for _, n := range []*Node{a, b} {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.Process().Pid))
+		if err == nil && strings.Contains(string(line), "do-not-print-me") || strings.Contains(n.Log.String(), "do-not-print-me") {
+			t.Errorf("%s shows its secret", n.Name)
 		}
 	}
 }

@@ -17,45 +17,45 @@ func TestLogin_FileIsReadAgainAndAClientMayStopTheNode(t *testing.T) {
 		}
 	}
 	write("ann:old\n")
-	a, b := newPair(t, "-Y", file, "-A")
-	startAll(a, b)
-	login := func(n *node, words, want string) *conn {
+	a, b := NewPair(t, "-Y", file, "-A")
+	StartAll(a, b)
+	login := func(n *Node, words, want string) *Conn {
 		t.Helper()
-		c := n.dial()
-		if got := c.do("set auth 0 0 %d\r\n%s", len(words), words); got != want {
-			t.Errorf("%q on node %s: %q, want %q", words, n.name, got, want)
+		c := n.Dial()
+		if got := c.Do("set auth 0 0 %d\r\n%s", len(words), words); got != want {
+			t.Errorf("%q on node %s: %q, want %q", words, n.Name, got, want)
 		}
 		return c
 	}
 	const refused = "CLIENT_ERROR authentication failure"
-	if got := a.dial().do("get k"); got != "CLIENT_ERROR unauthenticated" {
+	if got := a.Dial().Do("get k"); got != "CLIENT_ERROR unauthenticated" {
 		t.Errorf("a stranger was told %q", got)
 	}
 	c := login(a, "ann old", "STORED")
 	login(a, "ann new", refused)
-	if got := c.set("k", "v"); got != "STORED" {
+	if got := c.Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
 
 	write("ann:new\n")
-	a.signal(syscall.SIGHUP)
-	a.waitLog("files read again")
+	a.Signal(syscall.SIGHUP)
+	a.WaitLog("files read again")
 	login(a, "ann new", "STORED")
 	login(a, "ann old", refused)
 	login(b, "ann old", "STORED") // has not been told to read it
-	if v, _, _ := c.get("k"); v != "v" {
+	if v, _, _ := c.Get("k"); v != "v" {
 		t.Errorf("who had logged in reads %q", v)
 	}
 
-	keys := keys("planned", 2000)
+	keys := Keys("planned", 2000)
 	for _, k := range keys {
-		c.send("set %s 0 0 1 noreply\r\nx\r\n", k)
+		c.Send("set %s 0 0 1 noreply\r\nx\r\n", k)
 	}
-	c.send("shutdown\r\n")
-	if code := a.wait(); code != 0 {
+	c.Send("shutdown\r\n")
+	if code := a.Wait(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	if got := len(login(b, "ann old", "STORED").contents(keys)); got != len(keys) {
+	if got := len(login(b, "ann old", "STORED").Contents(keys)); got != len(keys) {
 		t.Errorf("%d of %d writes are on the other node", got, len(keys))
 	}
 }

@@ -1,18 +1,14 @@
-// Package e2e runs the real program: processes, sockets, signals and faults, on
-// addresses of 127.0.0.0/8 that each test has to itself.
 package e2e
 
 import (
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"twincached/internal/testkit"
 )
@@ -21,16 +17,15 @@ import (
 // tests have it.
 var binary string
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(built{m}) }
-
-// built is the tests of a package that need the program.
-type built struct{ m *testing.M }
+// Tests are the tests of a package that need the program: its TestMain gives them to
+// goleak.VerifyTestMain.
+type Tests struct{ M *testing.M }
 
 // Run builds the program, runs the tests and returns their exit status.
-func (b built) Run() int {
-	dir, err := os.MkdirTemp("", "twincached-e2e-")
+func (r Tests) Run() int {
+	dir, err := os.MkdirTemp("", "twincached-rig-")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
+		fmt.Fprintln(os.Stderr, "rig:", err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
@@ -40,10 +35,10 @@ func (b built) Run() int {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "twincached")...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: building the program: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "rig: building the program: %v\n%s", err, out)
 		return 1
 	}
-	return b.m.Run()
+	return r.M.Run()
 }
 
 // Binary is where the program under test is. It also looks at every directory of the
@@ -67,12 +62,41 @@ var readTree = sync.OnceValue(func() error {
 	})
 })
 
-// netCount numbers the small networks that tests take their addresses from.
-var netCount atomic.Uint32
+// network is what this process has of 127.0.0.0/8: the second byte of its addresses,
+// and how many third bytes of it are given away. No other process has it while the
+// listener stands, on an address that no test gets.
+var network struct {
+	sync.Mutex
+	second, given int
+	claims        []net.Listener // the last one is of second
+}
 
-// newNet returns the first three bytes of addresses that nobody else uses:
-// by process and by test.
-func newNet() string {
-	n := int(netCount.Add(1))
-	return fmt.Sprintf("127.%d.%d", 64+(os.Getpid()+n/250)%128, 1+n%250)
+// NewNet returns the first three bytes of addresses that nobody else uses, in no
+// other test and no other process. They are given back when the process ends.
+func NewNet(t testing.TB) string {
+	t.Helper()
+	network.Lock()
+	defer network.Unlock()
+	if len(network.claims) == 0 || network.given == 254 {
+		if err := claimNetwork(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	network.given++
+	return fmt.Sprintf("127.%d.%d", network.second, network.given)
+}
+
+// claimNetwork takes a second byte from 64 to 191 that is free.
+func claimNetwork() error {
+	var err error
+	for n := range 128 {
+		second := 64 + (os.Getpid()+n)%128
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.%d.0.1%s", second, ClientPort)); err == nil {
+			network.second, network.given = second, 0
+			network.claims = append(network.claims, l)
+			return nil
+		}
+	}
+	return fmt.Errorf("rig: no network of 127.0.0.0/8 is free: %w", err)
 }

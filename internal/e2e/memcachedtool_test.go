@@ -19,9 +19,9 @@ const scriptDir = "/usr/share/memcached/scripts/"
 
 // memcachedTool runs memcached's own tool on a node, and wants it to have nothing
 // to complain of but what it announces.
-func (n *node) memcachedTool(t *testing.T, mode, announces string) string {
+func memcachedTool(t *testing.T, n *Node, mode, announces string) string {
 	t.Helper()
-	r := runTool(t, "memcached", scriptDir+"memcached-tool", n.host+clientPort, mode)
+	r := runTool(t, "memcached", scriptDir+"memcached-tool", n.Host+ClientPort, mode)
 	if r.code != 0 || r.stderr != announces {
 		t.Fatalf("memcached-tool %s: exit status %d\n%s%s", mode, r.code, r.stdout, r.stderr)
 	}
@@ -41,32 +41,32 @@ func rows(table string) map[string]string {
 
 func TestMemcachedTool_ShowsEachNode(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	small, large := keys("small", 30), keys("large", 5)
-	a.load(small, func(int) string { return "a value" })
-	b.load(large, func(int) string { return strings.Repeat("v", 100_000) })
-	waitEqual(a, b, append(small, large...))
-	for _, n := range []*node{a, b} {
-		stats := rows(n.memcachedTool(t, "stats", ""))
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	small, large := Keys("small", 30), Keys("large", 5)
+	a.Load(small, func(int) string { return "a value" })
+	b.Load(large, func(int) string { return strings.Repeat("v", 100_000) })
+	WaitEqual(a, b, append(small, large...))
+	for _, n := range []*Node{a, b} {
+		stats := rows(memcachedTool(t, n, "stats", ""))
 		for row, want := range map[string]string{
-			"curr_items": "35", "version": n.stat("version"), "limit_maxbytes": "268435456", "repl_link": "stream", "evictions": "0",
+			"curr_items": "35", "version": n.Stat("version"), "limit_maxbytes": "268435456", "repl_link": "stream", "evictions": "0",
 		} {
 			if stats[row] != want {
-				t.Errorf("memcached-tool stats on node %s: %s is %q, want %q", n.name, row, stats[row], want)
+				t.Errorf("memcached-tool stats on node %s: %s is %q, want %q", n.Name, row, stats[row], want)
 			}
 		}
-		settings := rows(n.memcachedTool(t, "settings", ""))
-		for row, want := range map[string]string{"maxbytes": "268435456", "tcpport": "11211", "inter": n.host, "evictions": "on", "item_size_max": "1048576"} {
+		settings := rows(memcachedTool(t, n, "settings", ""))
+		for row, want := range map[string]string{"maxbytes": "268435456", "tcpport": "11211", "inter": n.Host, "evictions": "on", "item_size_max": "1048576"} {
 			if settings[row] != want {
-				t.Errorf("memcached-tool settings on node %s: %s is %q, want %q", n.name, row, settings[row], want)
+				t.Errorf("memcached-tool settings on node %s: %s is %q, want %q", n.Name, row, settings[row], want)
 			}
 		}
-		if sizes := n.memcachedTool(t, "sizes", ""); !strings.HasPrefix(sizes, "#"+n.host+clientPort) || len(rows(sizes)) == 0 {
-			t.Errorf("memcached-tool sizes on node %s:\n%s", n.name, sizes)
+		if sizes := memcachedTool(t, n, "sizes", ""); !strings.HasPrefix(sizes, "#"+n.Host+ClientPort) || len(rows(sizes)) == 0 {
+			t.Errorf("memcached-tool sizes on node %s:\n%s", n.Name, sizes)
 		}
-		n.displays(t, 30, 5)
+		displays(t, n, 30, 5)
 	}
 }
 
@@ -75,12 +75,12 @@ func TestMemcachedTool_ShowsEachNode(t *testing.T) {
 var displayed = regexp.MustCompile(`(?m)^ *(\d+) +([0-9.]+[BK]) +\d+s +(\d+) +(\d+) +(yes|no) +0 +0 +0$`)
 
 // displays wants one class with so many small items and one with so many large ones.
-func (n *node) displays(t *testing.T, small, large int) {
+func displays(t *testing.T, n *Node, small, large int) {
 	t.Helper()
-	got := n.memcachedTool(t, "display", "")
+	got := memcachedTool(t, n, "display", "")
 	lines := displayed.FindAllStringSubmatch(got, -1)
 	if len(lines) != 2 || strings.Count(got, "\n") != 3 {
-		t.Errorf("memcached-tool display on node %s:\n%s", n.name, got)
+		t.Errorf("memcached-tool display on node %s:\n%s", n.Name, got)
 		return
 	}
 	for i, want := range []struct {
@@ -88,7 +88,7 @@ func (n *node) displays(t *testing.T, small, large int) {
 		unit   string
 	}{{small, "B"}, {large, "K"}} {
 		if number, size := lines[i][4], lines[i][2]; number != strconv.Itoa(want.number) || !strings.HasSuffix(size, want.unit) {
-			t.Errorf("node %s has %s items of %s, want %d\n%s", n.name, number, size, want.number, got)
+			t.Errorf("node %s has %s items of %s, want %d\n%s", n.Name, number, size, want.number, got)
 		}
 	}
 }
@@ -103,10 +103,10 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 			testkit.NeedTool(t, debian, "damemtop is written with it")
 		}
 	}
-	a, b := newPair(t)
-	startAll(a, b)
-	a.load(keys("k", 1234), func(i int) string { return "v" })
-	waitEqual(a, b, keys("k", 1234))
+	a, b := NewPair(t)
+	StartAll(a, b)
+	a.Load(Keys("k", 1234), func(i int) string { return "v" })
+	WaitEqual(a, b, Keys("k", 1234))
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "script", "-qec", "stty rows 40 cols 200; exec perl "+scriptDir+"damemtop", "/dev/null")
@@ -122,12 +122,12 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	missing, version := map[string]bool{a.host: true, b.host: true}, a.stat("version")
+	missing, version := map[string]bool{a.Host: true, b.Host: true}, a.Stat("version")
 	screen := bufio.NewScanner(out)
 	for len(missing) > 0 && screen.Scan() {
 		f := strings.Fields(screen.Text())
 		if len(f) == 5 && f[1] == version && f[2] == "1,234" {
-			delete(missing, strings.TrimSuffix(f[0], clientPort))
+			delete(missing, strings.TrimSuffix(f[0], ClientPort))
 		}
 	}
 	if len(missing) > 0 {
@@ -139,12 +139,12 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 }
 
 // damemtopHome is a home directory with the file that damemtop reads there.
-func damemtopHome(t *testing.T, a, b *node) string {
+func damemtopHome(t *testing.T, a, b *Node) string {
 	t.Helper()
 	home := t.TempDir()
 	config := "delay: 0.1\nmode: t\ntop_mode:\n  sort_column: hostname\n  sort_order: asc\n  columns:\n" +
 		"    - hostname\n    - all_version\n    - all_curr_items\n    - all_fill_rate\n    - hit_rate\n" +
-		"servers:\n  - " + a.host + clientPort + "\n  - " + b.host + clientPort + "\n"
+		"servers:\n  - " + a.Host + ClientPort + "\n  - " + b.Host + ClientPort + "\n"
 	if err := os.Mkdir(filepath.Join(home, ".damemtop"), 0o700); err != nil {
 		t.Fatal(err)
 	}

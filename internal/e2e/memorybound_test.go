@@ -21,13 +21,13 @@ func boundKiB(memoryMiB, conns int) int {
 }
 
 // greedy is a client that reads as little as it can.
-func (n *node) greedy() net.Conn {
-	c, err := net.DialTimeout("tcp", n.host+clientPort, testkit.Patience)
+func greedy(n *Node) net.Conn {
+	c, err := net.DialTimeout("tcp", n.Host+ClientPort, testkit.Patience)
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
-	n.t.Cleanup(func() { c.Close() })
+	n.T.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -42,20 +42,20 @@ func storeOn(c net.Conn, key string, size int) (string, error) {
 	return string(answer[:got]), err
 }
 
-func (n *node) stored(c net.Conn, key string, size int) {
-	n.t.Helper()
+func stored(n *Node, c net.Conn, key string, size int) {
+	n.T.Helper()
 	if answer, err := storeOn(c, key, size); err != nil || answer != "STORED\r\n" {
-		n.t.Errorf("a set of %d bytes: %q, %v", size, answer, err)
+		n.T.Errorf("a set of %d bytes: %q, %v", size, answer, err)
 	}
 }
 
 // states counts the clients' connections by what they are at.
-func (n *node) states() map[string]int {
-	c, all := n.dial(), map[string]int{}
+func states(n *Node) map[string]int {
+	c, all := n.Dial(), map[string]int{}
 	defer c.Close()
-	c.send("stats conns\r\n")
+	c.Send("stats conns\r\n")
 	for {
-		line := c.line()
+		line := c.Line()
 		if line == "END" {
 			return all
 		}
@@ -76,7 +76,7 @@ func TestFailure_GreedyClients(t *testing.T) {
 		name      string
 		memoryMiB int
 		args      []string
-		run       func(n *node)
+		run       func(n *Node)
 	}{
 		{"large values, to and fro", 64, []string{"-I", "5m"}, toAndFro},
 		{"large values that nobody takes", 64, nil, unread},
@@ -86,46 +86,46 @@ func TestFailure_GreedyClients(t *testing.T) {
 	} {
 		t.Run(load.name, func(t *testing.T) {
 			args := append([]string{"-m", strconv.Itoa(load.memoryMiB), "-c", strconv.Itoa(conns)}, load.args...)
-			n := newNode(t, "a", newNet()+".1", "", args...)
-			startAll(n)
+			n := NewNode(t, "a", NewNet(t)+".1", "", args...)
+			StartAll(n)
 			load.run(n)
-			peak, bound := n.memory("VmHWM"), boundKiB(load.memoryMiB, conns)
+			peak, bound := n.MemoryKiB("VmHWM"), boundKiB(load.memoryMiB, conns)
 			t.Logf("%d MiB, of %d", peak>>10, bound>>10)
 			if peak > bound {
 				t.Errorf("the process took %d KiB, want %d at most", peak, bound)
 			}
-			if got := n.stat("repl_state"); got != "ready" {
+			if got := n.Stat("repl_state"); got != "ready" {
 				t.Errorf("it is %q", got)
 			}
 		})
 	}
 }
 
-func toAndFro(n *node) {
+func toAndFro(n *Node) {
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
-			c, err := net.Dial("tcp", n.host+clientPort)
+			c, err := net.Dial("tcp", n.Host+ClientPort)
 			if err != nil {
-				n.t.Error(err)
+				n.T.Error(err)
 				return
 			}
 			defer c.Close()
 			r := bufio.NewReader(c)
 			for round := range 12 {
 				key := fmt.Sprintf("k%d-%d", i, round)
-				n.stored(c, key, 4<<20)
+				stored(n, c, key, 4<<20)
 				fmt.Fprintf(c, "get %s\r\n", key)
 				head, err := r.ReadString('\n')
 				if err == nil && head == "END\r\n" {
 					continue // the others have stored so much meanwhile that it was evicted
 				}
 				if want := fmt.Sprintf("VALUE %s 0 %d\r\n", key, 4<<20); err != nil || head != want {
-					n.t.Errorf("get %s: %q, %v; want %q", key, head, err, want)
+					n.T.Errorf("get %s: %q, %v; want %q", key, head, err, want)
 					return
 				}
 				if got, err := io.CopyN(io.Discard, r, 4<<20+int64(len("\r\nEND\r\n"))); err != nil {
-					n.t.Errorf("%d bytes of %s: %v", got, key, err)
+					n.T.Errorf("%d bytes of %s: %v", got, key, err)
 					return
 				}
 			}
@@ -134,52 +134,52 @@ func toAndFro(n *node) {
 	all.Wait()
 }
 
-func unread(n *node) {
+func unread(n *Node) {
 	const readers = 120
-	c := n.greedy()
+	c := greedy(n)
 	for i := range 10 {
-		n.stored(c, fmt.Sprintf("v%d", i), 900_000)
+		stored(n, c, fmt.Sprintf("v%d", i), 900_000)
 	}
 	for i := range readers {
-		fmt.Fprint(n.greedy(), strings.Repeat(fmt.Sprintf("get v%d\r\n", i%10), 10))
+		fmt.Fprint(greedy(n), strings.Repeat(fmt.Sprintf("get v%d\r\n", i%10), 10))
 	}
-	testkit.Eventually(n.t, "all wait for their clients", func() bool { return n.states()["conn_mwrite"] == readers })
-	n.stored(c, "another", 10)
+	testkit.Eventually(n.T, "all wait for their clients", func() bool { return states(n)["conn_mwrite"] == readers })
+	stored(n, c, "another", 10)
 }
 
-func halfSent(n *node) {
+func halfSent(n *Node) {
 	const writers, size = 200, 1_000_000
 	for i := range writers {
-		c := n.greedy()
+		c := greedy(n)
 		fmt.Fprintf(c, "set h%d 0 0 %d\r\n%s", i, size, bytes.Repeat([]byte{'x'}, size-500))
 	}
-	testkit.Eventually(n.t, "all values have come so far", func() bool {
-		return n.number("bytes_read") >= writers*(size-500)
+	testkit.Eventually(n.T, "all values have come so far", func() bool {
+		return n.Number("bytes_read") >= writers*(size-500)
 	})
 }
 
-func again(n *node) {
-	c := n.greedy()
+func again(n *Node) {
+	c := greedy(n)
 	for range 3 {
-		n.stored(c, "big", 60<<20)
+		stored(n, c, "big", 60<<20)
 	}
 }
 
-func unreadMultigets(n *node) {
+func unreadMultigets(n *Node) {
 	const readers = 300
-	c := n.greedy()
+	c := greedy(n)
 	line := "get"
 	for i := range 3000 {
 		key := fmt.Sprintf("s%d", i%10)
 		if i < 10 {
-			n.stored(c, key, 15_000)
+			stored(n, c, key, 15_000)
 		}
 		line += " " + key
 	}
 	for range readers {
-		fmt.Fprint(n.greedy(), line+"\r\n")
+		fmt.Fprint(greedy(n), line+"\r\n")
 	}
-	testkit.Eventually(n.t, "all wait for their clients, or are closed", func() bool {
-		return n.states()["conn_mwrite"]+n.number("shed_connections") >= readers
+	testkit.Eventually(n.T, "all wait for their clients, or are closed", func() bool {
+		return states(n)["conn_mwrite"]+n.Number("shed_connections") >= readers
 	})
 }

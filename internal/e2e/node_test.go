@@ -15,75 +15,75 @@ import (
 )
 
 const (
-	clientPort = ":11211"
-	replPort   = ":11212"
+	ClientPort = ":11211"
+	ReplPort   = ":11212"
 )
 
-// node is one process of the program, or its place while it is stopped.
-type node struct {
-	t    testing.TB
-	name string
-	host string
-	args []string
+// Node is one process of the program, or its place while it is stopped.
+type Node struct {
+	T    testing.TB
+	Name string
+	Host string
+	Args []string
 
 	cmd    *exec.Cmd
-	log    *testkit.Log
-	stderr *os.File // where the log goes instead; nil: to log
+	Log    *testkit.Log
+	Stderr *os.File // where the log goes instead; nil: to log
 
 	done chan struct{} // closed when the process has ended
-	code int           // its exit status; -1: by a signal
+	Code int           // its exit status; -1: by a signal
 }
 
-// newNode describes a node that listens on host; peer is its -x ("" none).
-func newNode(t testing.TB, name, host, peer string, extra ...string) *node {
+// NewNode describes a node that listens on host; peer is its -x ("" none).
+func NewNode(t testing.TB, name, host, peer string, extra ...string) *Node {
 	args := []string{"-u", "root", "-l", host, "-m", "256"}
 	if peer != "" {
 		args = append(args, "-x", peer)
 	}
-	n := &node{t: t, name: name, host: host, args: append(args, extra...)}
+	n := &Node{T: t, Name: name, Host: host, Args: append(args, extra...)}
 	t.Cleanup(func() {
-		if n.running() {
-			n.kill()
+		if n.Running() {
+			n.Kill()
 		}
-		if t.Failed() && n.log != nil {
-			t.Logf("--- last log of node %s\n%s", n.name, n.log.Tail(6000))
+		if t.Failed() && n.Log != nil {
+			t.Logf("--- last log of node %s\n%s", n.Name, n.Log.Tail(6000))
 		}
 	})
 	return n
 }
 
-// newPair describes two nodes that know each other directly.
-func newPair(t testing.TB, extra ...string) (a, b *node) {
-	net := newNet()
-	return newNode(t, "a", net+".1", net+".2", extra...), newNode(t, "b", net+".2", net+".1", extra...)
+// NewPair describes two nodes that know each other directly.
+func NewPair(t testing.TB, extra ...string) (a, b *Node) {
+	net := NewNet(t)
+	return NewNode(t, "a", net+".1", net+".2", extra...), NewNode(t, "b", net+".2", net+".1", extra...)
 }
 
-// start runs the process; it does not wait for anything.
-func (n *node) start() {
-	n.t.Helper()
-	n.log = &testkit.Log{}
-	n.cmd = exec.Command(Binary(n.t), n.args...)
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	if n.stderr != nil {
-		n.cmd.Stderr = n.stderr
+// Start runs the process; it does not wait for anything.
+func (n *Node) Start() {
+	n.T.Helper()
+	n.Log = &testkit.Log{}
+	n.cmd = exec.Command(Binary(n.T), n.Args...)
+	n.cmd.Stdout, n.cmd.Stderr = n.Log, n.Log
+	if n.Stderr != nil {
+		n.cmd.Stderr = n.Stderr
 	}
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	done, cmd := make(chan struct{}), n.cmd
 	n.done = done
 	go func() {
 		_ = cmd.Wait() // its status is read below
-		n.code = cmd.ProcessState.ExitCode()
+		n.Code = cmd.ProcessState.ExitCode()
 		close(done)
 	}()
 }
 
-// process is the one that runs, or ran last.
-func (n *node) process() *os.Process { return n.cmd.Process }
+// Process is the one that runs, or ran last.
+func (n *Node) Process() *os.Process { return n.cmd.Process }
 
-func (n *node) running() bool {
+func (n *Node) Running() bool {
 	if n.cmd == nil {
 		return false
 	}
@@ -95,20 +95,20 @@ func (n *node) running() bool {
 	}
 }
 
-func (n *node) signal(s os.Signal) {
-	n.t.Helper()
+func (n *Node) Signal(s os.Signal) {
+	n.T.Helper()
 	if err := n.cmd.Process.Signal(s); err != nil {
-		n.t.Fatalf("%v to node %s: %v", s, n.name, err)
+		n.T.Fatalf("%v to node %s: %v", s, n.Name, err)
 	}
 	for end := time.Now().Add(testkit.Patience); s == syscall.SIGSTOP && !n.stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			n.t.Fatalf("node %s does not stop", n.name)
+			n.T.Fatalf("node %s does not stop", n.Name)
 		}
 	}
 }
 
 // stopped tells whether SIGSTOP has reached every thread: it may take a while.
-func (n *node) stopped() bool {
+func (n *Node) stopped() bool {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", n.cmd.Process.Pid))
 	for _, task := range tasks {
 		text, err := os.ReadFile(task)
@@ -119,31 +119,31 @@ func (n *node) stopped() bool {
 	return true
 }
 
-func (n *node) wait() int {
-	n.t.Helper()
+func (n *Node) Wait() int {
+	n.T.Helper()
 	select {
 	case <-n.done:
 	case <-time.After(testkit.Patience):
-		n.t.Fatalf("node %s does not end", n.name)
+		n.T.Fatalf("node %s does not end", n.Name)
 	}
-	return n.code
+	return n.Code
 }
 
-// kill ends the process as a power cut would.
-func (n *node) kill() {
-	n.signal(syscall.SIGKILL)
-	n.wait()
+// Kill ends the process as a power cut would.
+func (n *Node) Kill() {
+	n.Signal(syscall.SIGKILL)
+	n.Wait()
 }
 
-// stop ends it as planned and returns its exit status.
-func (n *node) stop() int {
-	n.signal(syscall.SIGTERM)
-	return n.wait()
+// Stop ends it as planned and returns its exit status.
+func (n *Node) Stop() int {
+	n.Signal(syscall.SIGTERM)
+	return n.Wait()
 }
 
-// serving reports whether the client port accepts connections now.
-func (n *node) serving() bool {
-	c, err := net.DialTimeout("tcp", n.host+clientPort, time.Second)
+// Serving reports whether the client port accepts connections now.
+func (n *Node) Serving() bool {
+	c, err := net.DialTimeout("tcp", n.Host+ClientPort, time.Second)
 	if err != nil {
 		return false
 	}
@@ -151,23 +151,23 @@ func (n *node) serving() bool {
 	return true
 }
 
-func (n *node) waitServing() {
-	n.t.Helper()
-	testkit.Eventually(n.t, "node "+n.name+" serves", func() bool {
-		if !n.running() {
-			n.t.Fatalf("node %s ended with status %d:\n%s", n.name, n.code, n.log.Tail(3000))
+func (n *Node) WaitServing() {
+	n.T.Helper()
+	testkit.Eventually(n.T, "node "+n.Name+" serves", func() bool {
+		if !n.Running() {
+			n.T.Fatalf("node %s ended with status %d:\n%s", n.Name, n.Code, n.Log.Tail(3000))
 		}
-		return n.serving()
+		return n.Serving()
 	})
 }
 
-// startAll starts nodes at once and waits until all serve.
-func startAll(nodes ...*node) {
+// StartAll starts nodes at once and waits until all serve.
+func StartAll(nodes ...*Node) {
 	for _, n := range nodes {
-		n.t.Helper()
-		n.start()
+		n.T.Helper()
+		n.Start()
 	}
 	for _, n := range nodes {
-		n.waitServing()
+		n.WaitServing()
 	}
 }

@@ -14,22 +14,22 @@ import (
 // one ends with status 3 and that number.
 func TestFailure_PeerHasNoRoom(t *testing.T) {
 	t.Parallel()
-	net := newNet()
-	a := newNode(t, "a", net+".1", net+".2", "-M", "-m", "64", "-I", "2m")
-	b := newNode(t, "b", net+".2", net+".1", "-M", "-m", "16")
-	startAll(a, b)
-	waitLinked(a, b)
-	names := keys("k", 3000)
+	net := NewNet(t)
+	a := NewNode(t, "a", net+".1", net+".2", "-M", "-m", "64", "-I", "2m")
+	b := NewNode(t, "b", net+".2", net+".1", "-M", "-m", "16")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := Keys("k", 3000)
 	value := strings.Repeat("v", 10_000)
-	a.load(names, func(int) string { return value })
-	c := a.dial()
-	if got := c.set("large", strings.Repeat("v", 1<<20)); got != "STORED" {
+	a.Load(names, func(int) string { return value })
+	c := a.Dial()
+	if got := c.Set("large", strings.Repeat("v", 1<<20)); got != "STORED" {
 		t.Fatal(got)
 	}
-	number := func(n *node, row string) int {
-		v, err := strconv.Atoi(n.stat(row))
+	number := func(n *Node, row string) int {
+		v, err := strconv.Atoi(n.Stat(row))
 		if err != nil {
-			t.Fatalf("%s of %s: %v", row, n.name, err)
+			t.Fatalf("%s of %s: %v", row, n.Name, err)
 		}
 		return v
 	}
@@ -39,14 +39,14 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 	})
 	lacks := number(a, "repl_not_on_peer")
 	if number(b, "repl_refused_no_memory") == 0 || number(b, "repl_refused_too_large") != 1 || number(b, "repl_not_on_peer") != 0 {
-		t.Errorf("b: %s refused for memory, %s for size, %s not on a", b.stat("repl_refused_no_memory"), b.stat("repl_refused_too_large"), b.stat("repl_not_on_peer"))
+		t.Errorf("b: %s refused for memory, %s for size, %s not on a", b.Stat("repl_refused_no_memory"), b.Stat("repl_refused_too_large"), b.Stat("repl_not_on_peer"))
 	}
-	a.waitLog("level=WARN", "the peer does not store what this node holds")
-	b.waitLog("level=WARN", "only the peer has it")
-	if code := a.stop(); code != 3 {
+	a.WaitLog("level=WARN", "the peer does not store what this node holds")
+	b.WaitLog("level=WARN", "only the peer has it")
+	if code := a.Stop(); code != 3 {
 		t.Errorf("a ends with status %d", code)
 	}
-	if !a.logged("level=ERROR", "NOT HANDED OVER", fmt.Sprintf("items=%d ", lacks)) {
+	if !a.Logged("level=ERROR", "NOT HANDED OVER", fmt.Sprintf("items=%d ", lacks)) {
 		t.Errorf("a does not say that %d items are lost", lacks)
 	}
 }
@@ -54,25 +54,25 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 // TestFailure_DeleteWithoutMemory: a full node with -M deletes, says so, and its peer hears of it.
 func TestFailure_DeleteWithoutMemory(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t, "-M", "-m", "8", "-I", "64k")
-	startAll(a, b)
-	waitLinked(a, b)
-	b.kill()
-	c := a.dial()
+	a, b := NewPair(t, "-M", "-m", "8", "-I", "64k")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	b.Kill()
+	c := a.Dial()
 	n := 0
-	for ; c.set(fmt.Sprint("k", n), strings.Repeat("v", 3000)) == "STORED"; n++ {
+	for ; c.Set(fmt.Sprint("k", n), strings.Repeat("v", 3000)) == "STORED"; n++ {
 	}
-	for ; c.set(fmt.Sprint("s", n), "") == "STORED"; n++ {
+	for ; c.Set(fmt.Sprint("s", n), "") == "STORED"; n++ {
 	}
 	for i := range 200 {
-		if got := c.do("delete missing%d", i); got != "NOT_FOUND" {
+		if got := c.Do("delete missing%d", i); got != "NOT_FOUND" {
 			t.Fatalf("delete of a key that is not there, number %d: %s", i, got)
 		}
 	}
-	if got := c.do("delete k0"); got != "DELETED" {
+	if got := c.Do("delete k0"); got != "DELETED" {
 		t.Fatal(got)
 	}
-	if _, _, hit := c.get("k0"); hit {
+	if _, _, hit := c.Get("k0"); hit {
 		t.Fatal("k0 is there still")
 	}
 }

@@ -21,51 +21,51 @@ func TestScenario18_OneWayLoss(t *testing.T) {
 
 func oneWayLoss(t *testing.T, direction int) {
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	names := keys("k", 400)
-	a.load(names, func(int) string { return "before" })
-	waitEqual(a, b, names)
-	sessions := a.stat("repl_sessions")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := Keys("k", 400)
+	a.Load(names, func(int) string { return "before" })
+	WaitEqual(a, b, names)
+	sessions := a.Stat("repl_sessions")
 	link.mute(direction, true)
 
-	ca, cb := a.dial(), b.dial()
+	ca, cb := a.Dial(), b.Dial()
 	defer ca.Close()
 	defer cb.Close()
 	for i, k := range names[:100] {
-		if x, y := ca.set(k, "by a"), cb.set(names[100+i], "by b"); x != "STORED" || y != "STORED" {
+		if x, y := ca.Set(k, "by a"), cb.Set(names[100+i], "by b"); x != "STORED" || y != "STORED" {
 			t.Fatalf("a says %s, b says %s", x, y)
 		}
 	}
 	for i, k := range names[200:250] {
-		if x, y := ca.do("delete %s", k), cb.do("delete %s", names[250+i]); x != "DELETED" || y != "DELETED" {
+		if x, y := ca.Do("delete %s", k), cb.Do("delete %s", names[250+i]); x != "DELETED" || y != "DELETED" {
 			t.Fatalf("a says %s, b says %s", x, y)
 		}
 	}
-	for _, n := range []*node{a, b} {
-		testkit.Eventually(t, "node "+n.name+" knows that it is not linked", func() bool { return n.stat("repl_link") != "stream" })
-		if got := n.stat("tombstones"); got != "50" {
-			t.Errorf("node %s remembers %s of 50 deletes that nobody has acknowledged", n.name, got)
+	for _, n := range []*Node{a, b} {
+		testkit.Eventually(t, "node "+n.Name+" knows that it is not linked", func() bool { return n.Stat("repl_link") != "stream" })
+		if got := n.Stat("tombstones"); got != "50" {
+			t.Errorf("node %s remembers %s of 50 deletes that nobody has acknowledged", n.Name, got)
 		}
 	}
-	deaf := []*node{a, b}[direction]
-	if v, _, hit := deaf.dial().get(names[direction*-100+100]); !hit || v != "before" {
-		t.Errorf("node %s has %q: the loss was none, the test shows nothing", deaf.name, v)
+	deaf := []*Node{a, b}[direction]
+	if v, _, hit := deaf.Dial().Get(names[direction*-100+100]); !hit || v != "before" {
+		t.Errorf("node %s has %q: the loss was none, the test shows nothing", deaf.Name, v)
 	}
-	dials := a.stat("repl_dials")
-	testkit.Eventually(t, "a tries again", func() bool { return a.stat("repl_dials") != dials })
-	if now := a.stat("repl_sessions"); now != sessions {
+	dials := a.Stat("repl_dials")
+	testkit.Eventually(t, "a tries again", func() bool { return a.Stat("repl_dials") != dials })
+	if now := a.Stat("repl_sessions"); now != sessions {
 		t.Errorf("%s sessions have become %s on half a link", sessions, now)
 	}
 
 	link.mute(direction, false)
-	waitLinked(a, b)
-	waitEqual(a, b, names)
-	for _, n := range []*node{a, b} {
-		testkit.Eventually(t, "the deletes are acknowledged", func() bool { return n.stat("tombstones") == "0" })
+	WaitLinked(a, b)
+	WaitEqual(a, b, names)
+	for _, n := range []*Node{a, b} {
+		testkit.Eventually(t, "the deletes are acknowledged", func() bool { return n.Stat("tombstones") == "0" })
 	}
 	for i, k := range names {
-		v, _, _ := ca.get(k)
+		v, _, _ := ca.Get(k)
 		want := "before"
 		switch {
 		case i < 100:

@@ -9,9 +9,9 @@ import (
 
 // incrs returns how often a node was asked to count something up: the extension
 // does that once for each time that it tries to get a lock.
-func (n *node) incrs() int {
-	n.t.Helper()
-	return n.number("incr_hits") + n.number("incr_misses")
+func incrs(n *Node) int {
+	n.T.Helper()
+	return n.Number("incr_hits") + n.Number("incr_misses")
 }
 
 // The real extension: a request holds its session's lock, and the node that has
@@ -28,14 +28,14 @@ func TestPeclLockSequence_HolderDiesWithItsNode(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a, b := newPair(t, test.args...)
-			startAll(a, b)
+			a, b := NewPair(t, test.args...)
+			StartAll(a, b)
 			// Two seconds of waiting are enough to count the tries.
 			p := pecl(t, a, b, "memcache.lock_timeout=1")
 			if n, complaints := p.visit("session"); n != 1 {
 				t.Fatalf("first visit counts %d %s", n, complaints)
 			}
-			before := [2]int{a.incrs(), b.incrs()}
+			before := [2]int{incrs(a), incrs(b)}
 			if before[0]+before[1] != 1 {
 				t.Errorf("a new session took %d tries on a and %d on b, want one", before[0], before[1])
 			}
@@ -43,16 +43,16 @@ func TestPeclLockSequence_HolderDiesWithItsNode(t *testing.T) {
 			if test.args == nil {
 				settle = settle[:1]
 			}
-			waitEqual(a, b, settle)
+			WaitEqual(a, b, settle)
 			release := hold(p, "session")
 			holder, survivor, old := a, b, before[1]
-			if a.incrs() == before[0] {
+			if incrs(a) == before[0] {
 				holder, survivor, old = b, a, before[0]
 			}
-			waitEqual(a, b, settle)
-			holder.kill()
+			WaitEqual(a, b, settle)
+			holder.Kill()
 			_, complaints := p.visit("session")
-			if tries := survivor.incrs() - old; !test.tries(tries) {
+			if tries := incrs(survivor) - old; !test.tries(tries) {
 				t.Errorf("the lock took %d tries\n%s", tries, complaints)
 			}
 			release()

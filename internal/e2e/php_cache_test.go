@@ -50,17 +50,17 @@ func runChecks(t *testing.T, extension string, ini []string, script string, args
 func onPairAndStock(t *testing.T, turn int, extension string, ini []string, script string, args ...string) {
 	t.Run("pair", func(t *testing.T) {
 		t.Parallel()
-		a, b := newPair(t)
-		startAll(a, b)
+		a, b := NewPair(t)
+		StartAll(a, b)
 		if turn%2 == 1 {
 			a, b = b, a
 		}
-		runChecks(t, extension, ini, script, append([]string{a.host, b.host}, args...)...)
+		runChecks(t, extension, ini, script, append([]string{a.Host, b.Host}, args...)...)
 	})
 	t.Run("memcached", func(t *testing.T) {
 		t.Parallel()
 		stock := startMemcached(t)
-		runChecks(t, extension, ini, script, append([]string{stock.host, stock.host}, args...)...)
+		runChecks(t, extension, ini, script, append([]string{stock.Host, stock.Host}, args...)...)
 	})
 }
 
@@ -86,21 +86,21 @@ func TestPHPCache_EveryCallOfMemcacheOnEachNode(t *testing.T) {
 }
 
 // loginPair is a pair whose clients log in.
-func loginPair(t *testing.T) (a, b *node) {
+func loginPair(t *testing.T) (a, b *Node) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "logins")
 	if err := os.WriteFile(file, []byte("other:other\nphp:right-one\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, b = newPair(t, "-S", "-Y", file)
-	startAll(a, b)
+	a, b = NewPair(t, "-S", "-Y", file)
+	StartAll(a, b)
 	return a, b
 }
 
 func TestPHPCache_LogsInWithSASL(t *testing.T) {
 	t.Parallel()
 	a, b := loginPair(t)
-	runChecks(t, "memcached", nil, "cache_sasl.php", a.host, b.host, "php", "right-one")
+	runChecks(t, "memcached", nil, "cache_sasl.php", a.Host, b.Host, "php", "right-one")
 }
 
 // Sessions log in too, and go on to the other node as ever.
@@ -110,13 +110,13 @@ func TestPHPSession_LogsInWithSASL(t *testing.T) {
 	login := []string{"memcached.sess_sasl_username=php", "memcached.sess_sasl_password=right-one"}
 	v := newVisitors(newPage(t, "php-memcached.ini", "counter.php", a, b, login...))
 	v.count("first visit")
-	if code := a.stop(); code != 0 {
+	if code := a.Stop(); code != 0 {
 		t.Fatalf("node a ended with status %d", code)
 	}
 	v.count("a stopped")
-	a.start()
-	a.waitServing()
-	if code := b.stop(); code != 0 {
+	a.Start()
+	a.WaitServing()
+	if code := b.Stop(); code != 0 {
 		t.Fatalf("node b ended with status %d", code)
 	}
 	v.count("b stopped")

@@ -15,11 +15,11 @@ import (
 // live through all of it, and nobody is logged out.
 func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 2), 4)
 		c.count("first visit")
 		for _, planned := range []bool{false, true} {
-			for _, order := range [][2]*node{{a, b}, {b, a}} {
+			for _, order := range [][2]*Node{{a, b}, {b, a}} {
 				for _, idle := range []bool{true, false} {
 					for _, n := range order {
 						c.restart(n, a, b, planned, idle)
@@ -36,7 +36,7 @@ func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
 // cannot do that, so its settings switch strict mode off.
 func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		strict := []string{"session.use_strict_mode=1"}
 		if f.name == "memcached" {
 			strict = nil
@@ -46,7 +46,7 @@ func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 			t.Fatalf("use_strict_mode is %s", got)
 		}
 		c.count("first visit")
-		for _, n := range []*node{a, b} {
+		for _, n := range []*Node{a, b} {
 			c.restart(n, a, b, false, false)
 		}
 		c.count("both are back")
@@ -55,49 +55,49 @@ func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 
 // restart takes a node away and back. A planned stop hands over what was just
 // written; before a kill the nodes have had the time to.
-func (c *crowd) restart(n, a, b *node, planned, idle bool) {
+func (c *crowd) restart(n, a, b *Node, planned, idle bool) {
 	c.t.Helper()
-	what := fmt.Sprintf("node %s down (planned %t, idle %t)", n.name, planned, idle)
+	what := fmt.Sprintf("node %s down (planned %t, idle %t)", n.Name, planned, idle)
 	if planned {
-		if code := n.stop(); code != 0 {
+		if code := n.Stop(); code != 0 {
 			c.t.Fatalf("%s: it ended with status %d", what, code)
 		}
 	} else {
 		c.waitBoth(a, b)
-		n.kill()
+		n.Kill()
 	}
 	if !idle {
 		c.count(what)
 		c.count(what + ", second visit")
 	}
-	n.start()
-	n.waitServing()
+	n.Start()
+	n.WaitServing()
 	if !idle {
 		c.count(what + " and back")
 	}
-	waitLinked(a, b)
+	WaitLinked(a, b)
 }
 
 // A request that has begun loses its node, and is saved on the other one.
 func TestPHPSession_RequestOutlivesItsNode(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		p := f.page(t, "counter.php", a, b)
-		for i, session := range keys("begun", 4) {
+		for i, session := range Keys("begun", 4) {
 			if n, complaints := p.visit(session); n != 1 {
 				t.Fatalf("session %s counts %d %s", session, n, complaints)
 			}
-			waitEqual(a, b, p.keys(session)[:1])
+			WaitEqual(a, b, p.keys(session)[:1])
 			release := hold(p, session)
-			doomed := []*node{a, b}[i%2]
-			doomed.kill()
+			doomed := []*Node{a, b}[i%2]
+			doomed.Kill()
 			release()
 			if n, complaints := p.visit(session); n != 3 {
-				t.Errorf("node %s killed during a request: session %s counts %d, want 3\n%s", doomed.name, session, n, complaints)
+				t.Errorf("node %s killed during a request: session %s counts %d, want 3\n%s", doomed.Name, session, n, complaints)
 			}
-			doomed.start()
-			doomed.waitServing()
-			waitLinked(a, b)
+			doomed.Start()
+			doomed.WaitServing()
+			WaitLinked(a, b)
 		}
 	})
 }
@@ -135,13 +135,13 @@ func (p *page) answerTimeout() time.Duration {
 
 func TestPHPSession_DeadNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 4), 4)
 		c.count("first visit")
 		c.waitBoth(a, b)
-		a.kill()
+		a.Kill()
 		within(t, 10*time.Second, "visiting with a node dead", func() { c.count("a is dead") })
-		silence(t, a.host+clientPort)
+		silence(t, a.Host+ClientPort)
 		limit := c.limit(c.connectTimeout())
 		within(t, limit, "visiting with a machine gone", func() { c.count("a's machine is gone") })
 	})
@@ -187,7 +187,7 @@ func silence(t *testing.T, address string) {
 // everybody is where they were.
 func TestPHPSession_StoppedNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		override := []string{"memcache.lock_timeout=2"}
 		switch f.name {
 		case "memcached text", "memcache binary":
@@ -199,10 +199,10 @@ func TestPHPSession_StoppedNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 		c := newCrowd(newSite(f.page(t, "counter.php", a, b, override...), 4), 4)
 		c.count("first visit")
 		c.waitBoth(a, b)
-		a.signal(syscall.SIGSTOP)
+		a.Signal(syscall.SIGSTOP)
 		var visits []answer
 		within(t, c.limit(c.answerTimeout()), "visiting with a node stopped", func() { visits = c.visitAll() })
-		a.signal(syscall.SIGCONT)
+		a.Signal(syscall.SIGCONT)
 		for i, v := range visits {
 			if v.visits != 2 && v.status != http.StatusServiceUnavailable {
 				t.Errorf("visitor %d was answered %d and visit %d with a stopped node\n%s", i, v.status, v.visits, v.body)

@@ -16,7 +16,7 @@ import (
 func TestPHPLock_OneSessionIsServedOneAtATime(t *testing.T) {
 	t.Parallel()
 	const servers, requests = 4, 6
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		v := newSite(f.page(t, "counter.php", a, b), servers).browser()
 		v.want("first visit", "?work=30", 1)
 		var all sync.WaitGroup
@@ -54,12 +54,12 @@ func TestPHPLock_OneSessionIsServedOneAtATime(t *testing.T) {
 // A request that is under way holds the lock, and the next one waits.
 func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		p := f.page(t, "counter.php", a, b)
 		if n, complaints := p.visit("session"); n != 1 {
 			t.Fatalf("first visit counts %d %s", n, complaints)
 		}
-		waitEqual(a, b, p.keys("session")[:1])
+		WaitEqual(a, b, p.keys("session")[:1])
 		release := hold(p, "session")
 		before := lockTries(a) + lockTries(b)
 		second := p.command("session")
@@ -78,21 +78,21 @@ func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
 
 // lockTries counts what locks are asked for with: pecl-memcache counts something
 // up, and php-memcached adds something, which memcached counts as a set.
-func lockTries(n *node) int {
-	n.t.Helper()
-	return n.incrs() + n.number("cmd_set")
+func lockTries(n *Node) int {
+	n.T.Helper()
+	return incrs(n) + n.Number("cmd_set")
 }
 
 // A request that is killed leaves its lock behind. It expires, and the session
 // is as the last complete request left it.
 func TestPHPLock_OfAKilledRequestExpires(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		p := f.page(t, "counter.php", a, b, "memcached.sess_lock_expire=1", "memcache.lock_timeout=1")
 		if n, complaints := p.visit("session"); n != 1 {
 			t.Fatalf("first visit counts %d %s", n, complaints)
 		}
-		waitEqual(a, b, p.keys("session")[:1])
+		WaitEqual(a, b, p.keys("session")[:1])
 		slow := p.hold("session")
 		if err := slow.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestPHPLock_OfAKilledRequestExpires(t *testing.T) {
 }
 
 // locked reports whether a node has a lock of the session that is not free.
-func locked(t *testing.T, p *page, session string, nodes ...*node) bool {
+func locked(t *testing.T, p *page, session string, nodes ...*Node) bool {
 	t.Helper()
 	names := p.keys(session)
 	name := names[len(names)-1]
@@ -116,7 +116,7 @@ func locked(t *testing.T, p *page, session string, nodes ...*node) bool {
 		name += ".lock" // pecl-memcache's; 0 is free
 	}
 	for _, n := range nodes {
-		if value, _, hit := n.dial().get(name); hit && value != "0" {
+		if value, _, hit := n.Dial().Get(name); hit && value != "0" {
 			return true
 		}
 	}
@@ -127,7 +127,7 @@ func locked(t *testing.T, p *page, session string, nodes ...*node) bool {
 // session.gc_maxlifetime, and no lock for longer than they say.
 func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
 		p := f.page(t, "counter.php", a, b)
 		session := p.keys("session")[0]
 		lock, lockSeconds := session+".lock", 0
@@ -141,13 +141,13 @@ func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 		}
 		release := hold(p, "session")
 		locks := 0
-		for _, n := range []*node{a, b} {
-			testkit.Eventually(t, "the session is on node "+n.name, func() bool { return n.secondsLeft(session) > 0 })
-			if left := n.secondsLeft(session); left > 1440 || left < 1440-int(testkit.Patience.Seconds()) {
-				t.Errorf("node %s: the session lives for %d s, want 1440", n.name, left)
+		for _, n := range []*Node{a, b} {
+			testkit.Eventually(t, "the session is on node "+n.Name, func() bool { return secondsLeft(n, session) > 0 })
+			if left := secondsLeft(n, session); left > 1440 || left < 1440-int(testkit.Patience.Seconds()) {
+				t.Errorf("node %s: the session lives for %d s, want 1440", n.Name, left)
 			}
-			if left := n.secondsLeft(lock); left > lockSeconds || left < 0 {
-				t.Errorf("node %s: the lock lives for %d s, want %d at most", n.name, left, lockSeconds)
+			if left := secondsLeft(n, lock); left > lockSeconds || left < 0 {
+				t.Errorf("node %s: the lock lives for %d s, want %d at most", n.Name, left, lockSeconds)
 			} else if left > 0 {
 				locks++
 			}
@@ -160,14 +160,14 @@ func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 }
 
 // secondsLeft is how long the node keeps a key; 0 where it has none, -1 for ever.
-func (n *node) secondsLeft(key string) int {
-	n.t.Helper()
-	c := n.dial()
+func secondsLeft(n *Node, key string) int {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	reply := c.do("mg %s t", key)
+	reply := c.Do("mg %s t", key)
 	var left int
 	if _, err := fmt.Sscanf(reply, "HD t%d", &left); err != nil && reply != "EN" {
-		n.t.Fatalf("reply to mg %s: %q", key, reply)
+		n.T.Fatalf("reply to mg %s: %q", key, reply)
 	}
 	return left
 }

@@ -31,7 +31,7 @@ type page struct {
 }
 
 // newPage skips the test where PHP or the extension of the settings is missing.
-func newPage(t *testing.T, ini, script string, a, b *node, override ...string) *page {
+func newPage(t *testing.T, ini, script string, a, b *Node, override ...string) *page {
 	t.Helper()
 	p := &page{t: t, php: testkit.NeedTool(t, "php", "it runs the session pages"), override: override}
 	p.script = abs(t, "../../testdata/php/"+script)
@@ -39,7 +39,7 @@ func newPage(t *testing.T, ini, script string, a, b *node, override ...string) *
 	text := testkit.ReadFile(t, phpDir+ini)
 	extension := setting(t, text, "session.save_handler")
 	needExtension(t, p.php, extension)
-	text = strings.NewReplacer("n1:", a.host+":", "n2:", b.host+":", "pair.example:", pairName+":").Replace(text)
+	text = strings.NewReplacer("n1:", a.Host+":", "n2:", b.Host+":", "pair.example:", pairName+":").Replace(text)
 	if err := os.WriteFile(p.ini, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ type visitors struct {
 }
 
 func newVisitors(p *page) *visitors {
-	return &visitors{page: p, sessions: keys("visitor", 6)}
+	return &visitors{page: p, sessions: Keys("visitor", 6)}
 }
 
 func (v *visitors) allKeys() (all []string) {

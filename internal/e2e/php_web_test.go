@@ -31,7 +31,7 @@ type site struct {
 func newSite(p *page, servers int) *site {
 	p.t.Helper()
 	s := &site{page: p}
-	host := newNet() + ".1"
+	host := NewNet(p.t) + ".1"
 	for i := range servers {
 		address := fmt.Sprintf("%s:%d", host, 8000+i)
 		s.serve(address)
@@ -181,13 +181,13 @@ func (c *crowd) count(when string) {
 }
 
 // waitBoth waits until both nodes hold the same of the sessions.
-func (c *crowd) waitBoth(x, y *node) {
+func (c *crowd) waitBoth(x, y *Node) {
 	c.t.Helper()
 	var names []string
 	for _, b := range c.browsers {
 		names = append(names, b.keys(b.id())...)
 	}
-	waitEqual(x, y, names)
+	WaitEqual(x, y, names)
 }
 
 // id is the session that the visitor's cookie names; "" none.
@@ -206,13 +206,13 @@ func (b *browser) id() string {
 }
 
 // gone waits until neither node has the session.
-func (b *browser) gone(session string, nodes ...*node) {
+func (b *browser) gone(session string, nodes ...*Node) {
 	b.t.Helper()
 	for _, n := range nodes {
-		c := n.dial()
+		c := n.Dial()
 		defer c.Close()
-		testkit.Eventually(b.t, "session "+session+" is gone from node "+n.name, func() bool {
-			_, _, hit := c.get(b.keys(session)[0])
+		testkit.Eventually(b.t, "session "+session+" is gone from node "+n.Name, func() bool {
+			_, _, hit := c.Get(b.keys(session)[0])
 			return !hit
 		})
 	}

@@ -25,10 +25,10 @@ func TestProtocol_WhichOnesAClientMaySpeak(t *testing.T) {
 		"binary": {"", binaryDone, "binary"},
 	} {
 		t.Run(protocol, func(t *testing.T) {
-			n := newNode(t, "a", newNet()+".1", "", "-B", protocol)
-			startAll(n)
+			n := NewNode(t, "a", NewNet(t)+".1", "", "-B", protocol)
+			StartAll(n)
 			ask := func(sent string) string {
-				c, err := net.Dial("tcp", n.host+clientPort)
+				c, err := net.Dial("tcp", n.Host+ClientPort)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -152,54 +152,54 @@ func (p *proxied) counts(when string, want uint64) {
 
 // outlives kills both nodes of a pair in turn, behind a proxy that uses both. Before
 // a node is killed, it has passed on what it took.
-func (p *proxied) outlives(a, b *node) {
+func (p *proxied) outlives(a, b *Node) {
 	p.t.Helper()
 	p.put("both up", "counter", "40")
 	counted := uint64(40)
-	for _, doomed := range []*node{a, b} {
-		waitEqual(a, b, p.keys())
-		doomed.kill()
-		when := doomed.name + " killed"
+	for _, doomed := range []*Node{a, b} {
+		WaitEqual(a, b, p.keys())
+		doomed.Kill()
+		when := doomed.Name + " killed"
 		p.check(when)
-		for _, key := range keys("during-"+doomed.name, 60) {
+		for _, key := range Keys("during-"+doomed.Name, 60) {
 			p.put(when, key, "value of "+key)
 		}
 		counted++
 		p.counts(when, counted)
 		p.check(when)
-		doomed.start()
-		doomed.waitServing()
-		waitLinked(a, b)
-		p.check(doomed.name + " restarted")
-		testkit.Eventually(p.t, "node "+doomed.name+" is used again", func() bool {
-			for _, key := range keys("again", 20) {
-				p.put(doomed.name+" restarted", key, "value of "+key)
+		doomed.Start()
+		doomed.WaitServing()
+		WaitLinked(a, b)
+		p.check(doomed.Name + " restarted")
+		testkit.Eventually(p.t, "node "+doomed.Name+" is used again", func() bool {
+			for _, key := range Keys("again", 20) {
+				p.put(doomed.Name+" restarted", key, "value of "+key)
 			}
-			return doomed.stat("cmd_set") != "0"
+			return doomed.Stat("cmd_set") != "0"
 		})
 	}
-	waitEqual(a, b, p.keys())
+	WaitEqual(a, b, p.keys())
 	p.check("both up")
 }
 
 func TestNutcracker_InFrontOfAPair(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	network := newNet()
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	network := NewNet(t)
 	front := network + ".1:22122"
 	config := deployed(t, "nutcracker/nutcracker.yml", map[string]string{
-		"n1:11211": a.host + clientPort, "n2:11211": b.host + clientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, []string{front}, "nutcracker", "-c", config, "-a", network+".2")
 	p := newProxied(t, front)
-	for _, key := range keys("before", 60) {
+	for _, key := range Keys("before", 60) {
 		p.put("both up", key, "value of "+key)
 	}
-	for _, n := range []*node{a, b} {
-		if n.stat("cmd_set") == "0" {
-			t.Errorf("nutcracker does not use node %s", n.name)
+	for _, n := range []*Node{a, b} {
+		if n.Stat("cmd_set") == "0" {
+			t.Errorf("nutcracker does not use node %s", n.Name)
 		}
 	}
 	p.outlives(a, b)
@@ -207,49 +207,49 @@ func TestNutcracker_InFrontOfAPair(t *testing.T) {
 
 func TestNutcrackerAndHAProxy_InFrontOfTwoPairs(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	c, d := newPair(t)
-	c.name, d.name = "c", "d"
-	startAll(a, b, c, d)
-	waitLinked(a, b, c, d)
-	network := newNet()
+	a, b := NewPair(t)
+	c, d := NewPair(t)
+	c.Name, d.Name = "c", "d"
+	StartAll(a, b, c, d)
+	WaitLinked(a, b, c, d)
+	network := NewNet(t)
 	front, pairs := network+".1:22121", []string{network + ".1:21211", network + ".1:21212"}
 	haproxy := deployed(t, "haproxy/haproxy.cfg", map[string]string{
-		"n1:11211": a.host + clientPort, "n2:11211": b.host + clientPort,
-		"n3:11211": c.host + clientPort, "n4:11211": d.host + clientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort,
+		"n3:11211": c.Host + ClientPort, "n4:11211": d.Host + ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, pairs, "haproxy", "-db", "-f", haproxy)
 	config := deployed(t, "nutcracker/nutcracker.yml", map[string]string{
-		"n1:11211": a.host + clientPort, "n2:11211": b.host + clientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, []string{front}, "nutcracker", "-c", config, "-a", network+".2")
 	p := newProxied(t, front)
-	for _, key := range keys("k", 200) {
+	for _, key := range Keys("k", 200) {
 		p.put("all up", key, "value of "+key)
 	}
-	if onFirst, onSecond := a.count(p.keys()), c.count(p.keys()); onFirst == 0 || onSecond == 0 || onFirst+onSecond != 200 {
+	if onFirst, onSecond := a.Count(p.keys()), c.Count(p.keys()); onFirst == 0 || onSecond == 0 || onFirst+onSecond != 200 {
 		t.Fatalf("of 200 keys %d are on the first pair, %d on the second", onFirst, onSecond)
 	}
-	p.twoPairs([2]*node{a, b}, [2]*node{c, d})
+	p.twoPairs([2]*Node{a, b}, [2]*Node{c, d})
 }
 
 // twoPairs kills one node of each pair, and then the other one.
-func (p *proxied) twoPairs(first, second [2]*node) {
+func (p *proxied) twoPairs(first, second [2]*Node) {
 	p.t.Helper()
-	same := func(pair [2]*node) { waitEqual(pair[0], pair[1], p.keys()) }
+	same := func(pair [2]*Node) { WaitEqual(pair[0], pair[1], p.keys()) }
 	for i := range first {
 		same(first)
 		same(second)
-		first[i].kill()
-		second[i].kill()
-		when := strings.Join([]string{first[i].name, "and", second[i].name, "killed"}, " ")
+		first[i].Kill()
+		second[i].Kill()
+		when := strings.Join([]string{first[i].Name, "and", second[i].Name, "killed"}, " ")
 		p.check(when)
-		for _, key := range keys(fmt.Sprintf("round%d-", i), 60) {
+		for _, key := range Keys(fmt.Sprintf("round%d-", i), 60) {
 			p.put(when, key, "value of "+key)
 		}
 		p.check(when)
-		startAll(first[i], second[i])
-		waitLinked(first[0], first[1], second[0], second[1])
+		StartAll(first[i], second[i])
+		WaitLinked(first[0], first[1], second[0], second[1])
 		p.check("all up again")
 	}
 }

@@ -30,37 +30,37 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 		{"pinned to another", []string{"--peer-id", strings.Repeat("ab", 16)}, nil, "PEER_TAKEN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			network := newNet()
-			a := newNode(t, "a", network+".1", network+".2", c.a...)
-			b := newNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
-			startAll(a)
-			if got := a.dial().set("k", "a"); got != "STORED" {
+			network := NewNet(t)
+			a := NewNode(t, "a", network+".1", network+".2", c.a...)
+			b := NewNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
+			StartAll(a)
+			if got := a.Dial().Set("k", "a"); got != "STORED" {
 				t.Fatal(got)
 			}
-			b.start()
-			b.waitLog("level=ERROR", "NOT SERVING", "state=refused", "cause="+c.log, "do=", "opens=")
-			a.waitLog("level=WARN", c.log)
-			if code := b.stop(); code != 4 || b.logged("msg=ready") || !b.logged("it never served") {
-				t.Errorf("exit status %d, served %v", code, b.logged("msg=ready"))
+			b.Start()
+			b.WaitLog("level=ERROR", "NOT SERVING", "state=refused", "cause="+c.log, "do=", "opens=")
+			a.WaitLog("level=WARN", c.log)
+			if code := b.Stop(); code != 4 || b.Logged("msg=ready") || !b.Logged("it never served") {
+				t.Errorf("exit status %d, served %v", code, b.Logged("msg=ready"))
 			}
-			b.args = append(b.args, "--boot", "serve")
-			b.start()
-			b.waitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
-			b.waitServing()
-			if got := b.dial().set("k", "b"); got != "STORED" {
+			b.Args = append(b.Args, "--boot", "serve")
+			b.Start()
+			b.WaitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
+			b.WaitServing()
+			if got := b.Dial().Set("k", "b"); got != "STORED" {
 				t.Errorf("node b does not serve: %s", got)
 			}
-			tries := a.stat("repl_dials")
-			testkit.Eventually(t, "it tries again", func() bool { return a.stat("repl_dials") != tries })
-			for _, n := range []*node{a, b} {
-				if v, _, _ := n.dial().get("k"); v != n.name {
-					t.Errorf("node %s holds %q", n.name, v)
+			tries := a.Stat("repl_dials")
+			testkit.Eventually(t, "it tries again", func() bool { return a.Stat("repl_dials") != tries })
+			for _, n := range []*Node{a, b} {
+				if v, _, _ := n.Dial().Get("k"); v != n.Name {
+					t.Errorf("node %s holds %q", n.Name, v)
 				}
-				if n.stat("repl_sessions") != "0" {
-					t.Errorf("node %s had a session", n.name)
+				if n.Stat("repl_sessions") != "0" {
+					t.Errorf("node %s had a session", n.Name)
 				}
 			}
-			if got := b.stat("repl_refusal"); got != c.log {
+			if got := b.Stat("repl_refusal"); got != c.log {
 				t.Errorf("b's stats say %q", got)
 			}
 		})
@@ -84,43 +84,43 @@ var strange = []struct {
 
 // A node that holds something refuses whoever has a clock of next month.
 func TestFailure_ClockOfNextMonth(t *testing.T) {
-	n := newNode(t, "n", newNet()+".1", "", "-X", "11212")
-	startAll(n)
-	if got := n.dial().set("k", "v"); got != "STORED" {
+	n := NewNode(t, "n", NewNet(t)+".1", "", "-X", "11212")
+	StartAll(n)
+	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	c := n.call()
+	c := call(n)
 	h := someHello()
 	h.SteadyMillis += 30 * 24 * time.Hour.Milliseconds()
 	c.hello(h)
 	if bye := c.refused(); bye.Code != wire.ByeClock || !strings.Contains(bye.Text, "the peer's clock is 259") {
 		t.Errorf("BYE %v: %q", bye.Code, bye.Text)
 	}
-	n.waitLog("level=ERROR", "NOT LINKED", "set the clock that is wrong and restart its node")
+	n.WaitLog("level=ERROR", "NOT LINKED", "set the clock that is wrong and restart its node")
 }
 
 func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 	for _, s := range strange {
 		t.Run("calls/"+s.name, func(t *testing.T) {
-			n := newNode(t, "n", newNet()+".1", "", "-X", "11212")
-			startAll(n)
-			c := n.call()
+			n := NewNode(t, "n", NewNet(t)+".1", "", "-X", "11212")
+			StartAll(n)
+			c := call(n)
 			h := someHello()
 			s.change(h)
 			c.hello(h)
 			if bye := c.refused(); bye.Code != s.code || !strings.Contains(bye.Text, s.log[len(s.log)-1]) {
 				t.Errorf("BYE %v: %q, want %v", bye.Code, bye.Text, s.code)
 			}
-			n.waitLog(s.log...)
-			if got := n.dial().set("k", "v"); got != "STORED" {
+			n.WaitLog(s.log...)
+			if got := n.Dial().Set("k", "v"); got != "STORED" {
 				t.Errorf("it does not serve: %s", got)
 			}
 		})
 		t.Run("is called/"+s.name, func(t *testing.T) {
-			network := newNet()
+			network := NewNet(t)
 			p := listenAsPeer(t, network+".2")
-			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
-			n.start()
+			n := NewNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
+			n.Start()
 			for range 2 { // it comes again
 				c := p.accept(t)
 				c.expect(wire.THello)
@@ -131,9 +131,9 @@ func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 					t.Errorf("BYE %v: %q, want %v", bye.Code, bye.Text, s.code)
 				}
 			}
-			n.waitLog(s.log...)
+			n.WaitLog(s.log...)
 			p.hangUp()
-			n.waitServing()
+			n.WaitServing()
 		})
 	}
 }
@@ -146,10 +146,10 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 		"silence": "", "text": "ERROR\r\n", "4 GiB": "\xff\xff\xff\xff\x00\x00\x00\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			network := newNet()
+			network := NewNet(t)
 			p := listenAsPeer(t, network+".2")
-			n := newNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
-			n.start()
+			n := NewNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
+			n.Start()
 			go func() {
 				var held []net.Conn // else the collector closes them
 				for c := range p.calls {
@@ -160,9 +160,9 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 					c.Close()
 				}
 			}()
-			n.waitLog("level=ERROR", "NOT SERVING", "state=refused")
-			n.waitServing()
-			n.waitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
+			n.WaitLog("level=ERROR", "NOT SERVING", "state=refused")
+			n.WaitServing()
+			n.WaitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
 		})
 	}
 }
@@ -175,7 +175,7 @@ type asPeer struct {
 }
 
 func listenAsPeer(t testing.TB, host string) *asPeer {
-	ln, err := net.Listen("tcp", host+replPort)
+	ln, err := net.Listen("tcp", host+ReplPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,18 +213,18 @@ func (p *asPeer) accept(t testing.TB) *caller {
 // A third node is told that the pair is a pair, whatever its id and whether it
 // knows the rules.
 func TestFailure_ThirdNode(t *testing.T) {
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	sessions := []string{a.stat("repl_sessions"), b.stat("repl_sessions")}
-	c := a.dial()
-	c.set("k", "the pair's")
-	waitEqual(a, b, []string{"k"})
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	sessions := []string{a.Stat("repl_sessions"), b.Stat("repl_sessions")}
+	c := a.Dial()
+	c.Set("k", "the pair's")
+	WaitEqual(a, b, []string{"k"})
 
 	for _, first := range []byte{0, 0xff} { // it decides, it follows
 		h := someHello()
 		h.NodeID[0], h.NodeID[1] = first, first
-		third := a.call()
+		third := call(a)
 		third.hello(h)
 		third.expect(wire.THello)
 		third.auth("")
@@ -233,80 +233,80 @@ func TestFailure_ThirdNode(t *testing.T) {
 			t.Errorf("id %x: BYE %v: %s", h.NodeID[:2], bye.Code, bye.Text)
 		}
 	}
-	third := newNode(t, "third", newNet()+".1", a.host, "--peer-wait", "500ms")
-	third.start()
-	third.waitLog("PEER_TAKEN")
-	third.waitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"once that is done\"")
-	a.waitLog("level=WARN", "cause=PEER_TAKEN")
-	if third.serving() {
+	third := NewNode(t, "third", NewNet(t)+".1", a.Host, "--peer-wait", "500ms")
+	third.Start()
+	third.WaitLog("PEER_TAKEN")
+	third.WaitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"once that is done\"")
+	a.WaitLog("level=WARN", "cause=PEER_TAKEN")
+	if third.Serving() {
 		t.Error("the third node serves beside the pair")
 	}
-	c.set("after", "x")
-	waitEqual(a, b, []string{"k", "after"})
-	if v, _, _ := b.dial().get("k"); v != "the pair's" {
+	c.Set("after", "x")
+	WaitEqual(a, b, []string{"k", "after"})
+	if v, _, _ := b.Dial().Get("k"); v != "the pair's" {
 		t.Errorf("b holds %q", v)
 	}
-	for i, n := range []*node{a, b} {
-		if now := n.stat("repl_sessions"); now != sessions[i] || n.stat("repl_link") != "stream" {
-			t.Errorf("node %s: %s sessions have become %s, link %s", n.name, sessions[i], now, n.stat("repl_link"))
+	for i, n := range []*Node{a, b} {
+		if now := n.Stat("repl_sessions"); now != sessions[i] || n.Stat("repl_link") != "stream" {
+			t.Errorf("node %s: %s sessions have become %s, link %s", n.Name, sessions[i], now, n.Stat("repl_link"))
 		}
 	}
 	// The place is free when the peer is gone.
-	b.kill()
-	third.waitServing()
-	waitLinked(a, third)
-	if !a.logged("level=WARN", "another node takes the place") {
+	b.Kill()
+	third.WaitServing()
+	WaitLinked(a, third)
+	if !a.Logged("level=WARN", "another node takes the place") {
 		t.Error("a replacement is not said")
 	}
-	waitEqual(a, third, []string{"k", "after"})
+	WaitEqual(a, third, []string{"k", "after"})
 }
 
 // TestFailure_TwoHistories: two nodes that each hold data and each had another peer
 // do not mix what they hold. One that is restarted joins empty.
 func TestFailure_TwoHistories(t *testing.T) {
 	t.Parallel()
-	network := newNet()
+	network := NewNet(t)
 	toB, toD := newVIP(t, network+".11", network+".2"), newVIP(t, network+".13", network+".4")
-	a := newNode(t, "a", network+".1", network+".11")
-	b := newNode(t, "b", network+".2", "", "-X", "11212")
-	c := newNode(t, "c", network+".3", network+".13")
-	d := newNode(t, "d", network+".4", "", "-X", "11212")
-	startAll(b, d, a, c)
-	waitLinked(a, b)
-	waitLinked(c, d)
-	names := keys("k", 100)
-	a.load(names, func(int) string { return "of a and b" })
-	c.load(names[50:], func(int) string { return "of c and d" })
-	waitEqual(a, b, names)
-	waitEqual(c, d, names)
-	b.kill()
-	d.kill()
-	toB.point(c.host)
-	toD.point(a.host)
-	for _, n := range []*node{a, c} {
-		n.waitLog("level=ERROR", "NOT LINKED", "cause=HISTORY")
-		n.waitLog("restart the node that shall join empty")
-		testkit.Eventually(t, "it is counted", func() bool { return n.refusedFor("history") > 0 })
-		n.load([]string{"own"}, func(int) string { return n.name })
+	a := NewNode(t, "a", network+".1", network+".11")
+	b := NewNode(t, "b", network+".2", "", "-X", "11212")
+	c := NewNode(t, "c", network+".3", network+".13")
+	d := NewNode(t, "d", network+".4", "", "-X", "11212")
+	StartAll(b, d, a, c)
+	WaitLinked(a, b)
+	WaitLinked(c, d)
+	names := Keys("k", 100)
+	a.Load(names, func(int) string { return "of a and b" })
+	c.Load(names[50:], func(int) string { return "of c and d" })
+	WaitEqual(a, b, names)
+	WaitEqual(c, d, names)
+	b.Kill()
+	d.Kill()
+	toB.point(c.Host)
+	toD.point(a.Host)
+	for _, n := range []*Node{a, c} {
+		n.WaitLog("level=ERROR", "NOT LINKED", "cause=HISTORY")
+		n.WaitLog("restart the node that shall join empty")
+		testkit.Eventually(t, "it is counted", func() bool { return refusedFor(n, "history") > 0 })
+		n.Load([]string{"own"}, func(int) string { return n.Name })
 	}
-	tries := a.refusedFor("history")
-	testkit.Eventually(t, "a tries again", func() bool { return a.refusedFor("history") > tries+2 })
-	for _, n := range []*node{a, c} {
-		if v, _, _ := n.dial().get("own"); v != n.name {
-			t.Errorf("node %s holds %q of its own", n.name, v)
+	tries := refusedFor(a, "history")
+	testkit.Eventually(t, "a tries again", func() bool { return refusedFor(a, "history") > tries+2 })
+	for _, n := range []*Node{a, c} {
+		if v, _, _ := n.Dial().Get("own"); v != n.Name {
+			t.Errorf("node %s holds %q of its own", n.Name, v)
 		}
 	}
-	if v, _, _ := a.dial().get(names[70]); v != "of a and b" || a.count(names) != 100 {
-		t.Errorf("a holds %q, and %d of 100 keys", v, a.count(names))
+	if v, _, _ := a.Dial().Get(names[70]); v != "of a and b" || a.Count(names) != 100 {
+		t.Errorf("a holds %q, and %d of 100 keys", v, a.Count(names))
 	}
-	if v, _, _ := c.dial().get(names[70]); v != "of c and d" || c.count(names) != 50 {
-		t.Errorf("c holds %q, and %d of 50 keys", v, c.count(names))
+	if v, _, _ := c.Dial().Get(names[70]); v != "of c and d" || c.Count(names) != 50 {
+		t.Errorf("c holds %q, and %d of 50 keys", v, c.Count(names))
 	}
-	c.kill()
-	startAll(c)
-	waitLinked(a, c)
-	waitEqual(a, c, append(names, "own"))
-	if v, _, _ := c.dial().get(names[70]); v != "of a and b" {
+	c.Kill()
+	StartAll(c)
+	WaitLinked(a, c)
+	WaitEqual(a, c, append(names, "own"))
+	if v, _, _ := c.Dial().Get(names[70]); v != "of a and b" {
 		t.Errorf("c joined and holds %q", v)
 	}
 }
@@ -345,7 +345,7 @@ func newVIP(t testing.TB, host, target string) *vip {
 			v.mu.Unlock()
 			go func() {
 				defer c.Close()
-				d, err := net.DialTimeout("tcp", target+replPort, time.Second)
+				d, err := net.DialTimeout("tcp", target+ReplPort, time.Second)
 				if err != nil {
 					return
 				}
@@ -365,55 +365,55 @@ func newVIP(t testing.TB, host, target string) *vip {
 // stranger, and back.
 func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 	t.Parallel()
-	network := newNet()
+	network := NewNet(t)
 	v := newVIP(t, network+".9", network+".1")
-	a := newNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
-	a.start()
-	a.waitLog("level=WARN", "cause=SELF", "leads back to this node")
-	a.waitServing()
-	if got := a.dial().set("k", "v"); got != "STORED" {
+	a := NewNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
+	a.Start()
+	a.WaitLog("level=WARN", "cause=SELF", "leads back to this node")
+	a.WaitServing()
+	if got := a.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	tries := a.refusedFor("self")
-	testkit.Eventually(t, "it tries again", func() bool { return a.refusedFor("self") > tries+2 })
-	if n := a.stat("repl_sessions"); n != "0" {
+	tries := refusedFor(a, "self")
+	testkit.Eventually(t, "it tries again", func() bool { return refusedFor(a, "self") > tries+2 })
+	if n := a.Stat("repl_sessions"); n != "0" {
 		t.Errorf("%s sessions with itself", n)
 	}
 
-	b := newNode(t, "b", network+".2", "", "-X", "11212") // it waits to be called
-	startAll(b)
-	v.point(b.host)
-	waitLinked(a, b)
-	waitEqual(a, b, []string{"k"})
-	if v, _, _ := b.dial().get("k"); v != "v" {
+	b := NewNode(t, "b", network+".2", "", "-X", "11212") // it waits to be called
+	StartAll(b)
+	v.point(b.Host)
+	WaitLinked(a, b)
+	WaitEqual(a, b, []string{"k"})
+	if v, _, _ := b.Dial().Get("k"); v != "v" {
 		t.Errorf("b holds %q", v)
 	}
 
-	stranger := newNode(t, "stranger", network+".3", "", "-X", "11212", "--cluster", "another")
-	startAll(stranger)
-	stranger.dial().set("k", "a stranger's")
-	stranger.dial().set("other", "a stranger's")
-	v.point(stranger.host)
+	stranger := NewNode(t, "stranger", network+".3", "", "-X", "11212", "--cluster", "another")
+	StartAll(stranger)
+	stranger.Dial().Set("k", "a stranger's")
+	stranger.Dial().Set("other", "a stranger's")
+	v.point(stranger.Host)
 	v.drop()
-	a.waitLog("level=WARN", "cause=CLUSTER")
-	tries = a.refusedFor("cluster")
-	testkit.Eventually(t, "it tries again", func() bool { return a.refusedFor("cluster") > tries+2 })
-	if got := a.dial().set("meanwhile", "v"); got != "STORED" {
+	a.WaitLog("level=WARN", "cause=CLUSTER")
+	tries = refusedFor(a, "cluster")
+	testkit.Eventually(t, "it tries again", func() bool { return refusedFor(a, "cluster") > tries+2 })
+	if got := a.Dial().Set("meanwhile", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	for _, n := range []*node{a, b, stranger} {
-		_, _, other := n.dial().get("other")
-		if _, _, mine := n.dial().get("k"); !mine || other != (n == stranger) {
-			t.Errorf("node %s: k %v, the stranger's key %v", n.name, mine, other)
+	for _, n := range []*Node{a, b, stranger} {
+		_, _, other := n.Dial().Get("other")
+		if _, _, mine := n.Dial().Get("k"); !mine || other != (n == stranger) {
+			t.Errorf("node %s: k %v, the stranger's key %v", n.Name, mine, other)
 		}
 	}
-	v.point(b.host)
-	waitLinked(a, b)
-	waitEqual(a, b, []string{"k", "meanwhile", "other"})
-	if v, _, _ := a.dial().get("k"); v != "v" {
+	v.point(b.Host)
+	WaitLinked(a, b)
+	WaitEqual(a, b, []string{"k", "meanwhile", "other"})
+	if v, _, _ := a.Dial().Get("k"); v != "v" {
 		t.Errorf("a holds %q", v)
 	}
-	if v, _, _ := stranger.dial().get("k"); v != "a stranger's" {
+	if v, _, _ := stranger.Dial().Get("k"); v != "a stranger's" {
 		t.Errorf("the stranger holds %q", v)
 	}
 }
@@ -421,14 +421,14 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 // A node whose peer is its own address, straight, serves too.
 func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	t.Parallel()
-	host := newNet() + ".1"
-	n := newNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
-	startAll(n)
-	n.waitLog("level=WARN", "SELF")
-	if got := n.dial().set("k", "v"); got != "STORED" {
+	host := NewNet(t) + ".1"
+	n := NewNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
+	StartAll(n)
+	n.WaitLog("level=WARN", "SELF")
+	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	if code := n.stop(); code != 3 || !n.logged("1 items are not on a live peer") {
-		t.Errorf("exit status %d:\n%s", code, n.log.Tail(500))
+	if code := n.Stop(); code != 3 || !n.Logged("1 items are not on a live peer") {
+		t.Errorf("exit status %d:\n%s", code, n.Log.Tail(500))
 	}
 }

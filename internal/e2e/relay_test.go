@@ -31,11 +31,11 @@ const (
 
 // newRelayedPair describes two nodes whose links pass through relays: ab is
 // dialled by a and leads to b, ba the other way.
-func newRelayedPair(t testing.TB, extra ...string) (a, b *node, link *link) {
-	net := newNet()
+func newRelayedPair(t testing.TB, extra ...string) (a, b *Node, link *link) {
+	net := NewNet(t)
 	link = newLink(t, net)
-	a = newNode(t, "a", net+".1", net+".12", extra...)
-	b = newNode(t, "b", net+".2", net+".11", extra...)
+	a = NewNode(t, "a", net+".1", net+".12", extra...)
+	b = NewNode(t, "b", net+".2", net+".11", extra...)
 	return a, b, link
 }
 
@@ -43,8 +43,8 @@ func newRelayedPair(t testing.TB, extra ...string) (a, b *node, link *link) {
 // those of b to a (NET.1).
 func newLink(t testing.TB, network string) *link {
 	l := &link{conns: map[net.Conn]bool{}}
-	l.listen(t, network+".12"+replPort, network+".2"+replPort, toB)
-	l.listen(t, network+".11"+replPort, network+".1"+replPort, toA)
+	l.listen(t, network+".12"+ReplPort, network+".2"+ReplPort, toB)
+	l.listen(t, network+".11"+ReplPort, network+".1"+ReplPort, toA)
 	t.Cleanup(l.cut)
 	return l
 }

@@ -16,7 +16,7 @@ import (
 type restarts struct {
 	*testing.T
 	r      *rand.Rand
-	a, b   *node
+	a, b   *Node
 	rounds int
 	sums   *restartSums
 }
@@ -43,9 +43,9 @@ func TestFailure_BothNodesRestarted(t *testing.T) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
 				w := &restarts{T: t, r: rand.New(rand.NewPCG(seed, uint64(i))), rounds: rounds, sums: sums}
-				w.a, w.b = newPair(t)
-				startAll(w.a, w.b)
-				waitLinked(w.a, w.b)
+				w.a, w.b = NewPair(t)
+				StartAll(w.a, w.b)
+				WaitLinked(w.a, w.b)
 				for round := range rounds {
 					w.round(round, i*rounds+round, most)
 				}
@@ -69,41 +69,41 @@ func (w *restarts) round(round, order, most int) {
 	}
 	gap := func() time.Duration { return time.Duration(w.r.IntN(most+1)) * time.Millisecond }
 	var clients []*pipeline
-	for _, n := range []*node{w.a, w.b} {
-		p := &pipeline{node: n, prefix: fmt.Sprint(n.name, round, "-"), breath: 5 * time.Millisecond}
+	for _, n := range []*Node{w.a, w.b} {
+		p := &pipeline{node: n, prefix: fmt.Sprint(n.Name, round, "-"), breath: 5 * time.Millisecond}
 		p.start(20)
 		clients = append(clients, p)
 	}
 	testkit.Eventually(w.T, "clients write", func() bool { return clients[0].acked.Load() > 50 && clients[1].acked.Load() > 50 })
 	codes := [2]int{}
-	again := func(i int, n *node, rest time.Duration) {
-		codes[i] = n.wait()
-		if n.logged("waiting for one to take over") {
+	again := func(i int, n *Node, rest time.Duration) {
+		codes[i] = n.Wait()
+		if n.Logged("waiting for one to take over") {
 			w.sums.waited.Add(1)
 		}
 		<-time.After(rest)
-		n.start()
+		n.Start()
 	}
 	g := [3]time.Duration{gap(), gap(), gap()}
 	if order/2%3 == 2 { // the second one goes before the first is back
 		g[0] = max(g[0], 50*time.Millisecond)
 		g[1] = min(g[1], g[0]/2)
 	}
-	first.signal(syscall.SIGTERM)
+	first.Signal(syscall.SIGTERM)
 	var both sync.WaitGroup
 	if order/2%3 == 1 { // the second one goes when the first has been started again
 		again(0, first, g[0])
 		<-time.After(g[1])
-		second.signal(syscall.SIGTERM)
+		second.Signal(syscall.SIGTERM)
 	} else {
 		both.Go(func() { again(0, first, g[0]) })
 		<-time.After(g[1])
-		second.signal(syscall.SIGTERM)
+		second.Signal(syscall.SIGTERM)
 	}
 	again(1, second, g[2])
 	both.Wait()
-	w.a.waitServing()
-	w.b.waitServing()
+	w.a.WaitServing()
+	w.b.WaitServing()
 	var acked []string
 	for _, p := range clients {
 		p.quit()
@@ -117,9 +117,9 @@ func (w *restarts) round(round, order, most int) {
 		w.sums.said.Add(1)
 		return
 	}
-	waitEqual(w.a, w.b, acked)
+	WaitEqual(w.a, w.b, acked)
 	w.sums.checked.Add(int64(len(acked)))
-	if lost := w.a.lacks(acked); len(lost) > 0 {
+	if lost := lacks(w.a, acked); len(lost) > 0 {
 		w.Fatalf("round %d, order %d, gaps %v: both ended with status 0, and %d of %d acknowledged sets are lost: %q", round, order, g, len(lost), len(acked), some(lost))
 	}
 }

@@ -83,15 +83,15 @@ type session struct {
 	stderr *testkit.Log
 }
 
-func (c *stockClient) start(t *testing.T, a, b *node) *session {
+func (c *stockClient) start(t *testing.T, a, b *Node) *session {
 	t.Helper()
 	testkit.NeedTool(t, c.command[0], "it runs "+c.name)
 	if exec.Command(c.probe[0], c.probe[1:]...).Run() != nil {
 		testkit.NeedTool(t, c.debian, "it is the Debian package of the client under test")
 	}
-	argv := append(slices.Clone(c.command), a.host+clientPort, b.host+clientPort)
+	argv := append(slices.Clone(c.command), a.Host+ClientPort, b.Host+ClientPort)
 	if c.oneName {
-		argv = inside(pairHosts(t, a, b), append(slices.Clone(c.command), pairName+clientPort))
+		argv = inside(pairHosts(t, a, b), append(slices.Clone(c.command), pairName+ClientPort))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*testkit.Patience)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -180,9 +180,9 @@ func TestStockClients_EveryCallAndEitherNodeKilled(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a, b := newPair(t)
-			startAll(a, b)
-			waitLinked(a, b)
+			a, b := NewPair(t)
+			StartAll(a, b)
+			WaitLinked(a, b)
 			s := c.start(t, a, b)
 			s.calls(c.lacks, a, b)
 			s.outlives(a, b)
@@ -191,7 +191,7 @@ func TestStockClients_EveryCallAndEitherNodeKilled(t *testing.T) {
 }
 
 // calls makes every call, and then empties the pair.
-func (s *session) calls(lacks []string, a, b *node) {
+func (s *session) calls(lacks []string, a, b *Node) {
 	s.t.Helper()
 	want := slices.DeleteFunc(slices.Clone(callsWanted), func(line string) bool {
 		name, _, _ := strings.Cut(line, " ")
@@ -201,44 +201,44 @@ func (s *session) calls(lacks []string, a, b *node) {
 		s.t.Fatalf("the calls gave\n%q, want\n%q", got, want)
 	}
 	left := []string{"n", "added", "m1", "m2", "m3", "bytes", "large"}
-	waitEqual(a, b, left)
-	if got := a.count(left); got != len(left) {
+	WaitEqual(a, b, left)
+	if got := a.Count(left); got != len(left) {
 		s.t.Fatalf("%d of %d keys are in the pair", got, len(left))
 	}
 	s.ask("flush")
-	testkit.Eventually(s.t, "the pair is empty", func() bool { return a.count(left)+b.count(left) == 0 })
+	testkit.Eventually(s.t, "the pair is empty", func() bool { return a.Count(left)+b.Count(left) == 0 })
 	flushed := time.Now()
 	testkit.Eventually(s.t, "the clocks tick", func() bool { return time.Since(flushed) > 5*time.Millisecond })
 }
 
 // outlives kills both nodes in turn. Before a node is killed, it has passed on
 // what it took: the last milliseconds are not promised.
-func (s *session) outlives(a, b *node) {
+func (s *session) outlives(a, b *Node) {
 	s.t.Helper()
 	const n = 40
-	before, during, after := keys("before", n), keys("during", n), keys("after", n)
+	before, during, after := Keys("before", n), Keys("during", n), Keys("after", n)
 	s.all("both up", "put", "before", n)
-	waitEqual(a, b, before)
-	a.kill()
+	WaitEqual(a, b, before)
+	a.Kill()
 	s.all("a killed", "have", "before", n)
 	s.all("a killed", "put", "during", n)
 	s.all("a killed", "have", "during", n)
-	a.start()
-	a.waitServing()
-	waitLinked(a, b)
-	waitEqual(a, b, slices.Concat(before, during))
+	a.Start()
+	a.WaitServing()
+	WaitLinked(a, b)
+	WaitEqual(a, b, slices.Concat(before, during))
 	s.ask("retry")
-	b.kill() // from now on all there is comes from the node that returned
+	b.Kill() // from now on all there is comes from the node that returned
 	s.all("a restarted, b killed", "have", "before", n)
 	s.all("a restarted, b killed", "have", "during", n)
 	s.all("a restarted, b killed", "put", "after", n)
-	if got := a.count(slices.Concat(before, during, after)); got != 3*n {
+	if got := a.Count(slices.Concat(before, during, after)); got != 3*n {
 		s.t.Errorf("node a has %d of %d keys", got, 3*n)
 	}
-	b.start()
-	b.waitServing()
-	waitLinked(a, b)
-	waitEqual(a, b, slices.Concat(before, during, after))
+	b.Start()
+	b.WaitServing()
+	WaitLinked(a, b)
+	WaitEqual(a, b, slices.Concat(before, during, after))
 	s.ask("retry")
 	for _, prefix := range []string{"before", "during", "after"} {
 		s.all("both up again", "have", prefix, n)

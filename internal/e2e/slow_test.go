@@ -13,27 +13,27 @@ import (
 func TestFailure_PeerIsSlow(t *testing.T) {
 	t.Parallel()
 	const perMS, rounds, growthKiB = 500, 50, 32 << 10
-	names := keys("k", 2000)
+	names := Keys("k", 2000)
 	value := func(round int) func(int) string {
 		v := fmt.Sprintf("%d/%s", round, strings.Repeat("x", 1000))
 		return func(int) string { return v }
 	}
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	for range 5 {
-		a.load(names, value(0))
+		a.Load(names, value(0))
 	}
-	waitEqual(a, b, names)
-	sessions, resident := a.stat("repl_sessions"), a.memory("VmRSS")
+	WaitEqual(a, b, names)
+	sessions, resident := a.Stat("repl_sessions"), a.MemoryKiB("VmRSS")
 	link.slow(perMS)
 	before, began := link.total(), time.Now()
 	for round := range rounds { // 100 MB
-		a.load(names, value(round+1))
+		a.Load(names, value(round+1))
 	}
-	grown := a.memory("VmRSS") - resident
+	grown := a.MemoryKiB("VmRSS") - resident
 	passed, took := link.total()-before, time.Since(began)
-	behind, _, _ := b.dial().get(names[len(names)-1])
+	behind, _, _ := b.Dial().Get(names[len(names)-1])
 	if behind == value(rounds)(0) {
 		t.Errorf("b is not behind after %d KiB in %v: the test shows nothing", passed>>10, took)
 	}
@@ -41,10 +41,10 @@ func TestFailure_PeerIsSlow(t *testing.T) {
 		t.Errorf("a grew by %d KiB, limit %d", grown, growthKiB)
 	}
 	link.slow(0)
-	waitEqual(a, b, names)
-	for _, n := range []*node{a, b} {
-		if now := n.stat("repl_sessions"); now != sessions || n.stat("repl_link") != "stream" || n.logged("link lost") {
-			t.Errorf("node %s: %s sessions have become %s, link %s", n.name, sessions, now, n.stat("repl_link"))
+	WaitEqual(a, b, names)
+	for _, n := range []*Node{a, b} {
+		if now := n.Stat("repl_sessions"); now != sessions || n.Stat("repl_link") != "stream" || n.Logged("link lost") {
+			t.Errorf("node %s: %s sessions have become %s, link %s", n.Name, sessions, now, n.Stat("repl_link"))
 		}
 	}
 	t.Logf("a took %d MB in %v while %d KiB passed, and grew by %d KiB", rounds*len(names)/1000, took.Round(time.Millisecond), passed>>10, grown)

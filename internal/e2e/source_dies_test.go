@@ -20,8 +20,8 @@ func TestScenario13_SourceKilledDuringTheCopy(t *testing.T) {
 	for _, percent := range []int64{10, 50, 90} {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
 			t.Parallel()
-			sourceDies(t, percent, func(source *node, link *link) {
-				source.kill()
+			sourceDies(t, percent, func(source *Node, link *link) {
+				source.Kill()
 				link.heal() // whoever dials finds a dead node behind the wire
 			})
 		})
@@ -31,78 +31,78 @@ func TestScenario13_SourceKilledDuringTheCopy(t *testing.T) {
 // TestFailure_SourceDiesDuringTheCopy without a word, as with its machine.
 func TestFailure_SourceDiesDuringTheCopy(t *testing.T) {
 	t.Parallel()
-	sourceDies(t, 50, func(source *node, _ *link) { source.signal(syscall.SIGSTOP) })
+	sourceDies(t, 50, func(source *Node, _ *link) { source.Signal(syscall.SIGSTOP) })
 }
 
 // sourceDies lets the source of a copy die once a part of it has passed. The
 // joiner keeps its port shut as long as it was told to, then serves what it has:
 // some keys, each with its last value, and none that was deleted.
-func sourceDies(t *testing.T, percent int64, die func(source *node, link *link)) {
+func sourceDies(t *testing.T, percent int64, die func(source *Node, link *link)) {
 	a, b, link := newRelayedPair(t, "--peer-wait", "3s")
-	startAll(a, b)
-	names := keys("key:", dyingItems)
-	old := keys("gone:", dyingDeleted)
-	a.load(append(old, names...), func(int) string { return "old" })
+	StartAll(a, b)
+	names := Keys("key:", dyingItems)
+	old := Keys("gone:", dyingDeleted)
+	a.Load(append(old, names...), func(int) string { return "old" })
 	waitCount(b, dyingItems+dyingDeleted)
-	b.kill()
-	a.load(names, value100)
-	c := a.dial()
+	b.Kill()
+	a.Load(names, value100)
+	c := a.Dial()
 	for _, k := range old {
-		if got := c.do("delete %s", k); got != "DELETED" {
+		if got := c.Do("delete %s", k); got != "DELETED" {
 			t.Fatal(got)
 		}
 	}
 	c.Close()
 	before := link.total()
-	startAll(b) // how much a whole copy is
+	StartAll(b) // how much a whole copy is
 	whole := link.total() - before
-	b.kill()
+	b.Kill()
 
 	link.cutAfter(whole * percent / 100)
-	b.start()
+	b.Start()
 	testkit.Eventually(t, "the copy is broken off", link.wasCut)
 	die(a, link)
-	if b.serving() {
+	if b.Serving() {
 		t.Fatalf("the port opened at %d %% of the copy", percent)
 	}
-	b.waitServing()
-	b.waitLog("serving without it", "as=partial")
-	got := b.lastValues(names)
+	b.WaitServing()
+	b.WaitLog("serving without it", "as=partial")
+	got := lastValues(b, names)
 	t.Logf("at %d %%: the joiner serves %d of %d keys", percent, got, dyingItems)
 	if got == 0 && percent > 10 || got == dyingItems { // what is in its socket when the link goes is lost
 		t.Errorf("the joiner holds %d of %d keys: the test shows nothing", got, dyingItems)
 	}
-	if n := b.count(old); n != 0 {
+	if n := b.Count(old); n != 0 {
 		t.Errorf("%d deleted keys are back", n)
 	}
 
 	// The source returns empty: now the joiner is who knows.
-	b.load(names[:100], func(int) string { return "after" })
-	if a.running() {
-		a.kill()
+	b.Load(names[:100], func(int) string { return "after" })
+	if a.Running() {
+		a.Kill()
 	}
 	link.heal()
-	startAll(a)
-	waitLinked(a, b)
-	waitEqual(a, b, append(names, old...))
-	if n := a.count(names); n < got || n < 100 {
+	StartAll(a)
+	WaitLinked(a, b)
+	WaitEqual(a, b, append(names, old...))
+	if n := a.Count(names); n < got || n < 100 {
 		t.Errorf("the source came back with %d of %d keys", n, got)
 	}
-	if q := b.stat("repl_qualifier"); q != "none" {
+	if q := b.Stat("repl_qualifier"); q != "none" {
 		t.Errorf("with a peer again the joiner is still %s", q)
 	}
 }
 
 // lastValues returns how many of keys a node holds, and checks each value.
-func (n *node) lastValues(names []string) (held int) {
-	n.t.Helper()
-	c := n.dial()
+func lastValues(n *Node, names []string) (held int) {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
-	all := c.contents(names)
+	all := c.Contents(names)
 	for i, k := range names {
 		v, there := all[k]
 		if _, value, _ := strings.Cut(v, "/0/"); there && value != value100(i) {
-			n.t.Fatalf("node %s serves %s as %q, which is not its last value", n.name, k, value)
+			n.T.Fatalf("node %s serves %s as %q, which is not its last value", n.Name, k, value)
 		}
 	}
 	return len(all)

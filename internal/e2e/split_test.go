@@ -21,10 +21,10 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 		third = 20 * time.Second
 	}
 	a, b, link := newRelayedPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	link.setDelay(20 * time.Millisecond) // the last writes of each key cross
-	names := keys("k", 100)
+	names := Keys("k", 100)
 	clients := []*lastWriter{{node: a, names: names}, {node: b, names: names}}
 	var writing sync.WaitGroup
 	end := make(chan struct{})
@@ -34,24 +34,24 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 	<-time.After(third)
 	link.cut()
 	<-time.After(third)
-	apart, _, _ := differences(a, b, names)
+	apart, _, _ := Differences(a, b, names)
 	link.heal()
 	<-time.After(third)
 	close(end)
 	writing.Wait()
 	for _, w := range clients {
 		if w.odd != "" {
-			t.Fatalf("the client of %s was told %q", w.node.name, w.odd)
+			t.Fatalf("the client of %s was told %q", w.node.Name, w.odd)
 		}
 	}
 	if len(apart) == 0 {
 		t.Error("the nodes did not differ during the cut: the test shows nothing")
 	}
-	waitLinked(a, b)
-	waitEqual(a, b, names)
-	c := a.dial()
+	WaitLinked(a, b)
+	WaitEqual(a, b, names)
+	c := a.Dial()
 	defer c.Close()
-	held := c.contents(names)
+	held := c.Contents(names)
 	byA := 0
 	for _, k := range names {
 		_, v, _ := strings.Cut(held[k], "/0/")
@@ -68,7 +68,7 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 // lastWriter sets keys in turn, and deletes one in ten, each write answered before
 // the next one. It knows what it did last to each.
 type lastWriter struct {
-	node  *node
+	node  *Node
 	names []string
 	n     int
 	last  map[string]string // "" deleted
@@ -76,7 +76,7 @@ type lastWriter struct {
 }
 
 func (w *lastWriter) write(end chan struct{}) {
-	c := w.node.dial()
+	c := w.node.Dial()
 	defer c.Close()
 	w.last = map[string]string{}
 	for ; ; w.n++ {
@@ -89,7 +89,7 @@ func (w *lastWriter) write(end chan struct{}) {
 			_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 		}
 		k := w.names[w.n*7%len(w.names)]
-		v, request := fmt.Sprint(w.node.name, w.n), ""
+		v, request := fmt.Sprint(w.node.Name, w.n), ""
 		if (w.n+w.n/len(w.names))%10 == 3 {
 			v, request = "", fmt.Sprintf("delete %s\r\n", k)
 		} else {
@@ -98,7 +98,7 @@ func (w *lastWriter) write(end chan struct{}) {
 		_, err := c.Write([]byte(request))
 		line := ""
 		if err == nil {
-			line, err = c.r.ReadString('\n')
+			line, err = c.R.ReadString('\n')
 		}
 		if err != nil || line != "STORED\r\n" && line != "DELETED\r\n" && line != "NOT_FOUND\r\n" {
 			w.odd = fmt.Sprint(line, err)

@@ -14,34 +14,34 @@ import (
 // both dial, neither is there yet, and both have nothing.
 func TestFailure_BothStartEmpty(t *testing.T) {
 	const rounds = 20
-	a, b := newPair(t)
+	a, b := NewPair(t)
 	var took []time.Duration
 	for i := range rounds {
 		began := time.Now()
-		startAll(a, b)
+		StartAll(a, b)
 		took = append(took, time.Since(began))
-		for _, nodes := range [][2]*node{{a, b}, {b, a}} {
+		for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
 			near, far := nodes[0], nodes[1]
-			key := fmt.Sprintf("round%d-%s", i, near.name)
-			c, f := near.dial(), far.dial()
-			if got := c.set(key, key); got != "STORED" {
-				t.Fatalf("round %d, set on %s: %s", i, near.name, got)
+			key := fmt.Sprintf("round%d-%s", i, near.Name)
+			c, f := near.Dial(), far.Dial()
+			if got := c.Set(key, key); got != "STORED" {
+				t.Fatalf("round %d, set on %s: %s", i, near.Name, got)
 			}
-			testkit.Eventually(t, fmt.Sprintf("round %d: a set on %s is on %s", i, near.name, far.name), func() bool {
-				v, _, _ := f.get(key)
+			testkit.Eventually(t, fmt.Sprintf("round %d: a set on %s is on %s", i, near.Name, far.Name), func() bool {
+				v, _, _ := f.Get(key)
 				return v == key
 			})
 			c.Close()
 			f.Close()
 		}
-		a.kill()
-		for _, n := range []*node{a, b} {
+		a.Kill()
+		for _, n := range []*Node{a, b} {
 			// Of two simultaneous dials one wins; they do not end each other. (b has seen a die.)
-			if log := n.log.String(); strings.Count(log, "msg=linked") != 1 || n == a && strings.Contains(log, "link lost") {
-				t.Fatalf("round %d: the link of %s came and went at the start:\n%s", i, n.name, log)
+			if log := n.Log.String(); strings.Count(log, "msg=linked") != 1 || n == a && strings.Contains(log, "link lost") {
+				t.Fatalf("round %d: the link of %s came and went at the start:\n%s", i, n.Name, log)
 			}
 		}
-		b.kill()
+		b.Kill()
 	}
 	slices.Sort(took)
 	t.Logf("from start until both serve, %d rounds: min %v, median %v, max %v",

@@ -9,11 +9,11 @@ import (
 )
 
 // startMemcached starts the real thing, to compare with. It ends with the test.
-func startMemcached(t *testing.T, args ...string) *node {
+func startMemcached(t *testing.T, args ...string) *Node {
 	t.Helper()
 	path := testkit.NeedTool(t, "memcached", "it shows what a pair has to do")
-	n := &node{t: t, name: "memcached", host: newNet() + ".1"}
-	cmd := exec.Command(path, append([]string{"-u", "root", "-U", "0", "-l", n.host, "-p", clientPort[1:]}, args...)...)
+	n := &Node{T: t, Name: "memcached", Host: NewNet(t) + ".1"}
+	cmd := exec.Command(path, append([]string{"-u", "root", "-U", "0", "-l", n.Host, "-p", ClientPort[1:]}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -22,6 +22,6 @@ func startMemcached(t *testing.T, args ...string) *node {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 	})
-	testkit.Eventually(t, "memcached serves", n.serving)
+	testkit.Eventually(t, "memcached serves", n.Serving)
 	return n
 }

@@ -23,44 +23,44 @@ const (
 // the other node notice nothing. When it goes on, it takes the difference; what a
 // client of its own asked for meanwhile happens then, after all that, and wins.
 func TestFailure_NodeStoppedThenContinued(t *testing.T) {
-	names := keys("hot", stoppedKeys)
-	single := newNode(t, "single", newNet()+".1", "")
-	startAll(single)
-	single.writeMany(names, 0, warmWrites)
-	alone := single.writeMany(names, 1, stoppedWrites/2)
-	single.kill()
+	names := Keys("hot", stoppedKeys)
+	single := NewNode(t, "single", NewNet(t)+".1", "")
+	StartAll(single)
+	writeMany(single, names, 0, warmWrites)
+	alone := writeMany(single, names, 1, stoppedWrites/2)
+	single.Kill()
 
-	a, b := newPair(t)
-	startAll(a, b)
-	a.writeMany(names, 0, warmWrites)
-	waitEqual(a, b, names)
-	resident := a.memory("VmRSS")
-	b.signal(syscall.SIGSTOP)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	writeMany(a, names, 0, warmWrites)
+	WaitEqual(a, b, names)
+	resident := a.MemoryKiB("VmRSS")
+	b.Signal(syscall.SIGSTOP)
 	t.Cleanup(func() {
-		if b.running() {
-			b.signal(syscall.SIGCONT)
+		if b.Running() {
+			b.Signal(syscall.SIGCONT)
 		}
 	})
-	hanging := b.dial()
+	hanging := b.Dial()
 	defer hanging.Close()
-	hanging.send("set hangs 0 0 1\r\nb\r\n") // nobody answers yet
-	a.load([]string{"hangs"}, func(int) string { return "a" })
-	stopped := a.writeMany(names, 1, stoppedWrites)
-	grown := a.memory("VmRSS") - resident
-	if onlyA := a.count(names); onlyA != stoppedKeys*9/10 {
+	hanging.Send("set hangs 0 0 1\r\nb\r\n") // nobody answers yet
+	a.Load([]string{"hangs"}, func(int) string { return "a" })
+	stopped := writeMany(a, names, 1, stoppedWrites)
+	grown := a.MemoryKiB("VmRSS") - resident
+	if onlyA := a.Count(names); onlyA != stoppedKeys*9/10 {
 		t.Errorf("the writing node holds %d keys, want %d", onlyA, stoppedKeys*9/10)
 	}
-	a.waitLog("link lost", "nothing heard for 1000 ms")
-	resumes, copied := a.stat("repl_resumes"), a.stat("repl_copy_out_items")
-	b.signal(syscall.SIGCONT)
-	if got := hanging.line(); got != "STORED" {
+	a.WaitLog("link lost", "nothing heard for 1000 ms")
+	resumes, copied := a.Stat("repl_resumes"), a.Stat("repl_copy_out_items")
+	b.Signal(syscall.SIGCONT)
+	if got := hanging.Line(); got != "STORED" {
 		t.Errorf("a client that waited for the stopped node was told %s", got)
 	}
-	waitEqual(a, b, append(names, "hangs"))
-	if v, _, _ := a.dial().get("hangs"); v != "b" {
+	WaitEqual(a, b, append(names, "hangs"))
+	if v, _, _ := a.Dial().Get("hangs"); v != "b" {
 		t.Errorf("the later write lost: %q", v)
 	}
-	if r, c := a.stat("repl_resumes"), a.stat("repl_copy_out_items"); r == resumes || c != copied {
+	if r, c := a.Stat("repl_resumes"), a.Stat("repl_copy_out_items"); r == resumes || c != copied {
 		t.Errorf("it took a copy, not the difference: %s resumes after %s, %s items copied after %s", r, resumes, c, copied)
 	}
 
@@ -74,19 +74,19 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 // writeMany sets the keys in turn, and deletes every tenth of them instead; one
 // after the other, each answered before the next. It returns the longest time
 // that a client waited.
-func (n *node) writeMany(names []string, round, writes int) (slowest time.Duration) {
-	n.t.Helper()
-	c := n.dial()
+func writeMany(n *Node, names []string, round, writes int) (slowest time.Duration) {
+	n.T.Helper()
+	c := n.Dial()
 	defer c.Close()
 	for i := range writes {
 		key := names[i%len(names)]
 		began := time.Now()
 		if i%10 == 9 {
-			if got := c.do("delete %s", key); got != "NOT_FOUND" && got != "DELETED" {
-				n.t.Fatalf("delete %s: %s", key, got)
+			if got := c.Do("delete %s", key); got != "NOT_FOUND" && got != "DELETED" {
+				n.T.Fatalf("delete %s: %s", key, got)
 			}
-		} else if got := c.set(key, stoppedData(round, i)); got != "STORED" {
-			n.t.Fatalf("set %s: %s", key, got)
+		} else if got := c.Set(key, stoppedData(round, i)); got != "STORED" {
+			n.T.Fatalf("set %s: %s", key, got)
 		}
 		slowest = max(slowest, time.Since(began))
 	}

@@ -16,11 +16,11 @@ import (
 )
 
 // run writes numbered keys on one node, each time until the other has it.
-func (f *flow) run(from, to *node, set func(*memcache.Item) error, get func(string) (*memcache.Item, error)) error {
+func (f *flow) run(from, to *Node, set func(*memcache.Item) error, get func(string) (*memcache.Item, error)) error {
 	for i := 0; ; i++ {
 		key := "flow" + strconv.Itoa(i)
 		if err := set(&memcache.Item{Key: key, Value: []byte(key)}); err != nil {
-			return fmt.Errorf("set on %s: %w", from.name, err)
+			return fmt.Errorf("set on %s: %w", from.Name, err)
 		}
 		for {
 			select {
@@ -32,7 +32,7 @@ func (f *flow) run(from, to *node, set func(*memcache.Item) error, get func(stri
 			if it, err := get(key); err == nil && string(it.Value) == key {
 				break
 			} else if err == nil {
-				return fmt.Errorf("%s on %s is %q", key, to.name, it.Value)
+				return fmt.Errorf("%s on %s is %q", key, to.Name, it.Value)
 			}
 		}
 		f.count.Add(1)
@@ -41,47 +41,47 @@ func (f *flow) run(from, to *node, set func(*memcache.Item) error, get func(stri
 
 // strangerNodes are real nodes that want to join: one without a secret, one with
 // another one.
-func strangerNodes(t *testing.T, a, b *node) {
-	sessions := a.stat("repl_sessions")
+func strangerNodes(t *testing.T, a, b *Node) {
+	sessions := a.Stat("repl_sessions")
 	other := secretFile(t, "another secret")
-	network := newNet()
+	network := NewNet(t)
 	for i, extra := range [][]string{nil, {"--secret-file", other}} {
-		count := a.refusedFor("auth")
-		c := newNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
-		c.start()
-		c.waitLog("level=WARN", "AUTH")
-		testkit.Eventually(t, "a counts it", func() bool { return a.refusedFor("auth") > count })
-		c.waitServing() // alone, as it was told to
-		if v, hit := c.get(c.client(), "before1"); hit {
+		count := refusedFor(a, "auth")
+		c := NewNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.Host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
+		c.Start()
+		c.WaitLog("level=WARN", "AUTH")
+		testkit.Eventually(t, "a counts it", func() bool { return refusedFor(a, "auth") > count })
+		c.WaitServing() // alone, as it was told to
+		if v, hit := c.Get(c.Client(), "before1"); hit {
 			t.Errorf("the stranger has %q", v)
 		}
-		if got := c.dial().set("stray", "x"); got != "STORED" {
+		if got := c.Dial().Set("stray", "x"); got != "STORED" {
 			t.Errorf("the stranger does not serve: %s", got)
 		}
-		if link := c.stat("repl_link"); link == "stream" {
+		if link := c.Stat("repl_link"); link == "stream" {
 			t.Error("the stranger is linked")
 		}
-		c.kill()
+		c.Kill()
 	}
-	for _, n := range []*node{a, b} {
-		if v, hit := n.get(n.client(), "stray"); hit {
-			t.Errorf("%s took %q from a stranger", n.name, v)
+	for _, n := range []*Node{a, b} {
+		if v, hit := n.Get(n.Client(), "stray"); hit {
+			t.Errorf("%s took %q from a stranger", n.Name, v)
 		}
 	}
-	if now := a.stat("repl_sessions"); now != sessions {
+	if now := a.Stat("repl_sessions"); now != sessions {
 		t.Errorf("%s sessions have become %s", sessions, now)
 	}
 }
 
 // restartInStorm kills the true peer while strangers hold all the places that
 // strangers can have on both nodes, and dial again whenever they are thrown out.
-func restartInStorm(t *testing.T, a, b *node, f *flow) {
+func restartInStorm(t *testing.T, a, b *Node, f *flow) {
 	end := make(chan struct{})
 	var storm sync.WaitGroup
 	w := wire.NewWriter()
 	w.Hello(someHello())
 	for i := range 100 {
-		host := []*node{a, b}[i%2].host
+		host := []*Node{a, b}[i%2].Host
 		storm.Go(func() { besiege(host, w.Bytes(), end) })
 	}
 	defer storm.Wait()
@@ -89,12 +89,12 @@ func restartInStorm(t *testing.T, a, b *node, f *flow) {
 
 	passed := f.count.Load()
 	f.passes(t, passed)
-	b.kill()
-	b.start()
-	b.waitServing()
-	waitLinked(a, b)
+	b.Kill()
+	b.Start()
+	b.WaitServing()
+	WaitLinked(a, b)
 	for _, k := range []string{"before0", "before99"} {
-		if v, _ := b.get(b.client(), k); v != "treasure" {
+		if v, _ := b.Get(b.Client(), k); v != "treasure" {
 			t.Errorf("%s after the restart: %q", k, v)
 		}
 	}
@@ -105,7 +105,7 @@ func restartInStorm(t *testing.T, a, b *node, f *flow) {
 // its handshake.
 func besiege(host string, hello []byte, end chan struct{}) {
 	for {
-		c, err := net.DialTimeout("tcp", host+replPort, time.Second)
+		c, err := net.DialTimeout("tcp", host+ReplPort, time.Second)
 		if err == nil {
 			closed := make(chan struct{})
 			go func() {
@@ -136,9 +136,9 @@ func besiege(host string, hello []byte, end chan struct{}) {
 // What looks like a command, a reply or a frame is data all the same, live and
 // in a copy.
 func TestStranger_DataThatLooksLikeACommandStaysData(t *testing.T) {
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
 	w := wire.NewWriter()
 	w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "so long"})
 	w.Flush(wire.Flush{N: 1, Flush: 1 << 60})
@@ -154,54 +154,54 @@ func TestStranger_DataThatLooksLikeACommandStaysData(t *testing.T) {
 		"flush_all", "quit", "get", "END", "VALUE", "STORED", "noreply", "0", "-1", "../../etc/passwd", "%s%n%x",
 		"\x97\xc4\x01k", "\xdd\xff\xff\xff\xff", "\xc0\x80\xff", "k\u202eey", string(w.Bytes()[8:9]) + "x",
 	}
-	c, want := a.dial(), map[string]string{}
+	c, want := a.Dial(), map[string]string{}
 	for i, name := range names {
 		for j := range values {
 			key, v := fmt.Sprintf("%s:%d", name, j), values[(i+j)%len(values)]
 			if j == 0 {
 				key = name
 			}
-			if got := c.do("set %s %d 0 %d\r\n%s", key, i*100+j, len(v), v); got != "STORED" {
+			if got := c.Do("set %s %d 0 %d\r\n%s", key, i*100+j, len(v), v); got != "STORED" {
 				t.Fatalf("set %q: %s", key, got)
 			}
 			want[key] = fmt.Sprintf("VALUE %s %d %d\r\n%s\r\nEND\r\n", key, i*100+j, len(v), v)
 		}
 	}
 	checkBytes(a, b, want)
-	b.kill()
-	b.start()
-	b.waitServing()
+	b.Kill()
+	b.Start()
+	b.WaitServing()
 	checkBytes(a, b, want) // after a copy
 }
 
 // checkBytes compares the replies of both nodes byte by byte.
-func checkBytes(a, b *node, want map[string]string) {
-	a.t.Helper()
-	for _, n := range []*node{a, b} {
-		c := n.dial()
+func checkBytes(a, b *Node, want map[string]string) {
+	a.T.Helper()
+	for _, n := range []*Node{a, b} {
+		c := n.Dial()
 		for key, reply := range want {
 			var got []byte
-			testkit.Eventually(a.t, fmt.Sprintf("%q on %s", key, n.name), func() bool {
-				c.send("get %s\r\n", key)
-				head, err := c.r.Peek(len("END\r\n"))
+			testkit.Eventually(a.T, fmt.Sprintf("%q on %s", key, n.Name), func() bool {
+				c.Send("get %s\r\n", key)
+				head, err := c.R.Peek(len("END\r\n"))
 				if err != nil {
-					a.t.Fatal(err)
+					a.T.Fatal(err)
 				}
 				got = make([]byte, len(reply))
 				if string(head) == "END\r\n" { // not there yet
 					got = got[:len(head)]
 				}
-				if _, err := io.ReadFull(c.r, got); err != nil {
-					a.t.Fatalf("reply to get %q: %v (%q)", key, err, got)
+				if _, err := io.ReadFull(c.R, got); err != nil {
+					a.T.Fatalf("reply to get %q: %v (%q)", key, err, got)
 				}
 				return len(got) == len(reply)
 			})
 			if string(got) != reply {
-				a.t.Errorf("get %q on %s: %q, want %q", key, n.name, got, reply)
+				a.T.Errorf("get %q on %s: %q, want %q", key, n.Name, got, reply)
 			}
 		}
-		if _, _, hit := c.get("x"); hit {
-			a.t.Errorf("%s executed a value", n.name)
+		if _, _, hit := c.Get("x"); hit {
+			a.T.Errorf("%s executed a value", n.Name)
 		}
 		c.Close()
 	}

@@ -22,21 +22,21 @@ import (
 // memory, not its data.
 func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 	file := secretFile(t, "the true secret")
-	a, b := newPair(t, "--secret-file", file)
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load(keys("before", 100), func(int) string { return "treasure" })
+	a, b := NewPair(t, "--secret-file", file)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load(Keys("before", 100), func(int) string { return "treasure" })
 	flow := startFlow(a, b)
-	before := a.memory("VmRSS")
-	peak := a.memory("VmPeak")
+	before := a.MemoryKiB("VmRSS")
+	peak := a.MemoryKiB("VmPeak")
 
 	// Each does its worst against a and returns the cause that must be counted.
 	for _, s := range []struct {
 		name, cause string
-		attack      func(t *testing.T, a, b *node)
+		attack      func(t *testing.T, a, b *Node)
 	}{
-		{"no secret", "auth", func(t *testing.T, a, b *node) { wrongProof(t, a, someHello(), "") }},
-		{"wrong secret", "auth", func(t *testing.T, a, b *node) { wrongProof(t, a, someHello(), "the trxe secret") }},
+		{"no secret", "auth", func(t *testing.T, a, b *Node) { wrongProof(t, a, someHello(), "") }},
+		{"wrong secret", "auth", func(t *testing.T, a, b *Node) { wrongProof(t, a, someHello(), "the trxe secret") }},
 		{"wrong secret, the peer's name", "auth", impostor},
 		{"replayed proof", "auth", replay},
 		{"random bytes", "badframe", randomBytes},
@@ -46,9 +46,9 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 		{"half-open", "closed", halfOpen},
 	} {
 		t.Run(s.name, func(t *testing.T) {
-			count, passed := a.refusedFor(s.cause), flow.count.Load()
+			count, passed := refusedFor(a, s.cause), flow.count.Load()
 			s.attack(t, a, b)
-			testkit.Eventually(t, "counted as "+s.cause, func() bool { return a.refusedFor(s.cause) > count })
+			testkit.Eventually(t, "counted as "+s.cause, func() bool { return refusedFor(a, s.cause) > count })
 			flow.passes(t, passed)
 		})
 	}
@@ -59,12 +59,12 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 		t.Error(err)
 	}
 	for _, cause := range []string{"AUTH", "BADFRAME"} {
-		if !a.logged("level=WARN", "cause="+cause, "address=127.") {
+		if !a.Logged("level=WARN", "cause="+cause, "address=127.") {
 			t.Errorf("the log does not say %s", cause)
 		}
 	}
 	for _, word := range []string{"the true secret", "treasure"} {
-		if strings.Contains(a.log.String(), word) || strings.Contains(b.log.String(), word) {
+		if strings.Contains(a.Log.String(), word) || strings.Contains(b.Log.String(), word) {
 			t.Errorf("the log holds %q", word)
 		}
 	}
@@ -72,18 +72,18 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 	if testkit.Race {
 		limit = 128 << 10 // the detector keeps a shadow of what is touched
 	}
-	if grown := a.memory("VmHWM") - before; grown > limit {
+	if grown := a.MemoryKiB("VmHWM") - before; grown > limit {
 		t.Errorf("strangers cost %d KiB of memory", grown)
 	}
-	if grown := a.memory("VmPeak") - peak; grown > 1<<20 {
+	if grown := a.MemoryKiB("VmPeak") - peak; grown > 1<<20 {
 		t.Errorf("strangers cost %d KiB of address space", grown)
 	}
-	t.Logf("a: %d KiB before, %d KiB at the peak; %d writes crossed", before, a.memory("VmHWM"), flow.count.Load())
+	t.Logf("a: %d KiB before, %d KiB at the peak; %d writes crossed", before, a.MemoryKiB("VmHWM"), flow.count.Load())
 }
 
 // refusedFor is how often the node refused or lost a connection for a cause.
-func (n *node) refusedFor(cause string) int {
-	v, _ := strconv.Atoi(n.stat("repl_refused_" + cause)) // no row: never
+func refusedFor(n *Node, cause string) int {
+	v, _ := strconv.Atoi(n.Stat("repl_refused_" + cause)) // no row: never
 	return v
 }
 
@@ -95,11 +95,11 @@ type flow struct {
 	once  sync.Once
 }
 
-func startFlow(from, to *node) *flow {
+func startFlow(from, to *Node) *flow {
 	f := &flow{end: make(chan struct{}), done: make(chan error, 1)}
-	ca, cb := from.client(), to.client()
+	ca, cb := from.Client(), to.Client()
 	go func() { f.done <- f.run(from, to, ca.Set, cb.Get) }()
-	from.t.Cleanup(func() { _ = f.stop() })
+	from.T.Cleanup(func() { _ = f.stop() })
 	return f
 }
 
@@ -119,8 +119,8 @@ func (f *flow) passes(t testing.TB, than int64) {
 }
 
 // wrongProof greets properly and proves itself with another secret.
-func wrongProof(t *testing.T, n *node, h *wire.Hello, secret string) {
-	c := n.call()
+func wrongProof(t *testing.T, n *Node, h *wire.Hello, secret string) {
+	c := call(n)
 	c.hello(h)
 	c.expect(wire.THello)
 	c.auth(secret)
@@ -132,9 +132,9 @@ func wrongProof(t *testing.T, n *node, h *wire.Hello, secret string) {
 }
 
 // impostor uses the node id of the true peer.
-func impostor(t *testing.T, a, b *node) {
+func impostor(t *testing.T, a, b *Node) {
 	h := someHello()
-	if n, err := fmt.Sscanf(b.stat("repl_node_id"), "%x", &idReader{&h.NodeID}); n != 1 || err != nil {
+	if n, err := fmt.Sscanf(b.Stat("repl_node_id"), "%x", &idReader{&h.NodeID}); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	wrongProof(t, a, h, "")
@@ -155,9 +155,9 @@ func (r *idReader) Scan(s fmt.ScanState, verb rune) error {
 }
 
 // replay says again, byte for byte, what the knower of the secret said before.
-func replay(t *testing.T, a, _ *node) {
+func replay(t *testing.T, a, _ *Node) {
 	h := someHello()
-	knower := a.call()
+	knower := call(a)
 	knower.hello(h)
 	knower.expect(wire.THello)
 	proof := knower.proof("the true secret")
@@ -165,7 +165,7 @@ func replay(t *testing.T, a, _ *node) {
 	knower.expect(wire.TAuth) // it was good once
 	knower.Close()
 
-	c := a.call()
+	c := call(a)
 	c.hello(h)
 	c.expect(wire.THello)
 	c.raw(proof)
@@ -174,11 +174,11 @@ func replay(t *testing.T, a, _ *node) {
 	}
 }
 
-func randomBytes(t *testing.T, a, _ *node) {
+func randomBytes(t *testing.T, a, _ *Node) {
 	r := rand.New(rand.NewPCG(1, 2))
-	silent := a.refusedFor("silent")
+	silent := refusedFor(a, "silent")
 	for range 50 {
-		c := a.call()
+		c := call(a)
 		b := make([]byte, 1+r.IntN(64<<10))
 		for i := range b {
 			b[i] = byte(r.Uint32())
@@ -186,7 +186,7 @@ func randomBytes(t *testing.T, a, _ *node) {
 		b[0] |= 1 // a length of 16 MiB or more: nothing to wait for
 		c.raw(append(b, "\x00\x00\x00\x00"...))
 		c.refused()
-		if a.refusedFor("silent") > silent {
+		if refusedFor(a, "silent") > silent {
 			t.Fatal("the node waited for what the bytes claim")
 		}
 	}
@@ -194,10 +194,10 @@ func randomBytes(t *testing.T, a, _ *node) {
 
 // fourGiB claims the most that four bytes can say, and a little less than what
 // is allowed to a node that has proved itself.
-func fourGiB(t *testing.T, a, _ *node) {
+func fourGiB(t *testing.T, a, _ *Node) {
 	for _, head := range []string{"\xff\xff\xff\xff\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x80\x00\x00\x00", "\x00\x0f\xff\xff"} {
 		for range 20 {
-			c := a.call()
+			c := call(a)
 			c.raw([]byte(head + strings.Repeat("\x00", 100)))
 			if bye := c.refused(); bye.Code != wire.ByeBadFrame {
 				t.Fatalf("%q: BYE %v: %s", head, bye.Code, bye.Text)
@@ -206,9 +206,9 @@ func fourGiB(t *testing.T, a, _ *node) {
 	}
 }
 
-func textClient(t *testing.T, a, _ *node) {
+func textClient(t *testing.T, a, _ *Node) {
 	for _, line := range []string{"stats\r\n", "version\r\n", "flush_all\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00"} {
-		c := a.call()
+		c := call(a)
 		c.raw([]byte(line))
 		text, err := io.ReadAll(c)
 		if err != nil && !errors.Is(err, net.ErrClosed) && len(text) == 0 {
@@ -223,11 +223,11 @@ func textClient(t *testing.T, a, _ *node) {
 }
 
 // eager sends data frames where a proof is due.
-func eager(t *testing.T, a, _ *node) {
+func eager(t *testing.T, a, _ *Node) {
 	w := wire.NewWriter()
 	w.Flush(wire.Flush{N: 1, Flush: uint64(time.Now().UnixMilli()) << 19})
 	for _, greet := range []bool{false, true} {
-		c := a.call()
+		c := call(a)
 		if greet {
 			c.hello(someHello())
 			c.expect(wire.THello)
@@ -237,17 +237,17 @@ func eager(t *testing.T, a, _ *node) {
 			t.Errorf("greeted %v: BYE %v: %s", greet, bye.Code, bye.Text)
 		}
 	}
-	if _, _, hit := a.dial().get("before1"); !hit {
+	if _, _, hit := a.Dial().Get("before1"); !hit {
 		t.Error("a stranger flushed the node")
 	}
 }
 
 // halfOpen holds a thousand connections that have begun to greet.
-func halfOpen(t *testing.T, a, _ *node) {
+func halfOpen(t *testing.T, a, _ *Node) {
 	w := wire.NewWriter()
 	w.Hello(someHello())
 	for i := range 1000 {
-		c := a.call()
+		c := call(a)
 		switch i % 3 {
 		case 0: // not a word
 		case 1:

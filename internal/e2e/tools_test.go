@@ -39,9 +39,9 @@ func runTool(t *testing.T, debian, name string, args ...string) toolRun {
 }
 
 // libmemcached runs one of its tools on a node, and wants its exit status.
-func (n *node) libmemcached(t *testing.T, code int, name string, args ...string) string {
+func libmemcached(t *testing.T, n *Node, code int, name string, args ...string) string {
 	t.Helper()
-	args = append([]string{"--servers=" + n.host + clientPort}, args...)
+	args = append([]string{"--servers=" + n.Host + ClientPort}, args...)
 	r := runTool(t, "libmemcached-tools", name, args...)
 	if r.code != code {
 		t.Fatalf("%s %q: exit status %d, want %d\n%s%s", name, args, r.code, code, r.stdout, r.stderr)
@@ -54,12 +54,12 @@ func (n *node) libmemcached(t *testing.T, code int, name string, args ...string)
 // memcached 1.6.45, which passes over the 1, and with us.
 func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	for _, n := range []*node{a, b} {
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	for _, n := range []*Node{a, b} {
 		for _, protocol := range []string{"-a", "-b"} {
-			r := runTool(t, "libmemcached-tools", "memccapable", "-h", n.host, "-p", clientPort[1:], protocol)
+			r := runTool(t, "libmemcached-tools", "memccapable", "-h", n.Host, "-p", ClientPort[1:], protocol)
 			passed := strings.Count(r.stdout, "[pass]\n")
 			good := r.code == 0 && passed == 27 && strings.HasSuffix(r.stdout, "All tests passed\n")
 			if protocol == "-a" {
@@ -68,7 +68,7 @@ func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 					regexp.MustCompile(`ascii delete +(\[FAIL\]\s*)?ascii delete noreply +(\[FAIL\]\s*)?ascii incr +\[pass\]`).MatchString(r.stdout)
 			}
 			if !good {
-				t.Errorf("memccapable %s on node %s: exit status %d, %d passed\n%s%s", protocol, n.name, r.code, passed, r.stdout, r.stderr)
+				t.Errorf("memccapable %s on node %s: exit status %d, %d passed\n%s%s", protocol, n.Name, r.code, passed, r.stdout, r.stderr)
 			}
 		}
 	}
@@ -76,32 +76,32 @@ func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 
 func TestLibmemcachedTools_OnEachNode(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	for _, nodes := range [][2]*node{{a, b}, {b, a}} {
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
 		for _, protocol := range [][]string{nil, {"--binary"}} {
-			t.Run(fmt.Sprint("on ", nodes[0].name, protocol), func(t *testing.T) {
+			t.Run(fmt.Sprint("on ", nodes[0].Name, protocol), func(t *testing.T) {
 				copyInAndOut(t, nodes[0], nodes[1], protocol)
 				slap(t, nodes[0], protocol)
 			})
 		}
 	}
-	both := "--servers=" + a.host + clientPort + "," + b.host + clientPort
+	both := "--servers=" + a.Host + ClientPort + "," + b.Host + ClientPort
 	r := runTool(t, "libmemcached-tools", "memcstat", both, "--analyze")
 	for _, want := range []string{"Number of Servers Analyzed         : 2\n", "Pool-wide Hit Ratio"} {
 		if r.code != 0 || !strings.Contains(r.stdout, want) {
 			t.Errorf("memcstat --analyze: exit status %d, no %q in\n%s%s", r.code, want, r.stdout, r.stderr)
 		}
 	}
-	b.kill()
-	if r := runTool(t, "libmemcached-tools", "memcping", "--verbose", both); r.code == 0 || strings.Contains(r.stderr, a.host) || !strings.Contains(r.stderr, b.host) {
+	b.Kill()
+	if r := runTool(t, "libmemcached-tools", "memcping", "--verbose", both); r.code == 0 || strings.Contains(r.stderr, a.Host) || !strings.Contains(r.stderr, b.Host) {
 		t.Errorf("memcping of a live and a dead node: exit status %d, %s", r.code, r.stderr)
 	}
 }
 
 // copyInAndOut sends files through one node, and looks at the other one, too.
-func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
+func copyInAndOut(t *testing.T, near, far *Node, protocol []string) {
 	dir := t.TempDir()
 	var files, names []string
 	for name, content := range map[string]string{
@@ -113,56 +113,56 @@ func copyInAndOut(t *testing.T, near, far *node, protocol []string) {
 		}
 	}
 	with := func(args ...string) []string { return slices.Concat(protocol, args) }
-	near.libmemcached(t, 0, "memcping")
-	near.libmemcached(t, 0, "memcflush", protocol...)
-	near.libmemcached(t, 0, "memccp", with(append([]string{"--set", "--flag=7", "--expire=1000"}, files...)...)...)
-	waitEqual(near, far, names)
-	for _, n := range []*node{near, far} {
+	libmemcached(t, near, 0, "memcping")
+	libmemcached(t, near, 0, "memcflush", protocol...)
+	libmemcached(t, near, 0, "memccp", with(append([]string{"--set", "--flag=7", "--expire=1000"}, files...)...)...)
+	WaitEqual(near, far, names)
+	for _, n := range []*Node{near, far} {
 		for i, name := range names {
 			back := filepath.Join(dir, "back")
-			n.libmemcached(t, 0, "memccat", with("--file="+back, name)...)
+			libmemcached(t, n, 0, "memccat", with("--file="+back, name)...)
 			if got, want := testkit.ReadFile(t, back), testkit.ReadFile(t, files[i]); got != want {
-				t.Errorf("node %s gave %d bytes of %s back, not the %d that it got", n.name, len(got), name, len(want))
+				t.Errorf("node %s gave %d bytes of %s back, not the %d that it got", n.Name, len(got), name, len(want))
 			}
 		}
-		if got := n.libmemcached(t, 0, "memccat", with("--flags", "small")...); got != "7\na line\nand another\n" {
-			t.Errorf("memccat --flags on node %s: %q", n.name, got)
+		if got := libmemcached(t, n, 0, "memccat", with("--flags", "small")...); got != "7\na line\nand another\n" {
+			t.Errorf("memccat --flags on node %s: %q", n.Name, got)
 		}
 	}
-	if got := near.libmemcached(t, 1, "memccp", with("--add", files[0])...); !strings.Contains(got, "NOT STORED") && !strings.Contains(got, "DATA EXISTS") {
+	if got := libmemcached(t, near, 1, "memccp", with("--add", files[0])...); !strings.Contains(got, "NOT STORED") && !strings.Contains(got, "DATA EXISTS") {
 		t.Errorf("memccp --add over a value: %s", got)
 	}
-	near.libmemcached(t, 0, "memcexist", with("small")...)
-	near.libmemcached(t, 1, "memcexist", with("other")...)
-	near.libmemcached(t, 0, "memctouch", with("--expire=2000", "small")...)
-	near.libmemcached(t, 1, "memctouch", with("--expire=2000", "other")...)
-	near.libmemcached(t, 0, "memcrm", with("small")...)
-	near.libmemcached(t, 1, "memcrm", with("small")...)
-	near.libmemcached(t, 1, "memccat", with("small")...)
-	near.libmemcached(t, 1, "memccp", with("--replace", filepath.Join(dir, "small"))...)
-	testkit.Eventually(t, "the far node has removed it", func() bool { return far.count(names) == 2 })
-	testkit.Eventually(t, "the near node has swept what was flushed", func() bool { return near.stat("curr_items") == "2" })
-	for row, want := range map[string]string{"curr_items": "2", "version": near.stat("version")} {
-		got := near.libmemcached(t, 0, "memcstat", with()...)
+	libmemcached(t, near, 0, "memcexist", with("small")...)
+	libmemcached(t, near, 1, "memcexist", with("other")...)
+	libmemcached(t, near, 0, "memctouch", with("--expire=2000", "small")...)
+	libmemcached(t, near, 1, "memctouch", with("--expire=2000", "other")...)
+	libmemcached(t, near, 0, "memcrm", with("small")...)
+	libmemcached(t, near, 1, "memcrm", with("small")...)
+	libmemcached(t, near, 1, "memccat", with("small")...)
+	libmemcached(t, near, 1, "memccp", with("--replace", filepath.Join(dir, "small"))...)
+	testkit.Eventually(t, "the far node has removed it", func() bool { return far.Count(names) == 2 })
+	testkit.Eventually(t, "the near node has swept what was flushed", func() bool { return near.Stat("curr_items") == "2" })
+	for row, want := range map[string]string{"curr_items": "2", "version": near.Stat("version")} {
+		got := libmemcached(t, near, 0, "memcstat", with()...)
 		if !strings.Contains(got, "\t"+row+": "+want+"\n") {
 			t.Errorf("no %s of %s in memcstat\n%s", row, want, got)
 		}
 	}
-	near.libmemcached(t, 0, "memcflush", protocol...)
-	testkit.Eventually(t, "both nodes are empty", func() bool { return near.count(names)+far.count(names) == 0 })
+	libmemcached(t, near, 0, "memcflush", protocol...)
+	testkit.Eventually(t, "both nodes are empty", func() bool { return near.Count(names)+far.Count(names) == 0 })
 }
 
 var missed = regexp.MustCompile(`(?m)^get_misses: 0$`)
 
 // slap puts libmemcached's two load generators on a node, for a moment.
-func slap(t *testing.T, n *node, protocol []string) {
+func slap(t *testing.T, n *Node, protocol []string) {
 	for test, want := range map[string]string{"set": "Time to set ", "get": "Time to get ", "mget": "Time to mget "} {
-		got := n.libmemcached(t, 0, "memcslap", slices.Concat(protocol, []string{"--test=" + test, "--concurrency=2", "--execute-number=300", "--flush"})...)
+		got := libmemcached(t, n, 0, "memcslap", slices.Concat(protocol, []string{"--test=" + test, "--concurrency=2", "--execute-number=300", "--flush"})...)
 		if !regexp.MustCompile(want + ` *600 keys by +2 threads`).MatchString(got) {
 			t.Errorf("memcslap --test=%s:\n%s", test, got)
 		}
 	}
-	got := n.libmemcached(t, 0, "memcaslap", slices.Concat(protocol, []string{"--threads=2", "--concurrency=8", "--execute_number=4000", "--division=4"})...)
+	got := libmemcached(t, n, 0, "memcaslap", slices.Concat(protocol, []string{"--threads=2", "--concurrency=8", "--execute_number=4000", "--division=4"})...)
 	if !missed.MatchString(got) || !strings.Contains(got, "cmd_get: 3600\ncmd_set: 400\n") {
 		t.Errorf("memcaslap:\n%s", got)
 	}

@@ -11,14 +11,14 @@ import (
 
 // logUnread gives the node, from its next start on, a stderr that nobody reads and
 // that takes nothing more. It returns the end that could be read.
-func logUnread(n *node) *os.File {
-	n.t.Helper()
+func logUnread(n *Node) *os.File {
+	n.T.Helper()
 	r, w, err := testkit.FullPipe()
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
-	n.t.Cleanup(func() { r.Close(); w.Close() })
-	n.stderr = w
+	n.T.Cleanup(func() { r.Close(); w.Close() })
+	n.Stderr = w
 	return r
 }
 
@@ -26,29 +26,29 @@ func logUnread(n *node) *os.File {
 // from the start, and one of them logs every command.
 func TestFailure_LogThatNobodyReads(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	a.args = append(a.args, "-vvv")
+	a, b := NewPair(t)
+	a.Args = append(a.Args, "-vvv")
 	logUnread(a)
 	logUnread(b)
-	startAll(a, b)
-	waitLinked(a, b)
+	StartAll(a, b)
+	WaitLinked(a, b)
 
-	names := keys("logged", 20_000) // 4 lines of the log each: more than any buffer has room for
-	a.load(names, func(i int) string { return names[i] })
+	names := Keys("logged", 20_000) // 4 lines of the log each: more than any buffer has room for
+	a.Load(names, func(i int) string { return names[i] })
 	for range 2 { // the link says more of its end and its beginning than the pipe has room for
-		b.kill()
-		c := a.dial()
-		if got := c.set("alone", "1"); got != "STORED" {
+		b.Kill()
+		c := a.Dial()
+		if got := c.Set("alone", "1"); got != "STORED" {
 			t.Errorf("without its peer: %q", got)
 		}
-		b.start()
-		b.waitServing()
-		waitLinked(a, b)
+		b.Start()
+		b.WaitServing()
+		WaitLinked(a, b)
 	}
-	if lost := b.lacks(names); len(lost) > 0 {
+	if lost := lacks(b, names); len(lost) > 0 {
 		t.Errorf("%d of %d keys are not on the other node", len(lost), len(names))
 	}
-	if a.number("log_lines_dropped") == 0 {
+	if a.Number("log_lines_dropped") == 0 {
 		t.Error("no line was dropped: the test shows nothing")
 	}
 	stopsLackingNothing(t, a, b)
@@ -57,29 +57,29 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 // TestLog_SaysHowManyLinesNobodyRead: the pipe is read again.
 func TestLog_SaysHowManyLinesNobodyRead(t *testing.T) {
 	t.Parallel()
-	a := newNode(t, "a", newNet()+".1", "", "-vvv")
+	a := NewNode(t, "a", NewNet(t)+".1", "", "-vvv")
 	pipe := logUnread(a)
-	startAll(a)
-	a.load(keys("logged", 20_000), func(int) string { return "v" })
-	dropped := a.stat("log_lines_dropped")
+	StartAll(a)
+	a.Load(Keys("logged", 20_000), func(int) string { return "v" })
+	dropped := a.Stat("log_lines_dropped")
 	if dropped == "0" {
 		t.Fatal("no line was dropped: the test shows nothing")
 	}
-	a.stderr.Close() // the node has it too
+	a.Stderr.Close() // the node has it too
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(a.log, pipe)
+		_, _ = io.Copy(a.Log, pipe)
 	}()
-	a.waitLog("level=WARN", "log lines were dropped", "lines=")
-	a.dial().do("get sure-to-be-logged")
-	a.waitLog("<", "get sure-to-be-logged")
-	a.signal(syscall.SIGTERM)
-	if code := a.wait(); code != 0 {
+	a.WaitLog("level=WARN", "log lines were dropped", "lines=")
+	a.Dial().Do("get sure-to-be-logged")
+	a.WaitLog("<", "get sure-to-be-logged")
+	a.Signal(syscall.SIGTERM)
+	if code := a.Wait(); code != 0 {
 		t.Errorf("status %d", code)
 	}
 	<-read
-	if !a.logged("msg=stopped") {
+	if !a.Logged("msg=stopped") {
 		t.Error("the last line is missing")
 	}
 }

@@ -29,10 +29,10 @@ type verified struct {
 var verifyLine = regexp.MustCompile(`^verify: compared=(\d+) equal=(\d+) differ=(\d+) only_a=(\d+) only_b=(\d+) local=(\d+) in_flight=(\d+) seconds=\d+\.\d$`)
 
 // verify compares two nodes by the program's own subcommand.
-func verify(t *testing.T, a, b *node, flags ...string) verified {
+func verify(t *testing.T, a, b *Node, flags ...string) verified {
 	t.Helper()
 	var out, stderr testkit.Log
-	cmd := exec.Command(Binary(t), append(append([]string{"verify"}, flags...), a.host, b.host)...)
+	cmd := exec.Command(Binary(t), append(append([]string{"verify"}, flags...), a.Host, b.Host)...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -70,15 +70,15 @@ func (v *verified) want(t *testing.T, code int, parts ...string) {
 
 func TestVerify_PairAgrees(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t, "-I", "16m")
-	startAll(a, b)
-	waitLinked(a, b)
-	names := keys("key", 2000)
-	a.load(names[:1000], func(i int) string { return strings.Repeat("v", i) })
-	b.load(names[1000:], func(i int) string { return strings.Repeat("w", i%7) })
-	c := a.dial()
+	a, b := NewPair(t, "-I", "16m")
+	StartAll(a, b)
+	WaitLinked(a, b)
+	names := Keys("key", 2000)
+	a.Load(names[:1000], func(i int) string { return strings.Repeat("v", i) })
+	b.Load(names[1000:], func(i int) string { return strings.Repeat("w", i%7) })
+	c := a.Dial()
 	for _, odd := range []string{"with space", "\x00", "line\r\nend", strings.Repeat("\xff", 250)} {
-		if got := c.do("ms %s 1 b T0 F7\r\nx", base64.StdEncoding.EncodeToString([]byte(odd))); got != "HD" {
+		if got := c.Do("ms %s 1 b T0 F7\r\nx", base64.StdEncoding.EncodeToString([]byte(odd))); got != "HD" {
 			t.Fatal(got)
 		}
 	}
@@ -86,7 +86,7 @@ func TestVerify_PairAgrees(t *testing.T) {
 		"ms large 16000000\r\n" + strings.Repeat("0123456789abcdef", 1_000_000), "ms stale 1\r\nx", "md stale I", "md key1 I",
 		"ms short 1 T100\r\nx", "ms touched 1 T100\r\nx", "mg touched T5000", "ms x.lock 1\r\nx", "ma number N0 J5", "ma number", "md key2 q\r\nmn",
 	} {
-		if got := c.do("%s", line); got != "HD" && got != "MN" {
+		if got := c.Do("%s", line); got != "HD" && got != "MN" {
 			t.Fatalf("%.20q: %s", line, got)
 		}
 	}
@@ -95,24 +95,24 @@ func TestVerify_PairAgrees(t *testing.T) {
 	v = verify(t, b, a)
 	v.want(t, 0, "compared=2008 equal=2008 differ=0 only_a=0 only_b=0 local=1 in_flight=0")
 	// It has read nothing as a client does.
-	if got := a.dial().do("mg key1 k"); got != "HD kkey1 X W" {
+	if got := a.Dial().Do("mg key1 k"); got != "HD kkey1 X W" {
 		t.Errorf("the first reader of a stale item is told %q", got)
 	}
-	if hits, misses := b.stat("get_hits"), b.stat("get_misses"); hits != "0" || misses != "0" {
+	if hits, misses := b.Stat("get_hits"), b.Stat("get_misses"); hits != "0" || misses != "0" {
 		t.Errorf("%s hits and %s misses on b", hits, misses)
 	}
 }
 
 func TestVerify_UnlinkedNodesDiffer(t *testing.T) {
 	t.Parallel()
-	net := newNet()
-	a, b := newNode(t, "a", net+".1", ""), newNode(t, "b", net+".2", "")
-	startAll(a, b)
-	for n, value := range map[*node]string{a: "hello", b: "hullo"} {
-		c := n.dial()
-		c.set("greeting", value)
-		c.set("same", "the same")
-		c.set("on"+n.name, "x")
+	net := NewNet(t)
+	a, b := NewNode(t, "a", net+".1", ""), NewNode(t, "b", net+".2", "")
+	StartAll(a, b)
+	for n, value := range map[*Node]string{a: "hello", b: "hullo"} {
+		c := n.Dial()
+		c.Set("greeting", value)
+		c.Set("same", "the same")
+		c.Set("on"+n.Name, "x")
 	}
 	v := verify(t, a, b, "--settle=100ms")
 	v.want(t, 1, "differs     greeting  value: 5 bytes, the first that differs is number 2; version: ",
@@ -129,14 +129,14 @@ func TestVerify_UnlinkedNodesDiffer(t *testing.T) {
 // finds a difference that stays.
 func TestVerify_TrafficIsNoDifference(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load(keys("key", 20000), value100)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load(Keys("key", 20000), value100)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	for w := range 4 {
-		c := []*node{a, b}[w%2].dial()
+		c := []*Node{a, b}[w%2].Dial()
 		all.Go(func() { scribble(c, rand.New(rand.NewPCG(uint64(w), 1)), stop) })
 	}
 	again := 0
@@ -158,7 +158,7 @@ func TestVerify_TrafficIsNoDifference(t *testing.T) {
 }
 
 // scribble changes keys until it is stopped, 20 in each burst.
-func scribble(c *conn, r *rand.Rand, stop <-chan struct{}) {
+func scribble(c *Conn, r *rand.Rand, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -168,39 +168,39 @@ func scribble(c *conn, r *rand.Rand, stop <-chan struct{}) {
 		for range 20 {
 			switch k := r.IntN(20000); r.IntN(6) {
 			case 0:
-				c.send("delete key%d\r\n", k)
+				c.Send("delete key%d\r\n", k)
 			case 1:
-				c.send("touch key%d %d\r\n", k, 100+r.IntN(1000))
+				c.Send("touch key%d %d\r\n", k, 100+r.IntN(1000))
 			case 2:
-				c.send("md key%d I\r\n", k)
+				c.Send("md key%d I\r\n", k)
 			default:
-				c.send("set key%d %d %d 4\r\n%04d\r\n", k, k%9, 1000*r.IntN(2), r.IntN(10000))
+				c.Send("set key%d %d %d 4\r\n%04d\r\n", k, k%9, 1000*r.IntN(2), r.IntN(10000))
 			}
 		}
 		for range 20 {
-			c.line()
+			c.Line()
 		}
 	}
 }
 
 func TestVerify_WhatIsInTheWayHasItsOwnStatus(t *testing.T) {
 	t.Parallel()
-	net := newNet()
+	net := NewNet(t)
 	file := filepath.Join(t.TempDir(), "logins")
 	if err := os.WriteFile(file, []byte("ann:secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open := newNode(t, "open", net+".1", "")
-	closed := newNode(t, "closed", net+".2", "", "--disable-dumping")
-	login := newNode(t, "login", net+".3", "", "-Y", file)
-	binaryOnly := newNode(t, "binary", net+".4", "", "-B", "binary")
-	startAll(open, closed, login, binaryOnly)
+	open := NewNode(t, "open", net+".1", "")
+	closed := NewNode(t, "closed", net+".2", "", "--disable-dumping")
+	login := NewNode(t, "login", net+".3", "", "-Y", file)
+	binaryOnly := NewNode(t, "binary", net+".4", "", "-B", "binary")
+	StartAll(open, closed, login, binaryOnly)
 	for _, c := range []struct {
-		b     *node
+		b     *Node
 		flags []string
 		want  string
 	}{
-		{newNode(t, "none", net+".5", ""), nil, "node B, " + net + ".5:11211: it does not serve: "},
+		{NewNode(t, "none", net+".5", ""), nil, "node B, " + net + ".5:11211: it does not serve: "},
 		{closed, nil, "start it without that flag"},
 		{login, nil, "give verify a file with a line name:password by --auth-file"},
 		{binaryOnly, nil, "verify needs the text protocol"},
@@ -214,24 +214,24 @@ func TestVerify_WhatIsInTheWayHasItsOwnStatus(t *testing.T) {
 
 func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	t.Parallel()
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load(keys("key", 400_000), value100)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load(Keys("key", 400_000), value100)
 	waitCount(b, 400_000)
 	killed := make(chan struct{})
 	go func() {
 		defer close(killed)
 		for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); {
-			if b.stat("cmd_meta") != "0" { // it looks at values
-				_ = b.process().Kill()
+			if b.Stat("cmd_meta") != "0" { // it looks at values
+				_ = b.Process().Kill()
 				return
 			}
 		}
 	}()
 	v := verify(t, a, b)
 	<-killed
-	v.want(t, 2, "twincached: verify: node B, "+b.host+clientPort+": ", "was it stopped? Start verify again once it serves")
+	v.want(t, 2, "twincached: verify: node B, "+b.Host+ClientPort+": ", "was it stopped? Start verify again once it serves")
 }
 
 // TestVerify_MemoryDoesNotGrowWithTheData: what it holds is bounded; a million keys
@@ -242,10 +242,10 @@ func TestVerify_MemoryDoesNotGrowWithTheData(t *testing.T) {
 	}
 	t.Parallel()
 	const items, limitMiB = 500_000, 64
-	a, b := newPair(t)
-	startAll(a, b)
-	waitLinked(a, b)
-	a.load(keys("a-key-of-usual-length:", items), value100)
+	a, b := NewPair(t)
+	StartAll(a, b)
+	WaitLinked(a, b)
+	a.Load(Keys("a-key-of-usual-length:", items), value100)
 	waitCount(b, items)
 	v := verify(t, a, b)
 	v.want(t, 0, fmt.Sprintf("equal=%d ", items))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // What stands in the way of a start is said before the peer hears of the node.
@@ -31,8 +32,8 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 		code int
 		say  []string
 	}{
-		{"busy client port", ClientPort, nil, 71, []string{"-p", ":11211", "address already in use"}},
-		{"busy replication port", ReplPort, nil, 71, []string{"-X, --repl-port", ":11212", "address already in use"}},
+		{"busy client port", rig.ClientPort, nil, 71, []string{"-p", ":11211", "address already in use"}},
+		{"busy replication port", rig.ReplPort, nil, 71, []string{"-X, --repl-port", ":11212", "address already in use"}},
 		{"no secret file", "", []string{"--secret-file", filepath.Join(dir, "none")}, 71, []string{"--secret-file", "no such file"}},
 		{"open secret file", "", []string{"--secret-file", open}, 71, []string{"--secret-file", "open to others", "chmod 600"}},
 		{"secret file is a directory", "", []string{"--secret-file", dir}, 71, []string{"--secret-file", "is not a file"}},
@@ -42,7 +43,7 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 		{"unknown flag", "", []string{"--pear", "x"}, 64, []string{"unknown flag --pear; did you mean --peer?"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			network := NewNet(t)
+			network := rig.NewNet(t)
 			peer := listenAsPeer(t, network+".2")
 			if c.busy != "" {
 				ln, err := net.Listen("tcp", network+".1"+c.busy)
@@ -51,7 +52,7 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 				}
 				defer ln.Close()
 			}
-			n := NewNode(t, "n", network+".1", network+".2", c.args...)
+			n := rig.NewNode(t, "n", network+".1", network+".2", c.args...)
 			n.Start()
 			if code := n.Wait(); code != c.code {
 				t.Errorf("exit status %d, want %d", code, c.code)
@@ -69,7 +70,7 @@ func TestBadInput_StartSaysWhatIsInTheWay(t *testing.T) {
 
 func TestBadInput_UnresolvablePeerIsSaidAndLookedForAgain(t *testing.T) {
 	t.Parallel()
-	n := NewNode(t, "n", NewNet(t)+".1", "no-such-host.invalid", "--peer-wait", "1s")
+	n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "no-such-host.invalid", "--peer-wait", "1s")
 	n.Start()
 	n.WaitLog("level=WARN", "cannot resolve the peer's name, will keep trying", "no-such-host.invalid")
 	n.WaitServing()
@@ -84,8 +85,8 @@ func TestBadInput_UnresolvablePeerIsSaidAndLookedForAgain(t *testing.T) {
 // With --boot=wait a node without a peer keeps its port shut, however it fares.
 func TestBadInput_BootWaitKeepsThePortShut(t *testing.T) {
 	t.Parallel()
-	network := NewNet(t)
-	n := NewNode(t, "n", network+".1", network+".2", "--boot", "wait", "--peer-wait", "10ms")
+	network := rig.NewNet(t)
+	n := rig.NewNode(t, "n", network+".1", network+".2", "--boot", "wait", "--peer-wait", "10ms")
 	n.Start()
 	n.WaitLog("cannot reach the peer, will keep trying", "connection refused")
 	p := listenAsPeer(t, network+".2")
@@ -103,15 +104,15 @@ func TestBadInput_BootWaitKeepsThePortShut(t *testing.T) {
 
 // An item that only one node can hold is a miss on the other, never an old value.
 func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
-	network := NewNet(t)
-	large := NewNode(t, "large", network+".1", network+".2", "-I", "2m")
-	small := NewNode(t, "small", network+".2", network+".1", "-I", "16k")
-	StartAll(large, small)
-	WaitLinked(large, small)
+	network := rig.NewNet(t)
+	large := rig.NewNode(t, "large", network+".1", network+".2", "-I", "2m")
+	small := rig.NewNode(t, "small", network+".2", network+".1", "-I", "16k")
+	rig.StartAll(large, small)
+	rig.WaitLinked(large, small)
 	const n = 20
-	all := Keys("k", n)
+	all := rig.Keys("k", n)
 	large.Load(all, func(i int) string { return "old" })
-	WaitEqual(large, small, all)
+	rig.WaitEqual(large, small, all)
 
 	size := func(i int) int { return []int{20 << 10, 100 << 10, 1 << 20, 3 << 19}[i%4] }
 	large.Load(all, func(i int) string { return strings.Repeat("n", size(i)) })
@@ -134,7 +135,7 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 		t.Error("nothing is counted")
 	}
 	large.Load([]string{"after"}, func(int) string { return "x" })
-	WaitEqual(large, small, []string{"after"})
+	rig.WaitEqual(large, small, []string{"after"})
 
 	small.Kill() // the copy holds them, too
 	small.Start()
@@ -145,16 +146,16 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 	// What the small node refuses is gone on both.
 	c := small.Dial()
 	large.Load(all[:1], func(int) string { return "old" })
-	WaitEqual(large, small, all[:1])
+	rig.WaitEqual(large, small, all[:1])
 	c.Send("set %s 0 0 %d\r\n%s\r\n", all[0], 20<<10, strings.Repeat("x", 20<<10))
 	if got := c.Line(); got != "SERVER_ERROR object too large for cache" {
 		t.Errorf("reply %q", got)
 	}
-	WaitEqual(large, small, all[:1])
+	rig.WaitEqual(large, small, all[:1])
 	if _, _, hit := large.Dial().Get(all[0]); hit {
 		t.Error("the old value is still on the large node")
 	}
-	for _, node := range []*Node{large, small} {
+	for _, node := range []*rig.Node{large, small} {
 		if !node.Running() || node.Stat("repl_link") != "stream" {
 			t.Errorf("node %s is not linked", node.Name)
 		}
@@ -164,9 +165,9 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 // Each line goes to a conn of its own, and is followed by one that tells whether
 // the node understood where it ended.
 func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	long, longest := strings.Repeat("k", 251), strings.Repeat("k", 250)
 	const (
 		format = "CLIENT_ERROR bad command line format"
@@ -215,7 +216,7 @@ func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
 	}
 	all := []string{"k", "a\x01b", "gone", "far", "past", longest, "behind"}
 	a.Load(all[6:], func(int) string { return "x" })
-	WaitEqual(a, b, all)
+	rig.WaitEqual(a, b, all)
 	held := b.Dial().Contents(all)
 	for k, want := range map[string]string{"a\x01b": "x", "far": "x", "behind": "x", "k": "", "gone": "", "past": ""} {
 		if _, got, _ := strings.Cut(held[k], "/0/"); got != want {
@@ -226,9 +227,9 @@ func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
 
 // What is cut off in the middle has no effect, here and on the peer.
 func TestBadInput_HalfACommandThenClosed(t *testing.T) {
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	whole := "set half 0 0 10\r\n0123456789\r\n"
 	for i := range len(whole) {
 		c := a.Dial()
@@ -242,8 +243,8 @@ func TestBadInput_HalfACommandThenClosed(t *testing.T) {
 		c.Close()
 	}
 	a.Load([]string{"behind"}, func(int) string { return "x" })
-	WaitEqual(a, b, []string{"behind", "half"})
-	for _, n := range []*Node{a, b} {
+	rig.WaitEqual(a, b, []string{"behind", "half"})
+	for _, n := range []*rig.Node{a, b} {
 		if v, _, hit := n.Dial().Get("half"); hit {
 			t.Errorf("node %s holds %q", n.Name, v)
 		}
@@ -254,11 +255,11 @@ func TestBadInput_HalfACommandThenClosed(t *testing.T) {
 // Clients that ask for much and read nothing cost a bounded amount of memory, and
 // neither the other clients nor the peer.
 func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	a.Load([]string{"huge"}, func(int) string { return strings.Repeat("h", 1<<20-200) })
-	WaitEqual(a, b, []string{"huge"})
+	rig.WaitEqual(a, b, []string{"huge"})
 	const clients = 32
 	before := a.MemoryKiB("VmRSS")
 	ask := []byte(strings.Repeat("get huge huge huge huge\r\n", 1000))
@@ -277,7 +278,7 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	WaitEqual(a, b, Keys("other", 500))
+	rig.WaitEqual(a, b, rig.Keys("other", 500))
 	limit := clients*(3<<10) + 16<<10 // KiB: a reply that is on its way, in a buffer that has grown to it
 	if testkit.Race {
 		limit *= 2
@@ -293,10 +294,10 @@ func TestBadInput_ClientsThatNeverReadCostLittle(t *testing.T) {
 // node without it, and the log says why.
 func TestBadInput_UDPIsRefusedWithItsReason(t *testing.T) {
 	t.Parallel()
-	n := NewNode(t, "n", NewNet(t)+".1", "", "-U", "11211")
-	StartAll(n)
+	n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "", "-U", "11211")
+	rig.StartAll(n)
 	n.WaitLog("level=WARN", "UDP is refused", "amplifies attacks on others", "--udp-port=11211")
-	pc, err := net.ListenPacket("udp", n.Host+ClientPort)
+	pc, err := net.ListenPacket("udp", n.Host+rig.ClientPort)
 	if err != nil {
 		t.Fatalf("somebody has the UDP port: %v", err)
 	}

@@ -3,6 +3,8 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"twincached/internal/testkit/rig"
 )
 
 // TestFailure_CablePulled: not a byte passes, and nobody is told. b serves on, and
@@ -10,11 +12,11 @@ import (
 func TestFailure_CablePulled(t *testing.T) {
 	t.Parallel()
 	a, b, link := newRelayedPair(t, "--peer-wait", "10m")
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := Keys("k", 1000)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := rig.Keys("k", 1000)
 	a.Load(names, value100)
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	link.mute(toA, true)
 	link.mute(toB, true)
 
@@ -50,5 +52,5 @@ func TestFailure_CablePulled(t *testing.T) {
 	if n := a.Count(names); n != 900 {
 		t.Errorf("a opened its port with %d of 900 keys", n)
 	}
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -28,9 +29,9 @@ type caller struct {
 }
 
 // call dials the replication port of a node.
-func call(n *Node) *caller {
+func call(n *rig.Node) *caller {
 	n.T.Helper()
-	c, err := net.DialTimeout("tcp", n.Host+ReplPort, testkit.Patience)
+	c, err := net.DialTimeout("tcp", n.Host+rig.ReplPort, testkit.Patience)
 	if err != nil {
 		n.T.Fatal(err)
 	}

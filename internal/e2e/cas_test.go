@@ -1,20 +1,24 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
+
+	"twincached/internal/testkit/rig"
+)
 
 // A client reads with gets on one node, loses that node, and writes with cas on
 // the other one: what it read is still what counts.
 func TestScenario10_CASSurvivesTheNodeThatGaveIt(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	for _, nodes := range [][2]*rig.Node{{a, b}, {b, a}} {
 		giver, other := nodes[0], nodes[1]
 		t.Run("killed "+giver.Name, func(t *testing.T) { casSurvives(t, giver, other, "k-"+giver.Name) })
 	}
 }
 
-func casSurvives(t *testing.T, giver, other *Node, key string) {
+func casSurvives(t *testing.T, giver, other *rig.Node, key string) {
 	c := giver.Dial()
 	if got := c.Set(key, "first"); got != "STORED" {
 		t.Fatalf("set: %s", got)
@@ -24,7 +28,7 @@ func casSurvives(t *testing.T, giver, other *Node, key string) {
 		t.Fatal("miss after set")
 	}
 	c.Close()
-	WaitEqual(giver, other, []string{key})
+	rig.WaitEqual(giver, other, []string{key})
 	giver.Kill()
 
 	c = other.Dial()
@@ -32,7 +36,7 @@ func casSurvives(t *testing.T, giver, other *Node, key string) {
 	if v, cas, _ := c.Get(key); v != "first" || cas != token {
 		t.Fatalf("the survivor has %q under %s, the dead node gave %s", v, cas, token)
 	}
-	cas := func(c *Conn, value, want string) {
+	cas := func(c *rig.Conn, value, want string) {
 		t.Helper()
 		if got := c.Do("cas %s 0 0 %d %s\r\n%s", key, len(value), token, value); got != want {
 			t.Errorf("cas %q on the old version: %s, want %s", value, got, want)
@@ -53,10 +57,10 @@ func casSurvives(t *testing.T, giver, other *Node, key string) {
 		t.Fatalf("the restarted node has %q under %s, want second under %s", v, cas, token2)
 	}
 	cas(back, "fourth", "EXISTS")
-	WaitEqual(giver, other, []string{key})
+	rig.WaitEqual(giver, other, []string{key})
 	token = token2
 	cas(back, "fifth", "STORED")
-	WaitEqual(giver, other, []string{key})
+	rig.WaitEqual(giver, other, []string{key})
 	if v, _, _ := c.Get(key); v != "fifth" {
 		t.Errorf("at the end: %q", v)
 	}

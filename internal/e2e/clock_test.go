@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit/rig"
 )
 
 // versionMillis is the time in a version, which clients see as the cas unique.
-func versionMillis(n *Node, key string) int64 {
+func versionMillis(n *rig.Node, key string) int64 {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()
@@ -29,10 +31,10 @@ func versionMillis(n *Node, key string) int64 {
 func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	a, b := NewPair(t)
+	a, b := rig.NewPair(t)
 	a.Args = append(a.Args, "--state-dir", dir, "--peer-wait", "200ms")
-	StartAll(a)
-	a.Load(Keys("before", 200), func(int) string { return "before" })
+	rig.StartAll(a)
+	a.Load(rig.Keys("before", 200), func(int) string { return "before" })
 	last := versionMillis(a, "before199")
 	a.Kill()
 
@@ -50,7 +52,7 @@ func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	StartAll(a) // alone
+	rig.StartAll(a) // alone
 	a.WaitLog("level=WARN", "the wall clock is behind where this node's versions ended")
 	if got := a.Dial().Set("k", "after"); got != "STORED" {
 		t.Fatal(got)
@@ -58,12 +60,12 @@ func TestClock_KilledAndTheWallWentBack(t *testing.T) {
 	if got := versionMillis(a, "k"); got <= bound {
 		t.Errorf("a version of %d after a start above %d", got, bound)
 	}
-	StartAll(b)
-	WaitLinked(a, b)
+	rig.StartAll(b)
+	rig.WaitLinked(a, b)
 	c := b.Dial()
 	defer c.Close()
 	c.Set("k", "of b") // later than a's, on a node whose clock is an hour behind those versions
-	WaitEqual(a, b, []string{"k"})
+	rig.WaitEqual(a, b, []string{"k"})
 	if v, _, _ := a.Dial().Get("k"); v != "of b" {
 		t.Errorf("at the end: %q", v)
 	}

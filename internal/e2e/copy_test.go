@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 func value100(i int) string { return fmt.Sprintf("%-100d", i) }
@@ -20,9 +21,9 @@ func TestFailure_NodeRestarts(t *testing.T) {
 	if testing.Short() || testkit.Race {
 		n = 50_000
 	}
-	a, b := NewPair(t, "-m", "512")
-	StartAll(a, b)
-	names := Keys("user:session:number:", n)
+	a, b := rig.NewPair(t, "-m", "512")
+	rig.StartAll(a, b)
+	names := rig.Keys("user:session:number:", n)
 	a.Load(names, value100)
 	waitCount(b, n)
 	b.Kill()
@@ -43,12 +44,12 @@ func TestFailure_NodeRestarts(t *testing.T) {
 	if got := len(c.Contents(names)); got != n {
 		t.Errorf("the joiner opened its port with %d of %d items", got, n)
 	}
-	if d, onlyA, onlyB := Differences(a, b, names[:10_000]); len(d)+len(onlyA)+len(onlyB) != 0 {
+	if d, onlyA, onlyB := rig.Differences(a, b, names[:10_000]); len(d)+len(onlyA)+len(onlyB) != 0 {
 		t.Errorf("%d of 10000 keys differ, %d and %d are on one node only", len(d), len(onlyA), len(onlyB))
 	}
 }
 
-func waitCount(n *Node, items int) {
+func waitCount(n *rig.Node, items int) {
 	n.T.Helper()
 	testkit.Eventually(n.T, fmt.Sprintf("node %s holds %d items", n.Name, items), func() bool {
 		return n.Stat("curr_items") == strconv.Itoa(items)
@@ -62,13 +63,13 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
 			// A reserve of testkit.Patience: the joiner must not give up while the link is cut.
 			a, b, link := newRelayedPair(t, "--peer-wait", "10m")
-			StartAll(a, b)
-			names := Keys("key:", n)
+			rig.StartAll(a, b)
+			names := rig.Keys("key:", n)
 			a.Load(names, value100)
 			waitCount(b, n)
 			b.Kill()
 			before := link.total()
-			StartAll(b) // how much a whole copy is
+			rig.StartAll(b) // how much a whole copy is
 			whole := link.total() - before
 			b.Kill()
 
@@ -98,7 +99,7 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 			if total > whole*12/10+2<<21 { // and what was in flight, twice the window at most
 				t.Errorf("the copy began again instead of going on: %d bytes", total)
 			}
-			WaitEqual(a, b, names)
+			rig.WaitEqual(a, b, names)
 		})
 	}
 }
@@ -108,11 +109,11 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	const n = 100_000
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	names := Keys("key:", n)
+	rig.StartAll(a, b)
+	names := rig.Keys("key:", n)
 	a.Load(names, value100)
 	waitCount(b, n)
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 
 	link.cut()
 	a.Load(names[:500], func(i int) string { return fmt.Sprintf("a wrote %d", i) })
@@ -120,7 +121,7 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	for began := time.Now(); time.Since(began) < 10*time.Millisecond; {
 	}
 	b.Load(names[250:750], func(i int) string { return fmt.Sprintf("b wrote %d", i) })
-	fresh := Keys("new:a:", 300)
+	fresh := rig.Keys("new:a:", 300)
 	a.Load(fresh, value100)
 	ca, cb := a.Dial(), b.Dial()
 	defer ca.Close()
@@ -133,7 +134,7 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	}
 	before := link.total()
 	link.heal()
-	WaitEqual(a, b, append(names, fresh...))
+	rig.WaitEqual(a, b, append(names, fresh...))
 	travelled := link.total() - before
 	// 500 + 500 + 300 values, 200 tombstones, 200 touches, two STATEs of 256 cursors.
 	const most = 1300*180 + 400*80 + 2*(10<<10) + 64<<10
@@ -152,7 +153,7 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	link.cut()
 	link.heal()
 	a.Load([]string{"after"}, value100)
-	WaitEqual(a, b, []string{"after"})
+	rig.WaitEqual(a, b, []string{"after"})
 	if got := link.total() - before; got > 64<<10 {
 		t.Errorf("an idle resume cost %d bytes", got)
 	}
@@ -161,10 +162,10 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 // TestCrossing_150msApart writes to both nodes at the same time over a long wire.
 func TestCrossing_150msApart(t *testing.T) {
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	names := Keys("key:", 300)
+	rig.StartAll(a, b)
+	names := rig.Keys("key:", 300)
 	a.Load(names, value100)
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	link.setDelay(150 * time.Millisecond)
 	ca, cb := a.Dial(), b.Dial()
 	defer ca.Close()
@@ -182,7 +183,7 @@ func TestCrossing_150msApart(t *testing.T) {
 		ca.Do("delete %s", k)
 		cb.Set(k, "again "+k)
 	}
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	for _, k := range names[:100] {
 		if v, _, hit := ca.Get(k); !hit || v != "from b "+k && v != "from a "+k {
 			t.Fatalf("%s is %q, which nobody wrote last", k, v)
@@ -192,14 +193,14 @@ func TestCrossing_150msApart(t *testing.T) {
 	cb.Set("in:flight", "old") // set against flush, at once: either wins, the same on both
 	ca.Do("flush_all")
 	cb.Set("after", "new")
-	WaitEqual(a, b, append(names, "in:flight", "after"))
+	rig.WaitEqual(a, b, append(names, "in:flight", "after"))
 	for _, k := range names {
 		if _, _, hit := cb.Get(k); hit {
 			t.Fatalf("%s outlived a flush on the other node", k)
 		}
 	}
 	ca.Set("later", "lives")
-	WaitEqual(a, b, []string{"later"})
+	rig.WaitEqual(a, b, []string{"later"})
 	if _, _, hit := cb.Get("later"); !hit {
 		t.Error("a write after the flush is lost")
 	}
@@ -207,16 +208,16 @@ func TestCrossing_150msApart(t *testing.T) {
 
 // TestSmallJoiner_CostsTheSurvivorNothing: eviction is a node's own affair.
 func TestSmallJoiner_CostsTheSurvivorNothing(t *testing.T) {
-	network := NewNet(t)
-	a := NewNode(t, "a", network+".1", network+".2", "-m", "64")
-	b := NewNode(t, "b", network+".2", network+".1", "-m", "4")
+	network := rig.NewNet(t)
+	a := rig.NewNode(t, "a", network+".1", network+".2", "-m", "64")
+	b := rig.NewNode(t, "b", network+".2", network+".1", "-m", "4")
 	a.Start()
 	b.Start()
 	a.WaitServing()
 	b.WaitServing()
 	b.Stop()
 	const n = 20_000
-	names := Keys("key:", n)
+	names := rig.Keys("key:", n)
 	value := func(i int) string { return fmt.Sprintf("%-1000d", i) }
 	a.Load(names, value)
 	b.Start()
@@ -231,7 +232,7 @@ func TestSmallJoiner_CostsTheSurvivorNothing(t *testing.T) {
 
 	// Keys that are hot on a survive what b evicts for a flood of its own.
 	hot := names[:100]
-	flood := Keys("flood:", 6000)
+	flood := rig.Keys("flood:", 6000)
 	for part := range slices.Chunk(flood, 500) { // what b evicts before it was sent is lost to both
 		b.Load(part, value)
 		waitHolds(a, part)
@@ -245,7 +246,7 @@ func TestSmallJoiner_CostsTheSurvivorNothing(t *testing.T) {
 }
 
 // waitHolds waits until a node has all keys.
-func waitHolds(n *Node, names []string) {
+func waitHolds(n *rig.Node, names []string) {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()

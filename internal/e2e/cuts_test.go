@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 var full = flag.Bool("full", false, "run the scenarios in their full size, where the usual run has a smaller one")
@@ -30,11 +31,11 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 		items = 20_000
 	}
 	a, b, link := newRelayedPair(t, "-m", memory, "--peer-wait", "10m")
-	StartAll(a, b)
-	names := Keys("key:", items)
+	rig.StartAll(a, b)
+	names := rig.Keys("key:", items)
 	value := func(i int) string { return fmt.Sprintf("%-1000d", i) }
 	a.Load(names, value)
-	hot := Keys("hot:", 2000)
+	hot := rig.Keys("hot:", 2000)
 	a.Load(hot, func(int) string { return "before" })
 	waitCount(b, items+len(hot))
 	b.Kill()
@@ -89,10 +90,10 @@ func TestScenario14_LinkCutEvery200msDuringACopy(t *testing.T) {
 		t.Errorf("the port opened with %d of %d items", got, items)
 	}
 	link.slow(0)
-	WaitEqual(a, b, append(hot, names...))
+	rig.WaitEqual(a, b, append(hot, names...))
 }
 
-func bytesOut(n *Node) int64 {
+func bytesOut(n *rig.Node) int64 {
 	v, err := strconv.ParseInt(n.Stat("repl_bytes_out"), 10, 64)
 	if err != nil {
 		n.T.Fatal(err)
@@ -103,7 +104,7 @@ func bytesOut(n *Node) int64 {
 // paced is a client that writes its keys over and over, 20,000 times a second if
 // the machine can.
 type paced struct {
-	node  *Node
+	node  *rig.Node
 	names []string
 	wrote atomic.Int64
 	odd   string

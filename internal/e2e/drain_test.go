@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // pipeline is a client that sets one new key after the other, many at a time,
 // and remembers how many were acknowledged. Key i is PREFIXi, its value too.
 type pipeline struct {
-	node   *Node
+	node   *rig.Node
 	prefix string
 	breath time.Duration // between two bursts; 0: none
 	acked  atomic.Int64
@@ -97,10 +98,10 @@ func (p *pipeline) quit() {
 }
 
 // keys are the keys whose sets were acknowledged.
-func (p *pipeline) keys() []string { return Keys(p.prefix, int(p.acked.Load())) }
+func (p *pipeline) keys() []string { return rig.Keys(p.prefix, int(p.acked.Load())) }
 
 // lacks counts which keys a node does not hold as they were set.
-func lacks(n *Node, all []string) (lost []string) {
+func lacks(n *rig.Node, all []string) (lost []string) {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()
@@ -114,9 +115,9 @@ func lacks(n *Node, all []string) (lost []string) {
 }
 
 // stopsLackingNothing stops a by plan right behind some sets: b has them all.
-func stopsLackingNothing(t *testing.T, a, b *Node) {
+func stopsLackingNothing(t *testing.T, a, b *rig.Node) {
 	t.Helper()
-	last := Keys("last", 1000)
+	last := rig.Keys("last", 1000)
 	a.Load(last, func(i int) string { return last[i] })
 	if code := a.Stop(); code != 0 {
 		t.Errorf("a planned stop ended with status %d", code)
@@ -135,11 +136,11 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	link.setDelay(5 * time.Millisecond)               // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
-	a.Load(Keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
+	a.Load(rig.Keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })
 	ballast.acked.Store(int64(items))
 	for round := range rounds {
 		leaver, stayer := a, b
@@ -156,8 +157,8 @@ func TestFailure_NodeTerminated(t *testing.T) {
 func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 	const clients, before = 4, 100_000           // sets that are answered before the signal, over all
 	a, b, link := newRelayedPair(t, "-m", "512") // nothing is evicted
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	link.setDelay(20 * time.Millisecond)
 	var all []*pipeline
 	began := time.Now()
@@ -187,7 +188,7 @@ func TestScenario15_SigtermUnderPipelinedSets(t *testing.T) {
 
 // drainRound stops one node by plan while clients pipeline sets on both, and
 // starts it again while they go on on the other.
-func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *Node, ballast []string) {
+func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *rig.Node, ballast []string) {
 	var leaving, staying []*pipeline
 	for i := range 3 {
 		leaving = append(leaving, &pipeline{node: leaver, prefix: fmt.Sprintf("leaver-%d-%d-", round, i)})
@@ -239,7 +240,7 @@ func drainRound(t *testing.T, r *rand.Rand, round int, leaver, stayer *Node, bal
 			t.Errorf("round %d: %s: reply %q", round, p.prefix, p.odd)
 		}
 	}
-	WaitEqual(leaver, stayer, acked)
+	rig.WaitEqual(leaver, stayer, acked)
 	if lost := lacks(leaver, acked); len(lost) > 0 {
 		t.Fatalf("round %d: %d of %d keys are lost: %q", round, len(lost), len(acked), some(lost))
 	}
@@ -259,13 +260,13 @@ func sum(all []*pipeline) (n int64) {
 // A node whose peer cannot be reached gives up in the end, and says what it costs.
 func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 	a, b, link := newRelayedPair(t, "--drain-timeout", "2s")
-	StartAll(a, b)
-	WaitLinked(a, b)
-	a.Load(Keys("arrived", 50), func(int) string { return "x" })
-	WaitEqual(a, b, Keys("arrived", 50))
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load(rig.Keys("arrived", 50), func(int) string { return "x" })
+	rig.WaitEqual(a, b, rig.Keys("arrived", 50))
 	testkit.Eventually(t, "all is acknowledged", func() bool { return a.Stat("repl_unacked") == "0" })
 	link.pause()
-	a.Load(Keys("stuck", 1000), func(int) string { return "x" })
+	a.Load(rig.Keys("stuck", 1000), func(int) string { return "x" })
 	if code := a.Stop(); code != 3 {
 		t.Errorf("exit status %d, want 3", code)
 	}
@@ -283,10 +284,10 @@ func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 
 func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
 	a, b, link := newRelayedPair(t, "--drain-timeout", "1h")
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	link.pause()
-	a.Load(Keys("stuck", 10), func(int) string { return "x" })
+	a.Load(rig.Keys("stuck", 10), func(int) string { return "x" })
 	a.Signal(syscall.SIGTERM)
 	a.WaitLog("draining")
 	testkit.Eventually(t, "the client port is closed", func() bool { return !a.Serving() })

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"twincached/internal/testkit/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(Tests{m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(rig.Tests{M: m}) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 const flushItems = 500
@@ -35,7 +36,7 @@ func TestFailure_FlushDuringACut(t *testing.T) {
 // flushPair is a pair of which the taker takes the flush.
 type flushPair struct {
 	t           *testing.T
-	taker, peer *Node
+	taker, peer *rig.Node
 	link        *link
 	old         []string
 }
@@ -43,8 +44,8 @@ type flushPair struct {
 // newFlushPair starts a pair that holds the old items on both nodes.
 func newFlushPair(t *testing.T, taker string) *flushPair {
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	p := &flushPair{t: t, taker: a, peer: b, link: link, old: Keys("old", flushItems)}
+	rig.StartAll(a, b)
+	p := &flushPair{t: t, taker: a, peer: b, link: link, old: rig.Keys("old", flushItems)}
 	if taker == "b" {
 		p.taker, p.peer = b, a
 	}
@@ -56,7 +57,7 @@ func newFlushPair(t *testing.T, taker string) *flushPair {
 }
 
 // holds waits until a node has that many of keys.
-func (p *flushPair) holds(n *Node, keys []string, want int) {
+func (p *flushPair) holds(n *rig.Node, keys []string, want int) {
 	p.t.Helper()
 	testkit.Eventually(p.t, fmt.Sprintf("node %s holds %d of %d keys like %s", n.Name, want, len(keys), keys[0]),
 		func() bool { return n.Count(keys) == want })
@@ -89,21 +90,21 @@ func (p *flushPair) write(name string) {
 	p.t.Helper()
 	began := time.Now()
 	testkit.Eventually(p.t, "the clocks tick", func() bool { return time.Since(began) > 5*time.Millisecond })
-	for _, n := range []*Node{p.taker, p.peer} {
+	for _, n := range []*rig.Node{p.taker, p.peer} {
 		if n.Running() {
-			n.Load(Keys(name+"-"+n.Name, flushItems), func(int) string { return "later" })
+			n.Load(rig.Keys(name+"-"+n.Name, flushItems), func(int) string { return "later" })
 		}
 	}
 }
 
 func (p *flushPair) bothEndWith(name string) {
 	p.t.Helper()
-	all := append(Keys(name+"-a", flushItems), Keys(name+"-b", flushItems)...)
-	for _, n := range []*Node{p.taker, p.peer} {
+	all := append(rig.Keys(name+"-a", flushItems), rig.Keys(name+"-b", flushItems)...)
+	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, all, len(all))
 		p.holds(n, p.old, 0)
 	}
-	WaitEqual(p.taker, p.peer, append(all, p.old...))
+	rig.WaitEqual(p.taker, p.peer, append(all, p.old...))
 }
 
 func flushLinked(t *testing.T, taker string) {
@@ -135,10 +136,10 @@ func flushWhilePeerIsDown(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.peer.Kill()
 	p.flush("", "")
-	p.taker.Load(Keys("alone", flushItems), func(int) string { return "alone" })
+	p.taker.Load(rig.Keys("alone", flushItems), func(int) string { return "alone" })
 	p.peer.Start()
 	p.peer.WaitServing()
-	if n := p.peer.Count(Keys("alone", flushItems)); n != flushItems {
+	if n := p.peer.Count(rig.Keys("alone", flushItems)); n != flushItems {
 		t.Errorf("the restarted peer has %d of %d items written after the flush", n, flushItems)
 	}
 	if n := p.peer.Count(p.old); n != 0 {
@@ -152,11 +153,11 @@ func flushDelayed(t *testing.T, taker string) {
 	if got := p.flush(" 2", "get old0\r\n"); got != "VALUE old0 0 3" {
 		t.Errorf("before the flush is due: %q", got)
 	}
-	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, Keys("between", flushItems), flushItems)
-	for _, n := range []*Node{p.taker, p.peer} {
+	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, rig.Keys("between", flushItems), flushItems)
+	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, Keys("between", flushItems), 0)
+		p.holds(n, rig.Keys("between", flushItems), 0)
 	}
 	p.laterWritesLive()
 }
@@ -180,12 +181,12 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 func flushDelayedThenCut(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
 	p.flush(" 1", "")
-	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
 	p.link.cut()
-	for _, n := range []*Node{p.taker, p.peer} {
+	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, Keys("between", flushItems), 0)
+		p.holds(n, rig.Keys("between", flushItems), 0)
 	}
 	p.write("later")
 	p.link.heal()
@@ -199,8 +200,8 @@ func flushReplaced(t *testing.T, taker string) {
 	defer c.Close()
 	defer d.Close()
 	p.flush(" 1", "")
-	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
 	if got := d.Do("flush_all"); got != "OK" {
 		t.Fatalf("flush_all: %s", got)
 	}
@@ -219,8 +220,8 @@ func flushReplaced(t *testing.T, taker string) {
 func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	p := newFlushPair(t, taker)
 	p.flush(" 2", "")
-	p.taker.Load(Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, Keys("between", flushItems), flushItems) // and so the flush before it
+	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
+	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
 	p.taker.Kill()
 	if n := p.peer.Count(p.old); n != flushItems {
 		t.Logf("this machine is slow: the flush was due before the node died")
@@ -230,9 +231,9 @@ func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	}
 	p.taker.Start()
 	p.taker.WaitServing()
-	for _, n := range []*Node{p.taker, p.peer} {
+	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, Keys("between", flushItems), 0)
+		p.holds(n, rig.Keys("between", flushItems), 0)
 	}
 	p.laterWritesLive()
 }

@@ -12,18 +12,19 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // dialFrom opens a connection from an address of this machine.
-func dialFrom(n *Node, address string) *Conn {
+func dialFrom(n *rig.Node, address string) *rig.Conn {
 	n.T.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: testkit.Patience}
-	c, err := d.Dial("tcp", n.Host+ClientPort)
+	c, err := d.Dial("tcp", n.Host+rig.ClientPort)
 	if err != nil {
 		n.T.Fatal(err)
 	}
 	_ = c.SetDeadline(time.Now().Add(2 * testkit.Patience))
-	return &Conn{Conn: c, T: n.T, R: bufio.NewReader(c)}
+	return &rig.Conn{Conn: c, T: n.T, R: bufio.NewReader(c)}
 }
 
 // TestFailure_PasswordsAreGuessed: on one connection and on many, pipelined. Meanwhile
@@ -35,14 +36,14 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 	if err := os.WriteFile(file, []byte("ann:secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	net := NewNet(t)
-	a := NewNode(t, "a", net+".1", "", "-Y", file, "-t", "1")
-	StartAll(a)
+	net := rig.NewNet(t)
+	a := rig.NewNode(t, "a", net+".1", "", "-Y", file, "-t", "1")
+	rig.StartAll(a)
 
 	const right, wrong, refused = "set auth 0 0 10\r\nann secret", "set auth 0 0 10\r\nann guess1\r\n", "CLIENT_ERROR authentication failure"
 	var guesses atomic.Int64
 	var guessers sync.WaitGroup
-	var open []*Conn
+	var open []*rig.Conn
 	for range conns {
 		c := dialFrom(a, net+".66")
 		open = append(open, c)

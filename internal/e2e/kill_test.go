@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 const (
@@ -34,16 +35,16 @@ func TestFailure_NodeKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := &siege{t: t, ballast: ballast, all: Keys("shared", killShared)}
-	s.nodes[0], s.nodes[1] = NewPair(t)
-	StartAll(s.nodes[:]...)
-	WaitLinked(s.nodes[:]...)
-	s.nodes[0].Load(Keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
+	s := &siege{t: t, ballast: ballast, all: rig.Keys("shared", killShared)}
+	s.nodes[0], s.nodes[1] = rig.NewPair(t)
+	rig.StartAll(s.nodes[:]...)
+	rig.WaitLinked(s.nodes[:]...)
+	s.nodes[0].Load(rig.Keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
 	for i, n := range s.nodes {
 		for j := range killWriters {
 			w := &writer{node: n, own: fmt.Sprintf("own-%d-%d-", i, j), r: rand.New(rand.NewPCG(seed, uint64(10*i+j+1)))}
 			s.writers = append(s.writers, w)
-			s.all = append(s.all, Keys(w.own, killOwn)...)
+			s.all = append(s.all, rig.Keys(w.own, killOwn)...)
 		}
 	}
 	var lost []int
@@ -67,7 +68,7 @@ func TestFailure_NodeKilled(t *testing.T) {
 // siege is the pair under load and what is known of it.
 type siege struct {
 	t       *testing.T
-	nodes   [2]*Node
+	nodes   [2]*rig.Node
 	writers []*writer
 	all     []string
 	ballast int
@@ -93,7 +94,7 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 		t.Fatalf("kill %d: a client of the dead node hears nothing: %v", i, err)
 	}
 	c.Close()
-	if _, err := net.DialTimeout("tcp", victim.Host+ClientPort, testkit.Patience); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.DialTimeout("tcp", victim.Host+rig.ClientPort, testkit.Patience); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("kill %d: the dead node's port: %v", i, err)
 	}
 	known := versions(t, survivor, s.all)
@@ -111,14 +112,14 @@ func (s *siege) round(i int, r *rand.Rand) (lost, acked int) {
 	<-time.After(time.Duration(r.IntN(30)) * time.Millisecond) // writes on both, linked again
 	close(end)
 	writing.Wait()
-	WaitEqual(s.nodes[0], s.nodes[1], s.all)
+	rig.WaitEqual(s.nodes[0], s.nodes[1], s.all)
 	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, victim.Name), known, versions(t, victim, s.all))
 	s.notOlder(fmt.Sprintf("kill %d: after recovery node %s", i, survivor.Name), known, versions(t, survivor, s.all))
 	return s.account(i, victim)
 }
 
 // account compares what the nodes hold with what the clients were told.
-func (s *siege) account(i int, victim *Node) (lost, acked int) {
+func (s *siege) account(i int, victim *rig.Node) (lost, acked int) {
 	t := s.t
 	c := victim.Dial()
 	defer c.Close()
@@ -127,7 +128,7 @@ func (s *siege) account(i int, victim *Node) (lost, acked int) {
 		if w.err != "" {
 			t.Fatalf("kill %d: writer %s: %s", i, w.own, w.err)
 		}
-		for _, key := range Keys(w.own, killOwn) {
+		for _, key := range rig.Keys(w.own, killOwn) {
 			n := number(t, held[key], w.own)
 			if n > w.sent || n < w.settled[key] {
 				t.Fatalf("kill %d: %s holds %d; it was at %d before, and at most %d was written", i, key, n, w.settled[key], w.sent)
@@ -182,7 +183,7 @@ func (s *siege) notOlder(what string, known, now map[string]uint64) {
 	}
 }
 
-func versions(t *testing.T, n *Node, all []string) map[string]uint64 {
+func versions(t *testing.T, n *rig.Node, all []string) map[string]uint64 {
 	t.Helper()
 	c := n.Dial()
 	defer c.Close()

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // writer is a client of one node. Its writes are numbered over its whole life;
 // each value is its name and the number.
 type writer struct {
-	node *Node
+	node *rig.Node
 	own  string // its name, and the prefix of its own keys
 	r    *rand.Rand
 	half int // of its own keys, in use: another one with each connection, so that
@@ -27,7 +28,7 @@ type writer struct {
 // write writes until end is closed. While the node is down it tries to reach it.
 func (w *writer) write(end chan struct{}) {
 	for {
-		c, err := net.DialTimeout("tcp", w.node.Host+ClientPort, time.Second)
+		c, err := net.DialTimeout("tcp", w.node.Host+rig.ClientPort, time.Second)
 		if err == nil {
 			_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 			w.bursts(c, end)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestFailure_LargeValueOnItsWay: a value that a wire needs seconds for. What is written
@@ -22,12 +23,12 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	}
 	v := strings.Repeat("0123456789abcdef", bytes/16)
 	a, b, link := newRelayedPair(t, "-m", memory, "-I", item)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	sessions := a.Stat("repl_sessions")
 	link.slow(perMS)
 	c, d := a.Dial(), b.Dial()
-	for _, e := range []*Conn{c, d} {
+	for _, e := range []*rig.Conn{c, d} {
 		_ = e.SetDeadline(time.Now().Add(5 * time.Minute))
 	}
 	if got := c.Set("large", v); got != "STORED" {
@@ -52,7 +53,7 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	c.Set("large", v+"x")
 	c.Set("large", w)
 	link.slow(0)
-	same := func(what string, n *Node) {
+	same := func(what string, n *rig.Node) {
 		t.Helper()
 		e := n.Dial()
 		_ = e.SetDeadline(time.Now().Add(5 * time.Minute))
@@ -62,8 +63,8 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 		}
 	}
 	same("the second value on b", b)
-	WaitLinked(a, b)
-	for _, n := range []*Node{a, b} {
+	rig.WaitLinked(a, b)
+	for _, n := range []*rig.Node{a, b} {
 		if now := n.Stat("repl_sessions"); *full && (now != sessions || n.Logged("link lost")) {
 			t.Errorf("node %s: %s sessions have become %s", n.Name, sessions, now)
 		}
@@ -75,7 +76,7 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 }
 
 // size is the length of a value, 0 of a miss, without reading it.
-func size(c *Conn, key string) (n int) {
+func size(c *rig.Conn, key string) (n int) {
 	c.T.Helper()
 	_, _ = fmt.Sscanf(c.Do("mg %s s", key), "HD s%d", &n)
 	return n

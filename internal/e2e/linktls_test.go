@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // makeCerts runs "twincached cert" for the names, in a directory that may hold the
 // authority already.
 func makeCerts(t testing.TB, dir string, words ...string) {
 	t.Helper()
-	if out, err := exec.Command(Binary(t), append([]string{"cert", "--dir", dir}, words...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(rig.Binary(t), append([]string{"cert", "--dir", dir}, words...)...).CombinedOutput(); err != nil {
 		t.Fatalf("cert %q: %v\n%s", words, err, out)
 	}
 }
@@ -30,26 +31,26 @@ func tlsFlags(dir, name string) []string {
 }
 
 // newTLSPair are two nodes with certificates that the program made.
-func newTLSPair(t testing.TB) (a, b *Node, dir string) {
-	dir, network := t.TempDir(), NewNet(t)
+func newTLSPair(t testing.TB) (a, b *rig.Node, dir string) {
+	dir, network := t.TempDir(), rig.NewNet(t)
 	makeCerts(t, dir, network+".1", network+".2")
-	a = NewNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
-	b = NewNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
+	a = rig.NewNode(t, "a", network+".1", network+".2", tlsFlags(dir, network+".1")...)
+	b = rig.NewNode(t, "b", network+".2", network+".1", tlsFlags(dir, network+".2")...)
 	return a, b, dir
 }
 
 // A pair links, copies, is killed, restarts and drains over TLS as it does without.
 func TestLinkTLS_PairLivesOverIt(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := Keys("k", 2000)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := rig.Keys("k", 2000)
 	a.Load(names, func(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 200) })
 	b.Kill()
 	b.Start()
 	b.WaitServing()
-	WaitLinked(a, b)
-	WaitEqual(a, b, names)
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, names)
 	a.Dial().Set("last", "word")
 	if code := a.Stop(); code != 0 {
 		t.Errorf("exit status %d", code)
@@ -83,8 +84,8 @@ func firstFlight(t testing.TB) []byte {
 // them.
 func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	a, b, _ := newTLSPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	sessions := a.Stat("repl_sessions")
 	before := a.MemoryKiB("VmRSS")
 	hello := firstFlight(t)
@@ -92,7 +93,7 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 		call(a).raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
 	}
 	for range 20 {
-		c, err := tls.Dial("tcp", a.Host+ReplPort, &tls.Config{InsecureSkipVerify: true})
+		c, err := tls.Dial("tcp", a.Host+rig.ReplPort, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestLinkTLS_StrangersCostNothing(t *testing.T) {
 	b.Kill()
 	b.Start()
 	b.WaitServing()
-	WaitLinked(a, b)
+	rig.WaitLinked(a, b)
 }
 
 // One node with certificates and one without: both say what is wrong, both serve
@@ -129,12 +130,12 @@ func TestLinkTLS_OneSideOnly(t *testing.T) {
 	a, b, _ := newTLSPair(t)
 	certs := b.Args
 	b.Args = append(slices.Clone(certs[:len(certs)-10]), "--repl-insecure", "--peer-wait", "500ms", "--boot", "serve")
-	StartAll(a, b)
+	rig.StartAll(a, b)
 	a.WaitLog("level=WARN", "cause=TLS", "the caller speaks without TLS")
 	a.WaitLog("level=WARN", "cause=TLS", "the peer answers without TLS")
 	b.WaitLog("level=WARN", "cause=TLS", "the caller speaks TLS, this node does not")
 	b.WaitLog("level=WARN", "cause=TLS", "the peer refused the link", "--repl-tls-cert")
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		if got := n.Dial().Set("k", n.Name); got != "STORED" {
 			t.Errorf("%s does not serve: %s", n.Name, got)
 		}
@@ -144,8 +145,8 @@ func TestLinkTLS_OneSideOnly(t *testing.T) {
 	}
 	b.Kill()
 	b.Args = certs
-	StartAll(b)
-	WaitLinked(a, b)
+	rig.StartAll(b)
+	rig.WaitLinked(a, b)
 }
 
 // A node's certificate of another pair is refused with its reason; a new one of the
@@ -168,7 +169,7 @@ func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 	}
 	install(other)
 	b.Args = append(b.Args[:len(b.Args)-8], tlsFlags(mine, b.Host)...)
-	StartAll(a, b)
+	rig.StartAll(a, b)
 	a.WaitLog("level=WARN", "cause=TLS", "not of this pair's CA")
 	b.WaitLog("level=WARN", "cause=TLS", "not of this pair's CA")
 	tries := a.Stat("repl_dials")
@@ -178,15 +179,15 @@ func TestLinkTLS_ForeignCertificateAndSIGHUP(t *testing.T) {
 	}
 	install(dir)
 	b.Signal(syscall.SIGHUP)
-	WaitLinked(a, b)
+	rig.WaitLinked(a, b)
 
 	// A node that is replaced gets its certificate from the authority that is there.
 	a.Kill()
 	makeCerts(t, dir, "third")
-	c := NewNode(t, "c", a.Host, b.Host, tlsFlags(dir, "third")...)
-	StartAll(c)
-	WaitLinked(c, b)
-	for _, n := range []*Node{a, b, c} {
+	c := rig.NewNode(t, "c", a.Host, b.Host, tlsFlags(dir, "third")...)
+	rig.StartAll(c)
+	rig.WaitLinked(c, b)
+	for _, n := range []*rig.Node{a, b, c} {
 		if strings.Contains(n.Log.String(), "PRIVATE KEY") {
 			t.Errorf("the log of %s holds a key", n.Name)
 		}
@@ -198,8 +199,8 @@ func TestLinkTLS_TheSecretCountsAsWell(t *testing.T) {
 	a, b, _ := newTLSPair(t)
 	a.Args = append(a.Args, "--secret-file", secretFile(t, "one"))
 	b.Args = append(b.Args, "--secret-file", secretFile(t, "two"))
-	StartAll(a, b)
-	for _, n := range []*Node{a, b} {
+	rig.StartAll(a, b)
+	for _, n := range []*rig.Node{a, b} {
 		n.WaitLog("level=WARN", "cause=AUTH")
 		if n.Stat("repl_sessions") != "0" {
 			t.Errorf("%s had a session", n.Name)
@@ -210,11 +211,11 @@ func TestLinkTLS_TheSecretCountsAsWell(t *testing.T) {
 // The secret in the environment links a pair as the one in a file does.
 func TestSecret_FromTheEnvironment(t *testing.T) {
 	t.Setenv("TWINCACHED_SECRET", "do-not-print-me")
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	wrongProof(t, a, someHello(), "")
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n.Process().Pid))
 		if err == nil && strings.Contains(string(line), "do-not-print-me") || strings.Contains(n.Log.String(), "do-not-print-me") {
 			t.Errorf("%s shows its secret", n.Name)

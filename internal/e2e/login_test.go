@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit/rig"
 )
 
 // TestLogin_FileIsReadAgainAndAClientMayStopTheNode: -Y, SIGHUP and -A on a pair.
@@ -17,9 +19,9 @@ func TestLogin_FileIsReadAgainAndAClientMayStopTheNode(t *testing.T) {
 		}
 	}
 	write("ann:old\n")
-	a, b := NewPair(t, "-Y", file, "-A")
-	StartAll(a, b)
-	login := func(n *Node, words, want string) *Conn {
+	a, b := rig.NewPair(t, "-Y", file, "-A")
+	rig.StartAll(a, b)
+	login := func(n *rig.Node, words, want string) *rig.Conn {
 		t.Helper()
 		c := n.Dial()
 		if got := c.Do("set auth 0 0 %d\r\n%s", len(words), words); got != want {
@@ -47,7 +49,7 @@ func TestLogin_FileIsReadAgainAndAClientMayStopTheNode(t *testing.T) {
 		t.Errorf("who had logged in reads %q", v)
 	}
 
-	keys := Keys("planned", 2000)
+	keys := rig.Keys("planned", 2000)
 	for _, k := range keys {
 		c.Send("set %s 0 0 1 noreply\r\nx\r\n", k)
 	}

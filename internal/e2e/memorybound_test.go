@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // boundKiB is README.md's formula for a node of memoryMiB with -c connections.
@@ -21,8 +22,8 @@ func boundKiB(memoryMiB, conns int) int {
 }
 
 // greedy is a client that reads as little as it can.
-func greedy(n *Node) net.Conn {
-	c, err := net.DialTimeout("tcp", n.Host+ClientPort, testkit.Patience)
+func greedy(n *rig.Node) net.Conn {
+	c, err := net.DialTimeout("tcp", n.Host+rig.ClientPort, testkit.Patience)
 	if err != nil {
 		n.T.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func storeOn(c net.Conn, key string, size int) (string, error) {
 	return string(answer[:got]), err
 }
 
-func stored(n *Node, c net.Conn, key string, size int) {
+func stored(n *rig.Node, c net.Conn, key string, size int) {
 	n.T.Helper()
 	if answer, err := storeOn(c, key, size); err != nil || answer != "STORED\r\n" {
 		n.T.Errorf("a set of %d bytes: %q, %v", size, answer, err)
@@ -50,7 +51,7 @@ func stored(n *Node, c net.Conn, key string, size int) {
 }
 
 // states counts the clients' connections by what they are at.
-func states(n *Node) map[string]int {
+func states(n *rig.Node) map[string]int {
 	c, all := n.Dial(), map[string]int{}
 	defer c.Close()
 	c.Send("stats conns\r\n")
@@ -76,7 +77,7 @@ func TestFailure_GreedyClients(t *testing.T) {
 		name      string
 		memoryMiB int
 		args      []string
-		run       func(n *Node)
+		run       func(n *rig.Node)
 	}{
 		{"large values, to and fro", 64, []string{"-I", "5m"}, toAndFro},
 		{"large values that nobody takes", 64, nil, unread},
@@ -86,8 +87,8 @@ func TestFailure_GreedyClients(t *testing.T) {
 	} {
 		t.Run(load.name, func(t *testing.T) {
 			args := append([]string{"-m", strconv.Itoa(load.memoryMiB), "-c", strconv.Itoa(conns)}, load.args...)
-			n := NewNode(t, "a", NewNet(t)+".1", "", args...)
-			StartAll(n)
+			n := rig.NewNode(t, "a", rig.NewNet(t)+".1", "", args...)
+			rig.StartAll(n)
 			load.run(n)
 			peak, bound := n.MemoryKiB("VmHWM"), boundKiB(load.memoryMiB, conns)
 			t.Logf("%d MiB, of %d", peak>>10, bound>>10)
@@ -101,11 +102,11 @@ func TestFailure_GreedyClients(t *testing.T) {
 	}
 }
 
-func toAndFro(n *Node) {
+func toAndFro(n *rig.Node) {
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
-			c, err := net.Dial("tcp", n.Host+ClientPort)
+			c, err := net.Dial("tcp", n.Host+rig.ClientPort)
 			if err != nil {
 				n.T.Error(err)
 				return
@@ -134,7 +135,7 @@ func toAndFro(n *Node) {
 	all.Wait()
 }
 
-func unread(n *Node) {
+func unread(n *rig.Node) {
 	const readers = 120
 	c := greedy(n)
 	for i := range 10 {
@@ -147,7 +148,7 @@ func unread(n *Node) {
 	stored(n, c, "another", 10)
 }
 
-func halfSent(n *Node) {
+func halfSent(n *rig.Node) {
 	const writers, size = 200, 1_000_000
 	for i := range writers {
 		c := greedy(n)
@@ -158,14 +159,14 @@ func halfSent(n *Node) {
 	})
 }
 
-func again(n *Node) {
+func again(n *rig.Node) {
 	c := greedy(n)
 	for range 3 {
 		stored(n, c, "big", 60<<20)
 	}
 }
 
-func unreadMultigets(n *Node) {
+func unreadMultigets(n *rig.Node) {
 	const readers = 300
 	c := greedy(n)
 	line := "get"

@@ -5,16 +5,17 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestMeta_BothNodesKnowWhatIsStaleAndWhoRenews: what clients of the meta protocol
 // say about a value on one node, the other one knows, before and after a death.
 func TestMeta_BothNodesKnowWhatIsStaleAndWhoRenews(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
 	onA, onB := a.Dial(), b.Dial()
-	soon := func(c *Conn, line, want string) {
+	soon := func(c *rig.Conn, line, want string) {
 		t.Helper()
 		var got string
 		testkit.Eventually(t, line+" answers "+want, func() bool {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestFailure_PeerHasNoRoom: two nodes with -M and unequal memory. Both say that one of
@@ -14,19 +15,19 @@ import (
 // one ends with status 3 and that number.
 func TestFailure_PeerHasNoRoom(t *testing.T) {
 	t.Parallel()
-	net := NewNet(t)
-	a := NewNode(t, "a", net+".1", net+".2", "-M", "-m", "64", "-I", "2m")
-	b := NewNode(t, "b", net+".2", net+".1", "-M", "-m", "16")
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := Keys("k", 3000)
+	net := rig.NewNet(t)
+	a := rig.NewNode(t, "a", net+".1", net+".2", "-M", "-m", "64", "-I", "2m")
+	b := rig.NewNode(t, "b", net+".2", net+".1", "-M", "-m", "16")
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := rig.Keys("k", 3000)
 	value := strings.Repeat("v", 10_000)
 	a.Load(names, func(int) string { return value })
 	c := a.Dial()
 	if got := c.Set("large", strings.Repeat("v", 1<<20)); got != "STORED" {
 		t.Fatal(got)
 	}
-	number := func(n *Node, row string) int {
+	number := func(n *rig.Node, row string) int {
 		v, err := strconv.Atoi(n.Stat(row))
 		if err != nil {
 			t.Fatalf("%s of %s: %v", row, n.Name, err)
@@ -54,9 +55,9 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 // TestFailure_DeleteWithoutMemory: a full node with -M deletes, says so, and its peer hears of it.
 func TestFailure_DeleteWithoutMemory(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t, "-M", "-m", "8", "-I", "64k")
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t, "-M", "-m", "8", "-I", "64k")
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	b.Kill()
 	c := a.Dial()
 	n := 0

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestScenario18_OneWayLoss: what one node says is lost, what the other one says
@@ -21,11 +22,11 @@ func TestScenario18_OneWayLoss(t *testing.T) {
 
 func oneWayLoss(t *testing.T, direction int) {
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := Keys("k", 400)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := rig.Keys("k", 400)
 	a.Load(names, func(int) string { return "before" })
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	sessions := a.Stat("repl_sessions")
 	link.mute(direction, true)
 
@@ -42,13 +43,13 @@ func oneWayLoss(t *testing.T, direction int) {
 			t.Fatalf("a says %s, b says %s", x, y)
 		}
 	}
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		testkit.Eventually(t, "node "+n.Name+" knows that it is not linked", func() bool { return n.Stat("repl_link") != "stream" })
 		if got := n.Stat("tombstones"); got != "50" {
 			t.Errorf("node %s remembers %s of 50 deletes that nobody has acknowledged", n.Name, got)
 		}
 	}
-	deaf := []*Node{a, b}[direction]
+	deaf := []*rig.Node{a, b}[direction]
 	if v, _, hit := deaf.Dial().Get(names[direction*-100+100]); !hit || v != "before" {
 		t.Errorf("node %s has %q: the loss was none, the test shows nothing", deaf.Name, v)
 	}
@@ -59,9 +60,9 @@ func oneWayLoss(t *testing.T, direction int) {
 	}
 
 	link.mute(direction, false)
-	WaitLinked(a, b)
-	WaitEqual(a, b, names)
-	for _, n := range []*Node{a, b} {
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, names)
+	for _, n := range []*rig.Node{a, b} {
 		testkit.Eventually(t, "the deletes are acknowledged", func() bool { return n.Stat("tombstones") == "0" })
 	}
 	for i, k := range names {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestProtocol_WhichOnesAClientMaySpeak is -B.
@@ -25,10 +26,10 @@ func TestProtocol_WhichOnesAClientMaySpeak(t *testing.T) {
 		"binary": {"", binaryDone, "binary"},
 	} {
 		t.Run(protocol, func(t *testing.T) {
-			n := NewNode(t, "a", NewNet(t)+".1", "", "-B", protocol)
-			StartAll(n)
+			n := rig.NewNode(t, "a", rig.NewNet(t)+".1", "", "-B", protocol)
+			rig.StartAll(n)
 			ask := func(sent string) string {
-				c, err := net.Dial("tcp", n.Host+ClientPort)
+				c, err := net.Dial("tcp", n.Host+rig.ClientPort)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -30,10 +31,10 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 		{"pinned to another", []string{"--peer-id", strings.Repeat("ab", 16)}, nil, "PEER_TAKEN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			network := NewNet(t)
-			a := NewNode(t, "a", network+".1", network+".2", c.a...)
-			b := NewNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
-			StartAll(a)
+			network := rig.NewNet(t)
+			a := rig.NewNode(t, "a", network+".1", network+".2", c.a...)
+			b := rig.NewNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
+			rig.StartAll(a)
 			if got := a.Dial().Set("k", "a"); got != "STORED" {
 				t.Fatal(got)
 			}
@@ -52,7 +53,7 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 			}
 			tries := a.Stat("repl_dials")
 			testkit.Eventually(t, "it tries again", func() bool { return a.Stat("repl_dials") != tries })
-			for _, n := range []*Node{a, b} {
+			for _, n := range []*rig.Node{a, b} {
 				if v, _, _ := n.Dial().Get("k"); v != n.Name {
 					t.Errorf("node %s holds %q", n.Name, v)
 				}
@@ -84,8 +85,8 @@ var strange = []struct {
 
 // A node that holds something refuses whoever has a clock of next month.
 func TestFailure_ClockOfNextMonth(t *testing.T) {
-	n := NewNode(t, "n", NewNet(t)+".1", "", "-X", "11212")
-	StartAll(n)
+	n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "", "-X", "11212")
+	rig.StartAll(n)
 	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
@@ -102,8 +103,8 @@ func TestFailure_ClockOfNextMonth(t *testing.T) {
 func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 	for _, s := range strange {
 		t.Run("calls/"+s.name, func(t *testing.T) {
-			n := NewNode(t, "n", NewNet(t)+".1", "", "-X", "11212")
-			StartAll(n)
+			n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "", "-X", "11212")
+			rig.StartAll(n)
 			c := call(n)
 			h := someHello()
 			s.change(h)
@@ -117,9 +118,9 @@ func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 			}
 		})
 		t.Run("is called/"+s.name, func(t *testing.T) {
-			network := NewNet(t)
+			network := rig.NewNet(t)
 			p := listenAsPeer(t, network+".2")
-			n := NewNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
+			n := rig.NewNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
 			n.Start()
 			for range 2 { // it comes again
 				c := p.accept(t)
@@ -146,9 +147,9 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 		"silence": "", "text": "ERROR\r\n", "4 GiB": "\xff\xff\xff\xff\x00\x00\x00\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			network := NewNet(t)
+			network := rig.NewNet(t)
 			p := listenAsPeer(t, network+".2")
-			n := NewNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
+			n := rig.NewNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
 			n.Start()
 			go func() {
 				var held []net.Conn // else the collector closes them
@@ -175,7 +176,7 @@ type asPeer struct {
 }
 
 func listenAsPeer(t testing.TB, host string) *asPeer {
-	ln, err := net.Listen("tcp", host+ReplPort)
+	ln, err := net.Listen("tcp", host+rig.ReplPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,13 +214,13 @@ func (p *asPeer) accept(t testing.TB) *caller {
 // A third node is told that the pair is a pair, whatever its id and whether it
 // knows the rules.
 func TestFailure_ThirdNode(t *testing.T) {
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	sessions := []string{a.Stat("repl_sessions"), b.Stat("repl_sessions")}
 	c := a.Dial()
 	c.Set("k", "the pair's")
-	WaitEqual(a, b, []string{"k"})
+	rig.WaitEqual(a, b, []string{"k"})
 
 	for _, first := range []byte{0, 0xff} { // it decides, it follows
 		h := someHello()
@@ -233,7 +234,7 @@ func TestFailure_ThirdNode(t *testing.T) {
 			t.Errorf("id %x: BYE %v: %s", h.NodeID[:2], bye.Code, bye.Text)
 		}
 	}
-	third := NewNode(t, "third", NewNet(t)+".1", a.Host, "--peer-wait", "500ms")
+	third := rig.NewNode(t, "third", rig.NewNet(t)+".1", a.Host, "--peer-wait", "500ms")
 	third.Start()
 	third.WaitLog("PEER_TAKEN")
 	third.WaitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"once that is done\"")
@@ -242,11 +243,11 @@ func TestFailure_ThirdNode(t *testing.T) {
 		t.Error("the third node serves beside the pair")
 	}
 	c.Set("after", "x")
-	WaitEqual(a, b, []string{"k", "after"})
+	rig.WaitEqual(a, b, []string{"k", "after"})
 	if v, _, _ := b.Dial().Get("k"); v != "the pair's" {
 		t.Errorf("b holds %q", v)
 	}
-	for i, n := range []*Node{a, b} {
+	for i, n := range []*rig.Node{a, b} {
 		if now := n.Stat("repl_sessions"); now != sessions[i] || n.Stat("repl_link") != "stream" {
 			t.Errorf("node %s: %s sessions have become %s, link %s", n.Name, sessions[i], now, n.Stat("repl_link"))
 		}
@@ -254,36 +255,36 @@ func TestFailure_ThirdNode(t *testing.T) {
 	// The place is free when the peer is gone.
 	b.Kill()
 	third.WaitServing()
-	WaitLinked(a, third)
+	rig.WaitLinked(a, third)
 	if !a.Logged("level=WARN", "another node takes the place") {
 		t.Error("a replacement is not said")
 	}
-	WaitEqual(a, third, []string{"k", "after"})
+	rig.WaitEqual(a, third, []string{"k", "after"})
 }
 
 // TestFailure_TwoHistories: two nodes that each hold data and each had another peer
 // do not mix what they hold. One that is restarted joins empty.
 func TestFailure_TwoHistories(t *testing.T) {
 	t.Parallel()
-	network := NewNet(t)
+	network := rig.NewNet(t)
 	toB, toD := newVIP(t, network+".11", network+".2"), newVIP(t, network+".13", network+".4")
-	a := NewNode(t, "a", network+".1", network+".11")
-	b := NewNode(t, "b", network+".2", "", "-X", "11212")
-	c := NewNode(t, "c", network+".3", network+".13")
-	d := NewNode(t, "d", network+".4", "", "-X", "11212")
-	StartAll(b, d, a, c)
-	WaitLinked(a, b)
-	WaitLinked(c, d)
-	names := Keys("k", 100)
+	a := rig.NewNode(t, "a", network+".1", network+".11")
+	b := rig.NewNode(t, "b", network+".2", "", "-X", "11212")
+	c := rig.NewNode(t, "c", network+".3", network+".13")
+	d := rig.NewNode(t, "d", network+".4", "", "-X", "11212")
+	rig.StartAll(b, d, a, c)
+	rig.WaitLinked(a, b)
+	rig.WaitLinked(c, d)
+	names := rig.Keys("k", 100)
 	a.Load(names, func(int) string { return "of a and b" })
 	c.Load(names[50:], func(int) string { return "of c and d" })
-	WaitEqual(a, b, names)
-	WaitEqual(c, d, names)
+	rig.WaitEqual(a, b, names)
+	rig.WaitEqual(c, d, names)
 	b.Kill()
 	d.Kill()
 	toB.point(c.Host)
 	toD.point(a.Host)
-	for _, n := range []*Node{a, c} {
+	for _, n := range []*rig.Node{a, c} {
 		n.WaitLog("level=ERROR", "NOT LINKED", "cause=HISTORY")
 		n.WaitLog("restart the node that shall join empty")
 		testkit.Eventually(t, "it is counted", func() bool { return refusedFor(n, "history") > 0 })
@@ -291,7 +292,7 @@ func TestFailure_TwoHistories(t *testing.T) {
 	}
 	tries := refusedFor(a, "history")
 	testkit.Eventually(t, "a tries again", func() bool { return refusedFor(a, "history") > tries+2 })
-	for _, n := range []*Node{a, c} {
+	for _, n := range []*rig.Node{a, c} {
 		if v, _, _ := n.Dial().Get("own"); v != n.Name {
 			t.Errorf("node %s holds %q of its own", n.Name, v)
 		}
@@ -303,9 +304,9 @@ func TestFailure_TwoHistories(t *testing.T) {
 		t.Errorf("c holds %q, and %d of 50 keys", v, c.Count(names))
 	}
 	c.Kill()
-	StartAll(c)
-	WaitLinked(a, c)
-	WaitEqual(a, c, append(names, "own"))
+	rig.StartAll(c)
+	rig.WaitLinked(a, c)
+	rig.WaitEqual(a, c, append(names, "own"))
 	if v, _, _ := c.Dial().Get(names[70]); v != "of a and b" {
 		t.Errorf("c joined and holds %q", v)
 	}
@@ -345,7 +346,7 @@ func newVIP(t testing.TB, host, target string) *vip {
 			v.mu.Unlock()
 			go func() {
 				defer c.Close()
-				d, err := net.DialTimeout("tcp", target+ReplPort, time.Second)
+				d, err := net.DialTimeout("tcp", target+rig.ReplPort, time.Second)
 				if err != nil {
 					return
 				}
@@ -365,9 +366,9 @@ func newVIP(t testing.TB, host, target string) *vip {
 // stranger, and back.
 func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 	t.Parallel()
-	network := NewNet(t)
+	network := rig.NewNet(t)
 	v := newVIP(t, network+".9", network+".1")
-	a := NewNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
+	a := rig.NewNode(t, "a", network+".1", network+".9", "--peer-wait", "500ms")
 	a.Start()
 	a.WaitLog("level=WARN", "cause=SELF", "leads back to this node")
 	a.WaitServing()
@@ -380,17 +381,17 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 		t.Errorf("%s sessions with itself", n)
 	}
 
-	b := NewNode(t, "b", network+".2", "", "-X", "11212") // it waits to be called
-	StartAll(b)
+	b := rig.NewNode(t, "b", network+".2", "", "-X", "11212") // it waits to be called
+	rig.StartAll(b)
 	v.point(b.Host)
-	WaitLinked(a, b)
-	WaitEqual(a, b, []string{"k"})
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, []string{"k"})
 	if v, _, _ := b.Dial().Get("k"); v != "v" {
 		t.Errorf("b holds %q", v)
 	}
 
-	stranger := NewNode(t, "stranger", network+".3", "", "-X", "11212", "--cluster", "another")
-	StartAll(stranger)
+	stranger := rig.NewNode(t, "stranger", network+".3", "", "-X", "11212", "--cluster", "another")
+	rig.StartAll(stranger)
 	stranger.Dial().Set("k", "a stranger's")
 	stranger.Dial().Set("other", "a stranger's")
 	v.point(stranger.Host)
@@ -401,15 +402,15 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 	if got := a.Dial().Set("meanwhile", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	for _, n := range []*Node{a, b, stranger} {
+	for _, n := range []*rig.Node{a, b, stranger} {
 		_, _, other := n.Dial().Get("other")
 		if _, _, mine := n.Dial().Get("k"); !mine || other != (n == stranger) {
 			t.Errorf("node %s: k %v, the stranger's key %v", n.Name, mine, other)
 		}
 	}
 	v.point(b.Host)
-	WaitLinked(a, b)
-	WaitEqual(a, b, []string{"k", "meanwhile", "other"})
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, []string{"k", "meanwhile", "other"})
 	if v, _, _ := a.Dial().Get("k"); v != "v" {
 		t.Errorf("a holds %q", v)
 	}
@@ -421,9 +422,9 @@ func TestScenario16_VIPItselfThenThePeerThenAStranger(t *testing.T) {
 // A node whose peer is its own address, straight, serves too.
 func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	t.Parallel()
-	host := NewNet(t) + ".1"
-	n := NewNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
-	StartAll(n)
+	host := rig.NewNet(t) + ".1"
+	n := rig.NewNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
+	rig.StartAll(n)
 	n.WaitLog("level=WARN", "SELF")
 	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)

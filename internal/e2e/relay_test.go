@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit/rig"
 )
 
 // link is the network between two relayed nodes: whoever dials whom, it is cut,
@@ -31,11 +33,11 @@ const (
 
 // newRelayedPair describes two nodes whose links pass through relays: ab is
 // dialled by a and leads to b, ba the other way.
-func newRelayedPair(t testing.TB, extra ...string) (a, b *Node, link *link) {
-	net := NewNet(t)
+func newRelayedPair(t testing.TB, extra ...string) (a, b *rig.Node, link *link) {
+	net := rig.NewNet(t)
 	link = newLink(t, net)
-	a = NewNode(t, "a", net+".1", net+".12", extra...)
-	b = NewNode(t, "b", net+".2", net+".11", extra...)
+	a = rig.NewNode(t, "a", net+".1", net+".12", extra...)
+	b = rig.NewNode(t, "b", net+".2", net+".11", extra...)
 	return a, b, link
 }
 
@@ -43,8 +45,8 @@ func newRelayedPair(t testing.TB, extra ...string) (a, b *Node, link *link) {
 // those of b to a (NET.1).
 func newLink(t testing.TB, network string) *link {
 	l := &link{conns: map[net.Conn]bool{}}
-	l.listen(t, network+".12"+ReplPort, network+".2"+ReplPort, toB)
-	l.listen(t, network+".11"+ReplPort, network+".1"+ReplPort, toA)
+	l.listen(t, network+".12"+rig.ReplPort, network+".2"+rig.ReplPort, toB)
+	l.listen(t, network+".11"+rig.ReplPort, network+".1"+rig.ReplPort, toA)
 	t.Cleanup(l.cut)
 	return l
 }

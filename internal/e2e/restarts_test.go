@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // restarts is a pair whose two nodes are restarted close together, over and over.
 type restarts struct {
 	*testing.T
 	r      *rand.Rand
-	a, b   *Node
+	a, b   *rig.Node
 	rounds int
 	sums   *restartSums
 }
@@ -43,9 +44,9 @@ func TestFailure_BothNodesRestarted(t *testing.T) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
 				w := &restarts{T: t, r: rand.New(rand.NewPCG(seed, uint64(i))), rounds: rounds, sums: sums}
-				w.a, w.b = NewPair(t)
-				StartAll(w.a, w.b)
-				WaitLinked(w.a, w.b)
+				w.a, w.b = rig.NewPair(t)
+				rig.StartAll(w.a, w.b)
+				rig.WaitLinked(w.a, w.b)
 				for round := range rounds {
 					w.round(round, i*rounds+round, most)
 				}
@@ -69,14 +70,14 @@ func (w *restarts) round(round, order, most int) {
 	}
 	gap := func() time.Duration { return time.Duration(w.r.IntN(most+1)) * time.Millisecond }
 	var clients []*pipeline
-	for _, n := range []*Node{w.a, w.b} {
+	for _, n := range []*rig.Node{w.a, w.b} {
 		p := &pipeline{node: n, prefix: fmt.Sprint(n.Name, round, "-"), breath: 5 * time.Millisecond}
 		p.start(20)
 		clients = append(clients, p)
 	}
 	testkit.Eventually(w.T, "clients write", func() bool { return clients[0].acked.Load() > 50 && clients[1].acked.Load() > 50 })
 	codes := [2]int{}
-	again := func(i int, n *Node, rest time.Duration) {
+	again := func(i int, n *rig.Node, rest time.Duration) {
 		codes[i] = n.Wait()
 		if n.Logged("waiting for one to take over") {
 			w.sums.waited.Add(1)
@@ -117,7 +118,7 @@ func (w *restarts) round(round, order, most int) {
 		w.sums.said.Add(1)
 		return
 	}
-	WaitEqual(w.a, w.b, acked)
+	rig.WaitEqual(w.a, w.b, acked)
 	w.sums.checked.Add(int64(len(acked)))
 	if lost := lacks(w.a, acked); len(lost) > 0 {
 		w.Fatalf("round %d, order %d, gaps %v: both ended with status 0, and %d of %d acknowledged sets are lost: %q", round, order, g, len(lost), len(acked), some(lost))

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit/rig"
 )
 
 // TestFailure_PeerIsSlow: a wire far too thin for what a's clients write. They
@@ -13,18 +15,18 @@ import (
 func TestFailure_PeerIsSlow(t *testing.T) {
 	t.Parallel()
 	const perMS, rounds, growthKiB = 500, 50, 32 << 10
-	names := Keys("k", 2000)
+	names := rig.Keys("k", 2000)
 	value := func(round int) func(int) string {
 		v := fmt.Sprintf("%d/%s", round, strings.Repeat("x", 1000))
 		return func(int) string { return v }
 	}
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	for range 5 {
 		a.Load(names, value(0))
 	}
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	sessions, resident := a.Stat("repl_sessions"), a.MemoryKiB("VmRSS")
 	link.slow(perMS)
 	before, began := link.total(), time.Now()
@@ -41,8 +43,8 @@ func TestFailure_PeerIsSlow(t *testing.T) {
 		t.Errorf("a grew by %d KiB, limit %d", grown, growthKiB)
 	}
 	link.slow(0)
-	WaitEqual(a, b, names)
-	for _, n := range []*Node{a, b} {
+	rig.WaitEqual(a, b, names)
+	for _, n := range []*rig.Node{a, b} {
 		if now := n.Stat("repl_sessions"); now != sessions || n.Stat("repl_link") != "stream" || n.Logged("link lost") {
 			t.Errorf("node %s: %s sessions have become %s, link %s", n.Name, sessions, now, n.Stat("repl_link"))
 		}

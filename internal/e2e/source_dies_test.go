@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 const (
@@ -20,7 +21,7 @@ func TestScenario13_SourceKilledDuringTheCopy(t *testing.T) {
 	for _, percent := range []int64{10, 50, 90} {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
 			t.Parallel()
-			sourceDies(t, percent, func(source *Node, link *link) {
+			sourceDies(t, percent, func(source *rig.Node, link *link) {
 				source.Kill()
 				link.heal() // whoever dials finds a dead node behind the wire
 			})
@@ -31,17 +32,17 @@ func TestScenario13_SourceKilledDuringTheCopy(t *testing.T) {
 // TestFailure_SourceDiesDuringTheCopy without a word, as with its machine.
 func TestFailure_SourceDiesDuringTheCopy(t *testing.T) {
 	t.Parallel()
-	sourceDies(t, 50, func(source *Node, _ *link) { source.Signal(syscall.SIGSTOP) })
+	sourceDies(t, 50, func(source *rig.Node, _ *link) { source.Signal(syscall.SIGSTOP) })
 }
 
 // sourceDies lets the source of a copy die once a part of it has passed. The
 // joiner keeps its port shut as long as it was told to, then serves what it has:
 // some keys, each with its last value, and none that was deleted.
-func sourceDies(t *testing.T, percent int64, die func(source *Node, link *link)) {
+func sourceDies(t *testing.T, percent int64, die func(source *rig.Node, link *link)) {
 	a, b, link := newRelayedPair(t, "--peer-wait", "3s")
-	StartAll(a, b)
-	names := Keys("key:", dyingItems)
-	old := Keys("gone:", dyingDeleted)
+	rig.StartAll(a, b)
+	names := rig.Keys("key:", dyingItems)
+	old := rig.Keys("gone:", dyingDeleted)
 	a.Load(append(old, names...), func(int) string { return "old" })
 	waitCount(b, dyingItems+dyingDeleted)
 	b.Kill()
@@ -54,7 +55,7 @@ func sourceDies(t *testing.T, percent int64, die func(source *Node, link *link))
 	}
 	c.Close()
 	before := link.total()
-	StartAll(b) // how much a whole copy is
+	rig.StartAll(b) // how much a whole copy is
 	whole := link.total() - before
 	b.Kill()
 
@@ -82,9 +83,9 @@ func sourceDies(t *testing.T, percent int64, die func(source *Node, link *link))
 		a.Kill()
 	}
 	link.heal()
-	StartAll(a)
-	WaitLinked(a, b)
-	WaitEqual(a, b, append(names, old...))
+	rig.StartAll(a)
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, append(names, old...))
 	if n := a.Count(names); n < got || n < 100 {
 		t.Errorf("the source came back with %d of %d keys", n, got)
 	}
@@ -94,7 +95,7 @@ func sourceDies(t *testing.T, percent int64, die func(source *Node, link *link))
 }
 
 // lastValues returns how many of keys a node holds, and checks each value.
-func lastValues(n *Node, names []string) (held int) {
+func lastValues(n *rig.Node, names []string) (held int) {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestScenario20_TwoClientsEachReachingOneNode write the same 100 keys, for 60 s
@@ -21,10 +22,10 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 		third = 20 * time.Second
 	}
 	a, b, link := newRelayedPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	link.setDelay(20 * time.Millisecond) // the last writes of each key cross
-	names := Keys("k", 100)
+	names := rig.Keys("k", 100)
 	clients := []*lastWriter{{node: a, names: names}, {node: b, names: names}}
 	var writing sync.WaitGroup
 	end := make(chan struct{})
@@ -34,7 +35,7 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 	<-time.After(third)
 	link.cut()
 	<-time.After(third)
-	apart, _, _ := Differences(a, b, names)
+	apart, _, _ := rig.Differences(a, b, names)
 	link.heal()
 	<-time.After(third)
 	close(end)
@@ -47,8 +48,8 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 	if len(apart) == 0 {
 		t.Error("the nodes did not differ during the cut: the test shows nothing")
 	}
-	WaitLinked(a, b)
-	WaitEqual(a, b, names)
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, names)
 	c := a.Dial()
 	defer c.Close()
 	held := c.Contents(names)
@@ -68,7 +69,7 @@ func TestScenario20_TwoClientsEachReachingOneNode(t *testing.T) {
 // lastWriter sets keys in turn, and deletes one in ten, each write answered before
 // the next one. It knows what it did last to each.
 type lastWriter struct {
-	node  *Node
+	node  *rig.Node
 	names []string
 	n     int
 	last  map[string]string // "" deleted

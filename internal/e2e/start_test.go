@@ -8,19 +8,20 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // Both nodes of a pair are started by the same hand, at the same instant: then
 // both dial, neither is there yet, and both have nothing.
 func TestFailure_BothStartEmpty(t *testing.T) {
 	const rounds = 20
-	a, b := NewPair(t)
+	a, b := rig.NewPair(t)
 	var took []time.Duration
 	for i := range rounds {
 		began := time.Now()
-		StartAll(a, b)
+		rig.StartAll(a, b)
 		took = append(took, time.Since(began))
-		for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
+		for _, nodes := range [][2]*rig.Node{{a, b}, {b, a}} {
 			near, far := nodes[0], nodes[1]
 			key := fmt.Sprintf("round%d-%s", i, near.Name)
 			c, f := near.Dial(), far.Dial()
@@ -35,7 +36,7 @@ func TestFailure_BothStartEmpty(t *testing.T) {
 			f.Close()
 		}
 		a.Kill()
-		for _, n := range []*Node{a, b} {
+		for _, n := range []*rig.Node{a, b} {
 			// Of two simultaneous dials one wins; they do not end each other. (b has seen a die.)
 			if log := n.Log.String(); strings.Count(log, "msg=linked") != 1 || n == a && strings.Contains(log, "link lost") {
 				t.Fatalf("round %d: the link of %s came and went at the start:\n%s", i, n.Name, log)

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit/rig"
 )
 
 const (
@@ -23,17 +25,17 @@ const (
 // the other node notice nothing. When it goes on, it takes the difference; what a
 // client of its own asked for meanwhile happens then, after all that, and wins.
 func TestFailure_NodeStoppedThenContinued(t *testing.T) {
-	names := Keys("hot", stoppedKeys)
-	single := NewNode(t, "single", NewNet(t)+".1", "")
-	StartAll(single)
+	names := rig.Keys("hot", stoppedKeys)
+	single := rig.NewNode(t, "single", rig.NewNet(t)+".1", "")
+	rig.StartAll(single)
 	writeMany(single, names, 0, warmWrites)
 	alone := writeMany(single, names, 1, stoppedWrites/2)
 	single.Kill()
 
-	a, b := NewPair(t)
-	StartAll(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
 	writeMany(a, names, 0, warmWrites)
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	resident := a.MemoryKiB("VmRSS")
 	b.Signal(syscall.SIGSTOP)
 	t.Cleanup(func() {
@@ -56,7 +58,7 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 	if got := hanging.Line(); got != "STORED" {
 		t.Errorf("a client that waited for the stopped node was told %s", got)
 	}
-	WaitEqual(a, b, append(names, "hangs"))
+	rig.WaitEqual(a, b, append(names, "hangs"))
 	if v, _, _ := a.Dial().Get("hangs"); v != "b" {
 		t.Errorf("the later write lost: %q", v)
 	}
@@ -74,7 +76,7 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 // writeMany sets the keys in turn, and deletes every tenth of them instead; one
 // after the other, each answered before the next. It returns the longest time
 // that a client waited.
-func writeMany(n *Node, names []string, round, writes int) (slowest time.Duration) {
+func writeMany(n *rig.Node, names []string, round, writes int) (slowest time.Duration) {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()

@@ -12,11 +12,12 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 	"twincached/internal/wire"
 )
 
 // run writes numbered keys on one node, each time until the other has it.
-func (f *flow) run(from, to *Node, set func(*memcache.Item) error, get func(string) (*memcache.Item, error)) error {
+func (f *flow) run(from, to *rig.Node, set func(*memcache.Item) error, get func(string) (*memcache.Item, error)) error {
 	for i := 0; ; i++ {
 		key := "flow" + strconv.Itoa(i)
 		if err := set(&memcache.Item{Key: key, Value: []byte(key)}); err != nil {
@@ -41,13 +42,13 @@ func (f *flow) run(from, to *Node, set func(*memcache.Item) error, get func(stri
 
 // strangerNodes are real nodes that want to join: one without a secret, one with
 // another one.
-func strangerNodes(t *testing.T, a, b *Node) {
+func strangerNodes(t *testing.T, a, b *rig.Node) {
 	sessions := a.Stat("repl_sessions")
 	other := secretFile(t, "another secret")
-	network := NewNet(t)
+	network := rig.NewNet(t)
 	for i, extra := range [][]string{nil, {"--secret-file", other}} {
 		count := refusedFor(a, "auth")
-		c := NewNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.Host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
+		c := rig.NewNode(t, "stranger", fmt.Sprintf("%s.%d", network, i+1), a.Host, append(extra, "--peer-wait", "1s", "--boot", "serve")...)
 		c.Start()
 		c.WaitLog("level=WARN", "AUTH")
 		testkit.Eventually(t, "a counts it", func() bool { return refusedFor(a, "auth") > count })
@@ -63,7 +64,7 @@ func strangerNodes(t *testing.T, a, b *Node) {
 		}
 		c.Kill()
 	}
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		if v, hit := n.Get(n.Client(), "stray"); hit {
 			t.Errorf("%s took %q from a stranger", n.Name, v)
 		}
@@ -75,13 +76,13 @@ func strangerNodes(t *testing.T, a, b *Node) {
 
 // restartInStorm kills the true peer while strangers hold all the places that
 // strangers can have on both nodes, and dial again whenever they are thrown out.
-func restartInStorm(t *testing.T, a, b *Node, f *flow) {
+func restartInStorm(t *testing.T, a, b *rig.Node, f *flow) {
 	end := make(chan struct{})
 	var storm sync.WaitGroup
 	w := wire.NewWriter()
 	w.Hello(someHello())
 	for i := range 100 {
-		host := []*Node{a, b}[i%2].Host
+		host := []*rig.Node{a, b}[i%2].Host
 		storm.Go(func() { besiege(host, w.Bytes(), end) })
 	}
 	defer storm.Wait()
@@ -92,7 +93,7 @@ func restartInStorm(t *testing.T, a, b *Node, f *flow) {
 	b.Kill()
 	b.Start()
 	b.WaitServing()
-	WaitLinked(a, b)
+	rig.WaitLinked(a, b)
 	for _, k := range []string{"before0", "before99"} {
 		if v, _ := b.Get(b.Client(), k); v != "treasure" {
 			t.Errorf("%s after the restart: %q", k, v)
@@ -105,7 +106,7 @@ func restartInStorm(t *testing.T, a, b *Node, f *flow) {
 // its handshake.
 func besiege(host string, hello []byte, end chan struct{}) {
 	for {
-		c, err := net.DialTimeout("tcp", host+ReplPort, time.Second)
+		c, err := net.DialTimeout("tcp", host+rig.ReplPort, time.Second)
 		if err == nil {
 			closed := make(chan struct{})
 			go func() {
@@ -136,9 +137,9 @@ func besiege(host string, hello []byte, end chan struct{}) {
 // What looks like a command, a reply or a frame is data all the same, live and
 // in a copy.
 func TestStranger_DataThatLooksLikeACommandStaysData(t *testing.T) {
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	w := wire.NewWriter()
 	w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "so long"})
 	w.Flush(wire.Flush{N: 1, Flush: 1 << 60})
@@ -175,9 +176,9 @@ func TestStranger_DataThatLooksLikeACommandStaysData(t *testing.T) {
 }
 
 // checkBytes compares the replies of both nodes byte by byte.
-func checkBytes(a, b *Node, want map[string]string) {
+func checkBytes(a, b *rig.Node, want map[string]string) {
 	a.T.Helper()
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		c := n.Dial()
 		for key, reply := range want {
 			var got []byte

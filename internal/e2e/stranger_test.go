@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -22,10 +23,10 @@ import (
 // memory, not its data.
 func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 	file := secretFile(t, "the true secret")
-	a, b := NewPair(t, "--secret-file", file)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	a.Load(Keys("before", 100), func(int) string { return "treasure" })
+	a, b := rig.NewPair(t, "--secret-file", file)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load(rig.Keys("before", 100), func(int) string { return "treasure" })
 	flow := startFlow(a, b)
 	before := a.MemoryKiB("VmRSS")
 	peak := a.MemoryKiB("VmPeak")
@@ -33,10 +34,10 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 	// Each does its worst against a and returns the cause that must be counted.
 	for _, s := range []struct {
 		name, cause string
-		attack      func(t *testing.T, a, b *Node)
+		attack      func(t *testing.T, a, b *rig.Node)
 	}{
-		{"no secret", "auth", func(t *testing.T, a, b *Node) { wrongProof(t, a, someHello(), "") }},
-		{"wrong secret", "auth", func(t *testing.T, a, b *Node) { wrongProof(t, a, someHello(), "the trxe secret") }},
+		{"no secret", "auth", func(t *testing.T, a, b *rig.Node) { wrongProof(t, a, someHello(), "") }},
+		{"wrong secret", "auth", func(t *testing.T, a, b *rig.Node) { wrongProof(t, a, someHello(), "the trxe secret") }},
 		{"wrong secret, the peer's name", "auth", impostor},
 		{"replayed proof", "auth", replay},
 		{"random bytes", "badframe", randomBytes},
@@ -82,7 +83,7 @@ func TestStranger_IsRefusedAndCostsNothing(t *testing.T) {
 }
 
 // refusedFor is how often the node refused or lost a connection for a cause.
-func refusedFor(n *Node, cause string) int {
+func refusedFor(n *rig.Node, cause string) int {
 	v, _ := strconv.Atoi(n.Stat("repl_refused_" + cause)) // no row: never
 	return v
 }
@@ -95,7 +96,7 @@ type flow struct {
 	once  sync.Once
 }
 
-func startFlow(from, to *Node) *flow {
+func startFlow(from, to *rig.Node) *flow {
 	f := &flow{end: make(chan struct{}), done: make(chan error, 1)}
 	ca, cb := from.Client(), to.Client()
 	go func() { f.done <- f.run(from, to, ca.Set, cb.Get) }()
@@ -119,7 +120,7 @@ func (f *flow) passes(t testing.TB, than int64) {
 }
 
 // wrongProof greets properly and proves itself with another secret.
-func wrongProof(t *testing.T, n *Node, h *wire.Hello, secret string) {
+func wrongProof(t *testing.T, n *rig.Node, h *wire.Hello, secret string) {
 	c := call(n)
 	c.hello(h)
 	c.expect(wire.THello)
@@ -132,7 +133,7 @@ func wrongProof(t *testing.T, n *Node, h *wire.Hello, secret string) {
 }
 
 // impostor uses the node id of the true peer.
-func impostor(t *testing.T, a, b *Node) {
+func impostor(t *testing.T, a, b *rig.Node) {
 	h := someHello()
 	if n, err := fmt.Sscanf(b.Stat("repl_node_id"), "%x", &idReader{&h.NodeID}); n != 1 || err != nil {
 		t.Fatal(n, err)
@@ -155,7 +156,7 @@ func (r *idReader) Scan(s fmt.ScanState, verb rune) error {
 }
 
 // replay says again, byte for byte, what the knower of the secret said before.
-func replay(t *testing.T, a, _ *Node) {
+func replay(t *testing.T, a, _ *rig.Node) {
 	h := someHello()
 	knower := call(a)
 	knower.hello(h)
@@ -174,7 +175,7 @@ func replay(t *testing.T, a, _ *Node) {
 	}
 }
 
-func randomBytes(t *testing.T, a, _ *Node) {
+func randomBytes(t *testing.T, a, _ *rig.Node) {
 	r := rand.New(rand.NewPCG(1, 2))
 	silent := refusedFor(a, "silent")
 	for range 50 {
@@ -194,7 +195,7 @@ func randomBytes(t *testing.T, a, _ *Node) {
 
 // fourGiB claims the most that four bytes can say, and a little less than what
 // is allowed to a node that has proved itself.
-func fourGiB(t *testing.T, a, _ *Node) {
+func fourGiB(t *testing.T, a, _ *rig.Node) {
 	for _, head := range []string{"\xff\xff\xff\xff\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x80\x00\x00\x00", "\x00\x0f\xff\xff"} {
 		for range 20 {
 			c := call(a)
@@ -206,7 +207,7 @@ func fourGiB(t *testing.T, a, _ *Node) {
 	}
 }
 
-func textClient(t *testing.T, a, _ *Node) {
+func textClient(t *testing.T, a, _ *rig.Node) {
 	for _, line := range []string{"stats\r\n", "version\r\n", "flush_all\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00"} {
 		c := call(a)
 		c.raw([]byte(line))
@@ -223,7 +224,7 @@ func textClient(t *testing.T, a, _ *Node) {
 }
 
 // eager sends data frames where a proof is due.
-func eager(t *testing.T, a, _ *Node) {
+func eager(t *testing.T, a, _ *rig.Node) {
 	w := wire.NewWriter()
 	w.Flush(wire.Flush{N: 1, Flush: uint64(time.Now().UnixMilli()) << 19})
 	for _, greet := range []bool{false, true} {
@@ -243,7 +244,7 @@ func eager(t *testing.T, a, _ *Node) {
 }
 
 // halfOpen holds a thousand connections that have begun to greet.
-func halfOpen(t *testing.T, a, _ *Node) {
+func halfOpen(t *testing.T, a, _ *rig.Node) {
 	w := wire.NewWriter()
 	w.Hello(someHello())
 	for i := range 1000 {

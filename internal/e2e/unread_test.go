@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // logUnread gives the node, from its next start on, a stderr that nobody reads and
 // that takes nothing more. It returns the end that could be read.
-func logUnread(n *Node) *os.File {
+func logUnread(n *rig.Node) *os.File {
 	n.T.Helper()
 	r, w, err := testkit.FullPipe()
 	if err != nil {
@@ -26,14 +27,14 @@ func logUnread(n *Node) *os.File {
 // from the start, and one of them logs every command.
 func TestFailure_LogThatNobodyReads(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
+	a, b := rig.NewPair(t)
 	a.Args = append(a.Args, "-vvv")
 	logUnread(a)
 	logUnread(b)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 
-	names := Keys("logged", 20_000) // 4 lines of the log each: more than any buffer has room for
+	names := rig.Keys("logged", 20_000) // 4 lines of the log each: more than any buffer has room for
 	a.Load(names, func(i int) string { return names[i] })
 	for range 2 { // the link says more of its end and its beginning than the pipe has room for
 		b.Kill()
@@ -43,7 +44,7 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 		}
 		b.Start()
 		b.WaitServing()
-		WaitLinked(a, b)
+		rig.WaitLinked(a, b)
 	}
 	if lost := lacks(b, names); len(lost) > 0 {
 		t.Errorf("%d of %d keys are not on the other node", len(lost), len(names))
@@ -57,10 +58,10 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 // TestLog_SaysHowManyLinesNobodyRead: the pipe is read again.
 func TestLog_SaysHowManyLinesNobodyRead(t *testing.T) {
 	t.Parallel()
-	a := NewNode(t, "a", NewNet(t)+".1", "", "-vvv")
+	a := rig.NewNode(t, "a", rig.NewNet(t)+".1", "", "-vvv")
 	pipe := logUnread(a)
-	StartAll(a)
-	a.Load(Keys("logged", 20_000), func(int) string { return "v" })
+	rig.StartAll(a)
+	a.Load(rig.Keys("logged", 20_000), func(int) string { return "v" })
 	dropped := a.Stat("log_lines_dropped")
 	if dropped == "0" {
 		t.Fatal("no line was dropped: the test shows nothing")

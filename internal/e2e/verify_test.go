@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // verified is what one call of "twincached verify" said.
@@ -29,10 +30,10 @@ type verified struct {
 var verifyLine = regexp.MustCompile(`^verify: compared=(\d+) equal=(\d+) differ=(\d+) only_a=(\d+) only_b=(\d+) local=(\d+) in_flight=(\d+) seconds=\d+\.\d$`)
 
 // verify compares two nodes by the program's own subcommand.
-func verify(t *testing.T, a, b *Node, flags ...string) verified {
+func verify(t *testing.T, a, b *rig.Node, flags ...string) verified {
 	t.Helper()
 	var out, stderr testkit.Log
-	cmd := exec.Command(Binary(t), append(append([]string{"verify"}, flags...), a.Host, b.Host)...)
+	cmd := exec.Command(rig.Binary(t), append(append([]string{"verify"}, flags...), a.Host, b.Host)...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -70,10 +71,10 @@ func (v *verified) want(t *testing.T, code int, parts ...string) {
 
 func TestVerify_PairAgrees(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t, "-I", "16m")
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := Keys("key", 2000)
+	a, b := rig.NewPair(t, "-I", "16m")
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := rig.Keys("key", 2000)
 	a.Load(names[:1000], func(i int) string { return strings.Repeat("v", i) })
 	b.Load(names[1000:], func(i int) string { return strings.Repeat("w", i%7) })
 	c := a.Dial()
@@ -105,10 +106,10 @@ func TestVerify_PairAgrees(t *testing.T) {
 
 func TestVerify_UnlinkedNodesDiffer(t *testing.T) {
 	t.Parallel()
-	net := NewNet(t)
-	a, b := NewNode(t, "a", net+".1", ""), NewNode(t, "b", net+".2", "")
-	StartAll(a, b)
-	for n, value := range map[*Node]string{a: "hello", b: "hullo"} {
+	net := rig.NewNet(t)
+	a, b := rig.NewNode(t, "a", net+".1", ""), rig.NewNode(t, "b", net+".2", "")
+	rig.StartAll(a, b)
+	for n, value := range map[*rig.Node]string{a: "hello", b: "hullo"} {
 		c := n.Dial()
 		c.Set("greeting", value)
 		c.Set("same", "the same")
@@ -129,14 +130,14 @@ func TestVerify_UnlinkedNodesDiffer(t *testing.T) {
 // finds a difference that stays.
 func TestVerify_TrafficIsNoDifference(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	a.Load(Keys("key", 20000), value100)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load(rig.Keys("key", 20000), value100)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	for w := range 4 {
-		c := []*Node{a, b}[w%2].Dial()
+		c := []*rig.Node{a, b}[w%2].Dial()
 		all.Go(func() { scribble(c, rand.New(rand.NewPCG(uint64(w), 1)), stop) })
 	}
 	again := 0
@@ -158,7 +159,7 @@ func TestVerify_TrafficIsNoDifference(t *testing.T) {
 }
 
 // scribble changes keys until it is stopped, 20 in each burst.
-func scribble(c *Conn, r *rand.Rand, stop <-chan struct{}) {
+func scribble(c *rig.Conn, r *rand.Rand, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -185,22 +186,22 @@ func scribble(c *Conn, r *rand.Rand, stop <-chan struct{}) {
 
 func TestVerify_WhatIsInTheWayHasItsOwnStatus(t *testing.T) {
 	t.Parallel()
-	net := NewNet(t)
+	net := rig.NewNet(t)
 	file := filepath.Join(t.TempDir(), "logins")
 	if err := os.WriteFile(file, []byte("ann:secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open := NewNode(t, "open", net+".1", "")
-	closed := NewNode(t, "closed", net+".2", "", "--disable-dumping")
-	login := NewNode(t, "login", net+".3", "", "-Y", file)
-	binaryOnly := NewNode(t, "binary", net+".4", "", "-B", "binary")
-	StartAll(open, closed, login, binaryOnly)
+	open := rig.NewNode(t, "open", net+".1", "")
+	closed := rig.NewNode(t, "closed", net+".2", "", "--disable-dumping")
+	login := rig.NewNode(t, "login", net+".3", "", "-Y", file)
+	binaryOnly := rig.NewNode(t, "binary", net+".4", "", "-B", "binary")
+	rig.StartAll(open, closed, login, binaryOnly)
 	for _, c := range []struct {
-		b     *Node
+		b     *rig.Node
 		flags []string
 		want  string
 	}{
-		{NewNode(t, "none", net+".5", ""), nil, "node B, " + net + ".5:11211: it does not serve: "},
+		{rig.NewNode(t, "none", net+".5", ""), nil, "node B, " + net + ".5:11211: it does not serve: "},
 		{closed, nil, "start it without that flag"},
 		{login, nil, "give verify a file with a line name:password by --auth-file"},
 		{binaryOnly, nil, "verify needs the text protocol"},
@@ -214,10 +215,10 @@ func TestVerify_WhatIsInTheWayHasItsOwnStatus(t *testing.T) {
 
 func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	a.Load(Keys("key", 400_000), value100)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load(rig.Keys("key", 400_000), value100)
 	waitCount(b, 400_000)
 	killed := make(chan struct{})
 	go func() {
@@ -231,7 +232,7 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	}()
 	v := verify(t, a, b)
 	<-killed
-	v.want(t, 2, "twincached: verify: node B, "+b.Host+ClientPort+": ", "was it stopped? Start verify again once it serves")
+	v.want(t, 2, "twincached: verify: node B, "+b.Host+rig.ClientPort+": ", "was it stopped? Start verify again once it serves")
 }
 
 // TestVerify_MemoryDoesNotGrowWithTheData: what it holds is bounded; a million keys
@@ -242,10 +243,10 @@ func TestVerify_MemoryDoesNotGrowWithTheData(t *testing.T) {
 	}
 	t.Parallel()
 	const items, limitMiB = 500_000, 64
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	a.Load(Keys("a-key-of-usual-length:", items), value100)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load(rig.Keys("a-key-of-usual-length:", items), value100)
 	waitCount(b, items)
 	v := verify(t, a, b)
 	v.want(t, 0, fmt.Sprintf("equal=%d ", items))

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestWatch_EachNodeTellsWhatItsOwnClientsDo: a watcher on either node of a pair.
 func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
 	onA, onB := a.Dial(), b.Dial()
 	if got := onA.Do("watch mutations connevents"); got != "OK" {
 		t.Fatal(got)
@@ -22,7 +23,7 @@ func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
 	}
 	// next reads on to the line with all the parts: conns that asked whether the node
 	// serves may be told of as well.
-	next := func(c *Conn, parts ...string) {
+	next := func(c *rig.Conn, parts ...string) {
 		t.Helper()
 		for {
 			line, found := c.Line(), true
@@ -71,9 +72,9 @@ func TestWatch_EachNodeTellsWhatItsOwnClientsDo(t *testing.T) {
 // beside as many watchers as there may be.
 func TestWatch_ManyThatNeverReadDelayNobody(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
 	for i := range 20 { // memcached's limit, and ours
 		c := a.Dial()
 		defer c.Close()
@@ -81,7 +82,7 @@ func TestWatch_ManyThatNeverReadDelayNobody(t *testing.T) {
 			t.Fatalf("watcher %d: %s", i, got)
 		}
 	}
-	names := Keys("watched", 50_000) // 100 bytes a line, 256 KiB a watcher, and what a socket takes
+	names := rig.Keys("watched", 50_000) // 100 bytes a line, 256 KiB a watcher, and what a socket takes
 	a.Load(names, func(i int) string { return names[i] })
 	b.Kill()
 	b.Start()

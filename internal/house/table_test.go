@@ -47,11 +47,12 @@ var table = map[string]row{
 		inside:  []string{"internal/cgroup", "internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status", "internal/steady"},
 		outside: []string{xsys},
 	},
-	"internal/testkit": {},                                  // of tests only
-	"internal/health":  {outside: []string{xsys}},           // sees what a node tells it
-	"internal/verify":  {inside: []string{"internal/glob"}}, // a client of two nodes: it sees what any client sees
-	"internal/cli":     {inside: []string{"internal/ca", "internal/health", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
-	".":                {inside: []string{"internal/cli"}},
+	"internal/testkit/rig": {inside: []string{"internal/testkit"}, outside: []string{gomemcache}}, // of tests only
+	"internal/testkit":     {},                                                                    // of tests only
+	"internal/health":      {outside: []string{xsys}},                                             // sees what a node tells it
+	"internal/verify":      {inside: []string{"internal/glob"}},                                   // a client of two nodes: it sees what any client sees
+	"internal/cli":         {inside: []string{"internal/ca", "internal/health", "internal/node", "internal/nodelog", "internal/verify"}, outside: []string{cli, gomemcache, xsys, xterm}},
+	".":                    {inside: []string{"internal/cli"}},
 }
 
 // onlyIn names the packages whose files, tests too, may import a module at all.

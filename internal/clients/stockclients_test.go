@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // stockClient is a client library as Debian ships it, in a small program of
@@ -83,15 +84,15 @@ type session struct {
 	stderr *testkit.Log
 }
 
-func (c *stockClient) start(t *testing.T, a, b *Node) *session {
+func (c *stockClient) start(t *testing.T, a, b *rig.Node) *session {
 	t.Helper()
 	testkit.NeedTool(t, c.command[0], "it runs "+c.name)
 	if exec.Command(c.probe[0], c.probe[1:]...).Run() != nil {
 		testkit.NeedTool(t, c.debian, "it is the Debian package of the client under test")
 	}
-	argv := append(slices.Clone(c.command), a.Host+ClientPort, b.Host+ClientPort)
+	argv := append(slices.Clone(c.command), a.Host+rig.ClientPort, b.Host+rig.ClientPort)
 	if c.oneName {
-		argv = inside(pairHosts(t, a, b), append(slices.Clone(c.command), pairName+ClientPort))
+		argv = inside(pairHosts(t, a, b), append(slices.Clone(c.command), pairName+rig.ClientPort))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*testkit.Patience)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -180,9 +181,9 @@ func TestStockClients_EveryCallAndEitherNodeKilled(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a, b := NewPair(t)
-			StartAll(a, b)
-			WaitLinked(a, b)
+			a, b := rig.NewPair(t)
+			rig.StartAll(a, b)
+			rig.WaitLinked(a, b)
 			s := c.start(t, a, b)
 			s.calls(c.lacks, a, b)
 			s.outlives(a, b)
@@ -191,7 +192,7 @@ func TestStockClients_EveryCallAndEitherNodeKilled(t *testing.T) {
 }
 
 // calls makes every call, and then empties the pair.
-func (s *session) calls(lacks []string, a, b *Node) {
+func (s *session) calls(lacks []string, a, b *rig.Node) {
 	s.t.Helper()
 	want := slices.DeleteFunc(slices.Clone(callsWanted), func(line string) bool {
 		name, _, _ := strings.Cut(line, " ")
@@ -201,7 +202,7 @@ func (s *session) calls(lacks []string, a, b *Node) {
 		s.t.Fatalf("the calls gave\n%q, want\n%q", got, want)
 	}
 	left := []string{"n", "added", "m1", "m2", "m3", "bytes", "large"}
-	WaitEqual(a, b, left)
+	rig.WaitEqual(a, b, left)
 	if got := a.Count(left); got != len(left) {
 		s.t.Fatalf("%d of %d keys are in the pair", got, len(left))
 	}
@@ -213,20 +214,20 @@ func (s *session) calls(lacks []string, a, b *Node) {
 
 // outlives kills both nodes in turn. Before a node is killed, it has passed on
 // what it took: the last milliseconds are not promised.
-func (s *session) outlives(a, b *Node) {
+func (s *session) outlives(a, b *rig.Node) {
 	s.t.Helper()
 	const n = 40
-	before, during, after := Keys("before", n), Keys("during", n), Keys("after", n)
+	before, during, after := rig.Keys("before", n), rig.Keys("during", n), rig.Keys("after", n)
 	s.all("both up", "put", "before", n)
-	WaitEqual(a, b, before)
+	rig.WaitEqual(a, b, before)
 	a.Kill()
 	s.all("a killed", "have", "before", n)
 	s.all("a killed", "put", "during", n)
 	s.all("a killed", "have", "during", n)
 	a.Start()
 	a.WaitServing()
-	WaitLinked(a, b)
-	WaitEqual(a, b, slices.Concat(before, during))
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, slices.Concat(before, during))
 	s.ask("retry")
 	b.Kill() // from now on all there is comes from the node that returned
 	s.all("a restarted, b killed", "have", "before", n)
@@ -237,8 +238,8 @@ func (s *session) outlives(a, b *Node) {
 	}
 	b.Start()
 	b.WaitServing()
-	WaitLinked(a, b)
-	WaitEqual(a, b, slices.Concat(before, during, after))
+	rig.WaitLinked(a, b)
+	rig.WaitEqual(a, b, slices.Concat(before, during, after))
 	s.ask("retry")
 	for _, prefix := range []string{"before", "during", "after"} {
 		s.all("both up again", "have", prefix, n)

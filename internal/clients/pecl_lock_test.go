@@ -1,15 +1,17 @@
-package e2e
+package clients
 
 import (
 	"bufio"
 	"io"
 	"os/exec"
 	"testing"
+
+	"twincached/internal/testkit/rig"
 )
 
 // incrs returns how often a node was asked to count something up: the extension
 // does that once for each time that it tries to get a lock.
-func incrs(n *Node) int {
+func incrs(n *rig.Node) int {
 	n.T.Helper()
 	return n.Number("incr_hits") + n.Number("incr_misses")
 }
@@ -28,8 +30,8 @@ func TestPeclLockSequence_HolderDiesWithItsNode(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a, b := NewPair(t, test.args...)
-			StartAll(a, b)
+			a, b := rig.NewPair(t, test.args...)
+			rig.StartAll(a, b)
 			// Two seconds of waiting are enough to count the tries.
 			p := pecl(t, a, b, "memcache.lock_timeout=1")
 			if n, complaints := p.visit("session"); n != 1 {
@@ -43,13 +45,13 @@ func TestPeclLockSequence_HolderDiesWithItsNode(t *testing.T) {
 			if test.args == nil {
 				settle = settle[:1]
 			}
-			WaitEqual(a, b, settle)
+			rig.WaitEqual(a, b, settle)
 			release := hold(p, "session")
 			holder, survivor, old := a, b, before[1]
 			if incrs(a) == before[0] {
 				holder, survivor, old = b, a, before[0]
 			}
-			WaitEqual(a, b, settle)
+			rig.WaitEqual(a, b, settle)
 			holder.Kill()
 			_, complaints := p.visit("session")
 			if tries := incrs(survivor) - old; !test.tries(tries) {

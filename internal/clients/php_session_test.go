@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"net/http"
@@ -6,29 +6,30 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // eachFlavour runs a test on a pair of its own for each of the recommended
 // settings.
-func eachFlavour(t *testing.T, test func(t *testing.T, f *phpFlavour, a, b *Node), args ...string) {
+func eachFlavour(t *testing.T, test func(t *testing.T, f *phpFlavour, a, b *rig.Node), args ...string) {
 	for _, f := range phpFlavours {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			a, b := NewPair(t, args...)
-			StartAll(a, b)
+			a, b := rig.NewPair(t, args...)
+			rig.StartAll(a, b)
 			test(t, &f, a, b)
 		})
 	}
 }
 
 // visitPage starts web servers and lets one visitor in.
-func (f *phpFlavour) visitPage(t *testing.T, a, b *Node, override ...string) *browser {
+func (f *phpFlavour) visitPage(t *testing.T, a, b *rig.Node, override ...string) *browser {
 	return newSite(f.page(t, "counter.php", a, b, override...), 2).browser()
 }
 
 func TestPHPSession_FromLogInToLogOut(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		v := f.visitPage(t, a, b)
 		first := v.want("a new session", "", 1)
 		kept := v.want("it is changed", "?keep=100", 2)
@@ -55,20 +56,20 @@ func TestPHPSession_FromLogInToLogOut(t *testing.T) {
 
 func TestPHPSession_OfHundredsOfKilobytesIsOnBothNodes(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		v := f.visitPage(t, a, b)
 		kept := v.want("300 KB", "?keep=300000", 1).kept
 		if got := v.want("read again", "", 2).kept; got != kept {
 			t.Errorf("it keeps %s, want %s", got, kept)
 		}
-		WaitEqual(a, b, v.keys(v.id()))
+		rig.WaitEqual(a, b, v.keys(v.id()))
 		a.Kill()
 		if got := v.want("without a", "", 3).kept; got != kept {
 			t.Errorf("without node a it keeps %s, want %s", got, kept)
 		}
 		a.Start()
 		a.WaitServing()
-		WaitEqual(a, b, v.keys(v.id()))
+		rig.WaitEqual(a, b, v.keys(v.id()))
 		b.Kill()
 		if got := v.want("without b", "", 4).kept; got != kept {
 			t.Errorf("without node b it keeps %s, want %s", got, kept)
@@ -81,10 +82,10 @@ func TestPHPSession_OfHundredsOfKilobytesIsOnBothNodes(t *testing.T) {
 // go on with what it has just failed to replace.
 func TestPHPSession_AboveTheItemLimitIsAClearFailure(t *testing.T) {
 	t.Parallel()
-	stock := [2]*Node{startMemcached(t), startMemcached(t)}
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	stock := [2]*rig.Node{startMemcached(t), startMemcached(t)}
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		answers := map[string][]answer{}
-		for name, nodes := range map[string][2]*Node{"pair": {a, b}, "memcached": stock} {
+		for name, nodes := range map[string][2]*rig.Node{"pair": {a, b}, "memcached": stock} {
 			v := f.visitPage(t, nodes[0], nodes[1], "display_errors=1", "html_errors=0", "log_errors=0")
 			v.want("a small session", "?keep=1000", 1)
 			tooLarge := v.visit("?keep=2000000")
@@ -107,7 +108,7 @@ func TestPHPSession_AboveTheItemLimitIsAClearFailure(t *testing.T) {
 // nothing, and when it is over the session is gone from both nodes.
 func TestPHPSession_ExpiresOnBothNodes(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		short := f.page(t, "counter.php", a, b, "session.gc_maxlifetime=1")
 		long := f.page(t, "counter_read.php", a, b)
 		testkit.Eventually(t, "a session is prolonged in time", func() bool { // a busy machine may need several tries
@@ -124,7 +125,7 @@ func TestPHPSession_ExpiresOnBothNodes(t *testing.T) {
 			t.Errorf("an expired session counts %d", n)
 		}
 		// The other one was written earlier with the same lifetime.
-		for _, n := range []*Node{a, b} {
+		for _, n := range []*rig.Node{a, b} {
 			if _, _, hit := n.Dial().Get(long.keys("prolonged")[0]); !hit {
 				t.Errorf("a visit that changed nothing did not prolong the session on node %s", n.Name)
 			}
@@ -137,12 +138,12 @@ func TestPHPSession_ExpiresOnBothNodes(t *testing.T) {
 
 func TestPHPSession_GarbageCollectionDoesNoHarm(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		p := f.page(t, "counter_gc.php", a, b, "session.gc_probability=1", "session.gc_divisor=1")
 		v := newVisitors(p)
 		for range 4 {
 			v.count("every visit collects garbage")
 		}
-		WaitEqual(a, b, v.allKeys())
+		rig.WaitEqual(a, b, v.allKeys())
 	})
 }

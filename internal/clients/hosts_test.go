@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // pairName is a name that has the addresses of both nodes, for programs that run
@@ -16,7 +17,7 @@ const pairName = "pair.twincached.test"
 
 // pairHosts writes a file that a program may see as its /etc/hosts. The test is
 // skipped where that is not possible.
-func pairHosts(t *testing.T, a, b *Node) string {
+func pairHosts(t *testing.T, a, b *rig.Node) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "hosts")
 	text := fmt.Sprintf("%s %s\n%s %s\n", a.Host, pairName, b.Host, pairName)

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"bytes"
@@ -10,22 +10,23 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestMemcachedTool_DumpsWhatCanBeLoadedAgain: what memcached-tool dumps of one node of a pair are commands that make a third
 // node hold the same. Writers go on meanwhile.
 func TestMemcachedTool_DumpsWhatCanBeLoadedAgain(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	stay := Keys("stay:%/", 3000)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	stay := rig.Keys("stay:%/", 3000)
 	value := func(i int) string { return fmt.Sprintf("value %d %s", i, strings.Repeat("v", i%700)) }
 	a.Load(stay, value)
-	WaitEqual(a, b, stay)
+	rig.WaitEqual(a, b, stay)
 	stop := make(chan struct{})
 	defer close(stop)
-	go churn(a.Host+ClientPort, stop)
+	go churn(a.Host+rig.ClientPort, stop)
 	listed := memcachedTool(t, b, "keys", "Dumping memcache keys\n")
 	for _, k := range stay {
 		if n := strings.Count(listed, "key="+strings.NewReplacer(":", "%3A", "%", "%25", "/", "%2F").Replace(k)+" exp=-1 "); n != 1 {
@@ -33,13 +34,13 @@ func TestMemcachedTool_DumpsWhatCanBeLoadedAgain(t *testing.T) {
 		}
 	}
 	dump := memcachedTool(t, b, "dump", "Dumping memcache contents\n")
-	c := NewNode(t, "c", NewNet(t)+".1", "")
-	StartAll(c)
-	answers := exchange(t, c.Host+ClientPort, dump+"quit\r\n")
+	c := rig.NewNode(t, "c", rig.NewNet(t)+".1", "")
+	rig.StartAll(c)
+	answers := exchange(t, c.Host+rig.ClientPort, dump+"quit\r\n")
 	if n := bytes.Count(answers, []byte("\r\n")); bytes.Count(answers, []byte("STORED\r\n")) != n || n < len(stay) {
 		t.Fatalf("%d answers: %.300q", n, answers)
 	}
-	got := exchange(t, c.Host+ClientPort, "get "+strings.Join(stay, " ")+"\r\nquit\r\n")
+	got := exchange(t, c.Host+rig.ClientPort, "get "+strings.Join(stay, " ")+"\r\nquit\r\n")
 	for i, k := range stay {
 		if want := fmt.Sprintf("VALUE %s 0 %d\r\n%s\r\n", k, len(value(i)), value(i)); !bytes.Contains(got, []byte(want)) {
 			t.Fatalf("%s did not come through", k)

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // Requests of one session come at once, from several web servers: each waits for
@@ -16,7 +17,7 @@ import (
 func TestPHPLock_OneSessionIsServedOneAtATime(t *testing.T) {
 	t.Parallel()
 	const servers, requests = 4, 6
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		v := newSite(f.page(t, "counter.php", a, b), servers).browser()
 		v.want("first visit", "?work=30", 1)
 		var all sync.WaitGroup
@@ -54,12 +55,12 @@ func TestPHPLock_OneSessionIsServedOneAtATime(t *testing.T) {
 // A request that is under way holds the lock, and the next one waits.
 func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		p := f.page(t, "counter.php", a, b)
 		if n, complaints := p.visit("session"); n != 1 {
 			t.Fatalf("first visit counts %d %s", n, complaints)
 		}
-		WaitEqual(a, b, p.keys("session")[:1])
+		rig.WaitEqual(a, b, p.keys("session")[:1])
 		release := hold(p, "session")
 		before := lockTries(a) + lockTries(b)
 		second := p.command("session")
@@ -78,7 +79,7 @@ func TestPHPLock_SecondRequestWaitsForTheFirst(t *testing.T) {
 
 // lockTries counts what locks are asked for with: pecl-memcache counts something
 // up, and php-memcached adds something, which memcached counts as a set.
-func lockTries(n *Node) int {
+func lockTries(n *rig.Node) int {
 	n.T.Helper()
 	return incrs(n) + n.Number("cmd_set")
 }
@@ -87,12 +88,12 @@ func lockTries(n *Node) int {
 // is as the last complete request left it.
 func TestPHPLock_OfAKilledRequestExpires(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		p := f.page(t, "counter.php", a, b, "memcached.sess_lock_expire=1", "memcache.lock_timeout=1")
 		if n, complaints := p.visit("session"); n != 1 {
 			t.Fatalf("first visit counts %d %s", n, complaints)
 		}
-		WaitEqual(a, b, p.keys("session")[:1])
+		rig.WaitEqual(a, b, p.keys("session")[:1])
 		slow := p.hold("session")
 		if err := slow.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -108,7 +109,7 @@ func TestPHPLock_OfAKilledRequestExpires(t *testing.T) {
 }
 
 // locked reports whether a node has a lock of the session that is not free.
-func locked(t *testing.T, p *page, session string, nodes ...*Node) bool {
+func locked(t *testing.T, p *page, session string, nodes ...*rig.Node) bool {
 	t.Helper()
 	names := p.keys(session)
 	name := names[len(names)-1]
@@ -127,7 +128,7 @@ func locked(t *testing.T, p *page, session string, nodes ...*Node) bool {
 // session.gc_maxlifetime, and no lock for longer than they say.
 func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		p := f.page(t, "counter.php", a, b)
 		session := p.keys("session")[0]
 		lock, lockSeconds := session+".lock", 0
@@ -141,7 +142,7 @@ func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 		}
 		release := hold(p, "session")
 		locks := 0
-		for _, n := range []*Node{a, b} {
+		for _, n := range []*rig.Node{a, b} {
 			testkit.Eventually(t, "the session is on node "+n.Name, func() bool { return secondsLeft(n, session) > 0 })
 			if left := secondsLeft(n, session); left > 1440 || left < 1440-int(testkit.Patience.Seconds()) {
 				t.Errorf("node %s: the session lives for %d s, want 1440", n.Name, left)
@@ -160,7 +161,7 @@ func TestPHPLock_AndSessionLiveAsLongAsTheSettingsSay(t *testing.T) {
 }
 
 // secondsLeft is how long the node keeps a key; 0 where it has none, -1 for ever.
-func secondsLeft(n *Node, key string) int {
+func secondsLeft(n *rig.Node, key string) int {
 	n.T.Helper()
 	c := n.Dial()
 	defer c.Close()

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"fmt"
@@ -7,26 +7,27 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // TestDumpTools_PrintWhatIsThereAndNothingElse lets both of memcached's dumps and
 // libmemcached's look at either node.
 func TestDumpTools_PrintWhatIsThereAndNothingElse(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	names := append(Keys("key", 40), "per%cent", "empty")
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	names := append(rig.Keys("key", 40), "per%cent", "empty")
 	a.Load(names[:20], func(i int) string { return "value of " + names[i] })
 	b.Load(names[20:], func(i int) string { return strings.Repeat("v", (len(names)-21-i)*100) })
-	WaitEqual(a, b, names)
+	rig.WaitEqual(a, b, names)
 	if got := a.Dial().Do("delete key7"); got != "DELETED" {
 		t.Fatal(got)
 	}
 	names = slices.Delete(names, 7, 8)
 	testkit.Eventually(t, "the other node has deleted it", func() bool { return b.Count([]string{"key7"}) == 0 })
 	slices.Sort(names)
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		c := n.Dial()
 		var want, got []string
 		for _, name := range names {

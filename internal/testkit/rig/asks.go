@@ -1,4 +1,4 @@
-package e2e
+package rig
 
 import (
 	"errors"
@@ -67,6 +67,7 @@ func (n *Node) WaitLog(parts ...string) {
 	testkit.Eventually(n.T, fmt.Sprintf("node %s logs %q", n.Name, parts), func() bool { return n.Logged(parts...) })
 }
 
+// Logged tells whether the log of the node holds all parts in one line.
 func (n *Node) Logged(parts ...string) bool { return n.Log.Has(parts...) }
 
 // WaitLinked waits until the nodes have a session and all that came before it.

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // peclSession plays the session handler of pecl-memcache 8.2, which is newer than
@@ -21,7 +22,7 @@ import (
 type peclSession struct {
 	t       *testing.T
 	name    string
-	servers []*Node
+	servers []*rig.Node
 	wire    peclWire
 	between func() // called before it asks the next server
 }
@@ -29,11 +30,11 @@ type peclSession struct {
 // peclWire is what it says in one of its protocols. Each call is one write.
 type peclWire interface {
 	// read counts the lock up, adds it, and gets the session.
-	read(c *Conn, session string) (count uint64, added bool, data string, hit bool)
+	read(c *rig.Conn, session string) (count uint64, added bool, data string, hit bool)
 	// store sets the session and a lock of 0; both must be stored.
-	store(c *Conn, session, data string)
+	store(c *rig.Conn, session, data string)
 	// destroy deletes the session and the lock, which need not be there.
-	destroy(c *Conn, session string)
+	destroy(c *rig.Conn, session string)
 }
 
 const peclLockSeconds = 15 // memcache.lock_timeout
@@ -68,8 +69,8 @@ func (s *peclSession) begin() (data string, waits int) {
 }
 
 // dial returns nil where the server is down.
-func (s *peclSession) dial(n *Node) *Conn {
-	if c, err := net.DialTimeout("tcp", n.Host+ClientPort, testkit.Patience); err == nil {
+func (s *peclSession) dial(n *rig.Node) *rig.Conn {
+	if c, err := net.DialTimeout("tcp", n.Host+rig.ClientPort, testkit.Patience); err == nil {
 		c.Close()
 		return n.Dial()
 	}
@@ -79,16 +80,16 @@ func (s *peclSession) dial(n *Node) *Conn {
 // end is session_write_close.
 func (s *peclSession) end(data string) {
 	s.t.Helper()
-	s.each(func(c *Conn) { s.wire.store(c, s.name, data) })
+	s.each(func(c *rig.Conn) { s.wire.store(c, s.name, data) })
 }
 
 // destroy is session_destroy.
 func (s *peclSession) destroy() {
 	s.t.Helper()
-	s.each(func(c *Conn) { s.wire.destroy(c, s.name) })
+	s.each(func(c *rig.Conn) { s.wire.destroy(c, s.name) })
 }
 
-func (s *peclSession) each(do func(c *Conn)) {
+func (s *peclSession) each(do func(c *rig.Conn)) {
 	s.t.Helper()
 	for _, n := range s.servers {
 		if c := s.dial(n); c != nil {
@@ -110,7 +111,7 @@ func (s *peclSession) want(when, data, next string) {
 
 type peclText struct{}
 
-func (peclText) read(c *Conn, session string) (count uint64, added bool, data string, hit bool) {
+func (peclText) read(c *rig.Conn, session string) (count uint64, added bool, data string, hit bool) {
 	c.T.Helper()
 	c.Send("incr %s.lock 1\r\nadd %s.lock 768 %d 1\r\n1\r\nget %s\r\n", session, session, peclLockSeconds, session)
 	if line := c.Line(); line != "NOT_FOUND" {
@@ -126,7 +127,7 @@ func (peclText) read(c *Conn, session string) (count uint64, added bool, data st
 	return count, added, data, hit
 }
 
-func (peclText) store(c *Conn, session, data string) {
+func (peclText) store(c *rig.Conn, session, data string) {
 	c.T.Helper()
 	expiry := time.Now().Unix() + 1440 // as a time, not as a number of seconds
 	c.Send("set %s 0 %d %d\r\n%s\r\n", session, expiry, len(data), data)
@@ -138,7 +139,7 @@ func (peclText) store(c *Conn, session, data string) {
 	}
 }
 
-func (peclText) destroy(c *Conn, session string) {
+func (peclText) destroy(c *rig.Conn, session string) {
 	c.T.Helper()
 	c.Send("delete %s\r\ndelete %s.lock\r\n", session, session)
 	for range 2 {
@@ -165,7 +166,7 @@ func (peclBinary) packet(b []byte, op byte, key, value string, extras ...any) []
 }
 
 // reply reads a response: its status, and its body without the extras.
-func (peclBinary) reply(c *Conn, op byte) (status uint16, body []byte) {
+func (peclBinary) reply(c *rig.Conn, op byte) (status uint16, body []byte) {
 	c.T.Helper()
 	head := make([]byte, 24)
 	if _, err := io.ReadFull(c.R, head); err != nil || head[0] != 0x81 || head[1] != op {
@@ -185,7 +186,7 @@ const (
 )
 
 // read has the counting make the lock, at 1; the extension sends the add as well.
-func (p peclBinary) read(c *Conn, session string) (count uint64, added bool, data string, hit bool) {
+func (p peclBinary) read(c *rig.Conn, session string) (count uint64, added bool, data string, hit bool) {
 	c.T.Helper()
 	b := p.packet(nil, peclIncr, session+".lock", "", uint64(1), uint64(1), uint32(peclLockSeconds))
 	b = p.packet(b, peclAdd, session+".lock", "1", uint32(768), uint32(peclLockSeconds))
@@ -209,7 +210,7 @@ func (p peclBinary) read(c *Conn, session string) (count uint64, added bool, dat
 	return count, added, "", false
 }
 
-func (p peclBinary) store(c *Conn, session, data string) {
+func (p peclBinary) store(c *rig.Conn, session, data string) {
 	c.T.Helper()
 	expiry := uint32(time.Now().Unix() + 1440)
 	b := p.packet(nil, peclSet, session, data, uint32(0), expiry)
@@ -221,7 +222,7 @@ func (p peclBinary) store(c *Conn, session, data string) {
 	}
 }
 
-func (p peclBinary) destroy(c *Conn, session string) {
+func (p peclBinary) destroy(c *rig.Conn, session string) {
 	c.T.Helper()
 	c.Send("%s", p.packet(p.packet(nil, peclDelete, session, ""), peclDelete, session+".lock", ""))
 	for range 2 {
@@ -233,13 +234,13 @@ func (p peclBinary) destroy(c *Conn, session string) {
 
 // eachPeclWire runs a test in each protocol, and with each node as the first that
 // a session's name leads to.
-func eachPeclWire(t *testing.T, test func(s *peclSession, first, second *Node), args ...string) {
+func eachPeclWire(t *testing.T, test func(s *peclSession, first, second *rig.Node), args ...string) {
 	for name, wire := range map[string]peclWire{"text": peclText{}, "binary": peclBinary{}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := NewPair(t, args...)
-			StartAll(a, b)
-			for _, nodes := range [][]*Node{{a, b}, {b, a}} {
+			a, b := rig.NewPair(t, args...)
+			rig.StartAll(a, b)
+			for _, nodes := range [][]*rig.Node{{a, b}, {b, a}} {
 				s := &peclSession{t: t, name: "first-is-" + nodes[0].Name, servers: nodes, wire: wire}
 				s.between = s.passedOn(nodes[0], nodes[1])
 				test(s, nodes[0], nodes[1])
@@ -251,7 +252,7 @@ func eachPeclWire(t *testing.T, test func(s *peclSession, first, second *Node), 
 // passedOn returns a function that waits until all that was written on the one
 // node has reached the other: some of the markers stand behind the lock in its
 // partition's change list.
-func (s *peclSession) passedOn(from, to *Node) func() {
+func (s *peclSession) passedOn(from, to *rig.Node) func() {
 	round := 0
 	return func() {
 		s.t.Helper()
@@ -259,18 +260,18 @@ func (s *peclSession) passedOn(from, to *Node) func() {
 			return
 		}
 		round++
-		markers := Keys(fmt.Sprintf("%s-marker%d-", s.name, round), 3000)
+		markers := rig.Keys(fmt.Sprintf("%s-marker%d-", s.name, round), 3000)
 		from.Load(markers, func(int) string { return "x" })
-		WaitEqual(from, to, markers)
+		rig.WaitEqual(from, to, markers)
 	}
 }
 
 func TestPeclSession_NeverWaitsForItsOwnLock(t *testing.T) {
 	t.Parallel()
-	eachPeclWire(t, func(s *peclSession, first, second *Node) {
+	eachPeclWire(t, func(s *peclSession, first, second *rig.Node) {
 		s.want("new", "", "one")
 		s.want("again", "one", "two")
-		WaitEqual(first, second, []string{s.name})
+		rig.WaitEqual(first, second, []string{s.name})
 
 		// Under way, it is locked, for those who come by the other order as well.
 		if data, waits := s.begin(); data != "two" || waits != 0 {
@@ -283,23 +284,23 @@ func TestPeclSession_NeverWaitsForItsOwnLock(t *testing.T) {
 		s.want("after it was waited for", "three", "four")
 
 		s.destroy()
-		WaitEqual(first, second, []string{s.name})
+		rig.WaitEqual(first, second, []string{s.name})
 		s.want("destroyed", "", "five")
 		s.want("begun anew", "five", "six")
-		WaitEqual(first, second, []string{s.name})
+		rig.WaitEqual(first, second, []string{s.name})
 	})
 }
 
 func TestPeclSession_WithOneNodeDeadAndBack(t *testing.T) {
 	t.Parallel()
-	eachPeclWire(t, func(s *peclSession, first, second *Node) {
-		for i, doomed := range []*Node{first, second} {
+	eachPeclWire(t, func(s *peclSession, first, second *rig.Node) {
+		for i, doomed := range []*rig.Node{first, second} {
 			s.destroy()
-			WaitEqual(first, second, []string{s.name})
+			rig.WaitEqual(first, second, []string{s.name})
 			s.want("new", "", "one")
 			s.passedOn(first, second)()
 			s.passedOn(second, first)()
-			WaitEqual(first, second, []string{s.name})
+			rig.WaitEqual(first, second, []string{s.name})
 			when := fmt.Sprintf("node %d of 2 ", i+1)
 
 			// The request that has the lock loses the node.
@@ -316,13 +317,13 @@ func TestPeclSession_WithOneNodeDeadAndBack(t *testing.T) {
 			}
 			doomed.Start()
 			doomed.WaitServing()
-			WaitLinked(first, second)
+			rig.WaitLinked(first, second)
 			s.end("four")
-			WaitEqual(first, second, []string{s.name})
+			rig.WaitEqual(first, second, []string{s.name})
 			s.want(when+"is back", "four", "five")
-			WaitEqual(first, second, []string{s.name})
+			rig.WaitEqual(first, second, []string{s.name})
 			s.want(when+"stays", "five", "six")
-			WaitEqual(first, second, []string{s.name})
+			rig.WaitEqual(first, second, []string{s.name})
 		}
 	})
 }
@@ -331,7 +332,7 @@ func TestPeclSession_WithOneNodeDeadAndBack(t *testing.T) {
 // session does is waited for there.
 func TestPeclSession_WaitsWithoutLocalKeys(t *testing.T) {
 	t.Parallel()
-	eachPeclWire(t, func(s *peclSession, _, _ *Node) {
+	eachPeclWire(t, func(s *peclSession, _, _ *rig.Node) {
 		if data, waits := s.begin(); data != "" || waits != 1 {
 			s.t.Errorf("a new session has %q and waits for %d locks, want 1", data, waits)
 		}

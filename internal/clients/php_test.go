@@ -1,6 +1,10 @@
-package e2e
+package clients
 
-import "testing"
+import (
+	"testing"
+
+	"twincached/internal/testkit/rig"
+)
 
 // phpFlavour is one way to keep PHP sessions on a pair.
 type phpFlavour struct {
@@ -17,7 +21,7 @@ var phpFlavours = []phpFlavour{
 	{name: "memcache binary", ini: "php-memcache.ini", override: []string{"memcache.protocol=binary"}},
 }
 
-func (f *phpFlavour) page(t *testing.T, script string, a, b *Node, override ...string) *page {
+func (f *phpFlavour) page(t *testing.T, script string, a, b *rig.Node, override ...string) *page {
 	p := newPage(t, f.ini, script, a, b, append(override, f.override...)...)
 	if f.ini == "php-memcached-text.ini" {
 		p.hosts = pairHosts(t, a, b)
@@ -26,7 +30,7 @@ func (f *phpFlavour) page(t *testing.T, script string, a, b *Node, override ...s
 }
 
 // pecl is the counter page on pecl-memcache.
-func pecl(t *testing.T, a, b *Node, override ...string) *page {
+func pecl(t *testing.T, a, b *rig.Node, override ...string) *page {
 	return newPage(t, "php-memcache.ini", "counter.php", a, b, override...)
 }
 
@@ -35,7 +39,7 @@ func TestPHP_CounterPageSurvivesEitherNode(t *testing.T) {
 	for _, f := range phpFlavours {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			a, b := NewPair(t)
+			a, b := rig.NewPair(t)
 			counterSurvives(t, a, b, newVisitors(f.page(t, "counter.php", a, b)))
 		})
 	}
@@ -43,25 +47,25 @@ func TestPHP_CounterPageSurvivesEitherNode(t *testing.T) {
 
 // counterSurvives kills and restarts both nodes in turn. Before a node is killed
 // it has passed on what it took: the last milliseconds are not promised.
-func counterSurvives(t *testing.T, a, b *Node, v *visitors) {
-	StartAll(a, b)
+func counterSurvives(t *testing.T, a, b *rig.Node, v *visitors) {
+	rig.StartAll(a, b)
 	v.count("first visit")
 	v.count("both up")
-	for _, doomed := range []*Node{a, b, a} {
-		WaitEqual(a, b, v.allKeys())
+	for _, doomed := range []*rig.Node{a, b, a} {
+		rig.WaitEqual(a, b, v.allKeys())
 		doomed.Kill()
 		v.count(doomed.Name + " killed")
 		v.count(doomed.Name + " still down")
 		doomed.Start()
 		v.count(doomed.Name + " copies or serves")
 		doomed.WaitServing()
-		WaitEqual(a, b, v.allKeys())
+		rig.WaitEqual(a, b, v.allKeys())
 		v.count(doomed.Name + " restarted")
 		v.count("both up again")
 	}
 	a.Kill()
 	b.Kill()
-	StartAll(a, b)
+	rig.StartAll(a, b)
 	v.visits = 0 // there is nobody who knows
 	v.count("both were down")
 	v.count("both were down, second visit")

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 const phpDir = "../../deploy/php/" // the settings that the README recommends
@@ -31,7 +32,7 @@ type page struct {
 }
 
 // newPage skips the test where PHP or the extension of the settings is missing.
-func newPage(t *testing.T, ini, script string, a, b *Node, override ...string) *page {
+func newPage(t *testing.T, ini, script string, a, b *rig.Node, override ...string) *page {
 	t.Helper()
 	p := &page{t: t, php: testkit.NeedTool(t, "php", "it runs the session pages"), override: override}
 	p.script = abs(t, "../../testdata/php/"+script)
@@ -143,7 +144,7 @@ type visitors struct {
 }
 
 func newVisitors(p *page) *visitors {
-	return &visitors{page: p, sessions: Keys("visitor", 6)}
+	return &visitors{page: p, sessions: rig.Keys("visitor", 6)}
 }
 
 func (v *visitors) allKeys() (all []string) {

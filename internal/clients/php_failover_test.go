@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // One after the other the nodes are killed or stopped, either first, with nobody
@@ -15,11 +16,11 @@ import (
 // live through all of it, and nobody is logged out.
 func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 2), 4)
 		c.count("first visit")
 		for _, planned := range []bool{false, true} {
-			for _, order := range [][2]*Node{{a, b}, {b, a}} {
+			for _, order := range [][2]*rig.Node{{a, b}, {b, a}} {
 				for _, idle := range []bool{true, false} {
 					for _, n := range order {
 						c.restart(n, a, b, planned, idle)
@@ -36,7 +37,7 @@ func TestPHPSession_NobodyIsLoggedOutByRestartsInAnyOrder(t *testing.T) {
 // cannot do that, so its settings switch strict mode off.
 func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		strict := []string{"session.use_strict_mode=1"}
 		if f.name == "memcached" {
 			strict = nil
@@ -46,7 +47,7 @@ func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 			t.Fatalf("use_strict_mode is %s", got)
 		}
 		c.count("first visit")
-		for _, n := range []*Node{a, b} {
+		for _, n := range []*rig.Node{a, b} {
 			c.restart(n, a, b, false, false)
 		}
 		c.count("both are back")
@@ -55,7 +56,7 @@ func TestPHPSession_StrictModeLogsNobodyOut(t *testing.T) {
 
 // restart takes a node away and back. A planned stop hands over what was just
 // written; before a kill the nodes have had the time to.
-func (c *crowd) restart(n, a, b *Node, planned, idle bool) {
+func (c *crowd) restart(n, a, b *rig.Node, planned, idle bool) {
 	c.t.Helper()
 	what := fmt.Sprintf("node %s down (planned %t, idle %t)", n.Name, planned, idle)
 	if planned {
@@ -75,21 +76,21 @@ func (c *crowd) restart(n, a, b *Node, planned, idle bool) {
 	if !idle {
 		c.count(what + " and back")
 	}
-	WaitLinked(a, b)
+	rig.WaitLinked(a, b)
 }
 
 // A request that has begun loses its node, and is saved on the other one.
 func TestPHPSession_RequestOutlivesItsNode(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		p := f.page(t, "counter.php", a, b)
-		for i, session := range Keys("begun", 4) {
+		for i, session := range rig.Keys("begun", 4) {
 			if n, complaints := p.visit(session); n != 1 {
 				t.Fatalf("session %s counts %d %s", session, n, complaints)
 			}
-			WaitEqual(a, b, p.keys(session)[:1])
+			rig.WaitEqual(a, b, p.keys(session)[:1])
 			release := hold(p, session)
-			doomed := []*Node{a, b}[i%2]
+			doomed := []*rig.Node{a, b}[i%2]
 			doomed.Kill()
 			release()
 			if n, complaints := p.visit(session); n != 3 {
@@ -97,7 +98,7 @@ func TestPHPSession_RequestOutlivesItsNode(t *testing.T) {
 			}
 			doomed.Start()
 			doomed.WaitServing()
-			WaitLinked(a, b)
+			rig.WaitLinked(a, b)
 		}
 	})
 }
@@ -135,13 +136,13 @@ func (p *page) answerTimeout() time.Duration {
 
 func TestPHPSession_DeadNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		c := newCrowd(newSite(f.page(t, "counter.php", a, b), 4), 4)
 		c.count("first visit")
 		c.waitBoth(a, b)
 		a.Kill()
 		within(t, 10*time.Second, "visiting with a node dead", func() { c.count("a is dead") })
-		silence(t, a.Host+ClientPort)
+		silence(t, a.Host+rig.ClientPort)
 		limit := c.limit(c.connectTimeout())
 		within(t, limit, "visiting with a machine gone", func() { c.count("a's machine is gone") })
 	})
@@ -187,7 +188,7 @@ func silence(t *testing.T, address string) {
 // everybody is where they were.
 func TestPHPSession_StoppedNodeCostsNoMoreThanTheClientsTimeouts(t *testing.T) {
 	t.Parallel()
-	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *Node) {
+	eachFlavour(t, func(t *testing.T, f *phpFlavour, a, b *rig.Node) {
 		override := []string{"memcache.lock_timeout=2"}
 		switch f.name {
 		case "memcached text", "memcache binary":

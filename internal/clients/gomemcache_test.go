@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // gomemcacheCalls are the methods that the test below uses. It compares them
@@ -27,9 +28,9 @@ func TestGomemcache_EveryCommandOnEachNode(t *testing.T) {
 			t.Errorf("gomemcache's %s is not called here", m.Name)
 		}
 	}
-	a, b := NewPair(t)
-	StartAll(a, b)
-	for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	for _, nodes := range [][2]*rig.Node{{a, b}, {b, a}} {
 		near, far := nodes[0], nodes[1]
 		t.Run("on "+near.Name, func(t *testing.T) {
 			c := &gomemcacheTest{t: t, near: near.Client(), far: far.Client()}

@@ -1,4 +1,7 @@
-package e2e
+// Package rig runs the real program for tests: nodes as processes, on addresses of
+// 127.0.0.0/8 that each test has to itself, and plain connections to them. Only tests
+// import it.
+package rig
 
 import (
 	"fmt"
@@ -54,7 +57,13 @@ func Binary(t testing.TB) string {
 }
 
 var readTree = sync.OnceValue(func() error {
-	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	root := "."
+	for _, err := os.Stat("go.mod"); err != nil; _, err = os.Stat(filepath.Join(root, "go.mod")) {
+		if root = filepath.Join("..", root); len(root) > 100 {
+			return err
+		}
+	}
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == ".git" {
 			return fs.SkipDir
 		}

@@ -1,4 +1,4 @@
-package e2e
+package rig
 
 import (
 	"bufio"
@@ -15,8 +15,8 @@ import (
 // Conn is a plain client connection on which a test says what it wants.
 type Conn struct {
 	net.Conn
-	T testing.TB
-	R *bufio.Reader
+	T testing.TB    // fails with the connection
+	R *bufio.Reader // of what the node answers
 }
 
 // Dial opens a client connection to the node.
@@ -35,6 +35,7 @@ func dial(t testing.TB, addr string) *Conn {
 	return &Conn{Conn: c, T: t, R: bufio.NewReaderSize(c, 1<<16)}
 }
 
+// Send formats and sends.
 func (c *Conn) Send(format string, args ...any) {
 	c.T.Helper()
 	if _, err := fmt.Fprintf(c.Conn, format, args...); err != nil {

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // site is deploy/php/session.php on several web servers, as behind a balancer:
@@ -31,7 +32,7 @@ type site struct {
 func newSite(p *page, servers int) *site {
 	p.t.Helper()
 	s := &site{page: p}
-	host := NewNet(p.t) + ".1"
+	host := rig.NewNet(p.t) + ".1"
 	for i := range servers {
 		address := fmt.Sprintf("%s:%d", host, 8000+i)
 		s.serve(address)
@@ -181,13 +182,13 @@ func (c *crowd) count(when string) {
 }
 
 // waitBoth waits until both nodes hold the same of the sessions.
-func (c *crowd) waitBoth(x, y *Node) {
+func (c *crowd) waitBoth(x, y *rig.Node) {
 	c.t.Helper()
 	var names []string
 	for _, b := range c.browsers {
 		names = append(names, b.keys(b.id())...)
 	}
-	WaitEqual(x, y, names)
+	rig.WaitEqual(x, y, names)
 }
 
 // id is the session that the visitor's cookie names; "" none.
@@ -206,7 +207,7 @@ func (b *browser) id() string {
 }
 
 // gone waits until neither node has the session.
-func (b *browser) gone(session string, nodes ...*Node) {
+func (b *browser) gone(session string, nodes ...*rig.Node) {
 	b.t.Helper()
 	for _, n := range nodes {
 		c := n.Dial()

@@ -1,4 +1,4 @@
-package e2e
+package rig
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"twincached/internal/testkit"
 )
 
+// The ports of every node, as they stand behind its address.
 const (
 	ClientPort = ":11211"
 	ReplPort   = ":11212"
@@ -21,20 +22,21 @@ const (
 
 // Node is one process of the program, or its place while it is stopped.
 type Node struct {
-	T    testing.TB
-	Name string
-	Host string
-	Args []string
+	T    testing.TB // fails with the node; its end is the node's
+	Name string     // in messages
+	Host string     // an address, without a port
+	Args []string   // the command line of its next start
 
-	cmd    *exec.Cmd
-	Log    *testkit.Log
-	Stderr *os.File // where the log goes instead; nil: to log
+	Log    *testkit.Log // of its last start
+	Stderr *os.File     // where that goes from its next start on; nil: to Log
+	Code   int          // exit status, once it has ended; -1: by a signal
 
+	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
-	Code int           // its exit status; -1: by a signal
 }
 
-// NewNode describes a node that listens on host; peer is its -x ("" none).
+// NewNode describes a node that listens on host; peer is its -x ("" none), extra its
+// further flags. It ends with the test.
 func NewNode(t testing.TB, name, host, peer string, extra ...string) *Node {
 	args := []string{"-u", "root", "-l", host, "-m", "256"}
 	if peer != "" {
@@ -83,6 +85,7 @@ func (n *Node) Start() {
 // Process is the one that runs, or ran last.
 func (n *Node) Process() *os.Process { return n.cmd.Process }
 
+// Running tells whether the process is there, stopped by SIGSTOP or not.
 func (n *Node) Running() bool {
 	if n.cmd == nil {
 		return false
@@ -95,6 +98,7 @@ func (n *Node) Running() bool {
 	}
 }
 
+// Signal sends a signal; behind SIGSTOP it waits until no thread runs.
 func (n *Node) Signal(s os.Signal) {
 	n.T.Helper()
 	if err := n.cmd.Process.Signal(s); err != nil {
@@ -119,6 +123,7 @@ func (n *Node) stopped() bool {
 	return true
 }
 
+// Wait waits for the end of the process and returns its exit status.
 func (n *Node) Wait() int {
 	n.T.Helper()
 	select {
@@ -151,6 +156,8 @@ func (n *Node) Serving() bool {
 	return true
 }
 
+// WaitServing waits until clients can connect. A process that ends instead fails the
+// test at once.
 func (n *Node) WaitServing() {
 	n.T.Helper()
 	testkit.Eventually(n.T, "node "+n.Name+" serves", func() bool {

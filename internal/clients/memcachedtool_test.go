@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // scriptDir is where Debian's memcached has its scripts.
@@ -19,9 +20,9 @@ const scriptDir = "/usr/share/memcached/scripts/"
 
 // memcachedTool runs memcached's own tool on a node, and wants it to have nothing
 // to complain of but what it announces.
-func memcachedTool(t *testing.T, n *Node, mode, announces string) string {
+func memcachedTool(t *testing.T, n *rig.Node, mode, announces string) string {
 	t.Helper()
-	r := runTool(t, "memcached", scriptDir+"memcached-tool", n.Host+ClientPort, mode)
+	r := runTool(t, "memcached", scriptDir+"memcached-tool", n.Host+rig.ClientPort, mode)
 	if r.code != 0 || r.stderr != announces {
 		t.Fatalf("memcached-tool %s: exit status %d\n%s%s", mode, r.code, r.stdout, r.stderr)
 	}
@@ -41,14 +42,14 @@ func rows(table string) map[string]string {
 
 func TestMemcachedTool_ShowsEachNode(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	small, large := Keys("small", 30), Keys("large", 5)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	small, large := rig.Keys("small", 30), rig.Keys("large", 5)
 	a.Load(small, func(int) string { return "a value" })
 	b.Load(large, func(int) string { return strings.Repeat("v", 100_000) })
-	WaitEqual(a, b, append(small, large...))
-	for _, n := range []*Node{a, b} {
+	rig.WaitEqual(a, b, append(small, large...))
+	for _, n := range []*rig.Node{a, b} {
 		stats := rows(memcachedTool(t, n, "stats", ""))
 		for row, want := range map[string]string{
 			"curr_items": "35", "version": n.Stat("version"), "limit_maxbytes": "268435456", "repl_link": "stream", "evictions": "0",
@@ -63,7 +64,7 @@ func TestMemcachedTool_ShowsEachNode(t *testing.T) {
 				t.Errorf("memcached-tool settings on node %s: %s is %q, want %q", n.Name, row, settings[row], want)
 			}
 		}
-		if sizes := memcachedTool(t, n, "sizes", ""); !strings.HasPrefix(sizes, "#"+n.Host+ClientPort) || len(rows(sizes)) == 0 {
+		if sizes := memcachedTool(t, n, "sizes", ""); !strings.HasPrefix(sizes, "#"+n.Host+rig.ClientPort) || len(rows(sizes)) == 0 {
 			t.Errorf("memcached-tool sizes on node %s:\n%s", n.Name, sizes)
 		}
 		displays(t, n, 30, 5)
@@ -75,7 +76,7 @@ func TestMemcachedTool_ShowsEachNode(t *testing.T) {
 var displayed = regexp.MustCompile(`(?m)^ *(\d+) +([0-9.]+[BK]) +\d+s +(\d+) +(\d+) +(yes|no) +0 +0 +0$`)
 
 // displays wants one class with so many small items and one with so many large ones.
-func displays(t *testing.T, n *Node, small, large int) {
+func displays(t *testing.T, n *rig.Node, small, large int) {
 	t.Helper()
 	got := memcachedTool(t, n, "display", "")
 	lines := displayed.FindAllStringSubmatch(got, -1)
@@ -103,10 +104,10 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 			testkit.NeedTool(t, debian, "damemtop is written with it")
 		}
 	}
-	a, b := NewPair(t)
-	StartAll(a, b)
-	a.Load(Keys("k", 1234), func(i int) string { return "v" })
-	WaitEqual(a, b, Keys("k", 1234))
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	a.Load(rig.Keys("k", 1234), func(i int) string { return "v" })
+	rig.WaitEqual(a, b, rig.Keys("k", 1234))
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "script", "-qec", "stty rows 40 cols 200; exec perl "+scriptDir+"damemtop", "/dev/null")
@@ -127,7 +128,7 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 	for len(missing) > 0 && screen.Scan() {
 		f := strings.Fields(screen.Text())
 		if len(f) == 5 && f[1] == version && f[2] == "1,234" {
-			delete(missing, strings.TrimSuffix(f[0], ClientPort))
+			delete(missing, strings.TrimSuffix(f[0], rig.ClientPort))
 		}
 	}
 	if len(missing) > 0 {
@@ -139,12 +140,12 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 }
 
 // damemtopHome is a home directory with the file that damemtop reads there.
-func damemtopHome(t *testing.T, a, b *Node) string {
+func damemtopHome(t *testing.T, a, b *rig.Node) string {
 	t.Helper()
 	home := t.TempDir()
 	config := "delay: 0.1\nmode: t\ntop_mode:\n  sort_column: hostname\n  sort_order: asc\n  columns:\n" +
 		"    - hostname\n    - all_version\n    - all_curr_items\n    - all_fill_rate\n    - hit_rate\n" +
-		"servers:\n  - " + a.Host + ClientPort + "\n  - " + b.Host + ClientPort + "\n"
+		"servers:\n  - " + a.Host + rig.ClientPort + "\n  - " + b.Host + rig.ClientPort + "\n"
 	if err := os.Mkdir(filepath.Join(home, ".damemtop"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // The proxies run the files of deploy/, with the addresses of the test in them.
@@ -152,16 +153,16 @@ func (p *proxied) counts(when string, want uint64) {
 
 // outlives kills both nodes of a pair in turn, behind a proxy that uses both. Before
 // a node is killed, it has passed on what it took.
-func (p *proxied) outlives(a, b *Node) {
+func (p *proxied) outlives(a, b *rig.Node) {
 	p.t.Helper()
 	p.put("both up", "counter", "40")
 	counted := uint64(40)
-	for _, doomed := range []*Node{a, b} {
-		WaitEqual(a, b, p.keys())
+	for _, doomed := range []*rig.Node{a, b} {
+		rig.WaitEqual(a, b, p.keys())
 		doomed.Kill()
 		when := doomed.Name + " killed"
 		p.check(when)
-		for _, key := range Keys("during-"+doomed.Name, 60) {
+		for _, key := range rig.Keys("during-"+doomed.Name, 60) {
 			p.put(when, key, "value of "+key)
 		}
 		counted++
@@ -169,35 +170,35 @@ func (p *proxied) outlives(a, b *Node) {
 		p.check(when)
 		doomed.Start()
 		doomed.WaitServing()
-		WaitLinked(a, b)
+		rig.WaitLinked(a, b)
 		p.check(doomed.Name + " restarted")
 		testkit.Eventually(p.t, "node "+doomed.Name+" is used again", func() bool {
-			for _, key := range Keys("again", 20) {
+			for _, key := range rig.Keys("again", 20) {
 				p.put(doomed.Name+" restarted", key, "value of "+key)
 			}
 			return doomed.Stat("cmd_set") != "0"
 		})
 	}
-	WaitEqual(a, b, p.keys())
+	rig.WaitEqual(a, b, p.keys())
 	p.check("both up")
 }
 
 func TestNutcracker_InFrontOfAPair(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	network := NewNet(t)
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	network := rig.NewNet(t)
 	front := network + ".1:22122"
 	config := deployed(t, "nutcracker/nutcracker.yml", map[string]string{
-		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + rig.ClientPort, "n2:11211": b.Host + rig.ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, []string{front}, "nutcracker", "-c", config, "-a", network+".2")
 	p := newProxied(t, front)
-	for _, key := range Keys("before", 60) {
+	for _, key := range rig.Keys("before", 60) {
 		p.put("both up", key, "value of "+key)
 	}
-	for _, n := range []*Node{a, b} {
+	for _, n := range []*rig.Node{a, b} {
 		if n.Stat("cmd_set") == "0" {
 			t.Errorf("nutcracker does not use node %s", n.Name)
 		}
@@ -207,36 +208,36 @@ func TestNutcracker_InFrontOfAPair(t *testing.T) {
 
 func TestNutcrackerAndHAProxy_InFrontOfTwoPairs(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	c, d := NewPair(t)
+	a, b := rig.NewPair(t)
+	c, d := rig.NewPair(t)
 	c.Name, d.Name = "c", "d"
-	StartAll(a, b, c, d)
-	WaitLinked(a, b, c, d)
-	network := NewNet(t)
+	rig.StartAll(a, b, c, d)
+	rig.WaitLinked(a, b, c, d)
+	network := rig.NewNet(t)
 	front, pairs := network+".1:22121", []string{network + ".1:21211", network + ".1:21212"}
 	haproxy := deployed(t, "haproxy/haproxy.cfg", map[string]string{
-		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort,
-		"n3:11211": c.Host + ClientPort, "n4:11211": d.Host + ClientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + rig.ClientPort, "n2:11211": b.Host + rig.ClientPort,
+		"n3:11211": c.Host + rig.ClientPort, "n4:11211": d.Host + rig.ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, pairs, "haproxy", "-db", "-f", haproxy)
 	config := deployed(t, "nutcracker/nutcracker.yml", map[string]string{
-		"n1:11211": a.Host + ClientPort, "n2:11211": b.Host + ClientPort, "127.0.0.1:": network + ".1:",
+		"n1:11211": a.Host + rig.ClientPort, "n2:11211": b.Host + rig.ClientPort, "127.0.0.1:": network + ".1:",
 	})
 	runProxy(t, []string{front}, "nutcracker", "-c", config, "-a", network+".2")
 	p := newProxied(t, front)
-	for _, key := range Keys("k", 200) {
+	for _, key := range rig.Keys("k", 200) {
 		p.put("all up", key, "value of "+key)
 	}
 	if onFirst, onSecond := a.Count(p.keys()), c.Count(p.keys()); onFirst == 0 || onSecond == 0 || onFirst+onSecond != 200 {
 		t.Fatalf("of 200 keys %d are on the first pair, %d on the second", onFirst, onSecond)
 	}
-	p.twoPairs([2]*Node{a, b}, [2]*Node{c, d})
+	p.twoPairs([2]*rig.Node{a, b}, [2]*rig.Node{c, d})
 }
 
 // twoPairs kills one node of each pair, and then the other one.
-func (p *proxied) twoPairs(first, second [2]*Node) {
+func (p *proxied) twoPairs(first, second [2]*rig.Node) {
 	p.t.Helper()
-	same := func(pair [2]*Node) { WaitEqual(pair[0], pair[1], p.keys()) }
+	same := func(pair [2]*rig.Node) { rig.WaitEqual(pair[0], pair[1], p.keys()) }
 	for i := range first {
 		same(first)
 		same(second)
@@ -244,12 +245,12 @@ func (p *proxied) twoPairs(first, second [2]*Node) {
 		second[i].Kill()
 		when := strings.Join([]string{first[i].Name, "and", second[i].Name, "killed"}, " ")
 		p.check(when)
-		for _, key := range Keys(fmt.Sprintf("round%d-", i), 60) {
+		for _, key := range rig.Keys(fmt.Sprintf("round%d-", i), 60) {
 			p.put(when, key, "value of "+key)
 		}
 		p.check(when)
-		StartAll(first[i], second[i])
-		WaitLinked(first[0], first[1], second[0], second[1])
+		rig.StartAll(first[i], second[i])
+		rig.WaitLinked(first[0], first[1], second[0], second[1])
 		p.check("all up again")
 	}
 }

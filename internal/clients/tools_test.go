@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // toolRun is what became of a command-line tool.
@@ -39,9 +40,9 @@ func runTool(t *testing.T, debian, name string, args ...string) toolRun {
 }
 
 // libmemcached runs one of its tools on a node, and wants its exit status.
-func libmemcached(t *testing.T, n *Node, code int, name string, args ...string) string {
+func libmemcached(t *testing.T, n *rig.Node, code int, name string, args ...string) string {
 	t.Helper()
-	args = append([]string{"--servers=" + n.Host + ClientPort}, args...)
+	args = append([]string{"--servers=" + n.Host + rig.ClientPort}, args...)
 	r := runTool(t, "libmemcached-tools", name, args...)
 	if r.code != code {
 		t.Fatalf("%s %q: exit status %d, want %d\n%s%s", name, args, r.code, code, r.stdout, r.stderr)
@@ -54,12 +55,12 @@ func libmemcached(t *testing.T, n *Node, code int, name string, args ...string) 
 // memcached 1.6.45, which passes over the 1, and with us.
 func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	for _, n := range []*Node{a, b} {
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	for _, n := range []*rig.Node{a, b} {
 		for _, protocol := range []string{"-a", "-b"} {
-			r := runTool(t, "libmemcached-tools", "memccapable", "-h", n.Host, "-p", ClientPort[1:], protocol)
+			r := runTool(t, "libmemcached-tools", "memccapable", "-h", n.Host, "-p", rig.ClientPort[1:], protocol)
 			passed := strings.Count(r.stdout, "[pass]\n")
 			good := r.code == 0 && passed == 27 && strings.HasSuffix(r.stdout, "All tests passed\n")
 			if protocol == "-a" {
@@ -76,10 +77,10 @@ func TestMemccapable_PassesAsWithMemcached(t *testing.T) {
 
 func TestLibmemcachedTools_OnEachNode(t *testing.T) {
 	t.Parallel()
-	a, b := NewPair(t)
-	StartAll(a, b)
-	WaitLinked(a, b)
-	for _, nodes := range [][2]*Node{{a, b}, {b, a}} {
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	for _, nodes := range [][2]*rig.Node{{a, b}, {b, a}} {
 		for _, protocol := range [][]string{nil, {"--binary"}} {
 			t.Run(fmt.Sprint("on ", nodes[0].Name, protocol), func(t *testing.T) {
 				copyInAndOut(t, nodes[0], nodes[1], protocol)
@@ -87,7 +88,7 @@ func TestLibmemcachedTools_OnEachNode(t *testing.T) {
 			})
 		}
 	}
-	both := "--servers=" + a.Host + ClientPort + "," + b.Host + ClientPort
+	both := "--servers=" + a.Host + rig.ClientPort + "," + b.Host + rig.ClientPort
 	r := runTool(t, "libmemcached-tools", "memcstat", both, "--analyze")
 	for _, want := range []string{"Number of Servers Analyzed         : 2\n", "Pool-wide Hit Ratio"} {
 		if r.code != 0 || !strings.Contains(r.stdout, want) {
@@ -101,7 +102,7 @@ func TestLibmemcachedTools_OnEachNode(t *testing.T) {
 }
 
 // copyInAndOut sends files through one node, and looks at the other one, too.
-func copyInAndOut(t *testing.T, near, far *Node, protocol []string) {
+func copyInAndOut(t *testing.T, near, far *rig.Node, protocol []string) {
 	dir := t.TempDir()
 	var files, names []string
 	for name, content := range map[string]string{
@@ -116,8 +117,8 @@ func copyInAndOut(t *testing.T, near, far *Node, protocol []string) {
 	libmemcached(t, near, 0, "memcping")
 	libmemcached(t, near, 0, "memcflush", protocol...)
 	libmemcached(t, near, 0, "memccp", with(append([]string{"--set", "--flag=7", "--expire=1000"}, files...)...)...)
-	WaitEqual(near, far, names)
-	for _, n := range []*Node{near, far} {
+	rig.WaitEqual(near, far, names)
+	for _, n := range []*rig.Node{near, far} {
 		for i, name := range names {
 			back := filepath.Join(dir, "back")
 			libmemcached(t, n, 0, "memccat", with("--file="+back, name)...)
@@ -155,7 +156,7 @@ func copyInAndOut(t *testing.T, near, far *Node, protocol []string) {
 var missed = regexp.MustCompile(`(?m)^get_misses: 0$`)
 
 // slap puts libmemcached's two load generators on a node, for a moment.
-func slap(t *testing.T, n *Node, protocol []string) {
+func slap(t *testing.T, n *rig.Node, protocol []string) {
 	for test, want := range map[string]string{"set": "Time to set ", "get": "Time to get ", "mget": "Time to mget "} {
 		got := libmemcached(t, n, 0, "memcslap", slices.Concat(protocol, []string{"--test=" + test, "--concurrency=2", "--execute-number=300", "--flush"})...)
 		if !regexp.MustCompile(want + ` *600 keys by +2 threads`).MatchString(got) {

@@ -1,4 +1,4 @@
-package e2e
+package clients
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"twincached/internal/testkit"
+	"twincached/internal/testkit/rig"
 )
 
 // runChecks runs a page of testdata/php that checks one thing a line.
@@ -50,8 +51,8 @@ func runChecks(t *testing.T, extension string, ini []string, script string, args
 func onPairAndStock(t *testing.T, turn int, extension string, ini []string, script string, args ...string) {
 	t.Run("pair", func(t *testing.T) {
 		t.Parallel()
-		a, b := NewPair(t)
-		StartAll(a, b)
+		a, b := rig.NewPair(t)
+		rig.StartAll(a, b)
 		if turn%2 == 1 {
 			a, b = b, a
 		}
@@ -86,14 +87,14 @@ func TestPHPCache_EveryCallOfMemcacheOnEachNode(t *testing.T) {
 }
 
 // loginPair is a pair whose clients log in.
-func loginPair(t *testing.T) (a, b *Node) {
+func loginPair(t *testing.T) (a, b *rig.Node) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "logins")
 	if err := os.WriteFile(file, []byte("other:other\nphp:right-one\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, b = NewPair(t, "-S", "-Y", file)
-	StartAll(a, b)
+	a, b = rig.NewPair(t, "-S", "-Y", file)
+	rig.StartAll(a, b)
 	return a, b
 }
 

@@ -1,0 +1,45 @@
+package house
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The version of Go stands in go.mod, in the Dockerfile, in CI and in what people read.
+func TestDoor_OneVersionOfGo(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
+	if m == nil {
+		t.Fatal("go.mod names no version of Go")
+	}
+	for name, want := range map[string]string{
+		"Dockerfile":               "FROM golang:" + m[1] + " AS build",
+		".github/workflows/ci.yml": "golang:" + m[1] + "-bookworm .ci/run\n",
+		".ci/tools.mod":            "\ngo " + m[1],
+		"README.md":                "Go " + m[1],
+		"CONTRIBUTING.md":          "Go " + m[1],
+	} {
+		if !strings.Contains(read(t, name), want) {
+			t.Errorf("%s has no %q", name, want)
+		}
+	}
+}
+
+// The linters have a version in one file, and who imports the module does not get them.
+func TestDoor_LintersArePinnedOnce(t *testing.T) {
+	pin := regexp.MustCompile(`honnef\.co/go/tools(/\S+)?[@ ]v\d\S*`)
+	for _, name := range []string{"Makefile", ".ci/run", ".github/workflows/ci.yml", "go.mod", "CONTRIBUTING.md"} {
+		if at := pin.FindString(read(t, name)); at != "" {
+			t.Errorf("%s names %s, and so does .ci/tools.mod", name, at)
+		}
+	}
+	if !pin.MatchString(read(t, ".ci/tools.mod")) {
+		t.Error(".ci/tools.mod names no version of staticcheck")
+	}
+	if info, err := os.Stat(filepath.Join(root, ".ci/run")); err != nil || info.Mode()&fs.FileMode(0o111) == 0 {
+		t.Errorf(".ci/run cannot be run: %v", err)
+	}
+}

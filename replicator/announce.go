@@ -6,12 +6,12 @@ import (
 )
 
 // announce logs what observe saw for the first time.
-func (c *conn) announce(news uint8) {
+func (c *conn) announce(news Marks) {
 	log := c.l.cfg.Log
-	if news&markEstablished != 0 {
+	if news&MarkEstablished != 0 {
 		h := c.s.Peer()
 		if c.replaces {
-			c.l.meter.replaced.Add(1)
+			c.l.calls.replaced.Add(1)
 			level := slog.LevelWarn
 			if c.expected { // restarted by plan, and without a state directory
 				level = slog.LevelInfo
@@ -21,12 +21,12 @@ func (c *conn) announce(news uint8) {
 		c.l.sayIfCopied(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
-	if news&markEstablished != 0 {
+	if news&MarkEstablished != 0 {
 		c.compareSettings()
 	}
-	if news&markBarrier != 0 {
+	if news&MarkBarrier != 0 {
 		c.mu.Lock()
-		r := c.s.in.Report()
+		r, _ := c.l.core.Copies()
 		c.mu.Unlock()
 		log.Info("copy complete", "state", Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
 	}
@@ -34,14 +34,13 @@ func (c *conn) announce(news uint8) {
 }
 
 // announceClocks says what is wrong with the two clocks.
-func (c *conn) announceClocks(news uint8) {
+func (c *conn) announceClocks(news Marks) {
 	if news == 0 {
 		return
 	}
 	l := c.l
 	c.mu.Lock()
-	said, ahead := c.s.news, c.s.clock.seen()
-	c.s.news = nil
+	said, ahead := c.s.TakeNews(), c.s.ClockAhead()
 	c.mu.Unlock()
 	note := func(level slog.Level, word, msg string, args ...any) {
 		l.refusals.note(l.cfg.Log, level, l.cfg.Now(), word, word, msg, args...)
@@ -49,11 +48,11 @@ func (c *conn) announceClocks(news uint8) {
 	for _, text := range said {
 		note(slog.LevelError, "CLOCK", text)
 	}
-	if news&markSkew != 0 {
-		l.meter.skews.Add(1)
+	if news&MarkSkew != 0 {
+		l.calls.skews.Add(1)
 		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
-	if news&markAstray != 0 {
+	if news&MarkAstray != 0 {
 		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
 }

@@ -169,6 +169,9 @@ func (c *Config) check() error {
 	return nil
 }
 
+// seeks says that there is a peer to look for. Without, one may call, or there is none.
+func (c *Config) seeks() bool { return c.Peer != "" }
+
 // hello is what this node says first on a connection.
 func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{

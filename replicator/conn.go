@@ -42,7 +42,7 @@ type conn struct {
 	from    int
 	to      int
 
-	seen uint8 // marks of the session that the link knows of; guarded by mu
+	seen Marks // what the link knows that the session has reached; guarded by mu
 
 	wake chan struct{} // capacity 1: the writer has something to look at
 	stop chan struct{} // closed: the writer shall say its last and go
@@ -55,7 +55,6 @@ type conn struct {
 	secured     bool   // TLS has found the other side's certificate right; set before leave
 	established uint64 // order of events on the link; 0 = not yet
 	since       int64  // when that was, Unix ms
-	brought     bool   // the peer sent data
 	left        bool   // this node has said BYE PLANNED; set before leave
 	expected    bool   // and nobody wonders
 	replaces    bool   // another node is linked than the last peer; set before announce
@@ -64,8 +63,7 @@ type conn struct {
 // scratch is what a connection needs during its handshake. It is pooled, so that
 // strangers cost no garbage.
 type scratch struct {
-	body wire.Body
-	dec  wire.Decoder
+	room Scratch
 	w    *wire.Writer
 	buf  []byte
 }
@@ -80,7 +78,7 @@ func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 		l: l, raw: nc, nc: nc, dialled: dialled, scratch: sc, w: sc.w, buf: sc.buf,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	c.s = newSession(&l.cfg, &l.meter, l.in, l.out, dialled, l.cfg.nonce(), &sc.body, &sc.dec)
+	c.s = l.core.Connect(l.cfg.Now(), dialled, &sc.room)
 	return c
 }
 
@@ -119,8 +117,6 @@ func (c *conn) release() {
 // handshake runs until the session may be admitted, in one goroutine: the two
 // sides take turns.
 func (c *conn) handshake() error {
-	now := c.l.cfg.Now()
-	c.s.OnConnect(now)
 	for !c.s.WantsAdmission() {
 		if err := c.pumpOnce(); err != nil {
 			return err
@@ -128,11 +124,11 @@ func (c *conn) handshake() error {
 		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
 		switch {
 		case err != nil && c.speaksTLS():
-			return c.s.fail(wire.ByeTLS, textUnwantedTLS)
+			return c.s.Leave(wire.ByeTLS, textUnwantedTLS)
 		case err != nil && c.answersText():
-			return c.s.fail(wire.ByeBadFrame, textNoNode)
+			return c.s.Leave(wire.ByeBadFrame, textNoNode)
 		case err != nil:
-			return c.s.fail(wire.ByeBadFrame, err.Error())
+			return c.s.Leave(wire.ByeBadFrame, err.Error())
 		case n == 0:
 			if err := c.fill(); err != nil {
 				return err
@@ -234,7 +230,7 @@ func (c *conn) frames() error {
 		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
 		switch {
 		case err != nil:
-			err = c.s.fail(wire.ByeBadFrame, err.Error())
+			err = c.s.Leave(wire.ByeBadFrame, err.Error())
 		case n > 0:
 			err = c.s.OnFrame(now, body)
 			c.from += n

@@ -1,9 +1,6 @@
 package replicator
 
 import (
-	"errors"
-	"os"
-
 	"twincached/internal/rule"
 	"twincached/internal/wire"
 )
@@ -24,7 +21,7 @@ const (
 // What strangers do counts for nothing: a refusal is proved, when the other side had
 // proved itself by then, or it was met where this node had dialled its peer.
 type denial struct {
-	cause  string // as word says it; "" = none stands
+	cause  string // as End.Word says it; "" = none stands
 	since  int64  // from when on it has been met, without a break of denialMillis, Unix ms
 	last   int64  // when it was met last; 0 = never
 	proved int64  // when it was last proved; 0 = never
@@ -75,35 +72,38 @@ func (g *gate) tickDenied(now int64) {
 	}
 }
 
-// denialOf is the cause, as word says it, if a connection ended because one of its
+// denialOf is the cause, as End.Word says it, if a connection ended because one of its
 // two sides will not link; "" if it ended otherwise. established: it was a session.
-func denialOf(err error, dialled, established bool) string {
-	var e *End
-	var insecure *tlsError
+func denialOf(e *End, dialled, established bool) string {
 	switch {
-	case errors.As(err, &e) && e.Code != 0:
-		switch e.Code {
-		case wire.ByePlanned, wire.ByeGivesUp, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate: // it leaves, twice; I leave; it is this node; another connection is kept
-			return ""
-		case wire.ByePeerTaken:
-			if !dialled && !e.FromPeer {
-				return "" // this node has a peer, and a third one has called
-			}
-		}
-		return word(err)
-	case errors.As(err, &insecure):
-		return word(err)
-	case established:
+	case e == nil:
 		return ""
-	case e != nil, errors.Is(err, os.ErrDeadlineExceeded):
-		return word(err) // SILENT
+	case e.Code == 0:
+		if established {
+			return ""
+		}
+		return e.Word()
 	}
-	return ""
+	switch e.Code {
+	case wire.ByePlanned, wire.ByeGivesUp, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate: // it leaves, twice; I leave; it is this node; another connection is kept
+		return ""
+	case wire.ByePeerTaken:
+		if !dialled && !e.FromPeer {
+			return "" // this node has a peer, and a third one has called
+		}
+	}
+	return e.Word()
 }
 
-// denialRemedy is what a person may do about a refusal, by cause.
-func denialRemedy(cause string) string {
-	switch cause {
+// Denial is a refusal that stands, for people.
+type Denial struct {
+	Cause  string // as End.Word says it; "" = none stands
+	Proved bool   // the other side has proved to be the peer
+}
+
+// Remedy is what a person may do about it.
+func (d Denial) Remedy() string {
+	switch d.Cause {
 	case wire.ByeClock.String():
 		return "set the clocks of both machines right, then restart the node whose clock was wrong"
 	case wire.ByeHistory.String():

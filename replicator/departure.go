@@ -1,8 +1,6 @@
 package replicator
 
 import (
-	"errors"
-
 	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
@@ -24,35 +22,43 @@ type departure struct {
 	offered        bool // what the peer had refused has been sent once more
 }
 
-// standing is what a draining node sees of its peer.
-type standing struct {
+// Standing is what a draining node sees of its peer.
+type Standing struct {
+	Linked       bool   // a session is up
+	Quiet        bool   // it has nothing more to send or to wait for
+	Leaving      bool   // this node has said BYE PLANNED on it
+	mayGo        bool   // a session has ended so that this node may go
 	heard        uint64 // the newest flush that the last peer has
 	sessions     uint64 // that there have been so far: one may come and go between two looks
-	linked       bool   // a session is up, and has not been left
-	quiet        bool   // it has nothing more to send or to wait for
 	establishing bool   // a connection to the peer is being set up
 	away         bool   // without a session: the peer has left by plan, or nobody is where it should be. false: it may just be out of reach
 }
 
-// verdict is what a draining node shall do now.
-type verdict uint8
+// Verdict is what a draining node shall do now.
+type Verdict uint8
 
+// The verdicts.
 const (
-	verdictWait   verdict = iota
-	verdictBye            // the peer has everything: say so, and see Session.Depart
-	verdictSafe           // there is nothing to lose: go
-	verdictGiveUp         // nobody came to take over: go, and say what it costs
+	VerdictWait   Verdict = 0
+	VerdictBye    Verdict = 1 // the peer has everything: say so, and see Session.Depart
+	VerdictSafe   Verdict = 2 // a live peer has everything, or there is nothing to lose: go
+	VerdictGiveUp Verdict = 3 // nobody has taken over: go, and say what it costs
 )
 
 // look is for every few milliseconds. Nothing but the peer may write to the store
 // any more.
-func (d *departure) look(now int64, st *store.Store, s standing) verdict {
-	if s.linked {
+func (d *departure) look(now int64, st *store.Store, s Standing) Verdict {
+	switch {
+	case s.mayGo:
+		return VerdictSafe
+	case s.Leaving:
+		return VerdictWait
+	case s.Linked:
 		d.waiting = false
-		if s.quiet {
+		if s.Quiet {
 			return d.quiet(st)
 		}
-		return verdictWait
+		return VerdictWait
 	}
 	if !d.waiting || d.sessions != s.sessions {
 		d.waiting, d.since, d.sessions = true, now, s.sessions
@@ -60,28 +66,28 @@ func (d *departure) look(now int64, st *store.Store, s standing) verdict {
 	}
 	switch {
 	case d.held == 0 && d.unacked == 0, !rule.GoneProvesNothing && s.away && d.unacked == 0:
-		return verdictSafe
+		return VerdictSafe
 	case s.establishing, now-d.since < d.handoverMillis, !s.away && d.unacked > 0:
-		return verdictWait
+		return VerdictWait
 	}
-	return verdictGiveUp
+	return VerdictGiveUp
 }
 
 // quiet is for a session that has nothing more to send or to wait for. What the peer
 // refuses, it is offered once more.
-func (d *departure) quiet(st *store.Store) verdict {
+func (d *departure) quiet(st *store.Store) Verdict {
 	unacked, refused := st.Unacked(), st.Refused()
 	switch {
 	case unacked == 0:
-		return verdictBye
+		return VerdictBye
 	case unacked > refused:
-		return verdictWait
+		return VerdictWait
 	case d.offered:
-		return verdictGiveUp
+		return VerdictGiveUp
 	}
 	d.offered = true
 	st.OfferAgain()
-	return verdictWait
+	return VerdictWait
 }
 
 // unheard counts what the last peer has not acknowledged: items, deletes, a flush.
@@ -160,11 +166,10 @@ func (s *Session) Farewell() Farewell { return s.farewell }
 // listens on behind its own; then the one with the smaller id stays, since it must
 // be one, and waits for somebody to take over.
 func (s *Session) MayGo() bool {
-	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !(rule.OneStays && s.decides())
+	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !(rule.OneStays && s.Decides())
 }
 
-// peerLeft says that a session is over because the peer has said that it stops.
-func peerLeft(err error) bool {
-	var e *End
-	return errors.As(err, &e) && e.FromPeer && (e.Code == wire.ByePlanned || e.Code == wire.ByeGivesUp)
+// PeerLeft says that a session is over because the peer has said that it stops.
+func (e *End) PeerLeft() bool {
+	return e != nil && e.FromPeer && (e.Code == wire.ByePlanned || e.Code == wire.ByeGivesUp)
 }

@@ -22,24 +22,24 @@ func TestDeparture_Look(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		st   *store.Store
-		s    standing
+		s    Standing
 		at   int64 // after the wait began, ms
-		want verdict
+		want Verdict
 	}{
-		{"busy", empty, standing{linked: true}, 0, verdictWait},
-		{"quiet, and the store has more", st, standing{linked: true, quiet: true}, 0, verdictWait},
-		{"quiet", empty, standing{linked: true, quiet: true}, 0, verdictBye},
-		{"alone with nothing", empty, standing{away: true}, 0, verdictSafe},
-		{"alone with a flush that the peer has", flushed, standing{away: true, heard: flush}, 0, verdictSafe},
-		{"alone with a flush", flushed, standing{away: true, heard: flush - 1}, handover - 1, verdictWait},
-		{"alone with a flush for long", flushed, standing{away: true}, handover, verdictGiveUp},
-		{"alone with a delete", deleted, standing{away: true}, handover - 1, verdictWait},
-		{"alone with a delete for long", deleted, standing{away: true}, handover, verdictGiveUp},
-		{"out of reach, and lacks a delete", deleted, standing{}, 9 * handover, verdictWait},
-		{"alone", st, standing{away: true}, handover - 1, verdictWait},
-		{"alone for long", st, standing{away: true}, handover, verdictGiveUp},
-		{"somebody is coming", st, standing{away: true, establishing: true}, 9 * handover, verdictWait},
-		{"out of reach, and lacks something", st, standing{}, 9 * handover, verdictWait},
+		{"busy", empty, Standing{Linked: true}, 0, VerdictWait},
+		{"quiet, and the store has more", st, Standing{Linked: true, Quiet: true}, 0, VerdictWait},
+		{"quiet", empty, Standing{Linked: true, Quiet: true}, 0, VerdictBye},
+		{"alone with nothing", empty, Standing{away: true}, 0, VerdictSafe},
+		{"alone with a flush that the peer has", flushed, Standing{away: true, heard: flush}, 0, VerdictSafe},
+		{"alone with a flush", flushed, Standing{away: true, heard: flush - 1}, handover - 1, VerdictWait},
+		{"alone with a flush for long", flushed, Standing{away: true}, handover, VerdictGiveUp},
+		{"alone with a delete", deleted, Standing{away: true}, handover - 1, VerdictWait},
+		{"alone with a delete for long", deleted, Standing{away: true}, handover, VerdictGiveUp},
+		{"out of reach, and lacks a delete", deleted, Standing{}, 9 * handover, VerdictWait},
+		{"alone", st, Standing{away: true}, handover - 1, VerdictWait},
+		{"alone for long", st, Standing{away: true}, handover, VerdictGiveUp},
+		{"somebody is coming", st, Standing{away: true, establishing: true}, 9 * handover, VerdictWait},
+		{"out of reach, and lacks something", st, Standing{}, 9 * handover, VerdictWait},
 	} {
 		d := departure{handoverMillis: handover}
 		d.look(1_000_000, tt.st, tt.s)
@@ -47,17 +47,17 @@ func TestDeparture_Look(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	for _, between := range [][]standing{{{linked: true, sessions: 1}}, nil} { // it came, and left again: seen, or between two looks
+	for _, between := range [][]Standing{{{Linked: true, sessions: 1}}, nil} { // it came, and left again: seen, or between two looks
 		d := departure{handoverMillis: handover}
-		d.look(4000, st, standing{away: true})
+		d.look(4000, st, Standing{away: true})
 		for _, s := range between {
 			d.look(6000, st, s)
 		}
-		d.look(8000, st, standing{away: true, sessions: 1})
-		if got := d.look(4000+handover, st, standing{away: true, sessions: 1}); got != verdictWait {
+		d.look(8000, st, Standing{away: true, sessions: 1})
+		if got := d.look(4000+handover, st, Standing{away: true, sessions: 1}); got != VerdictWait {
 			t.Errorf("the wait does not begin anew: %v", got)
 		}
-		if got := d.look(8000+handover, st, standing{away: true, sessions: 1}); got != verdictGiveUp {
+		if got := d.look(8000+handover, st, Standing{away: true, sessions: 1}); got != VerdictGiveUp {
 			t.Errorf("the second wait does not end: %v", got)
 		}
 	}
@@ -180,7 +180,7 @@ func TestDeparture_StrangersDoNotLeave(t *testing.T) {
 	defer c.Close()
 	eventually(t, "it has been heard", func() bool { return a.refused("PLANNED") > 0 })
 	a.l.mu.Lock()
-	left := a.l.left
+	left := a.l.core.PeerLeft()
 	a.l.mu.Unlock()
 	if left {
 		t.Error("a stranger counts as the peer that has left")

@@ -68,13 +68,13 @@ func (l *Link) waitUnlinked(ctx context.Context) bool {
 // tries its addresses in turn until one of them is a node that proves itself. It
 // returns when the connection has ended; true if it was a session.
 func (l *Link) dialOnce(ctx context.Context) bool {
-	l.meter.dials.Add(1)
+	l.calls.dials.Add(1)
 	addresses, err := l.resolve(ctx)
 	if err != nil {
 		l.dialFailed(ctx, "RESOLVE", "cannot resolve the peer's name, will keep trying", err, false)
 		return false
 	}
-	before := l.meter.sessions.Load()
+	before := l.core.Sessions()
 	refused, selves := true, 0
 	err = nil
 	for _, address := range addresses {
@@ -84,15 +84,12 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 			refused = refused && errors.Is(e, syscall.ECONNREFUSED)
 			continue
 		}
-		// While it is not known who answers, nobody has refused.
 		l.mu.Lock()
-		was := l.gate.refusal
-		l.gate.answered()
-		l.nobody = false
+		was := l.core.Answered()
 		l.mu.Unlock()
 		proved, ended := l.serve(nc, true, len(addresses) > 1)
 		if proved || ctx.Err() != nil || errors.Is(ended, errGone) {
-			return l.meter.sessions.Load() != before
+			return l.core.Sessions() != before
 		}
 		if !isSelf(ended) {
 			refused = false
@@ -100,9 +97,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 		}
 		selves++
 		l.mu.Lock()
-		if !l.gate.linked {
-			l.gate.refusal = was // this node is not its peer
-		}
+		l.core.AnsweredItself(was)
 		l.mu.Unlock()
 	}
 	switch {
@@ -151,17 +146,9 @@ func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refu
 		return
 	}
 	now := l.cfg.Now()
-	l.meter.dialFails.Add(1)
+	l.calls.fails.Add(1)
 	l.mu.Lock()
-	l.nobody = word == "RESOLVE"
-	if refused || l.nobody {
-		l.gate.absent(now)
-	}
-	if refused {
-		l.gate.dialRefused(now)
-	} else {
-		l.gate.answered()
-	}
+	l.core.DialFailed(now, word == "RESOLVE", refused)
 	l.mu.Unlock()
 	level := l.absence(now)
 	l.refusals.note(l.cfg.Log, level, now, word, word+level.String(), msg, "peer", l.cfg.Peer, "error", err.Error())

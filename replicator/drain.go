@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"twincached/internal/wire"
-	"twincached/store"
 )
 
 // Drain hands everything over, says BYE PLANNED and closes the link for good.
@@ -17,8 +16,8 @@ import (
 // is known to have, and says so in the log.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
-	refused := l.gate.state == Refused
-	l.gate.step(evDrain)
+	refused := l.core.State() == Refused
+	l.core.Drain()
 	l.mu.Unlock()
 	if l.cfg.Peer == "" && l.cfg.Listen == "" {
 		return 0
@@ -27,43 +26,42 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 	if refused {
 		return 0 // no client has written here, and nobody would take it
 	}
-	d := departure{handoverMillis: l.cfg.Handover.Milliseconds()}
 	for waited := false; ctx.Err() == nil; {
 		c, s := l.standing()
-		verdict := d.look(l.cfg.Now(), l.cfg.Store, s)
+		verdict := l.core.Look(l.cfg.Now(), s)
 		switch {
-		case verdict == verdictBye && l.depart(c), verdict == verdictSafe:
+		case verdict == VerdictBye && l.depart(c), verdict == VerdictSafe:
 			return 0
-		case verdict == verdictGiveUp && (!s.linked || l.giveUp(c)):
-			return l.sayLost(s.linked)
+		case verdict == VerdictGiveUp && (!s.Linked || l.giveUp(c)):
+			return l.sayLost(s.Linked)
 		}
-		if d.waiting && !waited {
-			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", "items", d.held, "for", l.cfg.Handover.String())
+		items, waiting := l.core.Waiting()
+		if waiting && !waited {
+			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", "items", items, "for", l.cfg.Handover.String())
 		}
-		waited = d.waiting
+		waited = waiting
 		pause := 5 * time.Millisecond
-		if s.quiet || d.waiting {
+		if s.Quiet || waiting {
 			pause = 50 * time.Millisecond // counting walks over every item
 		}
 		rest(ctx, pause)
 	}
 	c, s := l.standing()
-	return l.sayLost(s.linked && l.giveUp(c))
+	return l.sayLost(s.Linked && l.giveUp(c))
 }
 
-// standing is what this node, which drains, sees of its peer; c is the session.
-func (l *Link) standing() (c *conn, s standing) {
-	s.sessions, s.heard = l.meter.sessions.Load(), l.meter.flushHeard.Load()
+// standing is what this node, which drains, sees of its peer; c is the session, if one
+// is established.
+func (l *Link) standing() (c *conn, s Standing) {
 	l.mu.Lock()
-	c = l.cur
-	s.linked = c != nil && c.established != 0
-	s.establishing = l.establishingLocked()
-	s.away = l.left || l.nobody || l.cfg.Peer == "" && l.lastPeer == (store.ID{}) ||
-		l.gate.refusing && l.cfg.Now()-l.gate.refusedFrom >= refusedMillis
+	s = l.core.Standing(l.cfg.Now(), l.establishingLocked())
+	if s.Linked = l.cur != nil && l.cur.established != 0; s.Linked {
+		c = l.cur
+	}
 	l.mu.Unlock()
-	if s.linked {
+	if s.Linked {
 		c.mu.Lock()
-		s.quiet = c.s.Quiet()
+		s.Quiet = c.s.Quiet()
 		c.mu.Unlock()
 	}
 	return c, s
@@ -114,7 +112,7 @@ func (l *Link) giveUp(c *conn) bool {
 // a while, and nobody may link with this node meanwhile, hand over and go.
 func (l *Link) sayLost(linked bool) (left uint64) {
 	l.shut()
-	left, unacked := lost(l.cfg.Now(), l.cfg.Store, l.meter.flushHeard.Load(), linked)
+	left, unacked := l.core.Lost(l.cfg.Now(), linked)
 	if left == 0 {
 		return 0
 	}

@@ -4,7 +4,7 @@ import "log/slog"
 
 // sayGate logs what became of the gate since the watch looked last: before is its
 // state right before time moved it, seen that of the last look.
-func (l *Link) sayGate(before, seen, after NodeState, as string, d *denial) {
+func (l *Link) sayGate(before, seen, after NodeState, as string, d Denial) {
 	switch {
 	case before != after && after == Ready:
 		l.sayAlone(as, d)
@@ -16,23 +16,23 @@ func (l *Link) sayGate(before, seen, after NodeState, as string, d *denial) {
 }
 
 // sayAlone logs that the gate has opened because time went by.
-func (l *Link) sayAlone(as string, d *denial) {
-	if d.cause == "" {
+func (l *Link) sayAlone(as string, d Denial) {
+	if d.Cause == "" {
 		l.cfg.Log.Warn("no peer found: serving without it", "state", Ready.String(), "as", as)
 		return
 	}
 	l.cfg.Log.Error("SERVING BESIDE A PEER THAT IS NOT LINKED: the two nodes drift apart until they are", "state", Ready.String(), "as", as,
-		"cause", d.cause, "do", denialRemedy(d.cause))
+		"cause", d.Cause, "do", d.Remedy())
 }
 
 // sayShut says now and then that the gate is shut because of a refusal.
-func (l *Link) sayShut(d *denial) {
+func (l *Link) sayShut(d Denial) {
 	opens := "once that is done"
-	if d.proved == 0 && !l.cfg.BootWait {
+	if !d.Proved && !l.cfg.BootWait {
 		opens = "once that is done, or else " + l.cfg.RefusedWait.String() + " after it began, as whoever is there has not proved to be the peer"
 	}
-	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
-		"state", Refused.String(), "cause", d.cause, "do", denialRemedy(d.cause), "opens", opens)
+	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.Cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
+		"state", Refused.String(), "cause", d.Cause, "do", d.Remedy(), "opens", opens)
 }
 
 // diallingLocked says that somebody has taken this node's call and has not answered

@@ -88,7 +88,7 @@ func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	s.phase, s.proved = PhaseAuthed, true
 	s.measureHandshake(now)
 	s.hs.sendAuth = s.hs.sendAuth || !s.dialled
-	if s.decides() {
+	if s.Decides() {
 		s.phase = PhaseElected
 	}
 	return nil
@@ -189,7 +189,7 @@ func (s *Session) partSlots() {
 		return
 	}
 	s.meter.slotClashes.Add(1)
-	if rule.SlotsDiffer && !s.decides() {
+	if rule.SlotsDiffer && !s.Decides() {
 		st.SetSlot(otherSlot(slot, s.cfg.NodeID))
 	}
 }

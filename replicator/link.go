@@ -2,13 +2,11 @@ package replicator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 
-	"twincached/internal/wire"
 	"twincached/snapshot"
 	"twincached/store"
 )
@@ -18,11 +16,11 @@ import (
 // Ready, and in the end Drain and cancel Run's context.
 type Link struct {
 	cfg      Config
-	meter    meter
+	core     *Core
+	calls    calls
 	refusals refusals
 	strikes  struck               // of addresses that fail handshakes
 	room     room                 // where their connections wait
-	in, out  *snapshot.Progress   // lent to one session after the other
 	active   atomic.Pointer[conn] // whom changes of the store wake
 	solo     atomic.Pointer[conn] // whose session may touch the store: one at a time
 	slots    chan struct{}        // one for each accepted connection that has not authenticated or not ended
@@ -31,20 +29,16 @@ type Link struct {
 
 	admitting sync.Mutex // one election at a time; held while the loser's goroutines end
 
-	mu        sync.Mutex // the rest; never held during I/O, nor when a session's lock is asked for
-	gate      *gate
-	gateOpen  bool // ready has been closed
+	mu        sync.Mutex // the rest, and the core; never held during I/O, nor when a session's lock is asked for
+	gateOpen  bool       // ready has been closed
 	cur       *conn
 	conns     map[*conn]struct{}
 	strangers []*conn // oldest first
 	changed   chan struct{}
 	order     uint64
 	closing   bool
-	lastPeer  store.ID // node id of the last peer
-	heard     int64    // when the last link heard of it last, Unix ms; 0 = never linked
-	left      bool     // the peer left by plan and has not come back
-	calmUntil int64    // until then nobody wonders that the peer is not there, Unix ms
-	nobody    bool     // the last dial met nobody: the name is unknown, or leads here
+	heard     int64 // when the last link heard of the peer last, Unix ms; 0 = never linked
+	calmUntil int64 // until then nobody wonders that the peer is not there, Unix ms
 	copies    [2]snapshot.Report
 	wg        sync.WaitGroup
 }
@@ -54,11 +48,14 @@ func New(cfg Config) (*Link, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	core, err := NewCore(cfg)
+	if err != nil {
+		return nil, err
+	}
 	l := &Link{
-		cfg: cfg, in: &snapshot.Progress{}, out: &snapshot.Progress{},
+		cfg: cfg, core: core,
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
 		slots: make(chan struct{}, 2*maxStrangers), room: room{came: make(chan struct{}, 1)},
-		gate: newGate(&cfg),
 	}
 	l.cfg.Store.SetNotify(func() {
 		if c := l.active.Load(); c != nil {
@@ -66,7 +63,7 @@ func New(cfg Config) (*Link, error) {
 		}
 	})
 	if cfg.Peer == "" {
-		l.gate.start(cfg.Now(), false)
+		core.Start(cfg.Now())
 		l.publishLocked()
 	}
 	return l, nil
@@ -101,15 +98,15 @@ func (l *Link) Ready() <-chan struct{} { return l.ready }
 func (l *Link) State() NodeState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.gate.state
+	return l.core.State()
 }
 
 // Run keeps the link up until ctx ends. It returns when every goroutine and every
 // connection of the link has gone.
 func (l *Link) Run(ctx context.Context) {
 	l.mu.Lock()
-	if l.gate.state == Starting {
-		l.gate.start(l.cfg.Now(), true)
+	if l.core.State() == Starting {
+		l.core.Start(l.cfg.Now())
 		l.calmUntil = l.cfg.Now() + min(l.cfg.PeerWait.Milliseconds(), restartMillis)
 	}
 	l.mu.Unlock()
@@ -127,7 +124,7 @@ func (l *Link) Run(ctx context.Context) {
 	l.shut()
 	l.wg.Wait()
 	l.mu.Lock()
-	l.gate.step(evStop)
+	l.core.Stop()
 	l.mu.Unlock()
 }
 
@@ -160,7 +157,7 @@ func (l *Link) establishingLocked() bool {
 
 // publishLocked opens the gate, once.
 func (l *Link) publishLocked() {
-	if l.gate.state == Ready && !l.gateOpen {
+	if l.core.State() == Ready && !l.gateOpen {
 		l.gateOpen = true
 		close(l.ready)
 	}
@@ -221,7 +218,7 @@ func (l *Link) known(c *conn) {
 	defer l.mu.Unlock()
 	if !c.authed {
 		c.authed = true
-		l.gate.answered()
+		l.core.Proved()
 		l.dropStrangerLocked(c)
 		l.freeSlotLocked(c)
 		if !c.dialled {
@@ -267,7 +264,7 @@ func (l *Link) admit(c *conn) error {
 	yes, code, text := elect(other, me)
 	if !yes {
 		l.mu.Unlock()
-		return c.s.fail(code, text)
+		return c.s.Leave(code, text)
 	}
 	c.admitted = true
 	l.cur = c
@@ -293,39 +290,32 @@ func (l *Link) admit(c *conn) error {
 // contender is what an election looks at; Link.mu is held.
 func (c *conn) contender() contender {
 	h := c.s.Peer()
-	return contender{peer: h.NodeID, inc: h.Inc, dialled: c.dialled, decides: c.s.decides(), began: c.began, established: c.established}
+	return contender{peer: h.NodeID, inc: h.Inc, dialled: c.dialled, decides: c.s.Decides(), began: c.began, established: c.established}
 }
 
 // observe passes on what the session reached; the session's lock is held. It
-// returns what is new, as marks, to be logged once no lock is held.
-func (l *Link) observe(c *conn) (news uint8) {
-	marks := c.s.marks()
+// returns what is new, to be logged once no lock is held.
+func (l *Link) observe(c *conn) (news Marks) {
+	marks := c.s.Marks()
 	if marks == c.seen {
 		return 0
 	}
-	news = marks &^ c.seen
-	c.seen |= marks
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if news&markEstablished != 0 {
+	if news = marks &^ c.seen; news&MarkEstablished != 0 {
 		c.established, c.since = l.tickOrderLocked(), l.cfg.Now()
 		l.refusals.over()
-		peer := c.s.Peer().NodeID
-		c.replaces = l.lastPeer != (store.ID{}) && l.lastPeer != peer
-		c.expected = l.left || !c.replaces
-		l.lastPeer, l.left = peer, false
-		l.gate.linkUp()
+		last := l.core.LastPeer()
+		c.replaces = last != (store.ID{}) && last != c.s.Peer().NodeID
+		c.expected = l.core.PeerLeft() || !c.replaces
 		l.changeLocked()
 	}
-	c.brought = c.brought || news&markData != 0
-	if news&markBarrier != 0 {
-		before := l.gate.state
-		l.gate.barrier()
-		if before == l.gate.state {
-			news &^= markBarrier // the gate was open already
-		}
-		l.publishLocked()
+	before := l.core.State()
+	c.seen = l.core.Reached(c.s, c.seen)
+	if news&MarkBarrier != 0 && before == l.core.State() {
+		news &^= MarkBarrier // the gate was open already
 	}
+	l.publishLocked()
 	return news
 }
 
@@ -340,26 +330,20 @@ func (l *Link) leave(c *conn, err error) {
 		l.cur = nil
 		l.changeLocked()
 	}
+	end := endOf(err)
 	if c.established != 0 {
-		l.heard = c.s.heard
+		l.heard = c.s.HeardAt()
 		l.refusals.over()
-		l.copies = [2]snapshot.Report{l.in.Report(), l.out.Report()}
-		l.gate.linkLost(now, c.brought)
-	}
-	var e *End
-	if errors.As(err, &e) {
-		if c.established != 0 && peerLeft(err) { // a stranger may say so, too
-			l.left, l.calmUntil = true, now+restartMillis
-		}
-		if c.dialled && e.Code == wire.ByeSelf {
-			l.nobody = true
-			l.gate.absent(now)
+		l.copies[0], l.copies[1] = l.core.Copies()
+		if end.PeerLeft() {
+			l.calmUntil = now + restartMillis
 		}
 	}
-	if cause := denialOf(err, c.dialled, c.established != 0); cause != "" && !l.closing {
-		l.gate.denied(now, cause, c.s.proved || c.secured, c.dialled)
+	if l.closing {
+		end = nil // nobody waits for a peer any more
 	}
-	refused, d := l.gate.state == Refused, l.gate.denial
+	l.core.Ended(now, c.s, end, c.seen, c.secured)
+	refused, d := l.core.State() == Refused, l.core.Denial()
 	closing, failed := l.closing, !c.dialled && !c.authed
 	l.mu.Unlock()
 	if failed {
@@ -370,7 +354,7 @@ func (l *Link) leave(c *conn, err error) {
 	if !closing {
 		l.say(c, err, now)
 		if refused {
-			l.sayShut(&d)
+			l.sayShut(d)
 		}
 	}
 }

@@ -128,16 +128,16 @@ func TestNotStored_DrainSaysWhatIsLost(t *testing.T) {
 			d.n[1].st.SetMemoryLimit(16 << 20)
 		}
 		dep := departure{}
-		verdict, turns := verdictWait, 0
-		for ; verdict == verdictWait && turns < 10_000; turns++ {
+		verdict, turns := VerdictWait, 0
+		for ; verdict == VerdictWait && turns < 10_000; turns++ {
 			d.turn()
-			verdict = dep.look(d.now, d.n[0].st, standing{sessions: 1, linked: true, quiet: d.n[0].s.Quiet()})
+			verdict = dep.look(d.now, d.n[0].st, Standing{sessions: 1, Linked: true, Quiet: d.n[0].s.Quiet()})
 		}
 		left, _ := lost(d.now, d.n[0].st, 0, true)
 		switch {
-		case room && (verdict != verdictBye || left != 0):
+		case room && (verdict != VerdictBye || left != 0):
 			t.Errorf("with room: verdict %d, %d left", verdict, left)
-		case !room && (verdict != verdictGiveUp || left != n):
+		case !room && (verdict != VerdictGiveUp || left != n):
 			t.Errorf("without: verdict %d, %d of %d left", verdict, left, n)
 		}
 	}

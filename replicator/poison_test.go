@@ -201,7 +201,7 @@ func TestFailure_PeersClockJumpsByDays(t *testing.T) {
 		d.n[1].skew += jump
 		d.pass(3000)
 		s := d.n[0].s
-		if !s.astray || !s.skewed || s.marks()&markAstray == 0 || !near(s.clock.seen(), jump) {
+		if !s.astray || !s.skewed || s.Marks()&MarkAstray == 0 || !near(s.clock.seen(), jump) {
 			t.Errorf("jump of %d ms: seen %d, astray %v", jump, s.clock.seen(), s.astray)
 		}
 		if s.lead != 0 {

@@ -71,7 +71,7 @@ type gate struct {
 	bootWait   bool
 	waitMillis int64 // how long to wait for a peer, from the last progress on
 	waitSince  int64
-	refusal
+	Absence
 	denial
 	bootServe         bool  // open after waitMillis even where the peer refuses
 	refusedWaitMillis int64 // and else after this, where it has not proved to be the peer
@@ -79,8 +79,8 @@ type gate struct {
 	partial           bool // a copy has begun and not ended
 }
 
-// refusal is what the dialler met last.
-type refusal struct {
+// Absence is what the dialler met last. The zero value: somebody, or nothing yet.
+type Absence struct {
 	refusing    bool // nobody listens where the peer should be
 	refusedFrom int64
 }
@@ -107,6 +107,11 @@ func (g *gate) dialRefused(now int64) {
 	if !g.refusing {
 		g.refusing, g.refusedFrom = true, now
 	}
+}
+
+// refusedFor says that nobody has listened there for long enough to be believed.
+func (g *gate) refusedFor(now int64) bool {
+	return g.refusing && now-g.refusedFrom >= refusedMillis
 }
 
 // answered: whatever the dialler met, it was not a refusal; or the peer called.
@@ -155,7 +160,7 @@ func (g *gate) tick(now int64, establishing bool) {
 	}
 	// A node that holds half a copy waits longer: its peer may be restarting the
 	// link only, and the copy goes on where it stopped.
-	refused := g.refusing && !g.partial && now-g.refusedFrom >= refusedMillis
+	refused := g.refusedFor(now) && !g.partial
 	if refused || now-g.waitSince >= g.waitMillis {
 		g.step(evGiveUp)
 	}

@@ -73,19 +73,28 @@ func (r *refusals) over() {
 	r.last = trouble{}
 }
 
-// word is the cause of an end in one word, from a small set.
-func word(err error) string {
+// endOf is why a connection ended, as far as a session has a word for it: its own, or
+// that for a TLS that failed, or for a silence. nil: it has none.
+func endOf(err error) *End {
 	var e *End
 	var insecure *tlsError
 	switch {
-	case errors.As(err, &e) && e.Code != 0:
-		return e.Code.String()
-	case errors.As(err, &insecure):
-		return wire.ByeTLS.String()
 	case errors.As(err, &e):
-		return "SILENT"
+		return e
+	case errors.As(err, &insecure):
+		return &End{Code: wire.ByeTLS, Text: insecure.text, FromPeer: insecure.byPeer}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "SILENT"
+		return &End{Text: "nothing was heard in time"}
+	}
+	return nil
+}
+
+// word is the cause of an end in one word, from a small set.
+func word(err error) string {
+	if e := endOf(err); e != nil {
+		return e.Word()
+	}
+	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return "CLOSED"
 	}

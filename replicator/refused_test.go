@@ -65,8 +65,8 @@ func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	w.Helper()
 	w.wait("a is refused", func() bool { return a.l.State() == Refused })
 	st := a.l.Stats()
-	if st.RefusalCause != cause || st.RefusalProved != proved || st.State.String() != "refused" {
-		w.Errorf("the stats say %v, cause %q, proved %v", st.State, st.RefusalCause, st.RefusalProved)
+	if st.Denial.Cause != cause || st.Denial.Proved != proved || st.State.String() != "refused" {
+		w.Errorf("the stats say %v, cause %q, proved %v", st.State, st.Denial.Cause, st.Denial.Proved)
 	}
 	w.wait("the log says so, and what to do", func() bool {
 		return a.log.has("NOT SERVING") && a.log.has("level=ERROR") && a.log.has("cause="+cause) && a.log.has("do=")
@@ -213,7 +213,7 @@ func TestRefused_StrangersCannotHoldANode(t *testing.T) {
 				t.Errorf("%s: a was held shut for %v", peer, took)
 			}
 			w.wait("the stranger was refused", func() bool { return a.refused("AUTH") > 3 })
-			if c := a.l.Stats().RefusalCause; c != "" {
+			if c := a.l.Stats().Denial.Cause; c != "" {
 				t.Errorf("a stranger counts: %s", c)
 			}
 			caller.stop()
@@ -229,8 +229,8 @@ func TestRefused_EndsWithItsCause(t *testing.T) {
 		w.b = w.join(2, func(c *Config) { c.Secret, c.BootServe = []byte("another"), true })
 		w.b.set(keyOfB, "of the new one")
 		w.wait("a has joined", a.isReady)
-		if a.get(keyOfB) != "of the new one" || a.l.Stats().RefusalCause != "" || a.l.Stats().Qualifier != "" {
-			w.Errorf("%v, refusal %q", a.l.Stats(), a.l.Stats().RefusalCause)
+		if a.get(keyOfB) != "of the new one" || a.l.Stats().Denial.Cause != "" || a.l.Stats().Qualifier != "" {
+			w.Errorf("%v, refusal %q", a.l.Stats(), a.l.Stats().Denial.Cause)
 		}
 	})
 	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
@@ -372,8 +372,8 @@ func TestRefused_Certificates(t *testing.T) {
 		b := startNode(t, 2, lb, "", with(tt.b))
 		a := startNode(t, 1, nil, lb.Addr().String(), with(tt.a))
 		eventually(t, tt.name+": a is refused", func() bool { return a.l.State() == Refused })
-		if st := a.l.Stats(); st.RefusalCause != "TLS" || st.RefusalProved != tt.proved || a.isReady() || !b.isReady() {
-			t.Errorf("%s: %v, cause %q, proved %v", tt.name, st, st.RefusalCause, st.RefusalProved)
+		if st := a.l.Stats(); st.Denial.Cause != "TLS" || st.Denial.Proved != tt.proved || a.isReady() || !b.isReady() {
+			t.Errorf("%s: %v, cause %q, proved %v", tt.name, st, st.Denial.Cause, st.Denial.Proved)
 		}
 		a.stop()
 		b.stop()

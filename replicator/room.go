@@ -103,7 +103,7 @@ func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "FLOOD", "FLOOD", "too many connections from an address that fails over and over and is not the peer's", "address", address)
 		return true
 	}
-	l.meter.delayed.Add(1)
+	l.calls.delayed.Add(1)
 	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "", "DELAYED", "an address fails the handshake over and over: its connections wait", "address", address, "wait", wait)
 	if next := l.room.add(nc, time.Now().Add(wait)); next != nil {
 		return l.hear(ctx, next)

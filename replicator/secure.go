@@ -59,7 +59,7 @@ func (c *conn) secure() error {
 		c.nc = t
 		return nil
 	case errors.As(err, &plain) && !c.dialled:
-		return c.s.fail(wire.ByeTLS, textMissingTLS) // in the clear: whoever called reads nothing else
+		return c.s.Leave(wire.ByeTLS, textMissingTLS) // in the clear: whoever called reads nothing else
 	case errors.As(err, &plain) && string(plain.RecordHeader[:]) == "ERROR":
 		return &tlsError{text: textNoNode, err: err}
 	case errors.As(err, &plain):

@@ -49,6 +49,14 @@ func (e *End) Error() string {
 	return fmt.Sprintf("replicator: BYE %v: %s", e.Code, e.Text)
 }
 
+// Word is the cause in one word, from a small set.
+func (e *End) Word() string {
+	if e.Code != 0 {
+		return e.Code.String()
+	}
+	return "SILENT"
+}
+
 // Session is one connection to the peer, from the first HELLO to the last ACK: a
 // pure state machine. It has no goroutine, socket, clock or randomness; the
 // caller passes the time (Unix ms of the node's steady clock) and moves bytes,
@@ -106,30 +114,34 @@ func (s *Session) Peer() *wire.Hello { return &s.peer }
 // BarrierReceived says that everything the peer had at the start is here.
 func (s *Session) BarrierReceived() bool { return s.barrier }
 
-// What a session has reached, as bits.
+// Marks are what a session has reached, as bits.
+type Marks uint8
+
+// The marks.
 const (
-	markEstablished = 1 << iota // both STATEs are known
-	markData                    // the peer sent something that counts
-	markBarrier                 // everything the peer had has arrived
-	markSkew                    // the clocks differ by more than is healthy
-	markAstray                  // and by more than is believed
+	MarkEstablished Marks = 1 << iota // both STATEs are known
+	MarkData                          // the peer sent something that counts
+	MarkBarrier                       // everything the peer had has arrived
+	MarkSkew                          // the clocks differ by more than is healthy
+	MarkAstray                        // and by more than is believed
 )
 
-func (s *Session) marks() (m uint8) {
+// Marks is what the session has reached.
+func (s *Session) Marks() (m Marks) {
 	if s.attached {
-		m |= markEstablished
+		m |= MarkEstablished
 	}
 	if s.rx.n > 0 {
-		m |= markData
+		m |= MarkData
 	}
 	if s.barrier {
-		m |= markBarrier
+		m |= MarkBarrier
 	}
 	if s.skewed {
-		m |= markSkew
+		m |= MarkSkew
 	}
 	if s.astray {
-		m |= markAstray
+		m |= MarkAstray
 	}
 	return m
 }
@@ -203,8 +215,9 @@ func (s *Session) Tick(now int64) error {
 	return nil
 }
 
-// Leave ends the session from this side with a BYE, which Pump writes.
-func (s *Session) Leave(code wire.ByeCode, text string) { _ = s.fail(code, text) }
+// Leave ends the session from this side with a BYE, which Pump writes. It returns why
+// the session has ended: the first reason counts.
+func (s *Session) Leave(code wire.ByeCode, text string) error { return s.fail(code, text) }
 
 // OnLoss ends the session: the connection is gone. What was sent and not
 // acknowledged will be sent again by the next session.
@@ -237,10 +250,10 @@ func (s *Session) finish(e *End) error {
 	return s.end
 }
 
-// decides says that this node elects which of several connections between the
+// Decides says that this node elects which of several connections between the
 // two is kept. One node decides and the other follows, so that two connections
 // opened at the same time can never end each other.
-func (s *Session) decides() bool {
+func (s *Session) Decides() bool {
 	return lowerNode(s.cfg.NodeID, s.cfg.Inc, s.peer.NodeID, s.peer.Inc)
 }
 

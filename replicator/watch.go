@@ -22,9 +22,9 @@ func (l *Link) watch(ctx context.Context) {
 		l.sayRefused(l.cfg.Now(), &said)
 		l.mu.Lock()
 		establishing := l.establishingLocked() || l.diallingLocked()
-		before := l.gate.state
-		l.gate.tick(l.cfg.Now(), establishing)
-		after, as, d := l.gate.state, l.gate.qualifier(), l.gate.denial
+		before := l.core.State()
+		l.core.Tick(l.cfg.Now(), establishing)
+		after, as, d := l.core.State(), l.core.Qualifier(), l.core.Denial()
 		l.publishLocked()
 		c := l.cur
 		if after != Copying {
@@ -32,7 +32,7 @@ func (l *Link) watch(ctx context.Context) {
 		}
 		l.mu.Unlock()
 		copying.look(l, c)
-		l.sayGate(before, seen, after, as, &d)
+		l.sayGate(before, seen, after, as, d)
 		seen = after
 	}
 }
@@ -54,7 +54,7 @@ func (g *copyLog) look(l *Link, c *conn) {
 		return
 	}
 	c.mu.Lock()
-	r := l.in.Report()
+	r, _ := l.core.Copies()
 	c.mu.Unlock()
 	if args := g.line(now, &r); args != nil {
 		l.cfg.Log.Info("copying", args...)

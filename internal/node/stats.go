@@ -153,7 +153,7 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	st := n.link.Stats()
 	r.text("repl_state", st.State.String())
 	r.text("repl_qualifier", orNone(st.Qualifier))
-	r.text("repl_refusal", orNone(st.RefusalCause))
+	r.text("repl_refusal", orNone(st.Denial.Cause))
 	r.text("repl_link", st.Link)
 	r.int("repl_link_seconds", st.LinkMillis/1000)
 	r.int("repl_last_contact_ms", st.ContactMillis)

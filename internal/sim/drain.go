@@ -34,15 +34,22 @@ func (n *node) depart(establishing bool) {
 	if !n.mayGo && (s == nil || s.Phase() != replicator.PhaseLeaving) {
 		n.said = n.lastWord()
 	}
-	leave := n.core.Depart(n.now(), s, establishing)
-	if leave == replicator.LeaveNot {
+	st := n.core.Standing(n.now(), establishing)
+	st.Linked, st.Quiet = s != nil, s != nil && s.Quiet()
+	st.Leaving = s != nil && s.Phase() == replicator.PhaseLeaving
+	leave := n.core.Look(n.now(), st)
+	switch leave {
+	case replicator.VerdictBye:
+		s.Depart(n.now())
+		return
+	case replicator.VerdictWait:
 		return
 	}
 	w.counts.Planned++
 	if w.nodes[1-n.id].draining {
 		w.counts.Together++
 	}
-	if leave == replicator.LeaveLost {
+	if leave == replicator.VerdictGiveUp {
 		w.counts.Unproven++
 		w.lost = true
 		w.logf("%s goes, and says that nobody has taken over", n.name)

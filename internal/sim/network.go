@@ -16,7 +16,7 @@ type end struct {
 	other   *end
 	serial  int
 	dialled bool
-	marks   uint8 // what the gate knows of the session
+	marks   replicator.Marks // what the core knows that the session has reached
 	frames  [][]byte
 	buf     []byte // has arrived, and is not a whole frame yet
 	stalled bool   // nothing arrives
@@ -42,7 +42,7 @@ func (w *world) connect() {
 	a.other = b
 	w.logf("connection %d, dialled by n%d", w.conns, dialler)
 	for i, e := range []*end{a, b} {
-		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler), i == dialler
+		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler, &replicator.Scratch{}), i == dialler
 		e.n.ends = append(e.n.ends, e)
 	}
 }
@@ -52,19 +52,18 @@ func (w *world) connect() {
 func (n *node) lose(e *end, why string) { n.over(e, why, nil) }
 
 // over is that, with the session's own word for it.
-func (n *node) over(e *end, why string, err error) {
+func (n *node) over(e *end, why string, end *replicator.End) {
 	if e.gone {
 		return
 	}
 	e.gone = true
 	n.w.logf("%s loses connection %d: %s", n.name, e.serial, why)
 	e.s.OnLoss(n.now())
-	n.core.Ended(n.now(), e.s, err, e.marks)
+	n.core.Ended(n.now(), e.s, end, e.marks, false)
 	n.mayGo = n.mayGo || e.s.MayGo()
 	if n.mayGo && e.s.Farewell() == replicator.FarewellHeard && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
 	}
-	n.core.Lost(n.now(), e.marks)
 	if n.admit == e {
 		n.admit, n.promise, n.notes = nil, promise{}, 0
 	}
@@ -185,13 +184,19 @@ func (n *node) take(e *end, body []byte) {
 	n.w.check(n)
 }
 
+// ending is a session's own word for its end; nil: there is none.
+func ending(err error) (end *replicator.End) {
+	errors.As(err, &end)
+	return end
+}
+
 // ended is a session's own word that it is over. Only two histories may end one
 // here, clocks that are days apart, and a peer that leaves.
 func (n *node) ended(e *end, err error) {
-	end := (*replicator.End)(nil)
-	if errors.As(err, &end) && end.Code == wire.ByeClock && n.mayRefuse(e) {
+	end := ending(err)
+	if end != nil && end.Code == wire.ByeClock && n.mayRefuse(e) {
 		n.w.apart(e)
-		n.over(e, "clocks apart", err)
+		n.over(e, "clocks apart", end)
 		return
 	}
 	switch {
@@ -203,17 +208,17 @@ func (n *node) ended(e *end, err error) {
 		if e.dialled {
 			n.denied = denied{by: e.other.n, at: n.w.now}
 		}
-		n.over(e, "another secret", err)
+		n.over(e, "another secret", end)
 	case end.Code == wire.ByeStays:
-		n.over(e, "the peer stays", err)
+		n.over(e, "the peer stays", end)
 	case end.Code == wire.ByePlanned:
 		e.other.n.read = true
 		n.pump(e) // the answer
-		n.over(e, "the peer leaves", err)
+		n.over(e, "the peer leaves", end)
 	default:
 		n.w.counts.Histories++
 		n.w.twoHistories = true
-		n.over(e, "two histories", err)
+		n.over(e, "two histories", end)
 	}
 }
 
@@ -273,7 +278,7 @@ func (n *node) tick() {
 		establishing = establishing || !e.s.Established()
 		if err := e.s.Tick(n.now()); err != nil {
 			n.w.counts.Silences++
-			n.over(e, "silence", err)
+			n.over(e, "silence", ending(err))
 		}
 	}
 	n.core.Tick(n.now(), establishing)

@@ -145,9 +145,10 @@ func (w *world) newNode(id, host int) *node {
 		n.wrong, rc.Secret = true, []byte("another")
 		n.w.logf("%s has another secret", n.name)
 	}
-	if n.core, err = replicator.NewCore(rc, n.now()); err != nil {
+	if n.core, err = replicator.NewCore(rc); err != nil {
 		panic(err)
 	}
+	n.core.Start(n.now())
 	n.inc = rc.Inc
 	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
@@ -227,7 +228,7 @@ func (n *node) stop() {
 		n.w.failf("invariants of %s: %v", n.name, err)
 	}
 	n.w.machines[n.host].bound = n.st.Clock()
-	n.w.counts.Graves += n.core.GravesAnnounced()
+	n.w.counts.Graves += n.core.Counts().Graves
 	st := n.st.Stats()
 	n.w.counts.Buried += st.Buried
 	n.w.counts.Evictions += st.Evictions

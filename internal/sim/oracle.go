@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"twincached/internal/wire"
+	"twincached/replicator"
 	"twincached/store"
 )
 
@@ -338,8 +339,8 @@ func (w *world) checkRest() string {
 			return fmt.Sprintf("%s keeps %d tombstones at rest", n.name, st.Tombstones)
 		case n.st.Unacked() > n.st.Refused():
 			return fmt.Sprintf("%s has %d items at rest that the peer does not have for certain", n.name, n.st.Unacked())
-		case n.core.CopiesOwed() != 0:
-			return fmt.Sprintf("%s: copies of %d partitions have not ended", n.name, n.core.CopiesOwed())
+		case owed(n.core) != 0:
+			return fmt.Sprintf("%s: copies of %d partitions have not ended", n.name, owed(n.core))
 		case !n.serves():
 			return fmt.Sprintf("%s does not serve: %v", n.name, n.core.State())
 		}
@@ -364,4 +365,10 @@ func (w *world) sameExpiry(a, b int64) bool {
 func (w *world) same(a, b *store.Record) bool {
 	return a.Version == b.Version && a.Ever == b.Ever && a.Flags == b.Flags && a.Marks == b.Marks && bytes.Equal(a.Value, b.Value) &&
 		(a.Expires == 0) == (b.Expires == 0) && w.sameExpiry(a.Expires, b.Expires)
+}
+
+// owed counts the partitions whose copy, in either direction, has not ended.
+func owed(c *replicator.Core) int {
+	in, out := c.Copies()
+	return in.PartitionsOwed + out.PartitionsOwed
 }

@@ -33,7 +33,10 @@ func drained(left <-chan uint64, log *slog.Logger, signals <-chan os.Signal) err
 	for again := time.Now().Add(sameSignal); ; {
 		select {
 		case items := <-left:
-			if items > 0 {
+			switch {
+			case items == 1:
+				return exitWith(exitLeft, errors.New("stopped; 1 item is not on a live peer"))
+			case items > 1:
 				return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on a live peer", items))
 			}
 			log.Info("stopped")

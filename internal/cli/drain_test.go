@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -20,6 +21,7 @@ func TestDrain_SignalsWithinASecondCountAsOne(t *testing.T) {
 		at   []time.Duration // when further signals come
 		ends time.Duration   // when the drain is through
 		left uint64
+		says string // of what is left
 		code int
 		took time.Duration
 	}{
@@ -27,8 +29,9 @@ func TestDrain_SignalsWithinASecondCountAsOne(t *testing.T) {
 		"just within":             {at: []time.Duration{sameSignal - 1}, ends: 5 * time.Second, took: 5 * time.Second},
 		"a second later":          {at: []time.Duration{sameSignal}, ends: 5 * time.Second, code: exitLeft, took: sameSignal},
 		"twice, and again":        {at: []time.Duration{1, 3 * time.Second}, ends: 5 * time.Second, code: exitLeft, took: 3 * time.Second},
+		"one remains":             {ends: time.Second, left: 1, says: "1 item is not on a live peer", code: exitLeft, took: time.Second},
 		"no other":                {ends: time.Second, took: time.Second},
-		"twice, and items remain": {at: []time.Duration{1}, ends: time.Second, left: 3, code: exitLeft, took: time.Second},
+		"twice, and items remain": {at: []time.Duration{1}, ends: time.Second, left: 3, says: "3 items are not on a live peer", code: exitLeft, took: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -46,6 +49,9 @@ func TestDrain_SignalsWithinASecondCountAsOne(t *testing.T) {
 				}
 				if took := time.Since(start); code != c.code || took != c.took {
 					t.Errorf("status %d after %v (%v), want %d after %v", code, took, err, c.code, c.took)
+				}
+				if c.says != "" && !strings.Contains(fmt.Sprint(err), c.says) {
+					t.Errorf("it ends with %v, want %q", err, c.says)
 				}
 				if second := strings.Contains(said.String(), "count as one"); second != (len(c.at) > 0 && c.at[0] < sameSignal) {
 					t.Errorf("said %s", &said)

@@ -429,7 +429,7 @@ func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}
-	if code := n.Stop(); code != 3 || !n.Logged("1 items are not on a live peer") {
+	if code := n.Stop(); code != 3 || !n.Logged("1 item is not on a live peer") {
 		t.Errorf("exit status %d:\n%s", code, n.Log.Tail(500))
 	}
 }

@@ -103,6 +103,7 @@ func TestJudge_CountsWhatIsWrittenOnce(t *testing.T) {
 func TestNode_SaysWhatItsPeerLacks(t *testing.T) {
 	for text, want := range map[string]int{
 		"time=x level=INFO msg=draining\ntwincached: stopped; 1932 items are not on a live peer\n":           1932,
+		"time=x level=INFO msg=draining\ntwincached: stopped; 1 item is not on a live peer\n":                1,
 		"twincached: stopped by a second signal (terminated) while draining; items may not be on the peer\n": -1,
 		"": -1,
 	} {

@@ -155,7 +155,7 @@ const (
 	drainExtra = 10 * time.Second // what a node may take beyond its time to say goodbye and to end, on a busy machine
 )
 
-var leftLine = regexp.MustCompile(`stopped; (\d+) items are not on a live peer`)
+var leftLine = regexp.MustCompile(`stopped; (\d+) items? (?:is|are) not on a live peer`)
 
 // left is how many items a node that has ended said its peer does not have.
 func (n *node) left() (int, error) {

@@ -1,6 +1,9 @@
 package store
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // TestLoan_OverruledByWhatIsNewerOnly: by a delete, a touch or a grave of its key. Whatever
 // else the peer sends, the value still has to travel.
@@ -83,5 +86,53 @@ func TestRewind_BeginsAnew(t *testing.T) {
 	}
 	if s.Born() != versionAt(begin) || s.Clock() != versionAt(begin) {
 		t.Errorf("born %d, clock %d, want %d", s.Born(), s.Clock(), versionAt(begin))
+	}
+}
+
+// TestLoan_IsNoReader: the hand evicts what only the session reads, and the memory of that is
+// taken back. No client is refused for it.
+func TestLoan_IsNoReader(t *testing.T) {
+	const size = 19 << 20 // of 40: there is no room for two and what else there is
+	s := newTestStore(t, Config{MemoryBytes: 40 << 20, MaxItemBytes: 20 << 20, Replicated: true})
+	s.set(testNow, "a", string(pattern(2<<20, 1)))
+	s.set(testNow, "k", string(pattern(size, 1)))
+	l, _ := s.lent(t, "k")
+	defer l.Close()
+	v := s.pinned(t, "a")
+	defer v.Release()
+	if res := s.set(testNow, "k2", string(pattern(size, 2))); res.Status != Stored {
+		t.Errorf("status %d", res.Status)
+	}
+}
+
+// TestLoan_ASmallOneIsRevokedAtTheEnd: a value that is gone and takes little of the memory keeps
+// it while anything else is to be had, and is taken back before a client is refused.
+func TestLoan_ASmallOneIsRevokedAtTheEnd(t *testing.T) {
+	const size = 2 << 20 // of 40
+	for _, evict := range []bool{true, false} {
+		s := newTestStore(t, Config{MemoryBytes: 40 << 20, MaxItemBytes: 8 << 20, Replicated: true, NoEviction: !evict})
+		s.set(testNow, "k", string(pattern(size, 1)))
+		l, _ := s.lent(t, "k")
+		s.Do(testNow, &Request{Op: OpDelete, Key: []byte("k")})
+		for i := 0; evict && i < 40; i++ {
+			s.set(testNow, fmt.Sprint("evictable", i), string(pattern(size, 2)))
+		}
+		if _, lent := l.all(); !lent {
+			t.Error("it is taken back though other values can be evicted")
+		}
+		var all []*Pinned
+		for i := 0; s.set(testNow, fmt.Sprint("k", i), string(pattern(size, 2))).Status == Stored; i++ {
+			all = append(all, s.pinned(t, fmt.Sprint("k", i)))
+		}
+		if _, lent := l.all(); lent {
+			t.Errorf("eviction %v: a client is refused, and it keeps its memory", evict)
+		}
+		if s.giveAll(); !s.arena.lacks(size) {
+			t.Errorf("eviction %v: a client is refused, and there is room", evict)
+		}
+		l.Close()
+		for _, v := range all {
+			v.Release()
+		}
 	}
 }

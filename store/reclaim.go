@@ -26,6 +26,7 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 		case v == victimNotNeeded:
 			return true
 		case v == victimNone && s.revoke(0):
+			tries, read = 0, 0 // what that gives may be enough
 			continue
 		case v == victimNone:
 			return false

@@ -38,7 +38,7 @@ func (d *Draft) Grow(nowMillis int64, n int) []byte {
 	}
 	at := d.from + int64(d.got)
 	for range maxAttempts {
-		missing, ok := d.commit(at+int64(n), d.got+n == d.bytes)
+		missing, ok := d.commit(at + int64(n))
 		if ok {
 			d.got += n
 			return d.s.arena.mem[at : at+int64(n) : at+int64(n)]
@@ -50,16 +50,14 @@ func (d *Draft) Grow(nowMillis int64, n int) []byte {
 	return nil
 }
 
-// commit counts the memory up to the offset end, or all of it, against the limit.
-func (d *Draft) commit(end int64, all bool) (missing int64, ok bool) {
+// commit counts the memory up to the offset end against the limit, by whole pages: with the
+// last byte of the value that is the whole run.
+func (d *Draft) commit(end int64) (missing int64, ok bool) {
 	a := d.s.arena
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := &a.segs[d.id]
 	pages := int32((end - r.off + pageBytes - 1) / pageBytes)
-	if all {
-		pages = r.size
-	}
 	missing = int64(pages-r.pages) * pageBytes
 	if missing > 0 && !a.commitLocked(missing, false) {
 		return missing, false

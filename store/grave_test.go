@@ -144,6 +144,7 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 		bits, more       int // Config.GraveBits, deletes before and after the announcement
 		before, saturate bool
 		older            bool // what is buried since is older
+		all              bool // before the announcement all keys are buried
 	}{
 		{name: "two filters", bits: filterBits / 2, more: 1},
 		{name: "older ones since", bits: filterBits / 2, more: 1, older: true},
@@ -151,6 +152,7 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 		{name: "too full together", bits: 11, more: 2, saturate: true},
 		{name: "the first counts for every key", bits: 3, more: 1, before: true, saturate: true},
 		{name: "the second counts for every key", bits: 7, more: 5, saturate: true},
+		{name: "only the first counts for every key", bits: filterBits / 2, more: 1, all: true, before: true, saturate: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			const part = 9
@@ -166,6 +168,9 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 				}
 			}
 			s.Do(testNow, &Request{Op: OpDelete, Key: keys[0]})
+			if test.all {
+				s.buryAll(part, s.Clock())
+			}
 			first, _, _, _ := s.NextGrave(part, nil)
 			if first.Saturated != test.before {
 				t.Fatalf("the first one is saturated: %v", first.Saturated)

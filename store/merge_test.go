@@ -204,6 +204,25 @@ func TestAttach_NoItemIsTakenForTheNewPeers(t *testing.T) {
 	}
 }
 
+// TestAttach_AnIDIsFreeBehindAWholeRound: where the sweep stands in the middle of a partition as
+// a peer goes, the items that it has passed there carry that peer's id until it comes back.
+func TestAttach_AnIDIsFreeBehindAWholeRound(t *testing.T) {
+	const part, items = 0, sweepItems + sweepChunk
+	s := newTestStore(t, Config{Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	for _, key := range keysOf(part, items) {
+		v := s.Clock() + 64
+		s.apply(t, Record{Key: key, Version: v, Ever: v, Value: []byte("v")})
+	}
+	s.Tick(testNow) // to the middle
+	s.Attach(ID{2}, &State{}, false)
+	s.Tick(testNow) // to the beginning
+	s.Attach(ID{3}, &State{}, false)
+	if _, bulk := s.lanes(part); len(bulk) != items {
+		t.Errorf("the third peer gets %d of the %d items of the first", len(bulk), items)
+	}
+}
+
 // TestApplyBatch_AKeyOfAnotherPartitionBehindOthers: nothing of the batch counts.
 func TestApplyBatch_AKeyOfAnotherPartitionBehindOthers(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})

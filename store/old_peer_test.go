@@ -85,17 +85,19 @@ func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
 			s.Acked(part, s.SentCursor(part))
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
-			s.Attach(ID{1}, &State{}, false)
-			s.Attach(ID{2}, &State{}, false)
-			s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
-			lose(t, s)
-			s.Attach(ID{1}, &State{Born: versionAt(testNow + 1), Items: 1}, false)
-			s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
-			if v, ok := s.get(testNow+50, "key"); ok {
-				t.Errorf("%q is back", v)
-			}
-		})
+		for when, born := range map[string]uint64{"born before": versionAt(testNow + 1), "born with it": gone} { // it copied the value then
+			t.Run(name+", "+when, func(t *testing.T) {
+				s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
+				s.Attach(ID{1}, &State{}, false)
+				s.Attach(ID{2}, &State{}, false)
+				s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+				lose(t, s)
+				s.Attach(ID{1}, &State{Born: born, Items: 1}, false)
+				s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+				if v, ok := s.get(testNow+50, "key"); ok {
+					t.Errorf("%q is back", v)
+				}
+			})
+		}
 	}
 }

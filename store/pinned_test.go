@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -140,5 +142,76 @@ func TestPinned_SmallAndMovableIsCopied(t *testing.T) {
 		if !hit || v.Value() != nil || !bytes.Equal(out, value) {
 			t.Errorf("%d bytes: hit %v, %d held, %d copied", size, hit, len(v.Value()), len(out))
 		}
+	}
+}
+
+// pins counts the readers of all values.
+func (s *Store) pins() (n int32) {
+	s.arena.mu.Lock()
+	defer s.arena.mu.Unlock()
+	for i := range s.arena.segs {
+		n += s.arena.segs[i].pins
+	}
+	return n
+}
+
+// TestFetch_ATryThatIsTakenBackHoldsNothing: there is no memory for the trace of a value that
+// is to expire at once, until the cleaner has been.
+func TestFetch_ATryThatIsTakenBackHoldsNothing(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, NoEviction: true, LocalKeys: []string{"small-*"}})
+	s.set(testNow, "k", string(pattern(50_000, 1)))
+	n := 0
+	for s.set(testNow, fmt.Sprint("small-", n), "v").Status == Stored {
+		n++
+	}
+	for i := 0; i < n; i += 2 {
+		s.Do(testNow, &Request{Op: OpDelete, Key: fmt.Append(nil, "small-", i)})
+	}
+	var v Pinned
+	before := s.reclaimRuns.Load()
+	out, hit := s.Fetch(testNow, &Fetch{Key: []byte("k"), Touch: true, Expires: Expired, Pin: &v}, nil, Render(renderHead))
+	if !hit || len(out) != 0 || !bytes.Equal(v.Value(), pattern(50_000, 1)) {
+		t.Fatalf("hit %v, %d bytes beside it, %d held", hit, len(out), len(v.Value()))
+	}
+	if runs, st := s.reclaimRuns.Load()-before, s.Stats(); runs == 0 || st.Tombstones != 1 {
+		t.Fatalf("the cleaner came %d times, %d tombstones: want a try that is taken back, and one that is not", runs, st.Tombstones)
+	}
+	if got := s.pins(); got != 1 {
+		t.Errorf("the value is held %d times", got)
+	}
+	v.Release()
+	if got := s.pins(); got != 0 {
+		t.Errorf("it is held %d times after its release", got)
+	}
+}
+
+// TestPinned_TheHandGoesRoundOnce: where clients read all large values, whoever needs memory is
+// told so at once. There are far more segments than values.
+func TestPinned_TheHandGoesRoundOnce(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: 32 << 20, MaxItemBytes: 2 << 20})
+	var all []*Pinned
+	for i := 0; ; i++ {
+		key := fmt.Sprint("k", i)
+		if s.set(testNow, key, string(pattern(900<<10, 1))).Status != Stored {
+			break
+		}
+		all = append(all, s.pinned(t, key))
+	}
+	a := s.arena
+	var order []int32
+	for id := a.oldest; id != 0; id = a.segs[id].next {
+		order = append(order, id)
+	}
+	if len(order) != len(all) || 4*len(a.segs)%len(order) < 5 {
+		t.Fatalf("%d values, %d of them read, %d segments: how far the hand goes cannot be told", len(order), len(all), len(a.segs))
+	}
+	if res := s.set(testNow, "one more", string(pattern(900<<10, 1))); res.Status != NoMemory {
+		t.Fatalf("status %d", res.Status)
+	}
+	if passed := slices.Index(order, a.oldest); passed > 5 { // beyond the whole round
+		t.Errorf("the hand has stopped at value %d of %d", passed, len(order))
+	}
+	for _, v := range all {
+		v.Release()
 	}
 }

@@ -122,4 +122,12 @@ var stateMutants = []mutant{
 		"none does",
 		"store/clock.go", "	s.lockParts()\n	defer s.unlockParts()\n	s.clock.slot", "	s.clock.slot",
 		test("store", "TestSetSlot_WaitsForWhoeverIsAtWork")},
+	{"an older peer that began with a forgotten delete may bring it back",
+		"one that began before it, or with it, finds everything buried",
+		"store/replicate.go", "st.Born <= p.cleanMax", "st.Born < p.cleanMax",
+		test("store", "TestAttach_OldPeerHasWhatIsGone")},
+	{"the id of a peer that is gone is free before the sweep's round is whole",
+		"no item carries it then",
+		"store/replicate.go", "w.freeing = true, Partitions+1", "w.freeing = true, Partitions",
+		test("store", "TestAttach_AnIDIsFreeBehindAWholeRound")},
 }

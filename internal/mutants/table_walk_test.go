@@ -134,4 +134,8 @@ var walkMutants = []mutant{
 		"they do not",
 		"store/changelist.go", "hd.source() == 0 && !hd.is(bitLocal) {\n		p.s", "!hd.is(bitLocal) {\n		p.s",
 		test("store", "TestNotify_EachKindOfNews")},
+	{"of a grave that counts for every key a later one leaves its own keys",
+		"the two together count for every key",
+		"store/grave.go", "case g.filter == nil || a.filter == nil:", "case g.filter == nil:",
+		test("store", "TestGrave_ALostSessionAnnouncesItAll")},
 }

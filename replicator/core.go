@@ -144,7 +144,8 @@ func (c *Core) Waiting() (items uint64, yes bool) { return c.departure.held, c.d
 
 // Lost counts what nobody else is known to have, for a node that goes without a
 // proof, and how much of that no peer has ever acknowledged, deletes included. What
-// only a peer acknowledged that is gone counts too. linked: the peer stays.
+// only a peer acknowledged that is gone counts too. linked: it gave up on a peer that
+// was linked; unless that one had everything, the rest is there.
 func (c *Core) Lost(nowMillis int64, linked bool) (left, unacked uint64) {
 	return lost(nowMillis, c.cfg.Store, c.meter.flushHeard.Load(), linked)
 }

@@ -101,9 +101,11 @@ func unheard(st *store.Store, heard uint64) uint64 {
 
 // lost counts what nobody else is known to have, for a node that goes without a
 // proof, and how much of that no peer has ever acknowledged, deletes included. What
-// only a peer acknowledged that is gone counts too.
+// only a peer acknowledged that is gone counts too. linked: it gave up on a peer that
+// was linked. Where that one has acknowledged everything after all, it has not said
+// that it stays: it may have given up as well, so all counts.
 func lost(now int64, st *store.Store, heard uint64, linked bool) (left, unacked uint64) {
-	if unacked = unheard(st, heard); linked {
+	if unacked = unheard(st, heard); linked && unacked > 0 {
 		return unacked, unacked
 	}
 	return max(unacked, st.Held(now)), unacked
@@ -129,6 +131,14 @@ func (s *Session) Depart(now int64) bool {
 	}
 	s.phase, s.farewell, s.leftAt, s.bye = PhaseLeaving, FarewellSaid, now, true
 	return true
+}
+
+// GiveUp says BYE GIVES_UP: this node goes, and its peer does not have everything.
+// false: the session had ended before, and the peer may have left itself.
+func (s *Session) GiveUp() bool {
+	ended := s.phase == PhaseEnded
+	s.Leave(wire.ByeGivesUp, "this node stops, and not everything has been acknowledged")
+	return !ended
 }
 
 // heardBye is for a BYE of the peer: the answer to this node's, or it leaves too.

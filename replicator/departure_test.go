@@ -187,3 +187,21 @@ func TestDeparture_StrangersDoNotLeave(t *testing.T) {
 	}
 	a.stop()
 }
+
+// TestLost_WhoGivesUpHasNoProof: the peer has acknowledged everything, and may give up
+// at the same moment, counting on this node.
+func TestLost_WhoGivesUpHasNoProof(t *testing.T) {
+	d := newDuo(t)
+	d.link()
+	d.set(0, "k", "v")
+	d.rest()
+	st := d.n[0].st
+	flush, _, _ := st.FlushState()
+	if left, unacked := lost(d.now, st, flush, true); left != 1 || unacked != 0 {
+		t.Errorf("%d items may be lost, and %d are unacknowledged; want 1 and 0", left, unacked)
+	}
+	d.set(0, "l", "v")
+	if left, unacked := lost(d.now, st, flush, true); left != 1 || unacked != 1 {
+		t.Errorf("%d items may be lost, and %d are unacknowledged; want the one that the peer lacks", left, unacked)
+	}
+}

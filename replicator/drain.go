@@ -3,8 +3,6 @@ package replicator
 import (
 	"context"
 	"time"
-
-	"twincached/internal/wire"
 )
 
 // Drain hands everything over, says BYE PLANNED and closes the link for good.
@@ -89,10 +87,9 @@ func (l *Link) depart(c *conn) bool {
 // session had ended before, and the peer may have left itself.
 func (l *Link) giveUp(c *conn) bool {
 	c.mu.Lock()
-	ended := c.s.Phase() == PhaseEnded
-	c.s.Leave(wire.ByeGivesUp, "this node stops, and not everything has been acknowledged")
+	said := c.s.GiveUp()
 	c.mu.Unlock()
-	if ended {
+	if !said {
 		return false
 	}
 	l.mu.Lock()
@@ -119,7 +116,10 @@ func (l *Link) sayLost(linked bool) (left uint64) {
 	why := "no live peer has taken over"
 	if linked {
 		why = "the peer has not acknowledged everything in time"
-		if l.cfg.Store.Refused() > 0 {
+		switch {
+		case unacked == 0:
+			why = "time was up before the peer had said that it stays"
+		case l.cfg.Store.Refused() > 0:
 			why = "the peer has no room for everything, or its -I or --local-keys keep it out"
 		}
 	}

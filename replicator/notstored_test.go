@@ -133,10 +133,10 @@ func TestNotStored_DrainSaysWhatIsLost(t *testing.T) {
 			d.turn()
 			verdict = dep.look(d.now, d.n[0].st, Standing{sessions: 1, Linked: true, Quiet: d.n[0].s.Quiet()})
 		}
-		left, _ := lost(d.now, d.n[0].st, 0, true)
+		left, unacked := lost(d.now, d.n[0].st, 0, true)
 		switch {
-		case room && (verdict != VerdictBye || left != 0):
-			t.Errorf("with room: verdict %d, %d left", verdict, left)
+		case room && (verdict != VerdictBye || unacked != 0):
+			t.Errorf("with room: verdict %d, %d unacknowledged", verdict, unacked)
 		case !room && (verdict != VerdictGiveUp || left != n):
 			t.Errorf("without: verdict %d, %d of %d left", verdict, left, n)
 		}

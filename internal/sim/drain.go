@@ -11,6 +11,10 @@ import (
 // enough, here.
 const handover = 300 * time.Millisecond
 
+// hasteMillis is at what multiples of it nodes give up that are in haste: both at one
+// moment, often.
+const hasteMillis = 64
+
 // lossless says that nothing in this run may have lost a value.
 func (w *world) lossless() bool { return w.plan.lossless() && !w.lost }
 
@@ -20,6 +24,9 @@ func (n *node) drain() {
 		return
 	}
 	n.draining = true
+	if w := n.w; w.plan.Hasty && w.r.IntN(2) == 0 {
+		n.until = (w.now/hasteMillis + 1 + w.r.Int64N(3)) * hasteMillis
+	}
 	n.core.Drain()
 	n.w.logf("%s drains", n.name)
 }
@@ -37,8 +44,11 @@ func (n *node) depart(establishing bool) {
 	st := n.core.Standing(n.now(), establishing)
 	st.Linked, st.Quiet = s != nil, s != nil && s.Quiet()
 	st.Leaving = s != nil && s.Phase() == replicator.PhaseLeaving
-	leave := n.core.Look(n.now(), st)
-	switch leave {
+	verdict := n.core.Look(n.now(), st)
+	if late := n.until != 0 && w.now >= n.until; late && verdict != replicator.VerdictSafe && !st.Leaving {
+		verdict = replicator.VerdictGiveUp
+	}
+	switch verdict {
 	case replicator.VerdictBye:
 		s.Depart(n.now())
 		return
@@ -49,7 +59,12 @@ func (n *node) depart(establishing bool) {
 	if w.nodes[1-n.id].draining {
 		w.counts.Together++
 	}
-	if leave == replicator.VerdictGiveUp {
+	n.proven = verdict == replicator.VerdictSafe || n.giveUp(s)
+	if n.mayGo {
+		n.reliesOn = n.lastPeer
+	}
+	w.checkOneStays(n)
+	if !n.proven {
 		w.counts.Unproven++
 		w.lost = true
 		w.logf("%s goes, and says that nobody has taken over", n.name)
@@ -61,6 +76,29 @@ func (n *node) depart(establishing bool) {
 	}
 	n.stop()
 	w.nodes[n.id] = w.newNode(n.id, n.host)
+}
+
+// giveUp takes leave of the peer, if there is a session, and says whether there was
+// nothing to lose all the same.
+func (n *node) giveUp(s *replicator.Session) bool {
+	linked := s != nil && s.GiveUp()
+	if linked {
+		n.w.counts.GaveUp++
+		n.pump(n.admit) // it says so
+		if n.st.Held(n.now()) > 0 {
+			n.reliesOn = n.lastPeer
+		}
+	}
+	left, _ := n.core.Lost(n.now(), linked)
+	return left == 0
+}
+
+// checkOneStays: of two nodes that go, not each counts on the other one, unless both
+// say that something may be lost.
+func (w *world) checkOneStays(n *node) {
+	if o := n.reliesOn; o != nil && o.stopped && o.reliesOn == n && (n.proven || o.proven) {
+		w.failf("%s and %s have both gone, each as the other one had everything", n.name, o.name)
+	}
 }
 
 // lastWord is what a node had when it said BYE.

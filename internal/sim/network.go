@@ -200,7 +200,7 @@ func (n *node) ended(e *end, err error) {
 		return
 	}
 	switch {
-	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByeAuth || !n.w.plan.Refuse) && (end.Code != wire.ByePlanned || !end.FromPeer):
+	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByeAuth || !n.w.plan.Refuse) && (end.Code != wire.ByePlanned && end.Code != wire.ByeGivesUp || !end.FromPeer):
 		n.w.failf("%s: %v", n.name, err)
 	case end.Code == wire.ByeAuth && n.w.plan.Refuse:
 		n.w.counts.Refusals++
@@ -211,6 +211,11 @@ func (n *node) ended(e *end, err error) {
 		n.over(e, "another secret", end)
 	case end.Code == wire.ByeStays:
 		n.over(e, "the peer stays", end)
+	case end.Code == wire.ByeGivesUp:
+		if e.s.Farewell() != replicator.FarewellNone {
+			n.w.counts.Crossed++
+		}
+		n.over(e, "the peer gives up", end)
 	case end.Code == wire.ByePlanned:
 		e.other.n.read = true
 		n.pump(e) // the answer

@@ -33,9 +33,12 @@ type node struct {
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
-	opened     bool // the gate has been open
-	stopped    bool // the process is gone
-	draining   bool // it has been asked to stop
+	opened     bool  // the gate has been open
+	stopped    bool  // the process is gone
+	draining   bool  // it has been asked to stop
+	until      int64 // and gives up then, true time; 0: it waits as long as it takes
+	proven     bool  // it has gone, and has said that nothing is lost
+	reliesOn   *node // and it counted on this process to have everything, or the rest
 	said       lastWord
 	mayGo      bool // and its peer has answered
 	read       bool // its peer has read its BYE

@@ -19,6 +19,7 @@ type Plan struct {
 	Planned     bool // drain and restart
 	Refuse      bool // processes may start with another secret than the other's
 	Together    bool // both nodes may drain at once, and each is back as soon as it has gone
+	Hasty       bool // every other node that drains gives up soon, and both drain at once more often
 	Swap        bool // another machine takes node 1's place, and the old one returns
 	Evict       bool // items are removed at random
 	Flush       bool
@@ -59,6 +60,8 @@ var Plans = []Plan{
 	{Name: "planned", Keys: 5, Parts: 2, Steps: 250, Cut: 10, Planned: true, Flush: true, SkewMillis: 30},
 	{Name: "planned together", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Planned: true, Together: true, Flush: true, SkewMillis: 30},
 	{Name: "planned together, and crashes", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Tombs: 1, Planned: true, Together: true, Crash: true, Flush: true, Slow: true},
+	{Name: "planned together, in haste", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Planned: true, Together: true, Hasty: true, Flush: true},
+	{Name: "planned together, no room", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Planned: true, Together: true, Hasty: true, Big: true, Flush: true},
 	{Name: "refusals", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Crash: true, Refuse: true, Slow: true},
 	{Name: "budget", Keys: 4, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, Flush: true, SkewMillis: 50},
 	{Name: "saturated", Keys: 5, Parts: 1, Steps: 250, Cut: 40, Tombs: 1, GraveBits: 5, Flush: true},

@@ -21,6 +21,7 @@ type Counts struct {
 	Pieces                                                uint64 // of large values
 	Refusals, KeptShut                                    uint64 // connections that ended so; ticks in which a node stayed shut because of one
 	Together, Unproven                                    uint64 // Together: planned restarts while the other node drained, too; Unproven: those that nobody took over
+	GaveUp, Crossed                                       uint64 // GaveUp: planned restarts of a node that gave up on a linked peer; Crossed: those across the other's BYE PLANNED
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
 	Homeless                                              uint64 // values that a node had no memory for
 	OneSided                                              uint64 // keys that one node only had at rest
@@ -260,6 +261,9 @@ func (w *world) restartStep(n *node) {
 	switch {
 	case w.plan.Together && (!w.plan.Crash || w.r.IntN(4) > 0):
 		n.drain()
+		if w.plan.Hasty && w.r.IntN(2) == 0 {
+			w.nodes[1-n.id].drain()
+		}
 		return
 	case w.plan.Planned && (!w.plan.Crash || w.r.IntN(2) == 0):
 		if !w.drain(n) {

@@ -12,13 +12,8 @@ func (c *Conn) binaryGet(p *packet) (n int) {
 	if p.op == opGetK {
 		render = renderBinaryKey
 	}
-	at, hit := len(c.out), false
-	if c.mode != 0 {
-		hit = c.getWatched(p.key, render)
-	} else {
-		c.out, hit = c.srv.Store.GetPinned(c.now, p.key, c.out, render, &c.pin)
-	}
-	return c.retrieved(p, at, hit)
+	at := len(c.out)
+	return c.retrieved(p, at, c.doGet(p.key, render))
 }
 
 // binaryTouch answers touch, gat and gatk.
@@ -64,19 +59,10 @@ const textNoRoom = "Out of memory allocating item"
 
 // binaryStore answers set, add, replace, append and prepend.
 func (c *Conn) binaryStore(p *packet, rest []byte) (n, need int) {
-	if p.valueBytes > int64(c.maxItem) || store.ItemBytes(len(p.key), int(p.valueBytes)) > c.maxItem {
+	if op := storeOp(p.op); c.tooLarge(p.key, p.valueBytes) {
 		c.fail(p, statusTooLarge)
-		c.tellTooLarge(storeOp(p.op), p.key)
 		c.noteSet(p.key)
-		if p.op != opSet {
-			c.srv.Store.CountTooLarge()
-		} else {
-			// As in the text protocol: the older value must not be read for
-			// the one that failed.
-			c.req = store.Request{Op: store.OpDrop, Key: p.key}
-			c.do()
-		}
-		c.swallow = p.valueBytes
+		c.refuseTooLarge(op, p.key, op == store.OpSet, p.valueBytes)
 		return p.headBytes, 0
 	}
 	value, end, need, refused := c.body(p.key, rest, p.headBytes, int(p.valueBytes), 0)

@@ -42,7 +42,8 @@ type Conn struct {
 
 	req   store.Request // fields and not locals, so that they cost no allocation
 	fetch store.Fetch
-	meta  *metaLine // nil until the first meta command
+	look  store.Look // what stood under the key, while somebody watches
+	meta  *metaLine  // nil until the first meta command
 }
 
 // Result is what one call of Process did.
@@ -244,24 +245,44 @@ func (c *Conn) close(reason, reply string) {
 }
 
 // do hands the finished request to the store. Nothing else in this package
-// changes an item, except Fetch.
+// changes an item, except doFetch.
 func (c *Conn) do() store.Result {
-	if c.mode&modeItems != 0 {
-		return c.doWatched()
-	}
+	c.req.Look = c.watched()
 	r := c.srv.Store.Do(c.now, &c.req)
+	if c.req.Look != nil {
+		c.tellDone(&c.req, r)
+	}
 	c.req = store.Request{}
 	return r
 }
 
 // doFetch hands the finished c.fetch to the store; the reply of a hit stands in c.out.
 func (c *Conn) doFetch(render store.Renderer) (hit bool) {
-	if c.mode&modeItems != 0 {
-		return c.fetchWatched(render)
-	}
+	c.fetch.Look = c.watched()
 	c.out, hit = c.srv.Store.Fetch(c.now, &c.fetch, c.out, render)
+	if c.fetch.Look != nil {
+		c.tellLookup(c.fetch.Key, c.look)
+	}
 	c.fetch = store.Fetch{}
 	return hit
+}
+
+// doGet reads the item under key; the reply of a hit stands in c.out.
+func (c *Conn) doGet(key []byte, render store.Render) (hit bool) {
+	look := c.watched()
+	c.out, hit = c.srv.Store.GetPinned(c.now, key, c.out, render, &c.pin, look)
+	if look != nil {
+		c.tellLookup(key, c.look)
+	}
+	return hit
+}
+
+// watched is where the store says what a command found; nil: nobody wants to know.
+func (c *Conn) watched() *store.Look {
+	if c.mode&modeItems == 0 {
+		return nil
+	}
+	return &c.look
 }
 
 // reply appends one reply line (with its line end) unless quiet.

@@ -98,8 +98,7 @@
 //     any other, which get_expired does not count.
 //
 //   - In the lines of watch, the time is that of the read that brought the command,
-//     to the millisecond; the numbers (gid) are in order. What a lookup found is
-//     looked at just before the command: another conn may come between.
+//     to the millisecond; the numbers (gid) are in order.
 //
 //   - A value that is refused for its size or for want of memory is of class 0 in
 //     them; memcached shows other numbers in its place.

@@ -56,11 +56,8 @@ func (c *Conn) metaSet(m *metaLine, key, rest []byte, at, end, lineBytes int) (n
 	if fault == "" {
 		fault = m.setMode(&c.req)
 	}
-	if fault == "" && store.ItemBytes(len(m.key), size) > c.maxItem {
-		// As in the classic protocol: the older value must not be read for the
-		// one that failed. memcached removes it whatever the mode.
-		c.req = store.Request{Op: store.OpDrop, Key: m.key}
-		c.do()
+	if fault == "" && c.tooLarge(m.key, int64(size)) {
+		c.refuseTooLarge(c.req.Op, m.key, true, int64(size)+2)
 		fault = replyTooLarge
 	}
 	if fault = m.orLongOpaque(fault); fault != "" {

@@ -132,7 +132,6 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 	if g.cas {
 		render = renderItemCAS
 	}
-	st := c.srv.Store
 	for at < end {
 		if rest[at] == ' ' {
 			at++
@@ -154,21 +153,17 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 			return stop
 		}
 		g.some = true
-		before := len(c.out)
-		switch {
-		case g.touch:
-			c.fetch = store.Fetch{Key: rest[at:stop], Touch: true, Expires: g.expires, Pin: &c.pin}
-			if c.doFetch(render) && c.mode&modeCommands != 0 {
-				c.sayKey(rest[at:stop])
-			}
-		case c.mode != 0:
-			if c.getWatched(rest[at:stop], render) && c.mode&modeCommands != 0 {
-				c.sayKey(rest[at:stop])
-			}
-		default:
-			c.out, _ = st.GetPinned(c.now, rest[at:stop], c.out, render, &c.pin)
+		key, hit := rest[at:stop], false
+		if g.touch {
+			c.fetch = store.Fetch{Key: key, Touch: true, Expires: g.expires, Pin: &c.pin}
+			hit = c.doFetch(render)
+		} else {
+			hit = c.doGet(key, render)
 		}
-		c.noteGet(rest[at:stop], len(c.out) > before)
+		if hit && c.mode&modeCommands != 0 {
+			c.sayKey(key)
+		}
+		c.noteGet(key, hit)
 		at = stop
 	}
 	if lineBytes == 0 {

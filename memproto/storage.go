@@ -102,20 +102,10 @@ func (c *Conn) setFast(rest []byte, end, lineBytes int) (n, need int, ok bool) {
 
 // store takes the value that follows the line, if it is there, and stores it.
 func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
-	if store.ItemBytes(len(l.key), l.valueBytes) > c.maxItem {
+	if c.tooLarge(l.key, int64(l.valueBytes)) {
 		c.reply(replyTooLarge, l.quiet)
-		c.tellTooLarge(l.op, l.key)
 		c.noteSet(l.key)
-		if l.op != store.OpSet {
-			c.srv.Store.CountTooLarge()
-		} else {
-			// The older value must not be read for the one that failed:
-			// a client that asked for noreply would never know. Only set
-			// promises that, as in memcached.
-			c.req = store.Request{Op: store.OpDrop, Key: l.key}
-			c.do()
-		}
-		c.swallow = int64(l.valueBytes) + 2
+		c.refuseTooLarge(l.op, l.key, l.op == store.OpSet, int64(l.valueBytes)+2)
 		return lineBytes, 0
 	}
 	value, end, need, refused := c.body(l.key, rest, lineBytes, l.valueBytes, 2)
@@ -143,6 +133,26 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 	}
 	c.reply(storageReply(c.do().Status), l.quiet)
 	return end + 2, 0
+}
+
+// tooLarge tells whether an item would be above the limit.
+func (c *Conn) tooLarge(key []byte, valueBytes int64) bool {
+	return valueBytes > int64(c.maxItem) || store.ItemBytes(len(key), int(valueBytes)) > c.maxItem
+}
+
+// refuseTooLarge is what becomes of a value that is too large, before it has come: it is
+// told and counted, and swallowed. drops: the older value goes too, lest it be read for
+// the one that failed; a client that wants no reply would never know. As in memcached a
+// set promises that, and the meta set whatever its mode.
+func (c *Conn) refuseTooLarge(op store.Op, key []byte, drops bool, swallow int64) {
+	c.tellStore(key, op, store.TooLarge, 0, -1)
+	if drops {
+		c.req = store.Request{Op: store.OpDrop, Key: key}
+		c.do()
+	} else {
+		c.srv.Store.CountTooLarge()
+	}
+	c.swallow = swallow
 }
 
 func storageReply(s store.Status) string {

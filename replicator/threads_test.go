@@ -269,7 +269,8 @@ func difference(a, b *threaded, evicts bool) string {
 
 // served is what a client would find.
 func (n *threaded) served(k int) (r store.Record, ok bool) {
-	if n.st.Look(now(), threadKey(k)).Presence != store.Present {
+	peek := store.Fetch{Key: threadKey(k), Peek: true}
+	if _, ok = n.st.Fetch(now(), &peek, nil, store.Render(func(dst []byte, _ *store.View) []byte { return dst })); !ok {
 		return r, false
 	}
 	r, _, ok = n.st.Inspect(threadKey(k))

@@ -9,6 +9,7 @@ import (
 // Do carries out one mutation: the one place where clients change data,
 // whatever protocol they speak.
 func (s *Store) Do(nowMillis int64, r *Request) Result {
+	s.dueFlush(nowMillis)
 	if r.Refused {
 		p, tag := s.partition(r.Key)
 		return p.refuse(tag, nowMillis, r)
@@ -20,7 +21,6 @@ func (s *Store) Do(nowMillis int64, r *Request) Result {
 }
 
 func (s *Store) doNow(nowMillis int64, r *Request) Result {
-	s.dueFlush(nowMillis)
 	p, tag := s.partition(r.Key)
 	for range maxAttempts {
 		p.mu.Lock()
@@ -44,31 +44,10 @@ func (s *Store) doNow(nowMillis int64, r *Request) Result {
 // before it: with ten thousand writers at once the last one may be told so.
 const maxAttempts = 1000
 
-// present returns the memory that stands for a key (0: none), and its header if a
-// client may see the item: not a tombstone, not flushed, not expired.
-func (p *partition) present(tag uint32, key []byte, nowMillis int64) (handle, *header) {
-	h := p.find(tag, key)
-	if h == 0 {
-		return 0, nil
-	}
-	hd := p.s.arena.at(h)
-	switch {
-	case hd.is(bitTomb):
-		return h, nil
-	case hd.version <= p.s.flushedTo.Load():
-		p.stats.GetFlushed++
-		p.unlink(h)
-		return 0, nil
-	case dead(hd.expires(), nowMillis):
-		return h, nil
-	}
-	return h, hd
-}
-
 // do decides and acts in one critical section. done is false, and nothing has
 // changed, when memory has to be reclaimed first.
 func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, done bool) {
-	h, hd := p.present(tag, r.Key, nowMillis)
+	h, hd := p.lookup(tag, r.Key, nowMillis, r.Look)
 	expired := hd == nil && p.isExpired(h)
 	if res, done = p.act(tag, h, hd, nowMillis, r); done && expired {
 		p.cameTooLate(h, p.find(tag, r.Key), nowMillis)
@@ -86,7 +65,7 @@ func (p *partition) cameTooLate(old, now handle, nowMillis int64) {
 	p.stats.GetExpired++
 }
 
-// act is do on what present found.
+// act is do on what lookup found.
 func (p *partition) act(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (res Result, done bool) {
 	switch r.Op {
 	case OpIncr, OpDecr:

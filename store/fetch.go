@@ -3,16 +3,17 @@ package store
 // Get appends render(view) to dst for a live item: with a view of the value alone,
 // without marks and history. A miss returns dst unchanged and false.
 func (s *Store) Get(nowMillis int64, key, dst []byte, render Render) ([]byte, bool) {
-	return s.GetPinned(nowMillis, key, dst, render, nil)
+	return s.GetPinned(nowMillis, key, dst, render, nil, nil)
 }
 
 // GetPinned is Get that keeps a large value in place instead of copying it: pin then
 // holds it, and render is told so (View.Pinned). pin holds nothing before; nil: copy.
-func (s *Store) GetPinned(nowMillis int64, key, dst []byte, render Render, pin *Pinned) ([]byte, bool) {
+// look is filled in; nil: nobody watches.
+func (s *Store) GetPinned(nowMillis int64, key, dst []byte, render Render, pin *Pinned, look *Look) ([]byte, bool) {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(key)
 	p.mu.Lock()
-	h, hd := p.present(tag, key, nowMillis)
+	h, hd := p.lookup(tag, key, nowMillis, look)
 	if hd == nil {
 		p.stats.GetMisses++
 		p.dropExpired(h)
@@ -65,7 +66,7 @@ func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([
 // fetch reads and acts in one critical section. done is false, and nothing has
 // changed but dst, when memory has to be reclaimed first.
 func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, render Renderer) (out []byte, hit, done bool) {
-	h, hd := p.present(tag, f.Key, nowMillis)
+	h, hd := p.lookup(tag, f.Key, nowMillis, f.Look)
 	if hd == nil {
 		if f.Create {
 			expired := p.isExpired(h)
@@ -149,10 +150,10 @@ func (v *View) show(hd *header) {
 	v.Flags, v.Version, v.Expires = hd.flags, hd.version, hd.expires()
 }
 
-// isExpired tells whether present found an expired item, where it found nothing to show.
+// isExpired tells whether lookup found an expired item, where it found nothing to show.
 func (p *partition) isExpired(h handle) bool { return h != 0 && !p.s.arena.at(h).is(bitTomb) }
 
-// dropExpired removes what present found expired, where h is that.
+// dropExpired removes what lookup found expired, where h is that.
 func (p *partition) dropExpired(h handle) {
 	if !p.isExpired(h) {
 		return

@@ -35,7 +35,7 @@ func (s *Store) Evict(nowMillis int64, key []byte) bool {
 	p, tag := s.partition(key)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h, hd := p.present(tag, key, nowMillis)
+	h, hd := p.lookup(tag, key, nowMillis, nil)
 	if hd == nil {
 		return false
 	}

@@ -11,34 +11,60 @@ const (
 	Lapsed           // it has expired
 )
 
-// Look is what stands under a key, as those see it who watch the node at work.
+// Look is what stood under a key when a command came to it, as those see it who watch
+// the node at work. It is filled in within the critical section of the command, before
+// that changes anything.
 type Look struct {
 	Presence   Presence
 	Class      int // as ClassOf; 0 unless Present
 	ValueBytes int // 0 unless Present
 }
 
-// Look tells what stands under key. It changes nothing and counts as nothing;
-// by the time it returns, another conn may have changed the key.
-func (s *Store) Look(nowMillis int64, key []byte) Look {
-	s.dueFlush(nowMillis)
-	p, tag := s.partition(key)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := p.find(tag, key)
-	if h == 0 {
-		return Look{}
+// note fills in l. l may be nil: nobody watches.
+func (l *Look) note(p *partition, h handle, found Presence) {
+	if l == nil {
+		return
 	}
-	hd := s.arena.at(h)
+	*l = Look{Presence: found}
+	if found == Present {
+		hd := p.s.arena.at(h)
+		l.Class, l.ValueBytes = classOf(hd), int(hd.valLen)
+	}
+}
+
+// presence says what h, found under a key, is to clients; h may be 0.
+func (p *partition) presence(h handle, nowMillis int64) Presence {
+	if h == 0 {
+		return Absent
+	}
+	hd := p.s.arena.at(h)
 	switch {
 	case hd.is(bitTomb):
-		return Look{}
-	case hd.version <= s.flushedTo.Load():
-		return Look{Presence: Flushed}
+		return Absent
+	case hd.version <= p.s.flushedTo.Load():
+		return Flushed
 	case dead(hd.expires(), nowMillis):
-		return Look{Presence: Lapsed}
+		return Lapsed
 	}
-	return Look{Presence: Present, Class: classOf(hd), ValueBytes: int(hd.valLen)}
+	return Present
+}
+
+// lookup is how every command of a client comes to a key. It returns the memory that
+// stands for the key (0: none), and its header if the item is Present. As in memcached,
+// an item that a flush took is removed when it is found.
+func (p *partition) lookup(tag uint32, key []byte, nowMillis int64, look *Look) (handle, *header) {
+	h := p.find(tag, key)
+	found := p.presence(h, nowMillis)
+	look.note(p, h, found)
+	switch found {
+	case Present:
+		return h, p.s.arena.at(h)
+	case Flushed:
+		p.stats.GetFlushed++
+		p.unlink(h)
+		return 0, nil
+	}
+	return h, nil // a tombstone, expired, or nothing
 }
 
 // Evicted is a live item that is removed to make room. Key points into the

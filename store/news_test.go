@@ -78,7 +78,7 @@ func TestExpires_AtItsMomentAndBeyondTheLast(t *testing.T) {
 		}
 		for i, hit := range []bool{true, false} { // just before, and then
 			at := min(expires, maxExpires) + int64(i) - 1
-			if got := s.Look(at, []byte("key")).Presence == Present; got != hit {
+			if _, got := s.see(at, "key"); got != hit {
 				t.Errorf("%d: there at %d: %v", expires, at, got)
 			}
 		}

@@ -11,15 +11,17 @@ func (p *partition) refuse(tag uint32, nowMillis int64, r *Request) Result {
 	}
 	p.stats.StoreNoMemory++
 	p.stats.requested(r).NoMemory++
+	h := p.find(tag, r.Key)
+	r.Look.note(p, h, p.presence(h, nowMillis))
 	if r.Op == OpSet {
-		p.eraseWithoutMemory(tag, p.find(tag, r.Key), nowMillis, r.Key)
+		p.eraseWithoutMemory(tag, h, nowMillis, r.Key)
 	}
 	return Result{Status: NoMemory}
 }
 
 // deleteWithoutMemory is delete where there is no memory for a tombstone.
 func (p *partition) deleteWithoutMemory(tag uint32, nowMillis int64, r *Request) Result {
-	h, hd := p.present(tag, r.Key, nowMillis)
+	h, hd := p.lookup(tag, r.Key, nowMillis, r.Look)
 	var row *classRow
 	if hd != nil {
 		if r.Compare && hd.version != r.CAS {

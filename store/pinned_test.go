@@ -19,7 +19,7 @@ func renderHead(dst []byte, v *View) []byte {
 func (s *Store) pinned(t testing.TB, key string) *Pinned {
 	t.Helper()
 	v := new(Pinned)
-	if _, hit := s.GetPinned(testNow, []byte(key), nil, renderHead, v); !hit || v.Value() == nil {
+	if _, hit := s.GetPinned(testNow, []byte(key), nil, renderHead, v, nil); !hit || v.Value() == nil {
 		t.Fatalf("%s: hit %v, %d bytes", key, hit, len(v.Value()))
 	}
 	return v
@@ -138,7 +138,7 @@ func TestPinned_SmallAndMovableIsCopied(t *testing.T) {
 		value := pattern(size, 1)
 		s.set(testNow, "k", string(value))
 		var v Pinned
-		out, hit := s.GetPinned(testNow, []byte("k"), nil, renderHead, &v)
+		out, hit := s.GetPinned(testNow, []byte("k"), nil, renderHead, &v, nil)
 		if !hit || v.Value() != nil || !bytes.Equal(out, value) {
 			t.Errorf("%d bytes: hit %v, %d held, %d copied", size, hit, len(v.Value()), len(out))
 		}

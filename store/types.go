@@ -32,7 +32,7 @@ const (
 	OpPrepend
 	OpCAS // a set that compares, with Request.Compare or without; NotFound where there is no item
 	OpDelete
-	OpDrop // a delete the client did not ask for (its set was too large); counted as nothing
+	OpDrop // a delete the client did not ask for (its set was too large); counted as StoreTooLarge alone
 	OpIncr
 	OpDecr
 	OpTouch
@@ -62,6 +62,8 @@ type Request struct {
 
 	CreateExpires int64  // as Expires, of an item that Create makes
 	Initial       uint64 // the number that incr and decr then begin with
+
+	Look *Look // Do fills it in; nil: nobody watches
 }
 
 // Status is the outcome of a Request.
@@ -153,7 +155,8 @@ type Fetch struct {
 	Quiet bool // the read is not noted as an access
 	Peek  bool // an inspection: not noted, not counted, and changes nothing
 
-	Pin *Pinned // as for GetPinned
+	Pin  *Pinned // as for GetPinned
+	Look *Look   // Fetch fills it in; nil: nobody watches
 }
 
 // RecordOp says what a Record carries. The numbers travel: append only.

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-)
 
-// raceEnabled: the race detector allocates on its own.
-var raceEnabled bool
+	"twincached/internal/testkit"
+)
 
 // hotPaths are what clients do all day.
 func hotPaths() map[string]string {
@@ -54,7 +53,7 @@ func hotConn(t testing.TB) *Conn {
 }
 
 func TestProcess_DoesNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	c := hotConn(t)

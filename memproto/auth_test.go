@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // loginServer asks for the logins of file in the text protocol.
@@ -144,7 +146,7 @@ func TestLogins_MoreThanMemcachedsEight(t *testing.T) {
 }
 
 func TestLogin_KnownConnsDoNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	c := NewConn(loginServer(t, someLogins))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -163,7 +164,7 @@ func TestWatch_StreamIsWholeAndInOrder(t *testing.T) {
 }
 
 func TestWatch_NobodyElsePays(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	c := hotConn(t)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // body is what every writer stores under a key: a reader can tell a value that
@@ -28,7 +30,7 @@ func intact(dst []byte, v *View) []byte {
 func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 	s := newTestStore(t, Config{MemoryBytes: 4 << 20, MaxItemBytes: 1 << 18, Replicated: true, TombstoneBytes: 1 << 14})
 	rounds := 60_000
-	if raceEnabled {
+	if testkit.Race {
 		rounds = 15_000
 	}
 	s.Attach(ID{1}, &State{}, false)

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // fill stores random keys of one value size until evictions or refusals begin, then as many again.
@@ -144,7 +146,7 @@ func TestNoEviction_AnswersNoMemoryAndDropsTheOldValue(t *testing.T) {
 }
 
 func TestHotPath_DoesNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	s := newTestStore(t, Config{Replicated: true})

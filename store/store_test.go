@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 const testNow = int64(1_750_000_000_000)
@@ -146,7 +148,7 @@ func randomRequest(rng *rand.Rand, keys int, m reference, now int64) *Request {
 
 func TestDo_AgreesWithAPlainMap(t *testing.T) {
 	seeds := uint64(6)
-	if raceEnabled {
+	if testkit.Race {
 		seeds = 2
 	}
 	for seed := range seeds {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // sink is where a log goes: it can be shut, as a pipe that is full, and fail.
@@ -176,7 +178,7 @@ func TestLog_AFloodOfDebugLinesLeavesRoomForAnError(t *testing.T) {
 		for range 2 * roomBytes / len(key) {
 			log.Debug("get", "key", key)
 		}
-		if !raceEnabled {
+		if !testkit.Race {
 			if n := testing.AllocsPerRun(100, func() { log.Debug("get") }); n != 0 {
 				t.Errorf("%v allocations for a line that is dropped", n)
 			}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 var (
@@ -20,7 +22,7 @@ var (
 // TestSim runs every plan.
 func TestSim(t *testing.T) {
 	seeds := *simSeeds
-	if raceEnabled {
+	if testkit.Race {
 		seeds = max(1, seeds/20) // one thread: there is nothing to race with
 	}
 	sums, mu, began := make([]Counts, len(Plans)), sync.Mutex{}, time.Now()
@@ -54,7 +56,7 @@ func TestSim(t *testing.T) {
 // TestSim_ASeedDecidesEverything: the same seed is the same run, step by step.
 func TestSim_ASeedDecidesEverything(t *testing.T) {
 	seeds := uint64(5)
-	if raceEnabled {
+	if testkit.Race {
 		seeds = 2
 	}
 	for _, plan := range Plans {

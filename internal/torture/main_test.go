@@ -110,7 +110,7 @@ func runInside(w *world, dir string) error {
 // build makes the program under test, with a wall clock that can be stepped.
 func build(t *testing.T, dir string) {
 	args := []string{"build", "-tags", "faults", "-o", filepath.Join(dir, "twincached")}
-	if raceEnabled {
+	if testkit.Race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "twincached")...).CombinedOutput(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -20,7 +21,7 @@ func costBatch(n int) *Batch {
 }
 
 func TestCost_NoFrameAllocates(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	w := NewWriter()

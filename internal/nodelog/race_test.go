@@ -1,5 +1,0 @@
-//go:build race
-
-package nodelog
-
-const raceEnabled = true

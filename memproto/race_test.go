@@ -1,5 +1,0 @@
-//go:build race
-
-package memproto
-
-func init() { raceEnabled = true }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -16,7 +17,7 @@ func TestScenario06_DeleteAndOlderSetCrossWhileTheLinkFlaps(t *testing.T) {
 	d.set(0, "before", "x")
 	d.heal()
 	said, step := false, 1
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		step = 4
 	}
 	for first := most - 1; first >= 0; first -= step {

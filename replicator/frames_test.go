@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -130,7 +131,7 @@ func TestOffset_BelievesTheShortestRoundTrip(t *testing.T) {
 // TestSession_StreamingAllocatesNothing holds the hot path: one item over the
 // link, applied and acknowledged.
 func TestSession_StreamingAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	m := newQuietSim(t)

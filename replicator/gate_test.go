@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -277,7 +278,7 @@ func TestScenario17_SimultaneousDial(t *testing.T) {
 	switch {
 	case *full:
 		rounds = 10_000
-	case testing.Short() || raceEnabled:
+	case testing.Short() || testkit.Race:
 		rounds = 60
 	}
 	for shard := range shards {

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -146,42 +147,13 @@ func (n *testNode) isReady() bool {
 // refused returns how often cause ended a connection.
 func (n *testNode) refused(cause string) uint64 { return n.l.Stats().Refused[cause] }
 
-// eventually waits for a condition with a deadline that only a fault meets.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for !cond() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never happened: %s", what)
-		case <-look.C:
-		}
-	}
-}
+// eventually waits for a condition.
+var eventually = testkit.Eventually
 
 // logLines keeps what was logged.
-type logLines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
+type logLines struct{ testkit.Log }
 
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String is all of it; lines may still be coming.
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logLines) has(s string) bool { return strings.Contains(l.String(), s) }
+func (l *logLines) has(s string) bool { return l.Has(s) }
 
 // startPair starts two nodes that name each other.
 func startPair(t testing.TB, change func(i int, c *Config)) (a, b *testNode) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -13,7 +14,7 @@ import (
 // is nearly all kept.
 func TestScenario04_AMillionDeletesDuringACut(t *testing.T) {
 	part := 1
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		part = 10 // of everything
 	}
 	t.Run("with room", func(t *testing.T) { millionDeletes(t, part, 256<<20, true) })

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/snapshot"
 	"twincached/store"
@@ -13,7 +14,7 @@ import (
 
 // simRounds is how many of n to run: fewer in a hurry and under the race detector.
 func simRounds(n uint64) uint64 {
-	if n <= 300 && (testing.Short() || raceEnabled) {
+	if n <= 300 && (testing.Short() || testkit.Race) {
 		return n / 6
 	}
 	return n

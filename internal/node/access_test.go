@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -26,12 +27,12 @@ func loginFile(t *testing.T, text string) string {
 // firstLine sends bytes on a conn of their own and returns the first reply line.
 func firstLine(t *testing.T, n *Node, send string) string {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", n.ClientAddrs()[0].String(), patience)
+	c, err := net.DialTimeout("tcp", n.ClientAddrs()[0].String(), testkit.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprint(c, send)
@@ -149,7 +150,7 @@ func TestNode_ShutdownCommandAsksForTheEnd(t *testing.T) {
 	}
 	select {
 	case <-n.Asked():
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatal("nobody was asked")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"twincached/internal/steady"
+	"twincached/internal/testkit"
 )
 
 // hands are a wall clock and a monotonic clock that a test moves.
@@ -29,7 +30,7 @@ func (h *hands) clock() *steady.Clock {
 // TestFailure_NodesClockJumpsByDays: the log says so, by how much and what to do, and that it is
 // over; statistics show it; versions and expiries know nothing of it.
 func TestFailure_NodesClockJumpsByDays(t *testing.T) {
-	var log logBuffer
+	var log testkit.Log
 	cfg := testConfig(&log)
 	var off atomic.Int64
 	begin := time.Now()
@@ -42,11 +43,11 @@ func TestFailure_NodesClockJumpsByDays(t *testing.T) {
 	mustSet(t, c, "k", "v")
 	const jump = 400 * 24 * time.Hour
 	off.Store(jump.Milliseconds())
-	waitFor(t, "it is seen", func() bool { return n.clock.Refused() > 0 })
+	testkit.Eventually(t, "it is seen", func() bool { return n.clock.Refused() > 0 })
 	if got := ask(t, n, "stats")["clock_refused_ms"]; len(got) != len("34560000000") || got[:5] != "34559" && got[:5] != "34560" {
 		t.Errorf("clock_refused_ms is %s", got)
 	}
-	waitFor(t, "it is said", func() bool {
+	testkit.Eventually(t, "it is said", func() bool {
 		return strings.Contains(log.String(), "level=ERROR msg=\"the wall clock is ahead by more than a day and is not followed")
 	})
 	mustSet(t, c, "k", "w")
@@ -55,7 +56,7 @@ func TestFailure_NodesClockJumpsByDays(t *testing.T) {
 		t.Errorf("version of %v: %v", time.UnixMilli(int64(it.CasID>>versionShift)), err)
 	}
 	off.Store(0)
-	waitFor(t, "it is over", func() bool { return strings.Contains(log.String(), "the wall clock is right again") })
+	testkit.Eventually(t, "it is over", func() bool { return strings.Contains(log.String(), "the wall clock is right again") })
 	if got := ask(t, n, "stats")["clock_refused_ms"]; got != "0" {
 		t.Errorf("clock_refused_ms is %s", got)
 	}

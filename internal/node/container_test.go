@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"twincached/internal/testkit"
 )
 
 // A container of 64 MiB is too small for -m 64, which is the default; one of 80 is not.
@@ -25,7 +27,7 @@ func TestNode_SaysWhatFitsInItsContainer(t *testing.T) {
 		if c.containerMiB > 0 {
 			tree["sys/fs/cgroup/memory.max"] = &fstest.MapFile{Data: fmt.Appendln(nil, c.containerMiB<<20)}
 		}
-		var said logBuffer
+		var said testkit.Log
 		n := &Node{log: slog.New(slog.NewTextHandler(&said, nil)), cfg: Config{MemoryMiB: c.memoryMiB}}
 		n.sayIfTooLarge(tree)
 		if got := said.String(); c.want == "" && got != "" || !strings.Contains(got, c.want) || c.want != "" && !strings.Contains(got, "level=WARN") {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"twincached/internal/ca"
+	"twincached/internal/testkit"
 )
 
 // replTLS writes the files of a node that a signs, as made at a time.
@@ -53,7 +54,7 @@ func authority(t *testing.T, made time.Time) *ca.Authority {
 func TestNode_LinksOverTLS(t *testing.T) {
 	pair := authority(t, time.Now())
 	cfgA, cfgB := pairConfigs(t)
-	var log logBuffer
+	var log testkit.Log
 	cfgA.Log = testConfig(io.MultiWriter(&log, t.Output())).Log
 	cfgA.ReplTLS, cfgB.ReplTLS = replTLS(t, pair, time.Now(), time.Hour), replTLS(t, pair, time.Now(), time.Hour)
 	cfgB.Secret, cfgA.Secret = "and a secret", "and a secret"
@@ -91,7 +92,7 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 		"self-signed": {selfSigned, "not of this pair's CA"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var logA, logB logBuffer
+			var logA, logB testkit.Log
 			cfgA, cfgB := pairConfigs(t)
 			cfgA.Log, cfgB.Log = testConfig(&logA).Log, testConfig(&logB).Log
 			cfgA.PeerWait, cfgB.PeerWait = 100*time.Millisecond, 100*time.Millisecond
@@ -99,9 +100,9 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 			cfgA.ReplTLS, cfgB.ReplTLS = replTLS(t, pair, now, 24*365*time.Hour), c.files(t)
 			a, b := start(t, cfgA), start(t, cfgB)
 			waitReady(t, a, b) // alone
-			waitFor(t, "a says why", func() bool { return strings.Contains(logA.String(), c.why) })
-			waitFor(t, "b is told", func() bool { return strings.Contains(logB.String(), "does not accept this node's certificate") })
-			waitFor(t, "it is counted and tried again", func() bool { return a.Stats().Refused["TLS"] > 3 && b.Stats().Refused["TLS"] > 3 })
+			testkit.Eventually(t, "a says why", func() bool { return strings.Contains(logA.String(), c.why) })
+			testkit.Eventually(t, "b is told", func() bool { return strings.Contains(logB.String(), "does not accept this node's certificate") })
+			testkit.Eventually(t, "it is counted and tried again", func() bool { return a.Stats().Refused["TLS"] > 3 && b.Stats().Refused["TLS"] > 3 })
 			if n := a.Stats().Sessions + b.Stats().Sessions; n != 0 {
 				t.Errorf("%d sessions", n)
 			}
@@ -121,7 +122,7 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 			if err := b.Reload(); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the link", func() bool { return a.Stats().Link == "stream" && b.Stats().Link == "stream" })
+			testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" && b.Stats().Link == "stream" })
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -104,12 +105,12 @@ func TestListen_NegotiatingLeavesOutWhatHasNoLogin(t *testing.T) {
 func askBoth(t *testing.T, addr net.Addr) (text, binary bool) {
 	t.Helper()
 	ask := func(request, answer string) bool {
-		c, err := net.DialTimeout("tcp", addr.String(), patience)
+		c, err := net.DialTimeout("tcp", addr.String(), testkit.Patience)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(patience))
+		_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 		fmt.Fprint(c, request)
 		got := make([]byte, len(answer))
 		_, err = io.ReadFull(bufio.NewReader(c), got)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // reading is what a monitoring program reads of one kind of stats.
@@ -82,7 +84,7 @@ func traffic(t *testing.T, n *Node) {
 	b.WriteString("delete small0\r\ndelete small0\r\ncas n 0 0 1 1\r\n7\r\ncas none 0 0 1 1\r\n7\r\nadd n 0 0 1\r\n7\r\n")
 	b.WriteString("set big 0 0 2000000\r\n" + strings.Repeat("v", 2000000) + "\r\nadd big 0 0 2000000\r\n" + strings.Repeat("v", 2000000) + "\r\n")
 	b.WriteString("quit\r\n")
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	go io.WriteString(c, b.String())
@@ -145,7 +147,7 @@ func TestStats_CollectdSeesItsRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(c, "stats\r\nquit\r\n")
@@ -167,7 +169,7 @@ func TestStats_AreTrue(t *testing.T) {
 	waitReady(t, n)
 	before := ask(t, n, "stats")
 	traffic(t, n)
-	waitFor(t, "the conns to be closed and counted", func() bool { // a thread counts its bytes at the end of its turn
+	testkit.Eventually(t, "the conns to be closed and counted", func() bool { // a thread counts its bytes at the end of its turn
 		st := n.clients.Load().Stats()
 		return st.CurrConns == 0 && st.BytesRead > 4_050_000
 	})
@@ -224,7 +226,7 @@ func TestStats_ReplicationIsAKindOfItsOwn(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
-	waitFor(t, "the link", func() bool { return a.Stats().Link == "stream" })
+	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" })
 	own, all := ask(t, a, "stats replication"), ask(t, a, "stats")
 	for name, want := range map[string]string{
 		"replication": "MASTER", "repcached_version": `2\.\d\.\d`, "repcached_qi_free": `\d+`, "repl_state": "ready", "repl_link": "stream",
@@ -316,7 +318,7 @@ func tell(t *testing.T, n *Node, command string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(c, command+"\r\nquit\r\n")

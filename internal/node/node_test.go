@@ -2,65 +2,29 @@ package node
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 	"go.uber.org/goleak"
+
+	"twincached/internal/testkit"
 )
 
-const patience = 20 * time.Second // a bound for a machine that is busy, not an expectation
-
-// logBuffer is a log that a test can read while it grows.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain: %s", patience, what)
-		}
-	}
-}
-
-// freePort returns a port of 127.0.0.1 that nobody has right now. It lies below
-// those that a kernel gives to outgoing connections, which could take it before
-// the node that is meant to have it starts.
+// freePort returns a port of 127.0.0.1 that nobody has right now.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 1000 {
-		port := 12000 + rand.IntN(20000)
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			l.Close()
-			return port
-		}
+	port, err := strconv.Atoi(testkit.FreePorts(t, 1)[0])
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return 0
+	return port
 }
 
 // testConfig is a small node on loopback with any free port.
@@ -99,7 +63,7 @@ func waitReady(t *testing.T, nodes ...*Node) {
 		case <-n.Ready():
 		case err := <-n.Failed():
 			t.Fatal(err)
-		case <-time.After(patience):
+		case <-time.After(testkit.Patience):
 			t.Fatalf("not ready: %v", n.Stats())
 		}
 	}
@@ -107,7 +71,7 @@ func waitReady(t *testing.T, nodes ...*Node) {
 
 func client(t *testing.T, n *Node) *memcache.Client {
 	c := memcache.New(n.ClientAddrs()[0].String())
-	c.Timeout = patience
+	c.Timeout = testkit.Patience
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -122,7 +86,7 @@ func mustSet(t *testing.T, c *memcache.Client, key, value string) {
 // waitValue waits until a node has a key; "" waits until it has not.
 func waitValue(t *testing.T, c *memcache.Client, key, want string) {
 	t.Helper()
-	waitFor(t, fmt.Sprintf("%s = %q", key, want), func() bool {
+	testkit.Eventually(t, fmt.Sprintf("%s = %q", key, want), func() bool {
 		it, err := c.Get(key)
 		if err != nil && err != memcache.ErrCacheMiss {
 			t.Fatalf("get %s: %v", key, err)
@@ -320,17 +284,17 @@ func TestStart_LeavesThePortFreeWhenItFails(t *testing.T) {
 }
 
 func TestNode_UnresolvablePeerIsSaidAndDoesNotKeepItFromServing(t *testing.T) {
-	var log logBuffer
+	var log testkit.Log
 	cfg := testConfig(&log)
 	cfg.Peer, cfg.ReplPort, cfg.PeerWait = "no-such-host.invalid:11212", -1, 0
 	n := start(t, cfg)
 	waitReady(t, n)
 	mustSet(t, client(t, n), "k", "v")
-	waitFor(t, "a log line about the peer's name", func() bool {
+	testkit.Eventually(t, "a log line about the peer's name", func() bool {
 		return strings.Contains(log.String(), "no-such-host.invalid") && strings.Contains(log.String(), "WARN")
 	})
 	before := n.Stats().Dials
-	waitFor(t, "another try", func() bool { return n.Stats().Dials > before+1 })
+	testkit.Eventually(t, "another try", func() bool { return n.Stats().Dials > before+1 })
 	if st := n.Stats(); st.Qualifier != "alone" {
 		t.Errorf("got %v", st)
 	}
@@ -340,7 +304,7 @@ func TestNode_BootWaitKeepsThePortShut(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	cfgA.Boot, cfgA.PeerWait = BootWait, time.Millisecond
 	a := start(t, cfgA)
-	waitFor(t, "dials", func() bool { return a.Stats().DialFails > 3 })
+	testkit.Eventually(t, "dials", func() bool { return a.Stats().DialFails > 3 })
 	select {
 	case <-a.Ready():
 		t.Fatal("ready without a peer")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // A wall clock that went back over a restart may not make new writes older than
@@ -40,7 +42,7 @@ func TestNode_VersionsGoOnWhereTheStateDirSays(t *testing.T) {
 // A node is killed, its wall clock goes back, it starts alone: what it then writes
 // is newer than all it ever wrote, and so is the time it says it was born at.
 func TestNode_KilledAndTheWallWentBack(t *testing.T) {
-	var log logBuffer
+	var log testkit.Log
 	h := &hands{wall: time.Now().UnixMilli()}
 	cfg := testConfig(&log)
 	cfg.ReplPort, cfg.ReplInsecure = -1, true // it remembers deletes for a peer

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 func secretFile(t *testing.T, contents string, mode os.FileMode) string {
@@ -22,7 +24,7 @@ func secretFile(t *testing.T, contents string, mode os.FileMode) string {
 // A short one counts, and the log says what it is worth.
 func TestStart_ShortSecretIsWarnedOf(t *testing.T) {
 	for secret, warned := range map[string]bool{"": false, "s3cret": true, strings.Repeat("x", 15): true, strings.Repeat("x", 16): false} {
-		var log logBuffer
+		var log testkit.Log
 		cfg, _ := pairConfigs(t)
 		cfg.Log, cfg.Secret = testConfig(&log).Log, secret
 		start(t, cfg)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -120,7 +121,7 @@ func TestFailure_StateDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var said logBuffer
+	var said testkit.Log
 	h := &hands{wall: 1_000_000}
 	n := &Node{log: slog.New(slog.NewTextHandler(&said, nil)), clock: h.clock(), state: &stateDir{dir: dir}, store: s}
 	for range 30 {

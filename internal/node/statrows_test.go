@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 var statCommands = []string{"stats", "stats settings", "stats slabs", "stats items", "stats conns"}
@@ -47,7 +49,7 @@ func statLines(t *testing.T, n *Node, command string) []string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(c, "%s\r\nquit\r\n", command)

@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
-	waitFor(t, "the link", func() bool { return a.Stats().Link == "stream" })
+	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" })
 	rows := ask(t, a, "stats")
 	for name, want := range map[string]string{
 		"pid": fmt.Sprint(os.Getpid()), "uptime": `[1-9]\d*`, "time": `\d{10}`, "version": regexp.QuoteMeta(MemcachedVersion),
@@ -40,7 +42,7 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 func TestStats_EveryLineHasThreeWords(t *testing.T) {
 	cfg, _ := pairConfigs(t)
 	n := start(t, cfg) // nobody is there
-	waitFor(t, "the first dial", func() bool { return n.Stats().LastError != "" })
+	testkit.Eventually(t, "the first dial", func() bool { return n.Stats().LastError != "" })
 	waitReady(t, n)
 	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
 	if err != nil {
@@ -106,13 +108,13 @@ func TestStats_IdleKicksStandThereWithATimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := io.ReadAll(c); len(b) != 0 || err != nil { // up to the node's FIN
 		t.Fatalf("got %q, %v", b, err)
 	}
-	waitFor(t, "the kick is counted", func() bool { return ask(t, n, "stats")["idle_kicks"] != "0" })
+	testkit.Eventually(t, "the kick is counted", func() bool { return ask(t, n, "stats")["idle_kicks"] != "0" })
 }
 
 func TestStats_ConnsListThisOne(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // writeCert writes a certificate that is its own root, and its key, as PEM.
@@ -55,7 +57,7 @@ func writeCert(t *testing.T, dir, name string) (chain, keyFile string, pair tls.
 
 // overTLS sends a line and returns the first of the reply, and who answered.
 func overTLS(addr net.Addr, line string, certs ...tls.Certificate) (reply, name string, err error) {
-	d := &net.Dialer{Timeout: patience}
+	d := &net.Dialer{Timeout: testkit.Patience}
 	cfg := &tls.Config{InsecureSkipVerify: true}
 	if len(certs) > 0 { // sent whatever roots the node names
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certs[0], nil }
@@ -65,7 +67,7 @@ func overTLS(addr net.Addr, line string, certs ...tls.Certificate) (reply, name 
 		return "", "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 	fmt.Fprintf(c, "%s\r\n", line)
 	reply, err = bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(reply), c.ConnectionState().PeerCertificates[0].Subject.CommonName, err

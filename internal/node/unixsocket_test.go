@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // socketPath is short enough for a socket's address, as t.TempDir may not be.
@@ -28,12 +30,12 @@ func socketPath(t *testing.T) string {
 // askUnix sends one line to a socket and returns the lines of the reply up to END.
 func askUnix(t *testing.T, path, line string) (reply []string) {
 	t.Helper()
-	c, err := net.DialTimeout("unix", path, patience)
+	c, err := net.DialTimeout("unix", path, testkit.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(c, "%s\r\n", line)
@@ -98,7 +100,7 @@ func TestNode_UnixSocketRefusesUntilReady(t *testing.T) {
 	waitReady(t, first)
 	mustSet(t, client(t, first), "k", "v")
 	waitReady(t, joiner)
-	waitFor(t, "the copy", func() bool { return len(askUnix(t, b.UnixSocket, "get k")) == 3 })
+	testkit.Eventually(t, "the copy", func() bool { return len(askUnix(t, b.UnixSocket, "get k")) == 3 })
 }
 
 func TestStart_RemovesTheSocketFileWhenItFails(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -71,7 +72,7 @@ func (ender) Process(_ int64, in, out []byte) (r memproto.Result) {
 }
 
 func TestCost_RequestAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	engines(t, func(c *Config) { c.NewConn = func() Handler { return ender{} } }, func(t *testing.T, w *world) {
@@ -104,7 +105,7 @@ func allocsPerRun(runs int, f func()) uint64 {
 }
 
 func TestCost_IdleConn(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector costs memory")
 	}
 	engines(t, func(c *Config) { c.NewConn = func() Handler { return ender{} } }, func(t *testing.T, w *world) {
@@ -158,7 +159,7 @@ func TestLimit_OutOfDescriptorsSuspendsAccepting(t *testing.T) {
 		if _, err := unix.Write(late.fd, []byte("get\r\n")); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "accepting is suspended", func() bool { return w.s.Stats().ListenDisabled > 0 })
+		testkit.Eventually(t, "accepting is suspended", func() bool { return w.s.Stats().ListenDisabled > 0 })
 		for range 500 {
 			served.ask([]byte("get\r\n"))
 		}

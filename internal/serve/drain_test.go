@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -107,7 +108,7 @@ func TestDrain_AnswersWhatHasArrivedAndNothingHalf(t *testing.T) {
 		late.send("echo accepted\r\n")
 		drained := make(chan int)
 		go func() { drained <- w.s.Drain(patience) }()
-		until(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
+		testkit.Eventually(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
 		pass <- struct{}{}
 		for _, c := range []*client{half, holder} {
 			if _, err := c.r.ReadString('\n'); err != nil {
@@ -144,7 +145,7 @@ func TestDrain_InputThatCrossesTheFINDoesNotResetTheConn(t *testing.T) {
 		c.send("hold\r\necho fine\r\n")
 		drained := make(chan struct{})
 		go func() { w.s.Drain(patience); close(drained) }()
-		until(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
+		testkit.Eventually(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
 		pass <- struct{}{}
 		<-inside // by now the drain has noted what had arrived
 		c.send("echo late\r\n")
@@ -168,7 +169,7 @@ func TestDrain_SlowReaderGetsItsRepliesAndDeafOneIsCut(t *testing.T) {
 		}
 		drained := make(chan int)
 		go func() { drained <- w.s.Drain(patience) }()
-		until(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
+		testkit.Eventually(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
 		if n, err := io.CopyN(io.Discard, slow.r, size-1); err != nil {
 			t.Fatal(n, err)
 		}
@@ -181,7 +182,7 @@ func TestDrain_SlowReaderGetsItsRepliesAndDeafOneIsCut(t *testing.T) {
 	engines(t, nil, func(t *testing.T, w *world) {
 		deaf := w.dial()
 		deaf.send(fmt.Sprintf("big %d\r\n", 1<<30))
-		until(t, "it does not read", func() bool {
+		testkit.Eventually(t, "it does not read", func() bool {
 			infos := w.s.Conns()
 			return len(infos) == 1 && infos[0].State == "conn_mwrite"
 		})
@@ -196,7 +197,7 @@ func TestDrain_ClientThatKeepsSendingDoesNotHoldItAndSeesFIN(t *testing.T) {
 		c := w.dial()
 		var sender sync.WaitGroup
 		sender.Go(func() { _, _ = io.Copy(c, endless{}) })
-		until(t, "it sends", func() bool {
+		testkit.Eventually(t, "it sends", func() bool {
 			_, _ = c.r.Discard(c.r.Buffered() + 1)
 			return w.s.Stats().BytesRead > 1<<20
 		})
@@ -221,10 +222,10 @@ func TestDrain_CloseCutsItShort(t *testing.T) {
 	engines(t, nil, func(t *testing.T, w *world) {
 		deaf := w.dial()
 		deaf.send(fmt.Sprintf("big %d\r\n", 1<<30))
-		until(t, "it does not read", func() bool { return len(w.s.Conns()) == 1 && w.s.Conns()[0].State == "conn_mwrite" })
+		testkit.Eventually(t, "it does not read", func() bool { return len(w.s.Conns()) == 1 && w.s.Conns()[0].State == "conn_mwrite" })
 		drained := make(chan struct{})
 		go func() { w.s.Drain(time.Hour); close(drained) }()
-		until(t, "the drain began", func() bool { return !w.s.Stats().Accepting })
+		testkit.Eventually(t, "the drain began", func() bool { return !w.s.Stats().Accepting })
 		w.s.Close()
 		<-drained
 	})

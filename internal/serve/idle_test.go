@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // idleWorld is engines with a timeout of 10 s and a clock that the test moves. The checks by ticker come on top of the test's
@@ -35,7 +37,7 @@ func TestIdle_ConnsWithoutARequestAreClosed(t *testing.T) {
 		}
 		half.send("ge")
 		value.send("set 5\r\n01")
-		until(t, "a value is awaited", func() bool {
+		testkit.Eventually(t, "a value is awaited", func() bool {
 			n := 0
 			for _, info := range w.s.Conns() {
 				if info.State == "conn_nread" {
@@ -50,14 +52,14 @@ func TestIdle_ConnsWithoutARequestAreClosed(t *testing.T) {
 			busy.want("END")
 		}
 		half.send("t") // input is no request
-		until(t, "the input was read", func() bool { return w.s.Stats().BytesRead == 4*5+2+9+20*5+1 })
+		testkit.Eventually(t, "the input was read", func() bool { return w.s.Stats().BytesRead == 4*5+2+9+20*5+1 })
 		if st := w.s.Stats(); st.IdleKicks != 0 || st.CurrConns != 4 {
 			t.Fatalf("%+v", st)
 		}
 		pass(1)
 		idle.wantEnd()
 		half.wantEnd()
-		until(t, "two are closed", func() bool { return w.s.Stats().CurrConns == 2 })
+		testkit.Eventually(t, "two are closed", func() bool { return w.s.Stats().CurrConns == 2 })
 		value.send("234\r\n")
 		value.want("STORED 5 " + hexSum("01234"))
 		busy.send("get\r\n")
@@ -78,7 +80,7 @@ func TestIdle_ClientThatDoesNotReadIsNotIdle(t *testing.T) {
 		deaf.send("big 20971520\r\n")
 		other.send("get\r\n")
 		other.want("END")
-		until(t, "the reply is stuck", func() bool {
+		testkit.Eventually(t, "the reply is stuck", func() bool {
 			for _, info := range w.s.Conns() {
 				if info.State == "conn_mwrite" {
 					return true

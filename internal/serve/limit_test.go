@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 func TestLimit_AtMaxConnsNewcomersGetAnError(t *testing.T) {
@@ -25,7 +27,7 @@ func TestLimit_AtMaxConnsNewcomersGetAnError(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		in[0].Close()
-		until(t, "there is room", func() bool { return w.s.Stats().CurrConns == 2 })
+		testkit.Eventually(t, "there is room", func() bool { return w.s.Stats().CurrConns == 2 })
 		c := w.dial()
 		c.send("get\r\n")
 		c.want("END")
@@ -42,8 +44,8 @@ func TestLimit_WithoutDropNewcomersWait(t *testing.T) {
 		}
 		late := w.dial()
 		late.send("get\r\n")
-		until(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting && w.s.Stats().ListenDisabled == 1 })
-		until(t, "the suspension is counted while it lasts", func() bool { return w.s.Stats().DisabledFor > 0 })
+		testkit.Eventually(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting && w.s.Stats().ListenDisabled == 1 })
+		testkit.Eventually(t, "the suspension is counted while it lasts", func() bool { return w.s.Stats().DisabledFor > 0 })
 		if infos := w.s.Listening(); len(infos) != 1 || infos[0].State != "conn_listening" || infos[0].Addr != "tcp:"+w.s.Addrs()[0].String() {
 			t.Errorf("listeners: %+v", infos)
 		}
@@ -63,7 +65,7 @@ func TestLimit_DrainWhileAcceptingIsSuspended(t *testing.T) {
 		a.send("get\r\n")
 		a.want("END")
 		_ = dial(t, w.s.Addrs()[0])
-		until(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting })
+		testkit.Eventually(t, "accepting is suspended", func() bool { return !w.s.Stats().Accepting })
 		w.s.Drain(patience)
 		a.wantEnd()
 	})

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 // TestPause_OneConnWaitsAndTheOthersDoNot: its later requests stay where they are, and are answered in order.
@@ -27,7 +29,7 @@ func TestPause_OneConnWaitsAndTheOthersDoNot(t *testing.T) {
 		other.want("1")
 		now.Add(200)
 		waiting.want("waited", "second", "third", "third", "third")
-		until(t, "the conn that went is gone", func() bool {
+		testkit.Eventually(t, "the conn that went is gone", func() bool {
 			now.Add(200) // its pause may have begun only just now
 			return w.s.Stats().CurrConns == 2
 		})

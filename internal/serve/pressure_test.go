@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 	"twincached/store"
 )
@@ -124,7 +125,7 @@ func (w *stocked) halfSent(n int) (all []*client) {
 		c.send(fmt.Sprintf("set h%d 0 0 1000000\r\n%s", i, half))
 		all = append(all, c)
 	}
-	until(w.t, "the halves have arrived", func() bool { return w.s.Stats().BytesRead-before >= uint64(n*500_000) })
+	testkit.Eventually(w.t, "the halves have arrived", func() bool { return w.s.Stats().BytesRead-before >= uint64(n*500_000) })
 	return all
 }
 
@@ -141,7 +142,7 @@ func TestShort_WhoHoldsMemoryAndDoesNotMoveIsClosed(t *testing.T) {
 		writers := w.halfSent(2)
 		reader := w.dial()
 		reader.send(strings.Repeat("get k\r\n", 20))
-		until(t, "all are waited for", func() bool { return w.at("conn_mwrite") == 1 && w.at("conn_nread") == 2 })
+		testkit.Eventually(t, "all are waited for", func() bool { return w.at("conn_mwrite") == 1 && w.at("conn_nread") == 2 })
 		closed := func() int64 { return 5 - w.s.Stats().CurrConns }
 		w.now.Add(60_000)
 		w.s.look()
@@ -151,7 +152,7 @@ func TestShort_WhoHoldsMemoryAndDoesNotMoveIsClosed(t *testing.T) {
 			t.Fatalf("%d conns are closed though nobody wants their memory", n)
 		}
 		w.short.Store(true)
-		until(t, "those that hold memory are closed", func() bool {
+		testkit.Eventually(t, "those that hold memory are closed", func() bool {
 			w.now.Add(20_000) // the kernel may have taken some of the reply only just now
 			w.s.look()
 			return closed() >= 3
@@ -170,7 +171,7 @@ func TestShort_WhoHoldsMemoryAndDoesNotMoveIsClosed(t *testing.T) {
 			}
 		}
 		late := w.halfSent(1) // it has only just begun
-		until(t, "it is waited for", func() bool { return w.at("conn_nread") == 1 })
+		testkit.Eventually(t, "it is waited for", func() bool { return w.at("conn_nread") == 1 })
 		for _, c := range late {
 			w.now.Add(9_000)
 			w.s.look()
@@ -199,7 +200,7 @@ func TestBuffers_WhoWaitsLongestMakesRoom(t *testing.T) {
 			c.want("END")
 		}
 		const fit = bound >> 16 // 64 KiB each
-		until(t, "of those that do not read, as many are closed as do not fit", func() bool {
+		testkit.Eventually(t, "of those that do not read, as many are closed as do not fit", func() bool {
 			waiting, shed := w.at("conn_mwrite"), int(w.s.Stats().ShedConns)
 			return waiting > 0 && waiting+shed >= len(all) && waiting <= 2*fit
 		})

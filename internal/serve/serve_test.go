@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -93,7 +94,7 @@ func TestServe_ClientThatNeverReadsCostsBoundedMemory(t *testing.T) {
 		}
 		other := w.dial()
 		last := uint64(0)
-		until(t, "the server stops writing", func() bool {
+		testkit.Eventually(t, "the server stops writing", func() bool {
 			// A whole conversation of another client between two looks: it is unaffected, and the loop has had its turn.
 			for range 50 {
 				other.send("get\r\n")
@@ -168,7 +169,7 @@ func TestServe_HalfACommandThenClose(t *testing.T) {
 			c.send(half)
 			c.Close()
 		}
-		until(t, "all conns are gone", func() bool { return w.s.Stats().CurrConns == 0 && w.s.Stats().TotalConns == 4 })
+		testkit.Eventually(t, "all conns are gone", func() bool { return w.s.Stats().CurrConns == 0 && w.s.Stats().TotalConns == 4 })
 		if n := w.counter.Load(); n != 0 {
 			t.Errorf("%d half commands were executed", n)
 		}
@@ -205,7 +206,7 @@ func TestServe_CloseAfterReply(t *testing.T) {
 		}
 		c.want("BYE")
 		c.wantEnd()
-		until(t, "both are gone", func() bool { return w.s.Stats().CurrConns == 0 })
+		testkit.Eventually(t, "both are gone", func() bool { return w.s.Stats().CurrConns == 0 })
 	})
 }
 
@@ -218,7 +219,7 @@ func TestServe_RequestWithoutEndIsCut(t *testing.T) {
 				break
 			}
 		}
-		until(t, "it is gone", func() bool { return w.s.Stats().CurrConns == 0 })
+		testkit.Eventually(t, "it is gone", func() bool { return w.s.Stats().CurrConns == 0 })
 	})
 }
 
@@ -246,7 +247,7 @@ func TestServe_ConnsAreListed(t *testing.T) {
 		b.want("1")
 		want := map[string]string{"tcp:" + a.LocalAddr().String(): "conn_read", "tcp:" + b.LocalAddr().String(): "conn_nread"}
 		var got map[string]string
-		until(t, "both are listed with their states", func() bool {
+		testkit.Eventually(t, "both are listed with their states", func() bool {
 			got = map[string]string{}
 			for _, info := range w.s.Conns() {
 				got[info.Addr] = info.State
@@ -282,12 +283,12 @@ func TestServe_TwoThousandConns(t *testing.T) {
 			}
 			wg.Wait()
 		}
-		until(t, "all are gone", func() bool { return w.s.Stats().CurrConns == 0 })
+		testkit.Eventually(t, "all are gone", func() bool { return w.s.Stats().CurrConns == 0 })
 		if st := w.s.Stats(); st.TotalConns != n || st.RejectedConns != 0 {
 			t.Errorf("%+v", st)
 		}
 		if files >= 0 {
-			until(t, "all descriptors are closed", func() bool { return openFiles() <= files })
+			testkit.Eventually(t, "all descriptors are closed", func() bool { return openFiles() <= files })
 		}
 	})
 }
@@ -297,7 +298,7 @@ func TestServe_CountsBytes(t *testing.T) {
 		c := w.dial()
 		c.send("get\r\nget\r\n")
 		c.want("END", "END")
-		until(t, "10 bytes each way", func() bool { return w.s.Stats().BytesRead == 10 && w.s.Stats().BytesWritten == 10 })
+		testkit.Eventually(t, "10 bytes each way", func() bool { return w.s.Stats().BytesRead == 10 && w.s.Stats().BytesWritten == 10 })
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -50,7 +51,7 @@ func (c *client) line() string {
 func (w *world) fd(state string) int {
 	w.t.Helper()
 	fd := -1
-	until(w.t, "there is one conn in state "+state, func() bool {
+	testkit.Eventually(w.t, "there is one conn in state "+state, func() bool {
 		n := 0
 		for _, info := range w.s.Conns() {
 			if info.State == state {
@@ -120,7 +121,7 @@ func TestStream_IsAConnUntilItsClientGoes(t *testing.T) {
 				t.Errorf("%+v, %+v", st, p.WatchStats())
 			}
 			gone(c)
-			until(t, "the watcher is gone", func() bool { return w.s.Stats().CurrConns == 0 && p.WatchStats().Watchers == 0 })
+			testkit.Eventually(t, "the watcher is gone", func() bool { return w.s.Stats().CurrConns == 0 && p.WatchStats().Watchers == 0 })
 			if infos := w.s.Conns(); len(infos) != 0 {
 				t.Errorf("still listed: %v", infos)
 			}
@@ -138,7 +139,7 @@ func TestStream_OnlySoManyAtATime(t *testing.T) {
 		c.send("watch\r\n")
 		c.want("WATCHER_TOO_MANY log watcher limit reached")
 		all[3].Close()
-		until(t, "there is room for a watcher", func() bool { return p.WatchStats().Watchers < memproto.MaxWatchers })
+		testkit.Eventually(t, "there is room for a watcher", func() bool { return p.WatchStats().Watchers < memproto.MaxWatchers })
 		c.send("watch\r\n") // a refused conn goes on as it was
 		c.want("OK")
 	})
@@ -150,7 +151,7 @@ func came(p *memproto.Server) { memproto.NewConn(p).Opened(0, memproto.Client{FD
 // flood tells of conns until a watcher that does not read has skipped some.
 func flood(t *testing.T, w *world, p *memproto.Server) {
 	t.Helper()
-	until(t, "a watcher has skipped events", func() bool {
+	testkit.Eventually(t, "a watcher has skipped events", func() bool {
 		for range 1000 { // less than a watcher holds: what is skipped is for want of room in the kernel
 			came(p)
 		}

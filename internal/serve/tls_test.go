@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twincached/internal/testkit"
 )
 
 func TestTLS_BesidePlainConnsUnderOneLimit(t *testing.T) {
@@ -50,7 +52,7 @@ func TestTLS_BesidePlainConnsUnderOneLimit(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	conns[0].Close()
-	until(t, "there is room", func() bool { return s.Stats().CurrConns == 3 })
+	testkit.Eventually(t, "there is room", func() bool { return s.Stats().CurrConns == 3 })
 	c := dialAs(t, s.Addrs()[1], true)
 	c.send("count\r\n")
 	c.want("5")
@@ -87,13 +89,13 @@ func TestTLS_WithoutDropNewcomersWaitForRoomElsewhere(t *testing.T) {
 			line, _ := bufio.NewReader(late).ReadString('\n')
 			answered <- line
 		}()
-		until(t, "accepting is suspended", func() bool { return s.Stats().ListenDisabled >= uint64(i+1) })
+		testkit.Eventually(t, "accepting is suspended", func() bool { return s.Stats().ListenDisabled >= uint64(i+1) })
 		c.Close()
 		if line := <-answered; line != "END\r\n" {
 			t.Fatalf("got %q", line)
 		}
 		late.Close()
-		until(t, "all are gone", func() bool { return s.Stats().CurrConns == 0 })
+		testkit.Eventually(t, "all are gone", func() bool { return s.Stats().CurrConns == 0 })
 	}
 	if st := s.Stats(); st.DisabledFor == 0 || st.RejectedConns != 0 {
 		t.Errorf("%+v", st)
@@ -121,7 +123,7 @@ func TestTLS_HandshakesHoldNobodyUp(t *testing.T) {
 	if _, err := io.Copy(io.Discard, noise.r); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Error(err)
 	}
-	until(t, "the failure is counted", func() bool { return s.Stats().HandshakeErrors == 1 })
+	testkit.Eventually(t, "the failure is counted", func() bool { return s.Stats().HandshakeErrors == 1 })
 	if cut := s.Drain(patience); cut != 0 {
 		t.Errorf("%d cut", cut)
 	}
@@ -147,7 +149,7 @@ func TestTLS_SilentClientIsClosedInTime(t *testing.T) {
 	if _, err := io.Copy(io.Discard, silent.r); err != nil {
 		t.Error(err)
 	}
-	until(t, "it is counted", func() bool { return s.Stats().HandshakeErrors == 1 && s.Stats().CurrConns == 0 })
+	testkit.Eventually(t, "it is counted", func() bool { return s.Stats().HandshakeErrors == 1 && s.Stats().CurrConns == 0 })
 }
 
 func TestTLS_ConfigurationIsAskedForEachConn(t *testing.T) {
@@ -169,7 +171,7 @@ func TestTLS_ConfigurationIsAskedForEachConn(t *testing.T) {
 	if err := tlsClient(t, dialAs(t, s.Addrs()[0], false).halfConn).Handshake(); err == nil {
 		t.Fatal("shook hands")
 	}
-	until(t, "it is gone", func() bool { return s.Stats().CurrConns == 0 })
+	testkit.Eventually(t, "it is gone", func() bool { return s.Stats().CurrConns == 0 })
 	refuse = false
 	c := dialAs(t, s.Addrs()[0], true)
 	c.send("get\r\n")

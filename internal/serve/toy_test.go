@@ -252,16 +252,6 @@ func (c *client) wantEnd() {
 	}
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 // openFiles counts this process's descriptors, -1 where that cannot be told.
 func openFiles() int {
 	entries, err := os.ReadDir("/proc/self/fd")

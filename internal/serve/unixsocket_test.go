@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // socketPath is short enough for a socket's address, as t.TempDir may not be.
@@ -68,7 +70,7 @@ func TestUnix_ServesOnTheFileAndNowhereElse(t *testing.T) {
 		other := w.dial()
 		other.send("get\r\n")
 		other.want("END")
-		until(t, "the first conn is gone", func() bool { return w.s.Stats().CurrConns == 1 })
+		testkit.Eventually(t, "the first conn is gone", func() bool { return w.s.Stats().CurrConns == 1 })
 		if infos := w.s.Conns(); len(infos) != 1 || infos[0].ListenAddr != "unix:"+path || infos[0].Addr != "unix:" {
 			t.Errorf("%+v", infos)
 		}

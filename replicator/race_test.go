@@ -1,5 +1,0 @@
-//go:build race
-
-package replicator
-
-const raceEnabled = true

@@ -1,7 +1,6 @@
 package replicator
 
 import (
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -85,7 +84,7 @@ func (tx *sender) whole(l *store.Loan) {
 // its expiry.
 func marker(l *store.Loan) *store.Record {
 	v := l.Version
-	if rule.MarkerBelow && (l.Ever == l.Version || l.Overruled() || !rule.MarkerOfTouched) {
+	if l.Ever == l.Version || l.Overruled() {
 		v--
 	}
 	return &store.Record{Key: l.Key, Op: store.RecordTombstone, Version: v}

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"sync/atomic"
-
-	"twincached/internal/rule"
-)
+import "sync/atomic"
 
 // A version is a 64-bit hybrid logical clock: bit 63 is 0, then 44 bits of Unix
 // milliseconds, 13 logical bits and 6 bits of the node's slot. One number is the
@@ -57,14 +53,6 @@ func (c *clock) next(nowMillis int64) uint64 {
 // observe lifts the clock to v. Every version that comes from the peer passes
 // here before it is applied: else a later local write could get a lower version.
 func (c *clock) observe(v uint64) {
-	if !rule.Observe {
-		return
-	}
-	c.lift(v)
-}
-
-// lift is observe for what does not come from the peer.
-func (c *clock) lift(v uint64) {
 	for {
 		old := c.hlc.Load()
 		if v <= old || c.hlc.CompareAndSwap(old, v) {

@@ -13,7 +13,7 @@ func TestClock_NeverMakesBit63(t *testing.T) {
 			for _, now := range []int64{testNow, MaxClockMillis, 1<<44 - 1, 1 << 44, math.MaxInt64} {
 				var c clock
 				c.slot.Store(slot)
-				c.lift(start)
+				c.observe(start)
 				last := uint64(0)
 				for range 10 {
 					v := c.next(now)

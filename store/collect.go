@@ -1,7 +1,5 @@
 package store
 
-import "twincached/internal/rule"
-
 // Sent is what one Collect did.
 type Sent struct {
 	Items  int    // records emitted
@@ -86,10 +84,6 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	}
 	c.norm()
 	r.Cursor = *c
-	if !rule.TombstoneUntilAcked {
-		p.peer.acked = *c
-		p.purgeTombs(*c)
-	}
 	return r
 }
 
@@ -103,7 +97,7 @@ func (p *partition) large(hd *header, lane Lane) bool {
 
 // asTouch reports whether an item travels as an expiry without the value.
 func (p *partition) asTouch(hd *header, lane Lane) bool {
-	return hd.is(bitTouch) && (lane == Live || !rule.BulkCarriesValues)
+	return hd.is(bitTouch) && lane == Live
 }
 
 // skips reports whether the peer needs nothing of this item: it sent it itself,

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"strconv"
-
-	"twincached/internal/rule"
-)
+import "strconv"
 
 // Do carries out one mutation: the one place where clients change data,
 // whatever protocol they speak.
@@ -249,7 +245,7 @@ func (p *partition) deleted(row *classRow, r *Request) Result {
 // the peer may hold a copy that this node has evicted.
 func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (version uint64, ok bool) {
 	v := p.s.clock.next(nowMillis)
-	if !p.s.cfg.Replicated || p.s.isLocal(key) || !rule.TombstoneOnMiss && h == 0 {
+	if !p.s.cfg.Replicated || p.s.isLocal(key) {
 		if h != 0 {
 			p.unlink(h)
 		}
@@ -270,7 +266,7 @@ func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins, 
 	// Decided before the change: only a value that the peer acknowledged may travel
 	// as an expiry without the value.
 	bit := uint8(0)
-	if p.clean(hd) || !rule.TouchOnlyIfAcked && (hd.is(bitTouch) || hd.seq() <= p.peer.sentMax) {
+	if p.clean(hd) {
 		bit = bitTouch
 	}
 	marks := hd.marks()

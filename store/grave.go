@@ -4,8 +4,6 @@ import (
 	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
-
-	"twincached/internal/rule"
 )
 
 // grave is what is left of tombstones that had to be forgotten before the peer
@@ -158,15 +156,12 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 	a := &p.announced
 	*a, p.grave = p.grave, grave{gen: p.grave.gen}
 	g = Grave{Gen: a.gen, Floor: a.floor, Saturated: a.filter == nil}
-	if !rule.GraveUntilAcked {
-		defer p.forget(a)
-	}
 	if !g.Saturated {
 		g.Filter = append(room, a.filter...)
 	}
 	p.walkSettled(func(h handle, hd *header) {
 		g.Walked++
-		if !rule.GraveResends || !g.Covers(hd.key(), hd.version) {
+		if !g.Covers(hd.key(), hd.version) {
 			return
 		}
 		hd.setSource(0) // the peer gives up what it has sent itself, too
@@ -182,7 +177,7 @@ func (s *Store) NextGrave(part int, room []byte) (g Grave, b BulkStart, bulk, du
 }
 
 func (p *partition) graveDue() bool {
-	return rule.GraveAnnounced && p.peer.attached && p.grave.floor != 0 && p.announced.floor == 0
+	return p.peer.attached && p.grave.floor != 0 && p.announced.floor == 0
 }
 
 // GraveGen returns the Gen of the newest grave of a partition that the peer has not
@@ -192,7 +187,7 @@ func (s *Store) GraveGen(part int) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case !rule.GraveAnnounced || !p.peer.attached:
+	case !p.peer.attached:
 		return 0
 	case p.grave.floor != 0:
 		return p.grave.gen
@@ -219,11 +214,8 @@ func (s *Store) GraveAcked(part int, gen uint64) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if gen == p.announced.gen && (p.grave.floor == 0 || rule.GraveAgain) {
+	if gen == p.announced.gen {
 		p.forget(&p.announced)
-	}
-	if !rule.GraveGeneration {
-		p.forget(&p.grave)
 	}
 	if p.grave.floor != 0 {
 		s.markDirty(p.id)
@@ -275,10 +267,6 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 	p.walkSettled(func(h handle, hd *header) {
 		if g.Covers(hd.key(), hd.version) {
 			p.stats.GraveEvictions++
-			if !rule.GraveMarker {
-				p.unlinkClean(h)
-				return
-			}
 			p.mustRemoveLocal(h, false)
 		}
 	})
@@ -288,7 +276,7 @@ func (s *Store) ApplyGrave(part int, g Grave) {
 // let in has gone to the end of the list, with the version that it had. Each round
 // passes what changed during the one before, until one changes nothing.
 func (p *partition) walkSettled(f func(h handle, hd *header)) {
-	for done := uint64(0); done < p.list.seq && (done == 0 || rule.GraveSettles); {
+	for done := uint64(0); done < p.list.seq; {
 		done = p.walkChunks(done, f)
 	}
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"bytes"
 	"fmt"
-
-	"twincached/internal/rule"
 )
 
 // ApplyBatch merges what the peer sent on a lane of a partition, and moves the
@@ -73,10 +71,10 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		return p.mergeTouch(h, hd, r)
 	}
 	expired := dead(r.Expires, nowMillis)
-	tomb := r.Op == RecordTombstone || !rule.ExpiredIsAValue && expired
+	tomb := r.Op == RecordTombstone
 	gone := tomb || expired // what has expired replaces what it supersedes, and is not stored
 	if hd == nil {
-		if rule.GraveRejects && !gone && p.buried(r.Key, r.Version) {
+		if !gone && p.buried(r.Key, r.Version) {
 			p.stats.GraveRejects++
 			return true
 		}
@@ -103,9 +101,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	if ItemBytes(len(r.Key), r.valueBytes()) > p.s.cfg.MaxItemBytes {
 		p.stats.ApplyTooLarge++
 		p.notStored(r, RefusedTooLarge)
-		if rule.OversizeDropsOlder {
-			p.dropOlder(r)
-		}
+		p.dropOlder(r)
 		return true
 	}
 	if r.in != nil && r.in.draft == nil {
@@ -142,7 +138,7 @@ func (r *Record) draft() *Draft {
 // sourceOf is the source of an item that is now as the peer sent it. One that this
 // node's grave covers the peer is going to evict: it travels back, as if made here.
 func (p *partition) sourceOf(r *Record) uint8 {
-	if rule.GraveReturns && p.buried(r.Key, r.Version) {
+	if p.buried(r.Key, r.Version) {
 		return 0
 	}
 	return p.s.peerSrc()
@@ -181,7 +177,6 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
 	case hd.version == r.Version:
 		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.sourceOf(r), 0)
-	case !rule.TouchDropsOlder:
 	default:
 		p.stats.TouchUnknown++
 		p.forgot(r.Version, r.Ever)

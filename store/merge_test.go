@@ -276,3 +276,19 @@ func TestLocalKeys_OneThatChangesStays(t *testing.T) {
 		}
 	}
 }
+
+// TestMerge_TouchOfAnUnknownVersionDropsTheOlder: no schedule of two nodes of this version
+// needs it, but another program may be the peer.
+func TestMerge_TouchOfAnUnknownVersionDropsTheOlder(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, Replicated: true})
+	s.Attach(ID{1}, &State{}, false)
+	key := []byte("key")
+	older := s.Do(testNow, &Request{Op: OpSet, Key: key, Value: []byte("older")}).Version
+	touch := Record{Key: key, Op: RecordTouch, Version: older + 64, Ever: older + 128}
+	if err := s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{touch}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok := s.Inspect(key); ok {
+		t.Error("a value is served that is older than the one that was touched")
+	}
+}

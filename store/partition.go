@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync"
-
-	"twincached/internal/rule"
 )
 
 // partition is 1/256 of the keys: the lock, the unit of streaming, and the owner
@@ -266,15 +264,11 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		p.unlinkClean(h)
 		return true
 	}
-	if !rule.MarkerOnEviction {
-		p.unlink(h)
-		return true
-	}
 	v := hd.version
 	if hd.ever != v {
 		p.forgot(v, hd.ever) // the marker says nothing of the expiry
 	}
-	if rule.MarkerBelow && (hd.ever == hd.version || !rule.MarkerOfTouched) {
+	if hd.ever == hd.version {
 		v--
 	}
 	key := hd.key()

@@ -3,8 +3,6 @@ package store
 import (
 	"sync"
 	"sync/atomic"
-
-	"twincached/internal/rule"
 )
 
 // covers reports whether the holder of the cursor has the change with this sequence.
@@ -134,9 +132,7 @@ type BulkStart struct {
 // others resume where the peer stands.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
-	if rule.FlushInState {
-		s.ApplyFlush(st.Flush, 0)
-	}
+	s.ApplyFlush(st.Flush, 0)
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
@@ -160,7 +156,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 			p.meetForeign(st)
 		}
 		p.peer.attached = true
-		if c := st.Cursors[i]; resumable && (last == inc || !rule.ResumeLastPeer) && p.valid(c) {
+		if c := st.Cursors[i]; resumable && last == inc && p.valid(c) {
 			p.resume(c)
 		} else if b, ok := p.startBulk(); ok {
 			starts = append(starts, b)
@@ -181,8 +177,8 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 // arrived: the copy begins anew then, as the live lane may leave out values that an
 // earlier peer had, and this one gave up for a grave or never got.
 func (p *partition) valid(c Cursor) bool {
-	arrived := (c.B > 0 || p.list.seq == 0) && (c.B >= p.peer.copied || !rule.ResumeLastPeer)
-	return c.B <= p.list.seq && c.A <= c.T && c.T <= c.B && (arrived || !rule.EmptyCursor)
+	arrived := (c.B > 0 || p.list.seq == 0) && c.B >= p.peer.copied
+	return c.B <= p.list.seq && c.A <= c.T && c.T <= c.B && arrived
 }
 
 // nextSrc gives the new peer incarnation a small id that no item carries. The sweep
@@ -207,7 +203,7 @@ func (s *Store) nextSrc() {
 // older peer that returns. Where it began before a delete that was acknowledged by
 // the last one and forgotten here, only burying everything protects that delete.
 func (p *partition) meetForeign(st *State) {
-	if rule.OldPeerBuries && st.Items > 0 && st.Born <= p.cleanMax {
+	if st.Items > 0 && st.Born <= p.cleanMax {
 		p.buryAll(p.cleanMax)
 	}
 }
@@ -289,7 +285,7 @@ func (s *Store) Clock() uint64 { return s.clock.hlc.Load() }
 func (s *Store) Born() uint64 { return s.born.Load() }
 
 // Observe lifts the clock above v: the bound that was kept over a restart.
-func (s *Store) Observe(v uint64) { s.clock.lift(v) }
+func (s *Store) Observe(v uint64) { s.clock.observe(v) }
 
 // Unacked counts the items and tombstones that the peer does not have for certain,
 // and the graves it has not acknowledged.

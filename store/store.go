@@ -105,7 +105,7 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	s.tombBudget.Store(cfg.tombBudget(cfg.MemoryBytes))
 	s.SetSlot(cfg.Slot)
 	s.born.Store(versionAt(nowMillis))
-	s.clock.lift(versionAt(nowMillis))
+	s.clock.observe(versionAt(nowMillis))
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.s, p.id = s, uint8(i)

@@ -66,9 +66,11 @@ func (c check) String() string {
 //   - a change between sessions leaves the live lane at the end: its place is then looked
 //     for from the other side, which takes longer (BenchmarkAttach_AfterEverythingHasChanged);
 //   - merge compares with an item that was flushed: it loses, and a conflict is counted;
+//   - a cursor counts from every peer: the copy that another peer was given since has a
+//     sequence of its own above that cursor, which makes it begin anew;
 //   - everything is buried for an old peer that is empty: that costs misses.
 func table() []mutant {
-	return slices.Concat(stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants)
+	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants)
 }
 
 // mutated is the text of the file with the fault in it.

@@ -48,7 +48,7 @@ var walkMutants = []mutant{
 		test("store", "TestAttach_GoesOnWhereThePeerStands")},
 	{"a cursor from before the copy was announced counts",
 		"the copy begins anew",
-		"store/replicate.go", "c.B >= p.peer.copied || !rule", "c.B > 0 || !rule",
+		"store/replicate.go", "(c.B > 0 || p.list.seq == 0) && c.B >= p.peer.copied", "c.B > 0 || p.list.seq == 0",
 		test("store", "TestAttach_ACursorFromBeforeTheCopyBeginsItAnew")},
 	{"a copy ends with the sequence of the newest item",
 		"it takes a sequence of its own, which no cursor from before reaches",

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"twincached/internal/rule"
-	"twincached/store"
 )
 
 var (
@@ -49,8 +48,6 @@ func TestMutants(t *testing.T) {
 
 // madeFor has the plans of rules whose breach is so rare that there is a plan for it.
 var madeFor = map[string]string{
-	"GraveReturns": "graves cross",
-	"GraveSettles": "graves, busy clients",
 	"BarrierTwice": "copy",
 
 	"GoneProvesNothing": "planned together",
@@ -59,44 +56,12 @@ var madeFor = map[string]string{
 	"ByeAnswered":       "planned together, and crashes",
 }
 
-// contracts are checks of rules that no schedule of two nodes of this version needs,
-// but that the protocol demands of a receiver: another program may be the peer.
-var contracts = map[string]func(*testing.T) string{
-	"TouchDropsOlder": touchOfUnknownVersion,
-}
-
-// touchOfUnknownVersion: of a key there is an older state than the one that was touched.
-func touchOfUnknownVersion(t *testing.T) string {
-	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true}, startMillis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	st.Attach(store.ID{1}, &store.State{}, false)
-	key := []byte("key")
-	older := st.Do(startMillis, &store.Request{Op: store.OpSet, Key: key, Value: []byte("older")}).Version
-	touch := store.Record{Key: key, Op: store.RecordTouch, Version: older + 64, Ever: older + 128}
-	if err := st.ApplyBatch(startMillis, store.PartitionOf(key), store.Live, 1, []store.Record{touch}); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, ok := st.Inspect(key); ok {
-		return "a value is served that is older than the one that was touched"
-	}
-	return ""
-}
-
 // kill runs seeds without a rule until a promise is broken.
 func kill(t *testing.T, r rule.Rule) (found *Failure, runs uint64) {
 	if err := rule.Switch(r.Name, false); err != nil {
 		t.Fatal(err)
 	}
 	defer rule.Switch(r.Name, true)
-	if check := contracts[r.Name]; check != nil {
-		if text := check(t); text != "" {
-			return &Failure{Plan: "contract", Text: text}, 1
-		}
-		return nil, 1
-	}
 	plans := Plans
 	if name := madeFor[r.Name]; name != "" {
 		plans = []Plan{planOf(name)}

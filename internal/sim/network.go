@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/replicator"
 	"twincached/store"
@@ -103,11 +102,6 @@ func (n *node) pump(e *end) bool {
 // travel puts a frame on its way to e.
 func (e *end) travel(frame []byte) {
 	e.frames = append(e.frames, frame)
-	if !rule.AcksInOrder && typeOf(frame) == wire.TAck {
-		for i := len(e.frames) - 1; i > 1; i-- { // the first one may have arrived in part
-			e.frames[i], e.frames[i-1] = e.frames[i-1], e.frames[i]
-		}
-	}
 }
 
 // typeOf is the type of a whole frame: the first element of its body's array.
@@ -229,7 +223,7 @@ func (n *node) ended(e *end, err error) {
 
 // admission makes a connection the session. The one before it has ended then.
 func (n *node) admission(e *end) {
-	for rule.OneSession && len(n.ends) > 0 && n.ends[0] != e {
+	for len(n.ends) > 0 && n.ends[0] != e {
 		n.lose(n.ends[0], "another one replaces it")
 	}
 	n.admit, n.promise, n.notes = e, promise{}, 0

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"twincached/internal/rule"
 	"twincached/internal/steady"
 	"twincached/internal/wire"
 	"twincached/replicator"
@@ -116,9 +115,7 @@ func (w *world) newNode(id, host int) *node {
 		panic(err)
 	}
 	n.st = st
-	if rule.ClockBound {
-		st.Observe(w.machines[host].bound)
-	}
+	st.Observe(w.machines[host].bound)
 	if cfg.NoEviction {
 		n.fill()
 	}

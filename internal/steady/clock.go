@@ -6,8 +6,6 @@ package steady
 import (
 	"sync/atomic"
 	"time"
-
-	"twincached/internal/rule"
 )
 
 const (
@@ -81,7 +79,7 @@ func (c *Clock) Check() Change {
 		return Change{}
 	}
 	asleep := max(min(ahead, c.slept()-c.credit), 0) // proved, so it may be any time
-	if rule.WallBound && !c.affords(mono, ahead-asleep) {
+	if !c.affords(mono, ahead-asleep) {
 		c.refused.Store(ahead.Milliseconds())
 		return Change{Refused: ahead}
 	}

@@ -53,7 +53,7 @@ func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
 	visits := 1
 	recreate := []string{"up", "-d", "--no-build", "--force-recreate"}
 	steps := [][]string{{"restart"}, recreate}
-	if len(c.tool) == 2 { // docker compose, not docker-compose, stops both before it starts either: README says how to go about it
+	if len(c.tool) == 2 { // docker compose, not docker-compose, stops both before it starts either: docs/operations.md says how to go about it
 		steps = [][]string{{"restart"}, append(recreate, "--no-deps", "a"), append(recreate, "--no-deps", "b")}
 	}
 	for _, words := range steps {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Exit statuses, memcached's where it has one. README and -h show them in a table,
+// Exit statuses, memcached's where it has one. docs/operations.md and -h show them in a table,
 // exitStatuses.
 const (
 	exitOK     = 0
@@ -32,7 +32,7 @@ type exitStatus struct {
 }
 
 // exitStatuses is every status there is, in order, and what it means. A test holds
-// README's table to it.
+// the table of docs/operations.md to it.
 var exitStatuses = []exitStatus{
 	{exitOK, "it did what was asked; a node stopped, and nothing was lost"},
 	{exitFailed, "healthcheck: the node does not serve; verify: the nodes differ"},

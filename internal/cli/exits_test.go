@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-func TestHelp_ShowsEachExitStatusAndSoDoesTheReadme(t *testing.T) {
-	readme := projectFile(t, "README.md")
+func TestHelp_ShowsEachExitStatusAndSoDoOperations(t *testing.T) {
+	page := projectFile(t, "docs/operations.md")
 	for _, s := range exitStatuses {
 		if row := fmt.Sprintf("  %-3d %s\n", s.code, s.when); !strings.Contains(helpText(), row) {
 			t.Errorf("the help lacks %q", row)
 		}
-		if row := fmt.Sprintf("\n| %d | %s |\n", s.code, s.when); !strings.Contains(readme, row) {
-			t.Errorf("README.md lacks %q", row)
+		if row := fmt.Sprintf("\n| %d | %s |\n", s.code, s.when); !strings.Contains(page, row) {
+			t.Errorf("docs/operations.md lacks %q", row)
 		}
 	}
 }

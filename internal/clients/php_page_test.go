@@ -15,7 +15,7 @@ import (
 	"twincached/internal/testkit/rig"
 )
 
-const phpDir = "../../deploy/php/" // the settings that the README recommends
+const phpDir = "../../deploy/php/" // the settings that docs/clients.md recommends
 
 // page is a PHP page under settings of deploy/php. Each visit is a process of
 // its own: nothing of what a page has learned of a dead node lives on, so that

@@ -12,25 +12,25 @@ import (
 
 var (
 	iniBlock = regexp.MustCompile("(?s)```ini\n(.*?)```")
-	iniLink  = regexp.MustCompile(`\]\(deploy/php/([a-z-]+\.ini)\)`)
+	iniLink  = regexp.MustCompile(`\]\(\.\./deploy/php/([a-z-]+\.ini)\)`)
 	comment  = regexp.MustCompile(`(?m)^;.*\n|^\n`)
 )
 
-// Each block of settings in the README is a file of deploy/php, the one that is
+// Each block of settings in docs/clients.md is a file of deploy/php, the one that is
 // linked last before it, and no file goes unmentioned.
-func TestReadme_ShowsTheShippedPHPSettings(t *testing.T) {
+func TestClients_PageShowsTheShippedPHPSettings(t *testing.T) {
 	t.Parallel()
-	readme := testkit.ReadFile(t, "../../README.md")
+	page := testkit.ReadFile(t, "../../docs/clients.md")
 	shown := 0
-	for _, block := range iniBlock.FindAllStringSubmatchIndex(readme, -1) {
-		links := iniLink.FindAllStringSubmatch(readme[:block[0]], -1)
+	for _, block := range iniBlock.FindAllStringSubmatchIndex(page, -1) {
+		links := iniLink.FindAllStringSubmatch(page[:block[0]], -1)
 		if len(links) == 0 {
-			t.Fatalf("the README does not say which file this is:\n%s", readme[block[2]:block[3]])
+			t.Fatalf("the page does not say which file this is:\n%s", page[block[2]:block[3]])
 		}
 		name := links[len(links)-1][1]
 		shipped := comment.ReplaceAllString(testkit.ReadFile(t, phpDir+name), "")
-		if text := readme[block[2]:block[3]]; text != shipped {
-			t.Errorf("the README shows\n%s\nand deploy/php/%s has\n%s", text, name, shipped)
+		if text := page[block[2]:block[3]]; text != shipped {
+			t.Errorf("the page shows\n%s\nand deploy/php/%s has\n%s", text, name, shipped)
 		}
 		shown++
 	}
@@ -39,8 +39,8 @@ func TestReadme_ShowsTheShippedPHPSettings(t *testing.T) {
 		t.Fatalf("found %d blocks and %d files, %v", shown, len(files), err)
 	}
 	for _, file := range files {
-		if !strings.Contains(readme, "(deploy/php/"+filepath.Base(file)+")") {
-			t.Errorf("the README does not mention %s", file)
+		if !strings.Contains(page, "(../deploy/php/"+filepath.Base(file)+")") {
+			t.Errorf("the page does not mention %s", file)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"twincached/internal/testkit/rig"
 )
 
-// boundKiB is README.md's formula for a node of memoryMiB with -c connections.
+// boundKiB is the formula of docs/operations.md for a node of memoryMiB with -c connections.
 func boundKiB(memoryMiB, conns int) int {
 	return memoryMiB<<10 + max(8<<10, memoryMiB<<10/16) + 24<<10 + 4*conns
 }
@@ -66,8 +66,8 @@ func states(n *rig.Node) map[string]int {
 	}
 }
 
-// TestFailure_GreedyClients: what clients that send or fetch large values make a process take is what README.md
-// says, whether they finish or not.
+// TestFailure_GreedyClients: what clients that send or fetch large values make a process take is what
+// docs/operations.md says, whether they finish or not.
 func TestFailure_GreedyClients(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector costs memory")

@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// What the process takes on top of MemoryMiB has a bound as well: see README.md.
+// What the process takes on top of MemoryMiB has a bound as well: see docs/operations.md.
 const (
 	minBufferBytes = 8 << 20   // room for hundreds of clients that do not read
 	maxBufferBytes = 256 << 20 // more of them than anybody has

@@ -11,7 +11,7 @@ type Rule struct {
 	Mutant string // what happens without it
 }
 
-// All is every rule, in the order of the table in docs/reliability.md.
+// All is every rule, in the order of the table in docs/measured.md.
 var All = []Rule{
 	{"CursorIncarnation", "a cursor counts for the incarnation that it names only", "for any"},
 	{"BarrierTwice", "BARRIER waits for the tails noted twice", "noted once"},

@@ -17,7 +17,7 @@ import (
 	"twincached/internal/testkit"
 )
 
-// probe is a client of a library that people use, with the settings that README
+// probe is a client of a library that people use, with the settings that docs/clients.md
 // gives. It sets and gets, about 50 times a second, and says how each call went.
 type probe struct {
 	library string

@@ -3,12 +3,14 @@ package replicator
 import (
 	"fmt"
 	"log/slog"
+
+	"twincached/internal/session"
 )
 
 // announce logs what observe saw for the first time.
-func (c *conn) announce(news Marks) {
+func (c *conn) announce(news session.Marks) {
 	log := c.l.cfg.Log
-	if news&MarkEstablished != 0 {
+	if news&session.MarkEstablished != 0 {
 		h := c.s.Peer()
 		if c.replaces {
 			c.l.calls.replaced.Add(1)
@@ -21,20 +23,20 @@ func (c *conn) announce(news Marks) {
 		c.l.sayIfCopied(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
-	if news&MarkEstablished != 0 {
+	if news&session.MarkEstablished != 0 {
 		c.compareSettings()
 	}
-	if news&MarkBarrier != 0 {
+	if news&session.MarkBarrier != 0 {
 		c.mu.Lock()
 		r, _ := c.l.core.Copies()
 		c.mu.Unlock()
-		log.Info("copy complete", "state", Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
+		log.Info("copy complete", "state", session.Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
 	}
 	c.announceClocks(news)
 }
 
 // announceClocks says what is wrong with the two clocks.
-func (c *conn) announceClocks(news Marks) {
+func (c *conn) announceClocks(news session.Marks) {
 	if news == 0 {
 		return
 	}
@@ -48,11 +50,11 @@ func (c *conn) announceClocks(news Marks) {
 	for _, text := range said {
 		note(slog.LevelError, "CLOCK", text)
 	}
-	if news&MarkSkew != 0 {
+	if news&session.MarkSkew != 0 {
 		l.calls.skews.Add(1)
 		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
-	if news&MarkAstray != 0 {
+	if news&session.MarkAstray != 0 {
 		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
 }

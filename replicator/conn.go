@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 )
 
@@ -34,7 +35,7 @@ type conn struct {
 	began   uint64 // order of events on the link
 
 	mu sync.Mutex // the session
-	s  *Session
+	s  *session.Session
 
 	scratch *scratch
 	w       *wire.Writer
@@ -42,7 +43,7 @@ type conn struct {
 	from    int
 	to      int
 
-	seen Marks // what the link knows that the session has reached; guarded by mu
+	seen session.Marks // what the link knows that the session has reached; guarded by mu
 
 	wake chan struct{} // capacity 1: the writer has something to look at
 	stop chan struct{} // closed: the writer shall say its last and go
@@ -63,7 +64,7 @@ type conn struct {
 // scratch is what a connection needs during its handshake. It is pooled, so that
 // strangers cost no garbage.
 type scratch struct {
-	room Scratch
+	room session.Scratch
 	w    *wire.Writer
 	buf  []byte
 }
@@ -84,7 +85,7 @@ func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 
 // run lives as long as the connection and returns why it ended.
 func (c *conn) run() error {
-	_ = c.raw.SetDeadline(time.Now().Add(helloMillis * time.Millisecond))
+	_ = c.raw.SetDeadline(time.Now().Add(session.HelloMillis * time.Millisecond))
 	err := c.secure()
 	if err == nil {
 		err = c.handshake()
@@ -97,7 +98,7 @@ func (c *conn) run() error {
 	_ = c.raw.Close()
 	c.mu.Lock()
 	c.s.OnLoss(c.l.cfg.Now())
-	c.left = c.s.Farewell() != FarewellNone
+	c.left = c.s.Farewell() != session.FarewellNone
 	c.mu.Unlock()
 	c.l.solo.CompareAndSwap(c, nil)
 	return err
@@ -139,7 +140,7 @@ func (c *conn) handshake() error {
 		if err := c.s.OnFrame(c.l.cfg.Now(), body); err != nil {
 			return err
 		}
-		if c.s.Phase() >= PhaseAuthed {
+		if c.s.Phase() >= session.PhaseAuthed {
 			c.l.known(c)
 		}
 	}
@@ -202,7 +203,7 @@ func (c *conn) read() error {
 		if err := c.frames(); err != nil {
 			return err
 		}
-		_ = c.nc.SetReadDeadline(time.Now().Add(tickMillis * time.Millisecond))
+		_ = c.nc.SetReadDeadline(time.Now().Add(session.TickMillis * time.Millisecond))
 		err := c.fill()
 		now := c.l.cfg.Now()
 		c.mu.Lock()
@@ -261,7 +262,7 @@ func (c *conn) signal() {
 
 // write sends what the session has to say, whenever it has.
 func (c *conn) write() error {
-	tick := time.NewTicker(tickMillis * time.Millisecond)
+	tick := time.NewTicker(session.TickMillis * time.Millisecond)
 	defer tick.Stop()
 	for {
 		ended, err := c.flush()
@@ -285,12 +286,12 @@ func (c *conn) flush() (ended bool, err error) {
 		c.w.Reset()
 		for began := c.l.cfg.Now(); more && c.w.Len() < writeBytes; {
 			now := c.l.cfg.Now()
-			if now-began >= tickMillis {
+			if now-began >= session.TickMillis {
 				break
 			}
 			c.mu.Lock()
 			more = c.s.Pump(now, c.w)
-			ended = c.s.Phase() == PhaseEnded
+			ended = c.s.Phase() == session.PhaseEnded
 			c.mu.Unlock()
 		}
 		if c.w.Len() > 0 {
@@ -308,7 +309,7 @@ func (c *conn) flush() (ended bool, err error) {
 // sayBye writes the BYE that a failed handshake owes (an exchange has written its
 // own). Where TLS failed, it has left an alert that must arrive as well.
 func (c *conn) sayBye(err error) {
-	var e *End
+	var e *session.End
 	var failed *tlsError
 	switch {
 	case errors.As(err, &e) && e.Code != 0 && !e.FromPeer:

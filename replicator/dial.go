@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 )
 
@@ -38,7 +39,7 @@ func (l *Link) dial(ctx context.Context) {
 			b.reset()
 		}
 		pause := b.next(l.cfg.chance())
-		if l.State() == Draining {
+		if l.State() == session.Draining {
 			pause = min(pause, backoffDraining)
 		}
 		rest(ctx, pause)
@@ -111,7 +112,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 
 // isSelf says that a connection led back to this node.
 func isSelf(err error) bool {
-	var e *End
+	var e *session.End
 	return errors.As(err, &e) && e.Code == wire.ByeSelf
 }
 

@@ -3,6 +3,8 @@ package replicator
 import (
 	"context"
 	"time"
+
+	"twincached/internal/session"
 )
 
 // Drain hands everything over, says BYE PLANNED and closes the link for good.
@@ -14,7 +16,7 @@ import (
 // is known to have, and says so in the log.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
-	refused := l.core.State() == Refused
+	refused := l.core.State() == session.Refused
 	l.core.Drain()
 	l.mu.Unlock()
 	if l.cfg.Peer == "" && l.cfg.Listen == "" {
@@ -28,9 +30,9 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		c, s := l.standing()
 		verdict := l.core.Look(l.cfg.Now(), s)
 		switch {
-		case verdict == VerdictBye && l.depart(c), verdict == VerdictSafe:
+		case verdict == session.VerdictBye && l.depart(c), verdict == session.VerdictSafe:
 			return 0
-		case verdict == VerdictGiveUp && (!s.Linked || l.giveUp(c)):
+		case verdict == session.VerdictGiveUp && (!s.Linked || l.giveUp(c)):
 			return l.sayLost(s.Linked)
 		}
 		items, waiting := l.core.Waiting()
@@ -50,7 +52,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 
 // standing is what this node, which drains, sees of its peer; c is the session, if one
 // is established.
-func (l *Link) standing() (c *conn, s Standing) {
+func (l *Link) standing() (c *conn, s session.Standing) {
 	l.mu.Lock()
 	s = l.core.Standing(l.cfg.Now(), l.establishingLocked())
 	if s.Linked = l.cur != nil && l.cur.established != 0; s.Linked {
@@ -77,7 +79,7 @@ func (l *Link) depart(c *conn) bool {
 	<-c.done // a departure takes a second at most
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.s.Farewell() == FarewellCrossed {
+	if c.s.Farewell() == session.FarewellCrossed {
 		l.cfg.Log.Info("both nodes stop at once", "this_one_stays", !c.s.MayGo())
 	}
 	return c.s.MayGo()

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/store"
 )
 
@@ -166,7 +167,7 @@ func TestDrain_NobodyComes(t *testing.T) {
 		b.drain(drainTimeout).ends(w, 0)
 		d := a.drain(drainTimeout)
 		d.ends(w, 49)
-		if d.took < DefaultHandover || d.took > DefaultHandover+time.Second {
+		if d.took < session.DefaultHandover || d.took > session.DefaultHandover+time.Second {
 			w.Errorf("it took %v", d.took)
 		}
 		if !a.log.has("waiting for one to take over") || !a.log.has("NOT HANDED OVER") || !a.log.has("items=49") {
@@ -280,7 +281,7 @@ func TestDrain_JoinerThatStopsWhileItCopies(t *testing.T) {
 		d := a.drain(time.Minute)
 		time.Sleep(4 * time.Second)
 		b = w.start(2)
-		w.wait("it copies", func() bool { return b.l.State() == Copying })
+		w.wait("it copies", func() bool { return b.l.State() == session.Copying })
 		b.drain(drainTimeout).ends(w, 0)
 		time.Sleep(4 * time.Second)
 		if d.over() {
@@ -309,7 +310,7 @@ func TestDrain_PeerWhoseNameIsGone(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		d := a.drain(time.Minute)
 		d.ends(w, 11)
-		if d.took > DefaultHandover+time.Second {
+		if d.took > session.DefaultHandover+time.Second {
 			w.Errorf("it took %v", d.took)
 		}
 	})
@@ -324,7 +325,7 @@ func TestDrain_PeerThatIsDown(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		d := a.drain(time.Minute)
 		d.ends(w, 11)
-		if d.took > DefaultHandover+time.Second {
+		if d.took > session.DefaultHandover+time.Second {
 			w.Errorf("it took %v", d.took)
 		}
 	})

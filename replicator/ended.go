@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 )
 
@@ -35,7 +36,7 @@ func (l *Link) say(c *conn, err error, now int64) {
 // verdict is how the end of a connection is told, and how loud. "Connection refused"
 // is what kernels say, so nothing here does.
 func (c *conn) verdict(err error) (level slog.Level, msg string) {
-	var e *End
+	var e *session.End
 	if errors.As(err, &e) && e.Code != 0 {
 		return c.verdictOfBye(e)
 	}
@@ -62,7 +63,7 @@ func (c *conn) verdict(err error) (level slog.Level, msg string) {
 }
 
 // verdictOfBye is for an end that one side said BYE for.
-func (c *conn) verdictOfBye(e *End) (level slog.Level, msg string) {
+func (c *conn) verdictOfBye(e *session.End) (level slog.Level, msg string) {
 	switch e.Code {
 	case wire.ByePlanned:
 		if e.FromPeer {
@@ -99,5 +100,5 @@ func (c *conn) verdictOfBye(e *End) (level slog.Level, msg string) {
 // handshake begin with a byte of 0.
 func (c *conn) answersText() bool {
 	b := c.buf[c.from:c.to]
-	return c.dialled && c.s.Phase() == PhaseHello && len(b) > 0 && b[0] >= ' ' && b[0] < 0x7f
+	return c.dialled && c.s.Phase() == session.PhaseHello && len(b) > 0 && b[0] >= ' ' && b[0] < 0x7f
 }

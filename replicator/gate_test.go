@@ -12,70 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/testkit"
 	"twincached/internal/wire"
 	"twincached/store"
 )
-
-func TestNextState_IsTheTable(t *testing.T) {
-	const unchanged = NodeState(0)
-	table := map[NodeState][10]NodeState{
-		//         alone  seek     linkUp   linkLost barrier  giveUp   drain     stop     refused  settled
-		Starting: {Ready, Joining, unchanged, unchanged, unchanged, unchanged, Draining, Stopped, unchanged, unchanged},
-		Joining:  {unchanged, unchanged, Copying, unchanged, unchanged, Ready, Draining, Stopped, Refused, unchanged},
-		Copying:  {unchanged, unchanged, unchanged, Joining, Ready, unchanged, Draining, Stopped, unchanged, unchanged},
-		Refused:  {unchanged, unchanged, Copying, unchanged, unchanged, Ready, Draining, Stopped, unchanged, Joining},
-		Ready:    {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Draining, Stopped, unchanged, unchanged},
-		Draining: {unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, unchanged, Stopped, unchanged, unchanged},
-		Stopped:  {},
-	}
-	for from, row := range table {
-		for e, want := range row {
-			if want == unchanged {
-				want = from
-			}
-			if got := nextState(from, gateEvent(e)); got != want {
-				t.Errorf("%v, event %d: %v, want %v", from, e, got, want)
-			}
-		}
-	}
-}
-
-func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
-	g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: time.Minute})
-	g.start(0, true)
-	g.linkUp()
-	g.linkLost(4000, true)
-	g.dialRefused(4000)
-	if g.tick(13_999, false); g.state != Joining {
-		t.Fatalf("%v: half a copy and the link may come back", g.state)
-	}
-	g.linkUp()
-	g.linkLost(13_999, false) // a session that brought nothing is no reason to wait longer
-	if g.tick(14_000, false); g.state != Ready || g.qualifier() != "partial" {
-		t.Fatalf("%v %q", g.state, g.qualifier())
-	}
-	g.linkUp()
-	if g.state != Ready || g.qualifier() != "" {
-		t.Fatalf("%v %q", g.state, g.qualifier())
-	}
-	g.barrier()
-	if g.linkLost(20_000, true); g.qualifier() != "alone" {
-		t.Fatalf("%q", g.qualifier())
-	}
-}
-
-func TestGate_WaitsForAConnectionThatIsBeingSetUp(t *testing.T) {
-	g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: time.Minute})
-	g.start(0, true)
-	g.dialRefused(0)
-	if g.tick(20_000, true); g.state != Joining {
-		t.Fatalf("%v: the peer is on the phone", g.state)
-	}
-	if g.tick(20_000, false); g.state != Ready {
-		t.Fatalf("%v", g.state)
-	}
-}
 
 func TestElect(t *testing.T) {
 	peer, inc := store.ID{2}, store.ID{22}
@@ -126,76 +67,6 @@ func TestBackoff_DoublesToASecondWithJitter(t *testing.T) {
 	}
 }
 
-func TestPartSet_NextGoesRound(t *testing.T) {
-	var p partSet
-	if p.next(17) != -1 || !p.empty() {
-		t.Fatal("not empty")
-	}
-	r := rand.New(rand.NewPCG(3, 3))
-	for range 1000 {
-		var in [store.Partitions]bool
-		p = partSet{}
-		for range r.IntN(5) {
-			k := r.IntN(store.Partitions)
-			in[k] = true
-			p.add(k)
-		}
-		from, want := r.IntN(2*store.Partitions), -1
-		for i := range store.Partitions {
-			if k := (from + i) % store.Partitions; in[k] {
-				want = k
-				break
-			}
-		}
-		if got := p.next(from); got != want {
-			t.Fatalf("next(%d) of %v is %d, want %d", from, p, got, want)
-		}
-	}
-}
-
-func TestFlights_KeepOrderAndBytes(t *testing.T) {
-	var f flights
-	next, sum := uint64(1), 0
-	r := rand.New(rand.NewPCG(4, 4))
-	for n := uint64(1); n < 2000; n++ {
-		b := r.IntN(100)
-		f.push(flight{n: n, bytes: int32(b)})
-		sum += b
-		for f.num > 0 && r.IntN(3) > 0 && f.num > int(n)/10 { // it grows also where the oldest is not in front
-			if f.oldest().n != next {
-				t.Fatalf("oldest is %d, want %d", f.oldest().n, next)
-			}
-			sum -= int(f.oldest().bytes)
-			f.pop()
-			next++
-		}
-		if f.bytes != sum {
-			t.Fatalf("%d bytes, want %d", f.bytes, sum)
-		}
-	}
-}
-
-func TestFlights_AreFullAtEitherLimit(t *testing.T) {
-	var f flights
-	for n := range windowFrames {
-		if f.full(100) {
-			t.Fatalf("full with %d frames of no bytes", n)
-		}
-		f.push(flight{n: uint64(n)})
-	}
-	if !f.full(100) {
-		t.Error("not full with all frames that may be under way")
-	}
-	f = flights{}
-	f.push(flight{bytes: 99})
-	if f.full(100) {
-		t.Error("full below the window")
-	}
-	if f.push(flight{bytes: 1}); !f.full(100) {
-		t.Error("not full with the window's bytes")
-	}
-}
-
 // memNet connects nodes with pipes whose writes take a random while.
 type memNet struct {
 	mu  sync.Mutex
@@ -228,7 +99,9 @@ func (l *memListener) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 }
-func (l *memListener) Close() error   { l.once.Do(func() { close(l.end) }); return nil }
+
+func (l *memListener) Close() error { l.once.Do(func() { close(l.end) }); return nil }
+
 func (l *memListener) Addr() net.Addr { return &net.UnixAddr{Name: l.addr} }
 
 // lateConn delays what it writes.
@@ -363,7 +236,7 @@ func TestLink_ServesAloneWhenNobodyIsThere(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := readyAfter(t, tt.f)
-			if tt.want < 0 && got >= 0 || tt.want >= 0 && (got < tt.want || got > tt.want+2*tickMillis*time.Millisecond) {
+			if tt.want < 0 && got >= 0 || tt.want >= 0 && (got < tt.want || got > tt.want+2*session.TickMillis*time.Millisecond) {
 				t.Fatalf("ready after %v, want %v", got, tt.want)
 			}
 		})

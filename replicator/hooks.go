@@ -34,11 +34,6 @@ func (c *Config) hooks() {
 // ever not.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3}
 
-func (c *Config) nonce() (n [32]byte) {
-	c.Rand(n[:])
-	return n
-}
-
 // chance returns a number in [0,1).
 func (c *Config) chance() float64 {
 	var b [8]byte

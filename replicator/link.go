@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"twincached/internal/session"
 	"twincached/snapshot"
 	"twincached/store"
 )
@@ -16,7 +17,7 @@ import (
 // Ready, and in the end Drain and cancel Run's context.
 type Link struct {
 	cfg      Config
-	core     *Core
+	core     *session.Core
 	calls    calls
 	refusals refusals
 	strikes  struck               // of addresses that fail handshakes
@@ -48,7 +49,7 @@ func New(cfg Config) (*Link, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	core, err := NewCore(cfg)
+	core, err := session.NewCore(cfg.Config, cfg.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (l *Link) Addr() net.Addr {
 func (l *Link) Ready() <-chan struct{} { return l.ready }
 
 // State is what the node is doing.
-func (l *Link) State() NodeState {
+func (l *Link) State() session.NodeState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.core.State()
@@ -105,7 +106,7 @@ func (l *Link) State() NodeState {
 // connection of the link has gone.
 func (l *Link) Run(ctx context.Context) {
 	l.mu.Lock()
-	if l.core.State() == Starting {
+	if l.core.State() == session.Starting {
 		l.core.Start(l.cfg.Now())
 		l.calmUntil = l.cfg.Now() + min(l.cfg.PeerWait.Milliseconds(), restartMillis)
 	}
@@ -157,7 +158,7 @@ func (l *Link) establishingLocked() bool {
 
 // publishLocked opens the gate, once.
 func (l *Link) publishLocked() {
-	if l.core.State() == Ready && !l.gateOpen {
+	if l.core.State() == session.Ready && !l.gateOpen {
 		l.gateOpen = true
 		close(l.ready)
 	}
@@ -295,14 +296,14 @@ func (c *conn) contender() contender {
 
 // observe passes on what the session reached; the session's lock is held. It
 // returns what is new, to be logged once no lock is held.
-func (l *Link) observe(c *conn) (news Marks) {
+func (l *Link) observe(c *conn) (news session.Marks) {
 	marks := c.s.Marks()
 	if marks == c.seen {
 		return 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if news = marks &^ c.seen; news&MarkEstablished != 0 {
+	if news = marks &^ c.seen; news&session.MarkEstablished != 0 {
 		c.established, c.since = l.tickOrderLocked(), l.cfg.Now()
 		l.refusals.over()
 		last := l.core.LastPeer()
@@ -312,8 +313,8 @@ func (l *Link) observe(c *conn) (news Marks) {
 	}
 	before := l.core.State()
 	c.seen = l.core.Reached(c.s, c.seen)
-	if news&MarkBarrier != 0 && before == l.core.State() {
-		news &^= MarkBarrier // the gate was open already
+	if news&session.MarkBarrier != 0 && before == l.core.State() {
+		news &^= session.MarkBarrier // the gate was open already
 	}
 	l.publishLocked()
 	return news
@@ -343,7 +344,7 @@ func (l *Link) leave(c *conn, err error) {
 		end = nil // nobody waits for a peer any more
 	}
 	l.core.Ended(now, c.s, end, c.seen, c.secured)
-	refused, d := l.core.State() == Refused, l.core.Denial()
+	refused, d := l.core.State() == session.Refused, l.core.Denial()
 	closing, failed := l.closing, !c.dialled && !c.authed
 	l.mu.Unlock()
 	if failed {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/session"
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -43,9 +45,17 @@ func TestLink_CopiesBothWaysThenStreams(t *testing.T) {
 	}
 }
 
+// fewer is how many of n to run: fewer in a hurry and under the race detector.
+func fewer(n uint64) uint64 {
+	if n <= 300 && (testing.Short() || testkit.Race) {
+		return n / 6
+	}
+	return n
+}
+
 // TestLink_BothStartedAtOnce: linked and ready every time, whoever's dial wins.
 func TestLink_BothStartedAtOnce(t *testing.T) {
-	for range simRounds(200) {
+	for range fewer(200) {
 		a, b := startPair(t, nil)
 		waitLinked(t, a, b)
 		if q := a.l.Stats().Qualifier; q != "" {
@@ -145,7 +155,7 @@ func TestLink_UnresolvableNameKeepsTrying(t *testing.T) {
 		}
 	})
 	eventually(t, "a few attempts", func() bool { return a.refused("RESOLVE") >= 3 })
-	if !a.log.has("cannot resolve the peer's name") || a.isReady() || a.l.State() != Joining {
+	if !a.log.has("cannot resolve the peer's name") || a.isReady() || a.l.State() != session.Joining {
 		t.Fatalf("state %v", a.l.State())
 	}
 	b := startNode(t, 2, lb, "", nil)
@@ -175,7 +185,7 @@ func TestLink_DrainLosesNothing(t *testing.T) {
 	}
 	a.stop()
 	eventually(t, "said plainly", func() bool { return b.log.has("the peer stops by plan") })
-	if !b.isReady() || b.l.State() != Ready || a.l.State() != Stopped {
+	if !b.isReady() || b.l.State() != session.Ready || a.l.State() != session.Stopped {
 		t.Fatalf("a is %v, b is %v", a.l.State(), b.l.State())
 	}
 	eventually(t, "b redials", func() bool { return b.refused("DIAL") > 0 })
@@ -198,7 +208,7 @@ func TestLink_BusyPortIsAnError(t *testing.T) {
 	defer ln.Close()
 	st := newTestStore(t)
 	defer st.Close()
-	l, err := New(Config{Listen: ln.Addr().String(), NodeID: store.ID{1}, Inc: newInc(), Store: st, Now: now})
+	l, err := New(Config{Listen: ln.Addr().String(), Config: session.Config{NodeID: store.ID{1}, Inc: newInc(), Store: st}, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,12 +221,12 @@ func TestLink_BusyPortIsAnError(t *testing.T) {
 func TestNew_NoPeerIsReadyAtOnce(t *testing.T) {
 	st := newTestStore(t)
 	defer st.Close()
-	l, err := New(Config{NodeID: store.ID{1}, Inc: newInc(), Store: st, Now: now})
+	l, err := New(Config{Config: session.Config{NodeID: store.ID{1}, Inc: newInc(), Store: st}, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-l.Ready()
-	if l.State() != Ready || l.Drain(context.Background()) != 0 {
+	if l.State() != session.Ready || l.Drain(context.Background()) != 0 {
 		t.Fatal("not ready")
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"twincached/internal/session"
 	"twincached/internal/testkit"
 	"twincached/store"
 )
@@ -58,8 +59,8 @@ func startNode(t testing.TB, id byte, ln net.Listener, peer string, change func(
 	t.Helper()
 	n := &testNode{t: t, st: newTestStore(t), log: &logLines{}, done: make(chan struct{})}
 	cfg := Config{
-		Peer: peer, Cluster: "test", Secret: []byte("s3cret"), NodeID: store.ID{id}, Inc: newInc(),
-		Software: "twincached test", Store: n.st, Now: now, Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Config: session.Config{Cluster: "test", Secret: []byte("s3cret"), NodeID: store.ID{id}, Inc: newInc(), Software: "twincached test", Store: n.st},
+		Peer:   peer, Now: now, Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if ln != nil {
 		cfg.Listen = ln.Addr().String()

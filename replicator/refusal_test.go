@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -405,7 +406,7 @@ func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
 
 func TestWord_NamesEveryCause(t *testing.T) {
 	for want, err := range map[string]error{
-		"AUTH": &End{Code: wire.ByeAuth}, "SILENT": &End{Text: "x"}, "CLOSED": io.EOF, "LOST": errors.New("x"),
+		"AUTH": &session.End{Code: wire.ByeAuth}, "SILENT": &session.End{Text: "x"}, "CLOSED": io.EOF, "LOST": errors.New("x"),
 	} {
 		if got := word(err); got != want {
 			t.Errorf("%v: %s, want %s", err, got, want)

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"twincached/internal/nodelog"
+	"twincached/internal/session"
 	"twincached/internal/wire"
 )
 
@@ -75,16 +76,16 @@ func (r *refusals) over() {
 
 // endOf is why a connection ended, as far as a session has a word for it: its own, or
 // that for a TLS that failed, or for a silence. nil: it has none.
-func endOf(err error) *End {
-	var e *End
+func endOf(err error) *session.End {
+	var e *session.End
 	var insecure *tlsError
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &insecure):
-		return &End{Code: wire.ByeTLS, Text: insecure.text, FromPeer: insecure.byPeer}
+		return &session.End{Code: wire.ByeTLS, Text: insecure.text, FromPeer: insecure.byPeer}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &End{Text: "nothing was heard in time"}
+		return &session.End{Text: "nothing was heard in time"}
 	}
 	return nil
 }

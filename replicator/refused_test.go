@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -63,7 +64,7 @@ func (w *refusedWorld) join(id byte, change func(*Config)) *testNode {
 // alone, with an ERROR, if the one who refuses never proved to be the peer.
 func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	w.Helper()
-	w.wait("a is refused", func() bool { return a.l.State() == Refused })
+	w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
 	st := a.l.Stats()
 	if st.Denial.Cause != cause || st.Denial.Proved != proved || st.State.String() != "refused" {
 		w.Errorf("the stats say %v, cause %q, proved %v", st.State, st.Denial.Cause, st.Denial.Proved)
@@ -71,12 +72,12 @@ func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	w.wait("the log says so, and what to do", func() bool {
 		return a.log.has("NOT SERVING") && a.log.has("level=ERROR") && a.log.has("cause="+cause) && a.log.has("do=")
 	})
-	time.Sleep(DefaultRefusedWait - 10*time.Second)
-	if a.isReady() || a.l.State() != Refused {
+	time.Sleep(session.DefaultRefusedWait - 10*time.Second)
+	if a.isReady() || a.l.State() != session.Refused {
 		w.Fatalf("it is %v while the other node refuses", a.l.State())
 	}
 	lines := strings.Count(a.log.String(), "NOT SERVING")
-	if lines < 2 || lines > int(DefaultRefusedWait/time.Second) {
+	if lines < 2 || lines > int(session.DefaultRefusedWait/time.Second) {
 		w.Errorf("it says so %d times in ten minutes", lines)
 	}
 	time.Sleep(20 * time.Second)
@@ -86,7 +87,7 @@ func (w *refusedWorld) staysShut(a *testNode, cause string, proved bool) {
 	if said := a.log.has("SERVING BESIDE A PEER THAT IS NOT LINKED"); said == proved {
 		w.Errorf("it says that it serves beside its peer: %v", said)
 	}
-	if w.b != nil && (w.b.l.State() != Ready || w.b.get(keyOfB) != "v") {
+	if w.b != nil && (w.b.l.State() != session.Ready || w.b.get(keyOfB) != "v") {
 		w.Error("the node that was there before is disturbed")
 	}
 }
@@ -170,7 +171,7 @@ func TestRefused_NoNode(t *testing.T) {
 // TestRefused_ClockFarAhead: the one that has data refuses the one that is ahead; one
 // that holds nothing would take the other's versions.
 func TestRefused_ClockFarAhead(t *testing.T) {
-	ahead := func(c *Config) { c.Now = func() int64 { return now() + clockRefuseMillis + 60_000 } }
+	ahead := func(c *Config) { c.Now = func() int64 { return now() + 24*60*60_000 + 60_000 } }
 	touched := func(c *Config) {
 		c.Store.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("old"), Value: []byte("v")})
 	}
@@ -209,7 +210,7 @@ func TestRefused_StrangersCannotHoldANode(t *testing.T) {
 			})
 			began := time.Now()
 			w.wait("a serves", a.isReady)
-			if took := time.Since(began); took > DefaultPeerWait+time.Second || a.log.has("NOT SERVING") {
+			if took := time.Since(began); took > session.DefaultPeerWait+time.Second || a.log.has("NOT SERVING") {
 				t.Errorf("%s: a was held shut for %v", peer, took)
 			}
 			w.wait("the stranger was refused", func() bool { return a.refused("AUTH") > 3 })
@@ -224,7 +225,7 @@ func TestRefused_StrangersCannotHoldANode(t *testing.T) {
 // TestRefused_EndsWithItsCause: the other node is put right, or goes.
 func TestRefused_EndsWithItsCause(t *testing.T) {
 	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
-		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
 		w.b.stop()
 		w.b = w.join(2, func(c *Config) { c.Secret, c.BootServe = []byte("another"), true })
 		w.b.set(keyOfB, "of the new one")
@@ -234,7 +235,7 @@ func TestRefused_EndsWithItsCause(t *testing.T) {
 		}
 	})
 	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
-		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
 		w.b.stop()
 		w.m.forget("b:1")
 		w.wait("a serves alone", a.isReady)
@@ -249,13 +250,13 @@ func TestRefused_BootModes(t *testing.T) {
 	between(t, func(c *Config) { wrong(c); c.BootServe = true }, nil, func(w *refusedWorld, a *testNode) {
 		began := time.Now()
 		w.wait("a serves, as it was told to", a.isReady)
-		if took := time.Since(began); took < DefaultPeerWait || took > DefaultPeerWait+time.Second {
+		if took := time.Since(began); took < session.DefaultPeerWait || took > session.DefaultPeerWait+time.Second {
 			w.Errorf("after %v", took)
 		}
 	})
 	between(t, func(c *Config) { wrong(c); c.BootWait = true }, nil, func(w *refusedWorld, a *testNode) {
-		time.Sleep(2 * DefaultRefusedWait)
-		if a.isReady() || a.l.State() != Refused {
+		time.Sleep(2 * session.DefaultRefusedWait)
+		if a.isReady() || a.l.State() != session.Refused {
 			w.Errorf("%v: it was told to wait", a.l.State())
 		}
 	})
@@ -282,71 +283,13 @@ func TestRefused_SilenceIsHeardOut(t *testing.T) {
 // TestRefused_StopsAtOnce: there is nothing of its clients to hand over.
 func TestRefused_StopsAtOnce(t *testing.T) {
 	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
-		w.wait("a is refused", func() bool { return a.l.State() == Refused })
+		w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
 		d := a.drain(time.Minute)
 		d.ends(w, 0)
 		if d.took > 0 {
 			w.Errorf("it took %v", d.took)
 		}
 	})
-}
-
-// TestDenial_Gate is the gate alone: what counts, and for how long.
-func TestDenial_Gate(t *testing.T) {
-	fresh := func() *gate {
-		g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: 10 * time.Minute})
-		g.start(0, true)
-		return g
-	}
-	for _, tt := range []struct {
-		name string
-		do   func(g *gate)
-		at   int64
-		want NodeState
-	}{
-		{"a stranger", func(g *gate) { g.denied(0, "AUTH", false, false) }, 10_000, Ready},
-		{"not proved", func(g *gate) { g.denied(9000, "AUTH", false, true) }, 10_000, Refused},
-		{"for a moment", func(g *gate) { g.denied(9500, "AUTH", false, true) }, 10_000, Joining},
-		{"not met again", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(5000, false) }, 15_000, Joining},
-		{"not met again, and the wait is over", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(15_000, false) }, 25_000, Ready},
-		{"nobody is there any more", func(g *gate) { g.denied(0, "AUTH", false, true); g.absent(500); g.dialRefused(500) }, 1500, Ready},
-		{"nobody is there, and somebody proved calls", func(g *gate) { g.denied(1, "HISTORY", true, false); g.absent(500); g.dialRefused(500) }, 1500, Refused},
-		{"a session came up and was lost", func(g *gate) {
-			g.denied(0, "BADFRAME", true, true)
-			g.linkUp()
-			g.linkLost(9000, true)
-			g.denied(9000, "BADFRAME", true, true)
-		}, 10_000, Refused},
-		{"everything has arrived", func(g *gate) { g.denied(0, "BADFRAME", true, true); g.linkUp(); g.barrier(); g.linkLost(9000, true) }, 10_000, Ready},
-	} {
-		g := fresh()
-		tt.do(g)
-		if g.tick(tt.at, false); g.state != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, g.state, tt.want)
-		}
-	}
-	g := fresh() // it comes and goes, faster than a refused dial tells that nobody is there
-	for at := int64(0); at <= 11*60_000; at += 1800 {
-		g.denied(at, "AUTH", false, true)
-		g.tick(at, false)
-		g.absent(at + 900)
-		g.dialRefused(at + 900)
-		g.tick(at+1700, false)
-		g.answered()
-	}
-	if g.state != Ready {
-		t.Errorf("%v after eleven minutes beside somebody who comes and goes and proves nothing", g.state)
-	}
-	for _, proved := range []bool{false, true} { // over and over, for longer than anybody waits
-		g := fresh()
-		for at := int64(0); at <= 11*60_000; at += 2000 {
-			g.denied(at, "AUTH", proved, true)
-			g.tick(at, false)
-		}
-		if opened := g.state == Ready; opened == proved {
-			t.Errorf("proved %v: %v after eleven minutes", proved, g.state)
-		}
-	}
 }
 
 // TestRefused_Certificates: a wrong certificate proves nothing; a right one does, also
@@ -371,21 +314,11 @@ func TestRefused_Certificates(t *testing.T) {
 		}
 		b := startNode(t, 2, lb, "", with(tt.b))
 		a := startNode(t, 1, nil, lb.Addr().String(), with(tt.a))
-		eventually(t, tt.name+": a is refused", func() bool { return a.l.State() == Refused })
+		eventually(t, tt.name+": a is refused", func() bool { return a.l.State() == session.Refused })
 		if st := a.l.Stats(); st.Denial.Cause != "TLS" || st.Denial.Proved != tt.proved || a.isReady() || !b.isReady() {
 			t.Errorf("%s: %v, cause %q, proved %v", tt.name, st, st.Denial.Cause, st.Denial.Proved)
 		}
 		a.stop()
 		b.stop()
-	}
-}
-
-// TestDenialOf_WhoHasAPeer: the one that called and says so refuses; the one that is called
-// by a third node, and has a peer, is not refused by anybody.
-func TestDenialOf_WhoHasAPeer(t *testing.T) {
-	for _, tt := range []struct{ fromPeer, dialled, want bool }{{false, false, false}, {false, true, true}, {true, false, true}, {true, true, true}} {
-		if got := denialOf(&End{Code: wire.ByePeerTaken, FromPeer: tt.fromPeer}, tt.dialled, false); (got != "") != tt.want {
-			t.Errorf("the peer says it %v, dialled %v: %q", tt.fromPeer, tt.dialled, got)
-		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"syscall"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
 )
 
@@ -71,7 +72,7 @@ func (c *conn) secure() error {
 // explain finds the reason in an error of TLS. Errors of the network, and of a
 // link that had been up, stay as they are.
 func (c *conn) explain(err error) error {
-	var e *End
+	var e *session.End
 	var known *tlsError
 	var code syscall.Errno
 	switch {
@@ -126,5 +127,5 @@ func (b *boundedConn) Read(p []byte) (int, error) {
 func (c *conn) speaksTLS() bool {
 	const record, major = 0x16, 3 // of a TLS handshake
 	b := c.buf[c.from:c.to]
-	return c.l.cfg.TLS == nil && !c.dialled && c.s.Phase() == PhaseHello && len(b) > 1 && b[0] == record && b[1] == major
+	return c.l.cfg.TLS == nil && !c.dialled && c.s.Phase() == session.PhaseHello && len(b) > 1 && b[0] == record && b[1] == major
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"twincached/internal/ca"
+	"twincached/internal/session"
 )
 
 func newAuthority(t testing.TB) *ca.Authority {
@@ -115,7 +116,7 @@ func TestLink_OneSideWithoutTLS(t *testing.T) {
 			if !a.log.has(want[0]) || !b.log.has(want[1]) || !a.log.has("--repl-tls-cert") || !b.log.has("--repl-tls-cert") {
 				t.Errorf("the logs do not say it:\n%s\n%s", a.log.String(), b.log.String())
 			}
-			eventually(t, "b stays shut", func() bool { return b.l.State() == Refused })
+			eventually(t, "b stays shut", func() bool { return b.l.State() == session.Refused })
 			if n := a.refused("SILENT") + b.refused("SILENT"); n > 0 {
 				t.Errorf("%d times somebody waited in vain", n)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"twincached/internal/session"
 	"twincached/store"
 )
 
@@ -12,22 +13,22 @@ type calls struct{ dials, fails, delayed, replaced, skews atomic.Uint64 }
 
 // Stats is a snapshot of a link. Counters grow over all sessions.
 type Stats struct {
-	State     NodeState // of the node
-	Qualifier string    // "alone" or "partial" for a ready node without its peer or the rest of its data, else ""
-	Denial    Denial    // why one of the two nodes refuses to link, while it does
+	State     session.NodeState // of the node
+	Qualifier string            // "alone" or "partial" for a ready node without its peer or the rest of its data, else ""
+	Denial    session.Denial    // why one of the two nodes refuses to link, while it does
 
 	PeerID      store.ID // zero = never linked; the last one while down
 	PeerAddress string   // "" while down
 	Slot        uint8    // of this node: the low 6 bits of the versions it makes
 
-	Counts           // of all sessions
-	Replaced  uint64 // times another node took the place of the last peer
-	Skews     uint64 // sessions whose clocks differed by more than 500 ms
-	Dials     uint64 // attempts to reach the peer
-	DialFails uint64 // those without a connection
-	Delayed   uint64 // connections that waited because their address fails the handshake over and over
+	session.Counts        // of all sessions
+	Replaced       uint64 // times another node took the place of the last peer
+	Skews          uint64 // sessions whose clocks differed by more than 500 ms
+	Dials          uint64 // attempts to reach the peer
+	DialFails      uint64 // those without a connection
+	Delayed        uint64 // connections that waited because their address fails the handshake over and over
 
-	Report // of the session; while the link is down (Link: "down"), what is left of the last one: how far the copies came, and when the peer was heard
+	session.Report // of the session; while the link is down (Link: "down"), what is left of the last one: how far the copies came, and when the peer was heard
 
 	Unacked             uint64 // items the peer does not have for certain: exact while few, else about
 	NotOnPeer           uint64 // of those, items that the peer has said it does not store
@@ -45,7 +46,7 @@ func (l *Link) Stats() Stats {
 	st := Stats{
 		Slot: l.cfg.Store.Slot(), Counts: l.core.Counts(),
 		Replaced: l.calls.replaced.Load(), Skews: l.calls.skews.Load(), Dials: l.calls.dials.Load(), DialFails: l.calls.fails.Load(), Delayed: l.calls.delayed.Load(),
-		Report: Report{Link: PhaseDown.String(), RTTMillis: -1, ContactMillis: -1},
+		Report: session.Report{Link: session.PhaseDown.String(), RTTMillis: -1, ContactMillis: -1},
 	}
 	var last trouble
 	st.Refused, last = l.refusals.counts()

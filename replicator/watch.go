@@ -4,16 +4,17 @@ import (
 	"context"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/snapshot"
 )
 
 // watch looks at the gate a few times a second.
 func (l *Link) watch(ctx context.Context) {
-	tick := time.NewTicker(tickMillis * time.Millisecond)
+	tick := time.NewTicker(session.TickMillis * time.Millisecond)
 	defer tick.Stop()
 	var copying copyLog
 	var said refusalsSaid
-	for seen := Joining; ; {
+	for seen := session.Joining; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -27,7 +28,7 @@ func (l *Link) watch(ctx context.Context) {
 		after, as, d := l.core.State(), l.core.Qualifier(), l.core.Denial()
 		l.publishLocked()
 		c := l.cur
-		if after != Copying {
+		if after != session.Copying {
 			c = nil
 		}
 		l.mu.Unlock()
@@ -50,7 +51,7 @@ func (g *copyLog) look(l *Link, c *conn) {
 		return
 	}
 	now := l.cfg.Now()
-	if g.at != 0 && now-g.at < l.cfg.Limits.ReportMillis && now >= g.at {
+	if g.at != 0 && now-g.at < l.cfg.ReportMillis && now >= g.at {
 		return
 	}
 	c.mu.Lock()

@@ -14,20 +14,20 @@ import (
 // TestCopyLog_SaysHowFarAndHowLong: every five seconds, not sooner.
 func TestCopyLog_SaysHowFarAndHowLong(t *testing.T) {
 	var g copyLog
-	r := snapshot.Report{StartedMillis: simStart, ItemsTotal: 1000}
-	if got := g.line(simStart, &r); got != nil {
+	r := snapshot.Report{StartedMillis: 1_750_000_000_000, ItemsTotal: 1000}
+	if got := g.line(1_750_000_000_000, &r); got != nil {
 		t.Errorf("at once: %v", got)
 	}
 	r.ItemsDone, r.Bytes = 250, 50<<20
-	if got, want := fmt.Sprint(g.line(simStart+5000, &r)), "[items 250 of 1000 percent 25 mib 50 mib_per_s 10 seconds_left 15]"; got != want {
+	if got, want := fmt.Sprint(g.line(1_750_000_000_000+5000, &r)), "[items 250 of 1000 percent 25 mib 50 mib_per_s 10 seconds_left 15]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	r.ItemsDone, r.Bytes = 500, 51<<20
-	if got, want := fmt.Sprint(g.line(simStart+10_000, &r)), "[items 500 of 1000 percent 50 mib 51 mib_per_s 0.2 seconds_left 10]"; got != want {
+	if got, want := fmt.Sprint(g.line(1_750_000_000_000+10_000, &r)), "[items 500 of 1000 percent 50 mib 51 mib_per_s 0.2 seconds_left 10]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	g = copyLog{at: simStart}
-	if got, want := fmt.Sprint(g.line(simStart+5000, &snapshot.Report{StartedMillis: simStart})), "[items 0 of 0 percent 0 mib 0 mib_per_s 0 seconds_left -1]"; got != want {
+	g = copyLog{at: 1_750_000_000_000}
+	if got, want := fmt.Sprint(g.line(1_750_000_000_000+5000, &snapshot.Report{StartedMillis: 1_750_000_000_000})), "[items 0 of 0 percent 0 mib 0 mib_per_s 0 seconds_left -1]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -48,7 +48,7 @@ func TestLink_CopyIsReportedWhileItLasts(t *testing.T) {
 		a.set(fmt.Sprint("key ", k), strings.Repeat("v", 200))
 	}
 	b := startNode(t, 2, nil, la.Addr().String(), func(c *Config) {
-		c.Limits.ReportMillis = 1
+		c.ReportMillis = 1
 		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			var d net.Dialer
 			nc, err := d.DialContext(ctx, "tcp", address)

@@ -38,13 +38,14 @@ var table = map[string]row{
 	"internal/wire":    {inside: []string{"store"}, outside: []string{msgpack}},
 	"memproto":         {inside: []string{"internal/strikes", "store"}}, // does not know that a peer exists
 	"snapshot":         {inside: []string{"store", "internal/wire"}},
-	"replicator":       {inside: []string{"internal/nodelog", "internal/rule", "internal/strikes", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
+	"internal/session": {inside: []string{"internal/rule", "store", "internal/wire", "snapshot"}},
+	"replicator":       {inside: []string{"internal/nodelog", "internal/session", "internal/strikes", "store", "internal/wire", "snapshot"}, outside: []string{xsys}},
 	"internal/serve":   {inside: []string{"memproto"}, outside: []string{xsys}},
 	"internal/ca":      {},
 	"internal/status":  {inside: []string{"store", "memproto", "snapshot", "replicator", "internal/serve"}}, // their stats types
-	"internal/sim":     {inside: []string{"internal/rule", "internal/steady", "store", "internal/wire", "replicator"}},
+	"internal/sim":     {inside: []string{"internal/rule", "internal/session", "internal/steady", "store", "internal/wire"}},
 	"internal/node": {
-		inside:  []string{"internal/cgroup", "internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/status", "internal/steady"},
+		inside:  []string{"internal/cgroup", "internal/glob", "internal/nodelog", "store", "internal/wire", "memproto", "snapshot", "replicator", "internal/serve", "internal/session", "internal/status", "internal/steady"},
 		outside: []string{xsys},
 	},
 	"internal/testkit/rig": {inside: []string{"internal/testkit"}, outside: []string{gomemcache}}, // of tests only

@@ -17,7 +17,7 @@ var walkMutants = []mutant{
 	{"a gap that has closed stays in the cursor",
 		"a cursor whose a reaches t is {b,b,b}",
 		"store/replicate.go", "if c.A >= c.T {", "if c.A > c.T {",
-		test("replicator", "TestRecorded_SessionOfVersion1")},
+		test("internal/session", "TestRecorded_SessionOfVersion1")},
 	{"an open gap is resumed at its end",
 		"the bulk lane goes on above a",
 		"store/replicate.go", "	p.list.bulk = 0\n	if c.A < c.T {\n		p.list.bulk = p.firstAfter(c.A)", "	p.list.bulk = 0\n	if c.A < c.T {\n		p.list.bulk = p.firstAfter(c.T)",

@@ -13,6 +13,7 @@ import (
 
 	"twincached/internal/nodelog"
 	"twincached/internal/serve"
+	"twincached/internal/session"
 	"twincached/internal/steady"
 	"twincached/memproto"
 	"twincached/replicator"
@@ -195,25 +196,27 @@ func (n *Node) openStore() (err error) {
 
 func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 	cfg := replicator.Config{
-		Peer:         n.cfg.Peer,
-		Cluster:      n.cfg.Cluster,
-		Secret:       secret,
-		TLS:          n.linkTLS.config(),
-		NodeID:       n.id,
-		Inc:          newID(),
-		MaxItemBytes: n.cfg.MaxItemBytes,
-		MemoryBytes:  uint64(n.cfg.MemoryMiB) << 20,
-		NoEviction:   n.cfg.NoEviction,
-		PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
-		BootWait:     n.cfg.Boot == BootWait,
-		BootServe:    n.cfg.Boot == BootServe,
-		RefusedWait:  max(n.cfg.RefusedWait, time.Nanosecond),
-		Handover:     max(n.cfg.Handover, time.Nanosecond),
-		Software:     "twincached " + Version,
-		Store:        n.store,
-		Now:          n.clock.Now,
-		WallAhead:    n.clock.Refused,
-		Log:          n.log,
+		Config: session.Config{
+			Cluster:      n.cfg.Cluster,
+			Secret:       secret,
+			NodeID:       n.id,
+			Inc:          newID(),
+			MaxItemBytes: n.cfg.MaxItemBytes,
+			MemoryBytes:  uint64(n.cfg.MemoryMiB) << 20,
+			NoEviction:   n.cfg.NoEviction,
+			PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
+			BootWait:     n.cfg.Boot == BootWait,
+			BootServe:    n.cfg.Boot == BootServe,
+			RefusedWait:  max(n.cfg.RefusedWait, time.Nanosecond),
+			Handover:     max(n.cfg.Handover, time.Nanosecond),
+			Software:     "twincached " + Version,
+			Store:        n.store,
+			WallAhead:    n.clock.Refused,
+		},
+		Peer: n.cfg.Peer,
+		TLS:  n.linkTLS.config(),
+		Now:  n.clock.Now,
+		Log:  n.log,
 	}
 	if n.cfg.PeerID != "" {
 		if err := parseID(n.cfg.PeerID, &cfg.PinPeerID); err != nil {
@@ -362,7 +365,7 @@ func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
 
 // Refused says that the node does not serve because its peer is there, and one of the
 // two refuses to link.
-func (n *Node) Refused() bool { return n.link.State() == replicator.Refused }
+func (n *Node) Refused() bool { return n.link.State() == session.Refused }
 
 // Stats is what the link says of itself and the node.
 func (n *Node) Stats() replicator.Stats { return n.link.Stats() }

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"twincached/replicator"
+	"twincached/internal/session"
 	"twincached/store"
 )
 
@@ -34,32 +34,32 @@ func (n *node) drain() {
 // depart lets a node that drains look whether it may go.
 func (n *node) depart(establishing bool) {
 	w := n.w
-	var s *replicator.Session
+	var s *session.Session
 	if e := n.linked(); e != nil {
 		s = e.s
 	}
-	if !n.mayGo && (s == nil || s.Phase() != replicator.PhaseLeaving) {
+	if !n.mayGo && (s == nil || s.Phase() != session.PhaseLeaving) {
 		n.said = n.lastWord()
 	}
 	st := n.core.Standing(n.now(), establishing)
 	st.Linked, st.Quiet = s != nil, s != nil && s.Quiet()
-	st.Leaving = s != nil && s.Phase() == replicator.PhaseLeaving
+	st.Leaving = s != nil && s.Phase() == session.PhaseLeaving
 	verdict := n.core.Look(n.now(), st)
-	if late := n.until != 0 && w.now >= n.until; late && verdict != replicator.VerdictSafe && !st.Leaving {
-		verdict = replicator.VerdictGiveUp
+	if late := n.until != 0 && w.now >= n.until; late && verdict != session.VerdictSafe && !st.Leaving {
+		verdict = session.VerdictGiveUp
 	}
 	switch verdict {
-	case replicator.VerdictBye:
+	case session.VerdictBye:
 		s.Depart(n.now())
 		return
-	case replicator.VerdictWait:
+	case session.VerdictWait:
 		return
 	}
 	w.counts.Planned++
 	if w.nodes[1-n.id].draining {
 		w.counts.Together++
 	}
-	n.proven = verdict == replicator.VerdictSafe || n.giveUp(s)
+	n.proven = verdict == session.VerdictSafe || n.giveUp(s)
 	if n.mayGo {
 		n.reliesOn = n.lastPeer
 	}
@@ -80,7 +80,7 @@ func (n *node) depart(establishing bool) {
 
 // giveUp takes leave of the peer, if there is a session, and says whether there was
 // nothing to lose all the same.
-func (n *node) giveUp(s *replicator.Session) bool {
+func (n *node) giveUp(s *session.Session) bool {
 	linked := s != nil && s.GiveUp()
 	if linked {
 		n.w.counts.GaveUp++

@@ -3,19 +3,19 @@ package sim
 import (
 	"errors"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
-	"twincached/replicator"
 	"twincached/store"
 )
 
 // end is one side of a connection: the session there, and what travels to it.
 type end struct {
 	n       *node
-	s       *replicator.Session
+	s       *session.Session
 	other   *end
 	serial  int
 	dialled bool
-	marks   replicator.Marks // what the core knows that the session has reached
+	marks   session.Marks // what the core knows that the session has reached
 	frames  [][]byte
 	buf     []byte // has arrived, and is not a whole frame yet
 	stalled bool   // nothing arrives
@@ -41,7 +41,7 @@ func (w *world) connect() {
 	a.other = b
 	w.logf("connection %d, dialled by n%d", w.conns, dialler)
 	for i, e := range []*end{a, b} {
-		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler, &replicator.Scratch{}), i == dialler
+		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler, &session.Scratch{}), i == dialler
 		e.n.ends = append(e.n.ends, e)
 	}
 }
@@ -51,7 +51,7 @@ func (w *world) connect() {
 func (n *node) lose(e *end, why string) { n.over(e, why, nil) }
 
 // over is that, with the session's own word for it.
-func (n *node) over(e *end, why string, end *replicator.End) {
+func (n *node) over(e *end, why string, end *session.End) {
 	if e.gone {
 		return
 	}
@@ -60,7 +60,7 @@ func (n *node) over(e *end, why string, end *replicator.End) {
 	e.s.OnLoss(n.now())
 	n.core.Ended(n.now(), e.s, end, e.marks, false)
 	n.mayGo = n.mayGo || e.s.MayGo()
-	if n.mayGo && e.s.Farewell() == replicator.FarewellHeard && !n.read {
+	if n.mayGo && e.s.Farewell() == session.FarewellHeard && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
 	}
 	if n.admit == e {
@@ -157,7 +157,7 @@ func (n *node) take(e *end, body []byte) {
 	if e != n.ends[len(n.ends)-1] {
 		n.w.counts.Late++
 	}
-	leaving := e.s.Phase() == replicator.PhaseLeaving // it has said BYE: nothing counts any more
+	leaving := e.s.Phase() == session.PhaseLeaving // it has said BYE: nothing counts any more
 	if !leaving {
 		n.before(&e.body)
 	}
@@ -179,7 +179,7 @@ func (n *node) take(e *end, body []byte) {
 }
 
 // ending is a session's own word for its end; nil: there is none.
-func ending(err error) (end *replicator.End) {
+func ending(err error) (end *session.End) {
 	errors.As(err, &end)
 	return end
 }
@@ -206,7 +206,7 @@ func (n *node) ended(e *end, err error) {
 	case end.Code == wire.ByeStays:
 		n.over(e, "the peer stays", end)
 	case end.Code == wire.ByeGivesUp:
-		if e.s.Farewell() != replicator.FarewellNone {
+		if e.s.Farewell() != session.FarewellNone {
 			n.w.counts.Crossed++
 		}
 		n.over(e, "the peer gives up", end)

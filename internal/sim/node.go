@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/steady"
 	"twincached/internal/wire"
-	"twincached/replicator"
 	"twincached/store"
 )
 
@@ -26,7 +26,7 @@ type node struct {
 	inc   store.ID
 	clock *steady.Clock // where walls jump by days: the node's, as it runs in production
 	st    *store.Store
-	core  *replicator.Core
+	core  *session.Core
 	memory
 
 	ends       []*end // its connections, oldest first
@@ -119,17 +119,17 @@ func (w *world) newNode(id, host int) *node {
 	if cfg.NoEviction {
 		n.fill()
 	}
-	rc := replicator.Config{
+	rc := session.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
-		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Handover: handover, Peer: "peer:1",
+		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Handover: handover, Seeks: true,
 		WallAhead: func() int64 {
 			if n.clock == nil {
 				return 0
 			}
 			return n.clock.Refused()
 		},
-		Store: st, Now: n.now, Rand: w.random,
-		Limits: replicator.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
+		Store: st, Rand: w.random,
+		Limits: session.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}
 	if p.Tight {
 		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
@@ -145,7 +145,7 @@ func (w *world) newNode(id, host int) *node {
 		n.wrong, rc.Secret = true, []byte("another")
 		n.w.logf("%s has another secret", n.name)
 	}
-	if n.core, err = replicator.NewCore(rc); err != nil {
+	if n.core, err = session.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}
 	n.core.Start(n.now())
@@ -241,7 +241,7 @@ func (n *node) stop() {
 }
 
 // serves says that clients are let in.
-func (n *node) serves() bool { return n.core.State() == replicator.Ready }
+func (n *node) serves() bool { return n.core.State() == session.Ready }
 
 // linked is the session, nil if there is none.
 func (n *node) linked() *end {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"twincached/internal/session"
 	"twincached/internal/wire"
-	"twincached/replicator"
 	"twincached/store"
 )
 
@@ -368,7 +368,7 @@ func (w *world) same(a, b *store.Record) bool {
 }
 
 // owed counts the partitions whose copy, in either direction, has not ended.
-func owed(c *replicator.Core) int {
+func owed(c *session.Core) int {
 	in, out := c.Copies()
 	return in.PartitionsOwed + out.PartitionsOwed
 }

@@ -1,0 +1,171 @@
+package session
+
+import (
+	"testing"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// framesTo reads what travels to node i, and is not taken by this.
+func (d *duo) framesTo(i int) (types []wire.Type) {
+	d.t.Helper()
+	var dec wire.Decoder
+	for in := d.n[i].inbox; len(in) > 0; {
+		size := wire.FrameNeed(in)
+		var b wire.Body
+		if err := dec.Decode(in[wire.HeadBytes:size], &b); err != nil {
+			d.t.Fatal(err)
+		}
+		types = append(types, b.Type)
+		in = in[size:]
+	}
+	return types
+}
+
+func count(types []wire.Type, t wire.Type) (n int) {
+	for _, is := range types {
+		if is == t {
+			n++
+		}
+	}
+	return n
+}
+
+// TestSession_AcksWithoutAPause: a sender that never pauses hears of what arrived, after
+// so many bytes or so much time.
+func TestSession_AcksWithoutAPause(t *testing.T) {
+	for _, test := range []struct {
+		bytes int
+		wait  int64
+		want  bool
+	}{{100, 0, false}, {100, ackMillis, true}, {ackBytes, 0, true}} {
+		d := newDuo(t)
+		d.heal()
+		d.set(0, "key", string(make([]byte, test.bytes)))
+		d.send(0)
+		n := d.n[1]
+		body, size, err := wire.Split(n.inbox, n.s.FrameLimit())
+		if err != nil || size == 0 {
+			t.Fatal(err)
+		}
+		for size > 0 { // without OnIdle: more is on its way
+			if err := n.s.OnFrame(n.now(), body); err != nil {
+				t.Fatal(err)
+			}
+			n.inbox = n.inbox[size:]
+			if body, size, err = wire.Split(n.inbox, n.s.FrameLimit()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.now += test.wait
+		d.send(1)
+		if got := count(d.framesTo(0), wire.TAck) == 1; got != test.want {
+			t.Errorf("%d bytes, %d ms later: acknowledged %v", test.bytes, test.wait, got)
+		}
+	}
+}
+
+// TestSession_FlushIsToldOnce: neither a flush nor a delayed one travels again, nor comes back.
+func TestSession_FlushIsToldOnce(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	d.n[0].st.Flush(d.n[0].now())
+	d.n[0].st.FlushAt(d.n[0].now(), d.now+60_000)
+	told := [2]int{}
+	for range 50 {
+		d.now++
+		for i := range d.n {
+			d.send(i)
+		}
+		for i := range d.n {
+			types := d.framesTo(i)
+			told[i] += count(types, wire.TFlush) + count(types, wire.TFlushAt)
+			for d.take(i) {
+			}
+		}
+	}
+	if told != [2]int{0, 2} {
+		t.Errorf("a hears of %d flushes, b of %d", told[0], told[1])
+	}
+}
+
+// TestPong_OfAPingThatWasNotSent: it measures nothing, whatever it says.
+func TestPong_OfAPingThatWasNotSent(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	n := d.n[0]
+	for _, t0 := range []int64{0, d.now - 5, d.now} {
+		samples := n.s.clock.num
+		pong := wire.Pong{ID: n.s.tx.pingID + 1, T0: t0, T1: d.now + minute, T2: d.now + minute}
+		if err := n.s.OnFrame(d.now, body(t, func(w *wire.Writer) { w.Pong(pong) })); err != nil {
+			t.Fatal(err)
+		}
+		if n.s.clock.num != samples || n.s.lead != 0 {
+			t.Errorf("a PONG of %d is believed: lead %d", t0, n.s.lead)
+		}
+	}
+}
+
+// TestSession_IsNotQuietBeforeThePeerKnows: a node that stops waits for each kind of news to
+// be sent, and acknowledged.
+func TestSession_IsNotQuietBeforeThePeerKnows(t *testing.T) {
+	for name, news := range map[string]func(st *store.Store, now int64){
+		"a flush":         func(st *store.Store, now int64) { st.Flush(now) },
+		"a delayed flush": func(st *store.Store, now int64) { st.FlushAt(now, now+60_000) },
+	} {
+		d := newDuo(t)
+		d.heal()
+		if !d.n[0].s.Quiet() {
+			t.Fatal("not quiet at rest")
+		}
+		news(d.n[0].st, d.n[0].now())
+		if d.n[0].s.Quiet() {
+			t.Errorf("%s: quiet before it was sent", name)
+		}
+		d.send(0)
+		if d.n[0].s.Quiet() {
+			t.Errorf("%s: quiet before it was acknowledged", name)
+		}
+		d.rest()
+	}
+}
+
+// TestSession_AckOfTheNextFrame: the last that was sent may be acknowledged, and none after it.
+func TestSession_AckOfTheNextFrame(t *testing.T) {
+	for ahead, want := range []bool{true, false, false} {
+		d := newDuo(t)
+		d.heal()
+		n := d.n[0]
+		ack := wire.Ack{N: n.s.tx.n + uint64(ahead)}
+		if err := n.s.OnFrame(n.now(), body(t, func(w *wire.Writer) { w.Ack(ack) })); (err == nil) != want {
+			t.Errorf("%d after the last: %v", ahead, err)
+		}
+	}
+}
+
+// TestTwoHistories: where both hold items, have replicated with somebody else, and neither
+// with the other.
+func TestTwoHistories(t *testing.T) {
+	me, peer, third := store.ID{1}, store.ID{2}, store.ID{3}
+	for _, test := range []struct {
+		mine, theirs      uint64 // items
+		myLast, theirLast store.ID
+		want              bool
+	}{
+		{1, 1, third, third, true},
+		{1, 1, third, me, false},
+		{1, 1, peer, third, false},
+		{1, 1, peer, me, false},
+		{1, 1, store.ID{}, third, false},
+		{1, 1, third, store.ID{}, false},
+		{0, 1, third, third, false},
+		{1, 0, third, third, false},
+	} {
+		own, st := &wire.State{}, &wire.State{}
+		own.Items, own.LastPeer, st.Items, st.LastPeer = test.mine, test.myLast, test.theirs, test.theirLast
+		if got := twoHistories(own, st, me, peer); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}

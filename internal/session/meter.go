@@ -1,0 +1,68 @@
+package session
+
+import (
+	"sync/atomic"
+
+	"twincached/store"
+)
+
+// Which counter a frame goes to; the first two are store.Live and store.Bulk.
+const laneOther = 2
+
+// meter counts over all sessions of a link. Safe for concurrent use.
+type meter struct {
+	bytesOut, bytesIn   [3]atomic.Uint64 // live, bulk, other
+	itemsOut, itemsIn   [2]atomic.Uint64 // live, bulk
+	framesOut, framesIn atomic.Uint64
+	sessions            atomic.Uint64
+	resumes, bulkStarts atomic.Uint64
+	gravesOut           atomic.Uint64
+	slotClashes         atomic.Uint64
+	refusedOut          atomic.Uint64 // values of the peer that are not stored here, each time it was told so
+	refusedBy           atomic.Uint64 // and the other way
+
+	flushHeard atomic.Uint64 // no count: the newest flush that the last peer has acknowledged, or sent
+}
+
+// LaneCounts is what travelled on one lane of all sessions.
+type LaneCounts struct {
+	BytesOut, BytesIn uint64 // frames, heads included
+	ItemsOut, ItemsIn uint64
+}
+
+// Counts grow over all sessions of a link.
+type Counts struct {
+	Sessions    uint64 // sessions established
+	Resumes     uint64 // sessions that went on where an earlier one stopped
+	BulkStarts  uint64 // partitions whose bulk walk to the peer began, or began again
+	Graves      uint64 // graves announced
+	SlotClashes uint64 // sessions whose peer had the same slot: one of the two took another
+	RefusedOut  uint64 // values of the peer that are not stored here, each time it was told so
+	RefusedBy   uint64 // and the other way
+
+	Live, Bulk          LaneCounts
+	OtherOut, OtherIn   uint64 // bytes of frames that carry no items
+	FramesOut, FramesIn uint64 // of established sessions
+}
+
+// Counts is what has happened so far.
+func (c *Core) Counts() Counts {
+	m := &c.meter
+	return Counts{
+		Sessions: m.sessions.Load(), Resumes: m.resumes.Load(), BulkStarts: m.bulkStarts.Load(), Graves: m.gravesOut.Load(),
+		SlotClashes: m.slotClashes.Load(), RefusedOut: m.refusedOut.Load(), RefusedBy: m.refusedBy.Load(),
+		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
+		OtherOut: m.bytesOut[laneOther].Load(), OtherIn: m.bytesIn[laneOther].Load(),
+		FramesOut: m.framesOut.Load(), FramesIn: m.framesIn.Load(),
+	}
+}
+
+// Sessions is how many sessions there have been.
+func (c *Core) Sessions() uint64 { return c.meter.sessions.Load() }
+
+func (m *meter) lane(lane store.Lane) LaneCounts {
+	return LaneCounts{
+		BytesOut: m.bytesOut[lane].Load(), BytesIn: m.bytesIn[lane].Load(),
+		ItemsOut: m.itemsOut[lane].Load(), ItemsIn: m.itemsIn[lane].Load(),
+	}
+}

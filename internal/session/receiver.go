@@ -1,0 +1,202 @@
+package session
+
+import (
+	"fmt"
+
+	"twincached/internal/wire"
+	"twincached/store"
+)
+
+// receiver is the receiving half of a session.
+type receiver struct {
+	n        uint64 // number of the last frame applied
+	acked    uint64 // number of the last ACK sent
+	bytes    int    // received since the last ACK
+	since    int64  // when the first of those arrived, Unix ms
+	ackDue   bool
+	pongDue  bool
+	ping     wire.Ping // to be answered
+	pingAt   int64     // when it arrived
+	backlog  uint64    // what the peer last said it has not sent yet
+	bulkLeft uint64
+	in       *store.Incoming // a large value that comes in pieces; nil: none
+	inPart   int
+	told     told
+}
+
+// onData takes a frame of an established session.
+func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
+	s.meter.framesIn.Add(1)
+	switch b.Type {
+	case wire.TAck:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		return s.onAck(&b.Ack)
+	case wire.TPing:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.rx.ping, s.rx.pingAt, s.rx.pongDue = b.Ping, now, true
+		s.rx.backlog, s.rx.bulkLeft = b.Ping.Backlog, b.Ping.BulkLeft
+		return nil
+	case wire.TPong:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.rx.told.heard(b.Pong.ID)
+		s.onPong(now, &b.Pong)
+		return nil
+	case wire.TRefused:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		f := &b.Refused
+		if s.cfg.Store.PeerRefused(f.Part, f.Key, f.Version) {
+			s.meter.refusedBy.Add(1)
+		}
+		return nil
+	}
+	n := frameNumber(b)
+	if n != s.rx.n+1 {
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v has number %d after %d", b.Type, n, s.rx.n))
+	}
+	if err := s.checkVersions(now, b); err != nil {
+		return err
+	}
+	if err := s.apply(now, b, frameBytes); err != nil {
+		return err
+	}
+	if s.rx.n == s.rx.acked {
+		s.rx.since = now
+	}
+	s.rx.n = n
+	s.rx.bytes += frameBytes
+	if s.rx.bytes >= ackBytes || now-s.rx.since >= ackMillis {
+		s.rx.ackDue = true
+	}
+	return nil
+}
+
+// apply does what a numbered frame says.
+func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
+	st := s.cfg.Store
+	lane := laneOther
+	switch b.Type {
+	case wire.TBatch:
+		f := &b.Batch
+		for i := range f.Records {
+			f.Records[i].Expires = s.ours(f.Records[i].Expires)
+		}
+		if err := s.applyBatch(now, f); err != nil {
+			return s.fail(wire.ByeBadFrame, err.Error())
+		}
+		s.meter.itemsIn[f.Lane].Add(uint64(len(f.Records)))
+		lane = int(f.Lane)
+		if f.Lane == store.Bulk {
+			s.in.Moved(f.Part, len(f.Records), frameBytes, f.To, now)
+		}
+	case wire.TPiece:
+		if err := s.onPiece(now, &b.Piece); err != nil {
+			return s.fail(wire.ByeBadFrame, err.Error())
+		}
+		lane = int(b.Piece.Lane)
+	case wire.TBulk:
+		st.BulkBegun(b.Bulk.Part, b.Bulk.T)
+		s.in.Begin(b.Bulk.Part, b.Bulk.T, b.Bulk.Count, now)
+	case wire.TDone:
+		st.BulkDone(b.Done.Part)
+		s.in.Done(b.Done.Part, now)
+	case wire.TFlush:
+		st.ApplyFlush(b.Flush.Flush, b.Flush.Cancelled)
+		s.tx.peerFlush = max(s.tx.peerFlush, b.Flush.Flush)
+	case wire.TFlushAt:
+		p := b.FlushAt.Pending
+		p.AtMillis = s.ours(p.AtMillis)
+		st.ApplyFlushAt(p)
+		s.tx.peerPending = max(s.tx.peerPending, p.Version)
+	case wire.TGrave:
+		g := &b.Grave
+		st.ApplyGrave(g.Part, store.Grave{Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
+	case wire.TBarrier:
+		s.barrier = true
+		s.streamIfDone()
+	default:
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v is out of place in phase %v", b.Type, s.phase))
+	}
+	s.meter.bytesIn[lane].Add(uint64(frameBytes))
+	return nil
+}
+
+// frameNumber is the number of a frame that has one, else 0.
+func frameNumber(b *wire.Body) uint64 {
+	switch b.Type {
+	case wire.TBatch:
+		return b.Batch.N
+	case wire.TBulk:
+		return b.Bulk.N
+	case wire.TDone:
+		return b.Done.N
+	case wire.TFlush:
+		return b.Flush.N
+	case wire.TFlushAt:
+		return b.FlushAt.N
+	case wire.TBarrier:
+		return b.Barrier.N
+	case wire.TGrave:
+		return b.Grave.N
+	case wire.TPiece:
+		return b.Piece.N
+	}
+	return 0
+}
+
+// OnIdle tells that every complete frame that arrived has been passed in: now is
+// the moment for an ACK.
+func (s *Session) OnIdle() {
+	if s.rx.n > s.rx.acked {
+		s.rx.ackDue = true
+	}
+}
+
+// WantsWrite says that Pump has something to say because of what was received.
+func (s *Session) WantsWrite() bool {
+	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
+		return s.bye || s.answer || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
+	}
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
+}
+
+// onAck takes frames off the list of what is under way.
+func (s *Session) onAck(a *wire.Ack) error {
+	if a.N > s.tx.n {
+		return s.fail(wire.ByeBadFrame, fmt.Sprintf("ACK of frame %d, %d were sent", a.N, s.tx.n))
+	}
+	for {
+		f := s.tx.fly.oldest()
+		if f == nil {
+			s.meter.flushHeard.Store(s.tx.peerFlush)
+		}
+		if f == nil || f.n > a.N {
+			return nil
+		}
+		switch f.kind {
+		case flightData:
+			s.cfg.Store.Acked(int(f.part), f.cursor)
+		case flightGrave:
+			s.cfg.Store.GraveAcked(int(f.part), f.gen)
+		}
+		s.tx.fly.pop()
+	}
+}
+
+// onPong measures the round trip and the peer's clock.
+func (s *Session) onPong(now int64, p *wire.Pong) {
+	at := &s.tx.pinged[p.ID%uint64(len(s.tx.pinged))]
+	if p.T0 == 0 || p.T0 != *at {
+		return
+	}
+	*at = 0
+	s.clock.sample(p.T0, p.T1, p.T2, now)
+	s.lead = s.clock.lead()
+	if p := s.hs.pending; p.Version != 0 { // what the handshake said of the clocks may be seconds off
+		p.AtMillis = s.ours(p.AtMillis)
+		s.cfg.Store.MoveFlushAt(p)
+		s.hs.pending = store.PendingFlush{}
+	}
+	ahead := s.clock.seen()
+	s.skewed = s.skewed || max(ahead, -ahead) > clockWarnMillis
+	s.astray = s.astray || s.clock.refused != 0
+}

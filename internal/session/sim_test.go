@@ -1,0 +1,241 @@
+package session
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"twincached/internal/wire"
+	"twincached/snapshot"
+	"twincached/store"
+)
+
+// random fills p for nonces.
+func random(p []byte) { _, _ = crand.Read(p) }
+
+const simStart = int64(1_750_000_000_000)
+
+// fact is the state of a key that somebody was told of.
+type fact struct {
+	version, ever uint64
+	tomb          bool
+}
+
+func (f fact) less(o fact) bool {
+	switch {
+	case f.version != o.version:
+		return f.version < o.version
+	case f.tomb != o.tomb:
+		return o.tomb
+	}
+	return f.ever < o.ever
+}
+
+// simNode is a node without sockets: a real store and one session after the other.
+type simNode struct {
+	cfg     Config
+	st      *store.Store
+	s       *Session
+	meter   meter
+	in, out snapshot.Progress
+	w       *wire.Writer
+	buf     []byte // read, not yet passed in
+	known   map[int]fact
+}
+
+// sim is two nodes and the network between them, on one thread, from a seed.
+type sim struct {
+	t      testing.TB
+	r      *rand.Rand
+	now    int64
+	skew   [2]int64 // how far each node's clock is ahead of now
+	id     byte
+	n      [2]*simNode
+	net    [2][]byte // travelling to node i
+	closed [2]bool   // node i will see the end of the connection behind those bytes
+	up     bool
+	wrap   func(from int, frames []byte) []byte // changes what travels; nil = nothing does
+	best   map[int]fact
+	bytes  int // delivered
+}
+
+func newSim(t testing.TB) *sim {
+	m := &sim{t: t, r: rand.New(rand.NewPCG(1, 7)), now: simStart, best: map[int]fact{}}
+	for i := range m.n {
+		m.n[i] = m.newNode(i)
+	}
+	return m
+}
+
+// at is the time on node i's clock.
+func (m *sim) at(i int) int64 { return m.now + m.skew[i] }
+
+func (m *sim) newNode(i int) *simNode {
+	m.id++
+	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1)}, m.at(i))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
+	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st, Rand: random}
+	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)}
+	if err := n.cfg.Check(m.at(i)); err != nil {
+		m.t.Fatal(err)
+	}
+	return n
+}
+
+func (m *sim) close() {
+	for _, n := range m.n {
+		if err := n.st.CheckInvariants(); err != nil {
+			m.t.Errorf("store invariants: %v", err)
+		}
+		n.st.Close()
+	}
+}
+
+func (m *sim) connect() {
+	m.lose(0)
+	m.lose(1)
+	m.up = true
+	m.closed = [2]bool{}
+	dialler := m.r.IntN(2)
+	for i, n := range m.n {
+		var nonce [32]byte
+		binary.LittleEndian.PutUint64(nonce[:], m.r.Uint64())
+		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
+		n.s.OnConnect(m.at(i))
+		n.buf, m.net[i] = nil, nil
+	}
+}
+
+// lose is node i seeing the end of its connection; the other one may go on for a
+// while with the bytes under way.
+func (m *sim) lose(i int) {
+	n := m.n[i]
+	if n.s == nil {
+		return
+	}
+	n.s.OnLoss(m.at(i))
+	n.s, n.buf, m.net[i] = nil, nil, nil
+	m.closed[1-i] = true
+	m.up = m.n[1-i].s != nil
+}
+
+func (m *sim) pump(i int) bool {
+	n := m.n[i]
+	if n.s == nil {
+		return false
+	}
+	n.w.Reset()
+	n.s.Pump(m.at(i), n.w)
+	if n.w.Len() == 0 {
+		return false
+	}
+	if m.n[1-i].s != nil && !m.closed[i] {
+		frames := n.w.Bytes()
+		if m.wrap != nil {
+			frames = m.wrap(i, frames)
+		}
+		m.net[1-i] = append(m.net[1-i], frames...)
+	}
+	return true
+}
+
+// deliver passes at most most bytes of what travels to node i.
+func (m *sim) deliver(i, most int) bool {
+	n := m.n[i]
+	if n.s == nil {
+		return false
+	}
+	if len(m.net[i]) == 0 {
+		if m.closed[i] {
+			m.lose(i)
+			return true
+		}
+		return false
+	}
+	k := min(most, len(m.net[i]))
+	n.buf = append(n.buf, m.net[i][:k]...)
+	m.net[i] = m.net[i][k:]
+	m.bytes += k
+	n.s.OnRead(m.at(i))
+	for {
+		body, size, err := wire.Split(n.buf, n.s.FrameLimit())
+		if err != nil {
+			m.t.Fatalf("node %d: %v", i, err)
+		}
+		if size == 0 {
+			break
+		}
+		if err := n.s.OnFrame(m.at(i), body); err != nil {
+			m.t.Fatalf("node %d: %v", i, err)
+		}
+		n.buf = n.buf[size:]
+		if n.s.WantsAdmission() {
+			if err := n.s.Admit(m.at(i), Ready); err != nil {
+				m.t.Fatalf("node %d: admit: %v", i, err)
+			}
+		}
+	}
+	n.s.OnIdle()
+	return true
+}
+
+// simKeys are names whose items share three partitions, so that walks have a
+// middle.
+var simKeys = func() (keys [][]byte) {
+	for i := 0; len(keys) < 64; i++ {
+		key := fmt.Appendf(nil, "key:%d", i)
+		if p := store.PartitionOf(key); p == 7 || p == 64 || p == 255 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}()
+
+func simKey(k int) []byte { return simKeys[k] }
+
+func (m *sim) learn(i, k int, f fact) {
+	if m.n[i].known[k].less(f) {
+		m.n[i].known[k] = f
+	}
+	if m.best[k].less(f) {
+		m.best[k] = f
+	}
+}
+
+func (m *sim) set(i, k int, value []byte) {
+	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
+	if r.Status != store.Stored {
+		m.t.Fatalf("set: status %d", r.Status)
+	}
+	m.learn(i, k, fact{r.Version, r.Version, false})
+}
+
+// heal connects the nodes, if they are not, and runs until neither has anything
+// more to say.
+func (m *sim) heal() {
+	if m.n[0].s == nil || m.n[1].s == nil || m.closed[0] || m.closed[1] || m.r.IntN(2) == 0 {
+		m.connect()
+	}
+	m.settle()
+}
+
+func (m *sim) settle() {
+	for range 10_000 {
+		m.now++
+		for i := range m.n {
+			m.pump(i)
+		}
+		for i := range m.n {
+			m.deliver(i, 1<<20)
+		}
+		if m.n[0].s.Quiet() && m.n[1].s.Quiet() && len(m.net[0]) == 0 && len(m.net[1]) == 0 {
+			return
+		}
+	}
+	m.t.Fatal("does not come to rest")
+}

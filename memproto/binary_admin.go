@@ -1,7 +1,6 @@
 package memproto
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -30,43 +29,25 @@ func (c *Conn) binaryVerbosity(p *packet) (n int) {
 	return p.headBytes
 }
 
-// binaryStat answers stat: the rows of the text protocol's "stats KEY", a packet
-// each, and one without key and value behind them. What is no such group there
-// is not found here.
+// binaryStat answers stat: the rows of the text protocol's "stats KEY". What is no such
+// group there is not found here.
 func (c *Conn) binaryStat(p *packet) (n int) {
-	kind, what, _ := bytes.Cut(p.key, []byte{' '})
-	switch string(kind) {
+	word, at := cutWord(p.key)
+	switch kind := string(word); kind {
 	case "detail":
-		if c.srv.NoDumps {
-			c.fail(p, statusNotFound)
-			return p.headBytes
-		}
-		return c.binaryDetail(p, string(what))
+		return c.binaryDetail(p, strings.TrimPrefix(string(p.key[at:]), " "))
 	case "cachedump", "extstore": // of the text protocol only, as in memcached
 		c.fail(p, statusNotFound)
-		return p.headBytes
-	}
-	at := len(c.out)
-	var t tokens
-	t.split(slices.Concat([]byte("stats "), p.key))
-	c.stats(&t)
-	text := slices.Clone(c.out[at:])
-	c.out = c.out[:at]
-	known := bytes.HasSuffix(text, []byte(replyEnd)) || string(text) == replyReset
-	if !known {
-		c.fail(p, statusNotFound)
-		return p.headBytes
-	}
-	for line := range bytes.SplitSeq(text, []byte("\r\n")) {
-		row, ok := bytes.CutPrefix(line, []byte("STAT "))
-		if !ok {
-			continue
+	case "reset":
+		c.srv.resetStats()
+		c.statPackets(p, nil)
+	default:
+		if rows, known := c.statRows(kind); known {
+			c.statPackets(p, rows)
+		} else {
+			c.fail(p, statusNotFound)
 		}
-		name, value, _ := bytes.Cut(row, []byte{' '})
-		c.head(p, statusOK, 0, len(name), len(name)+len(value), 0)
-		c.out = append(append(c.out, name...), value...)
 	}
-	c.head(p, statusOK, 0, 0, 0, 0)
 	return p.headBytes
 }
 
@@ -74,21 +55,20 @@ func (c *Conn) binaryStat(p *packet) (n int) {
 // a dump is one row.
 func (c *Conn) binaryDetail(p *packet, what string) (n int) {
 	what, _, _ = strings.Cut(what, " ")
-	switch what {
-	case "", "dump":
+	switch {
+	case c.srv.NoDumps:
+		c.fail(p, statusNotFound)
+	case what == "", what == "dump":
 		at := len(c.out)
 		c.dumpPrefixes()
 		text := slices.Clone(c.out[at:])
 		c.out = c.out[:at]
-		const name = "detailed"
-		c.head(p, statusOK, 0, len(name), len(name)+len(text), 0)
-		c.out = append(append(c.out, name...), text...)
-	case "on", "off":
+		c.statPackets(p, Rows{{"detailed", string(text)}})
+	case what == "on", what == "off":
 		c.srv.CountPrefixes(what == "on")
+		c.statPackets(p, nil)
 	default:
 		c.fail(p, statusNotFound)
-		return p.headBytes
 	}
-	c.head(p, statusOK, 0, 0, 0, 0)
 	return p.headBytes
 }

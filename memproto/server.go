@@ -56,9 +56,9 @@ type Server struct {
 	// time, version, curr_connections, threads, bytes_read, ... The store's
 	// rows follow behind them.
 	General func() []Stat
-	// Replication gives the rows about the other node: "stats replication", and the
-	// last ones of "stats".
-	Replication func() []Stat
+	// Replication gives the rows about the other node, "stats replication" and the last
+	// ones of "stats", with what the store says in the same reply.
+	Replication func(data *store.Stats) []Stat
 	Conns       func() []Stat   // "stats conns"
 	Reset       func()          // "stats reset", after the store's own counters
 	Verbosity   func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
@@ -111,9 +111,6 @@ func (s *Server) textOnly() bool { return s.TextOnly || s.TextLogins != nil && s
 
 // binaryOnly tells whether a conn may not begin in the text protocol.
 func (s *Server) binaryOnly() bool { return s.BinaryOnly || s.SASLLogins != nil && s.TextLogins == nil }
-
-// Stat is one row of a stats reply: "STAT Name Value".
-type Stat struct{ Name, Value string }
 
 // WatcherSize is what a watcher holds, WatcherBytes with its default and limit.
 func (s *Server) WatcherSize() int { return s.watcherBytes() }

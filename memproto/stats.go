@@ -7,6 +7,29 @@ import (
 	"twincached/store"
 )
 
+// Stats is a snapshot of what this package counts. "stats reset" sets back all but
+// MetaDebugs and Watch.
+type Stats struct {
+	AuthCommands uint64     // logins that were tried
+	AuthErrors   uint64     // of these, refused
+	AuthDelayed  uint64     // logins that had to wait, as too many had failed
+	MetaDebugs   uint64     // "me" commands
+	Crawls       uint64     // crawls and dumps of keys begun
+	Watch        WatchStats // of "watch"
+}
+
+// Stats returns a snapshot of the counts.
+func (s *Server) Stats() Stats {
+	return Stats{
+		AuthCommands: s.auth.commands.Load(),
+		AuthErrors:   s.auth.errors.Load(),
+		AuthDelayed:  s.auth.delayed.Load(),
+		MetaDebugs:   s.metaDebugs.Load(),
+		Crawls:       s.tune.get().crawls,
+		Watch:        s.journal.stats(),
+	}
+}
+
 // stats answers "stats [kind]".
 func (c *Conn) stats(t *tokens) {
 	kind := ""
@@ -14,23 +37,9 @@ func (c *Conn) stats(t *tokens) {
 		kind = string(t.word[1])
 	}
 	switch kind {
-	case "":
-		c.statsGeneral()
-	case "settings":
-		c.statsSettings()
-	case "items":
-		c.statsItems()
-	case "slabs":
-		c.statsSlabs()
-	case "sizes":
-		c.statsSizes()
-	case "conns":
-		c.statsConns()
-	case "replication":
-		c.statRows(c.srv.Replication)
-	case "extstore": // as a memcached that has it and was given no file for it
 	case "reset":
-		c.statsReset()
+		c.srv.resetStats()
+		c.reply(replyReset, false)
 		return
 	case "detail":
 		c.detail(t)
@@ -38,52 +47,51 @@ func (c *Conn) stats(t *tokens) {
 	case "cachedump":
 		c.cachedump(t)
 		return
-	default:
+	}
+	if rows, known := c.statRows(kind); known {
+		c.statText(rows)
+	} else {
 		c.reply(replyError, false)
-		return
 	}
-	c.reply(replyEnd, false)
 }
 
-func (c *Conn) statsReset() {
-	c.srv.Store.ResetStats()
-	c.srv.auth.reset()
-	c.srv.tune.reset()
-	c.srv.prefixes.reset()
-	if c.srv.Reset != nil {
-		c.srv.Reset()
-	}
-	c.reply(replyReset, false)
-}
-
-// statRows prints the rows of a Server hook.
-func (c *Conn) statRows(rows func() []Stat) {
-	if rows == nil {
-		return
-	}
-	for i, s := range rows() {
-		if i == MaxStatRows {
-			return
+// statRows are the rows of "stats [kind]" in both protocols. false: there is no such kind.
+func (c *Conn) statRows(kind string) (r Rows, known bool) {
+	s := c.srv
+	switch kind {
+	case "":
+		s.generalRows(&r)
+	case "settings":
+		s.settingsRows(&r)
+	case "items":
+		s.itemsRows(&r, c.now)
+	case "slabs":
+		s.slabsRows(&r)
+	case "sizes":
+		s.sizesRows(&r)
+	case "conns":
+		c.connsRows(&r)
+	case "replication":
+		if s.Replication != nil {
+			data := s.Store.Stats()
+			r.hook(s.Replication(&data))
 		}
-		c.statText(s.Name, s.Value)
+	case "extstore": // as a memcached that has it and was given no file for it
+	default:
+		return nil, false
 	}
+	return r, true
 }
 
-func (c *Conn) statText(name, value string) {
-	c.out = append(c.out, "STAT "...)
-	c.out = append(c.out, name...)
-	c.out = append(c.out, ' ')
-	c.out = append(c.out, value...)
-	c.out = append(c.out, "\r\n"...)
-}
-
-// stat prints one number.
-func (c *Conn) stat(name string, v uint64) {
-	c.out = append(c.out, "STAT "...)
-	c.out = append(c.out, name...)
-	c.out = append(c.out, ' ')
-	c.out = strconv.AppendUint(c.out, v, 10)
-	c.out = append(c.out, "\r\n"...)
+// resetStats is "stats reset".
+func (s *Server) resetStats() {
+	s.Store.ResetStats()
+	s.auth.reset()
+	s.tune.reset()
+	s.prefixes.reset()
+	if s.Reset != nil {
+		s.Reset()
+	}
 }
 
 type statRow struct {
@@ -91,65 +99,81 @@ type statRow struct {
 	v    uint64
 }
 
-func (c *Conn) statTable(rows []statRow) {
-	for _, r := range rows {
-		c.stat(r.name, r.v)
+func (r *Rows) table(rows []statRow) {
+	for _, row := range rows {
+		r.Uint(row.name, row.v)
 	}
 }
 
-// statsGeneral prints what the node says, the store's counters under memcached's
-// names, the rows of memcached's machinery that has nothing to do here, and at
-// last what no memcached has: some readers take 4096 bytes and no more.
-func (c *Conn) statsGeneral() {
-	c.statRows(c.srv.General)
-	st := c.srv.Store.Stats()
-	c.statTable([]statRow{
-		{"cmd_get", st.CmdGet},
-		{"cmd_set", st.CmdSet},
-		{"cmd_flush", st.CmdFlush},
-		{"cmd_touch", st.CmdTouch},
-		{"cmd_meta", c.srv.metaDebugs.Load()},
-		{"get_hits", st.GetHits},
-		{"get_misses", st.GetMisses},
-		{"get_expired", st.GetExpired},
-		{"get_flushed", st.GetFlushed},
-		{"delete_misses", st.DeleteMisses},
-		{"delete_hits", st.DeleteHits},
-		{"incr_misses", st.IncrMisses},
-		{"incr_hits", st.IncrHits},
-		{"decr_misses", st.DecrMisses},
-		{"decr_hits", st.DecrHits},
-		{"cas_misses", st.CasMisses},
-		{"cas_hits", st.CasHits},
-		{"cas_badval", st.CasBadval},
-		{"touch_hits", st.TouchHits},
-		{"touch_misses", st.TouchMisses},
-		{"store_too_large", st.StoreTooLarge},
-		{"store_no_memory", st.StoreNoMemory},
-		{"auth_cmds", c.srv.auth.commands.Load()},
-		{"auth_errors", c.srv.auth.errors.Load()},
-		{"auth_delayed", c.srv.auth.delayed.Load()},
-		{"limit_maxbytes", st.LimitBytes},
-		{"bytes", st.Bytes},
-		{"curr_items", st.Items},
-		{"total_items", st.TotalItems},
-		{"expired_unfetched", st.ExpiredUnfetched},
-		{"evicted_unfetched", st.EvictedUnfetched},
-		{"evicted_active", st.EvictedActive},
-		{"evictions", st.Evictions},
-		{"reclaimed", st.Reclaimed},
-		{"crawler_reclaimed", st.CrawlerReclaimed},
-		{"crawler_items_checked", st.CrawlerChecked},
-		{"direct_reclaims", st.DirectReclaims},
-		{"hash_power_level", uint64(max(bits.Len64(st.IndexSlots), 1) - 1)},
-		{"hash_bytes", st.IndexBytes},
+// generalRows are what the node says, the store's counters under memcached's names, the
+// rows of memcached's machinery that has nothing to do here, and at last what no
+// memcached has: some readers take 4096 bytes and no more.
+func (s *Server) generalRows(r *Rows) {
+	if s.General != nil {
+		r.hook(s.General())
+	}
+	data, own := s.Store.Stats(), s.Stats()
+	own.Watch.rows(r)
+	r.table([]statRow{
+		{"cmd_get", data.CmdGet},
+		{"cmd_set", data.CmdSet},
+		{"cmd_flush", data.CmdFlush},
+		{"cmd_touch", data.CmdTouch},
+		{"cmd_meta", own.MetaDebugs},
+		{"get_hits", data.GetHits},
+		{"get_misses", data.GetMisses},
+		{"get_expired", data.GetExpired},
+		{"get_flushed", data.GetFlushed},
+		{"delete_misses", data.DeleteMisses},
+		{"delete_hits", data.DeleteHits},
+		{"incr_misses", data.IncrMisses},
+		{"incr_hits", data.IncrHits},
+		{"decr_misses", data.DecrMisses},
+		{"decr_hits", data.DecrHits},
+		{"cas_misses", data.CasMisses},
+		{"cas_hits", data.CasHits},
+		{"cas_badval", data.CasBadval},
+		{"touch_hits", data.TouchHits},
+		{"touch_misses", data.TouchMisses},
+		{"store_too_large", data.StoreTooLarge},
+		{"store_no_memory", data.StoreNoMemory},
+		{"auth_cmds", own.AuthCommands},
+		{"auth_errors", own.AuthErrors},
+		{"auth_delayed", own.AuthDelayed},
+		{"limit_maxbytes", data.LimitBytes},
+		{"bytes", data.Bytes},
+		{"curr_items", data.Items},
+		{"total_items", data.TotalItems},
+		{"expired_unfetched", data.ExpiredUnfetched},
+		{"evicted_unfetched", data.EvictedUnfetched},
+		{"evicted_active", data.EvictedActive},
+		{"evictions", data.Evictions},
+		{"reclaimed", data.Reclaimed},
+		{"crawler_reclaimed", data.CrawlerReclaimed},
+		{"crawler_items_checked", data.CrawlerChecked},
+		{"direct_reclaims", data.DirectReclaims},
+		{"hash_power_level", uint64(max(bits.Len64(data.IndexSlots), 1) - 1)},
+		{"hash_bytes", data.IndexBytes},
 	})
-	tune := c.srv.tune.get()
-	c.stat("lru_crawler_running", flag(c.srv.Store.Crawling()))
-	c.stat("lru_crawler_starts", tune.crawls)
-	c.statTable(nothing[:])
-	c.statText("slab_reassign_last_busy_status", "none")
-	c.statRows(c.srv.Replication)
+	r.OneZero("lru_crawler_running", s.Store.Crawling())
+	r.Uint("lru_crawler_starts", own.Crawls)
+	r.table(nothing[:])
+	r.Text("slab_reassign_last_busy_status", "none")
+	if s.Replication != nil {
+		r.hook(s.Replication(&data))
+	}
+}
+
+// rows are memcached's about "watch". Events go to the watchers at once, so there is no
+// queue before them that could drop any.
+func (w *WatchStats) rows(r *Rows) {
+	r.table([]statRow{
+		{"log_worker_dropped", 0},
+		{"log_worker_written", w.Events},
+		{"log_watcher_skipped", w.Skipped},
+		{"log_watcher_sent", w.Sent},
+		{"log_watchers", uint64(w.Watchers)},
+	})
 }
 
 // nothing are the counts of machinery that memcached has and that does not exist
@@ -185,83 +209,53 @@ var nothing = [...]statRow{
 	{name: "round_robin_fallback"},
 }
 
-func flag(v bool) uint64 {
-	if v {
-		return 1
-	}
-	return 0
-}
-
-// statsConns prints the rows of the node; the conn that asks is busy with that.
-func (c *Conn) statsConns() {
-	own := strconv.Itoa(c.client.FD) + ":state"
-	c.statRows(func() []Stat {
-		if c.srv.Conns == nil {
-			return nil
-		}
-		rows := c.srv.Conns()
-		for i := range rows {
-			if rows[i].Name == own && rows[i].Value == "conn_read" {
-				rows[i].Value = "conn_parse_cmd"
-			}
-		}
-		return rows
-	})
-}
-
-// statsSizes prints how many items each 32-byte step of size holds, if that was
-// enabled: it looks at every item.
-func (c *Conn) statsSizes() {
-	if !c.srv.tune.get().sizes {
-		c.statText("sizes_status", "disabled")
+// connsRows are the rows of the node; the conn that asks is busy with that.
+func (c *Conn) connsRows(r *Rows) {
+	if c.srv.Conns == nil {
 		return
 	}
-	c.srv.Store.Sizes(func(sizeBytes int, items uint64) {
-		c.stat(strconv.Itoa(sizeBytes), items)
-	})
-}
-
-// classRow prints "STAT <prefix><class>:<name> <v>".
-func (c *Conn) classRow(prefix string, class int, name string, v uint64) {
-	c.out = append(c.out, "STAT "...)
-	c.out = append(c.out, prefix...)
-	c.out = strconv.AppendUint(c.out, uint64(class), 10)
-	c.out = append(c.out, ':')
-	c.out = append(c.out, name...)
-	c.out = append(c.out, ' ')
-	c.out = strconv.AppendUint(c.out, v, 10)
-	c.out = append(c.out, "\r\n"...)
-}
-
-// statsSettings prints what the node was told, and behind it what commands have set.
-func (c *Conn) statsSettings() {
-	c.statRows(c.srv.Settings)
-	t := c.srv.tune.get()
-	yesNo := func(name string, v bool) {
-		if v {
-			c.statText(name, "yes")
-		} else {
-			c.statText(name, "no")
+	r.hook(c.srv.Conns())
+	own := strconv.Itoa(c.client.FD) + ":state"
+	for i := range *r {
+		if row := &(*r)[i]; row.Name == own && row.Value == "conn_read" {
+			row.Value = "conn_parse_cmd"
 		}
 	}
-	decimal := func(name string, v float64) { c.statText(name, strconv.FormatFloat(v, 'f', 2, 64)) }
-	c.statText("stat_key_prefix", string(rune(c.srv.delimiter())))
-	yesNo("detail_enabled", c.srv.prefixes.on.Load())
-	c.stat("slab_automove", uint64(t.automove))
-	decimal("slab_automove_ratio", t.ratio)
-	c.stat("slab_automove_window", uint64(t.window))
-	c.statText("slab_automove_freeratio", strconv.FormatFloat(t.freeRatio, 'f', 3, 64))
-	c.stat("slab_chunk_max", store.LastClassBytes)
-	yesNo("lru_crawler", !t.crawlerOff)
-	c.stat("lru_crawler_sleep", uint64(t.crawlerSleep))
-	c.stat("lru_crawler_tocrawl", uint64(t.toCrawl))
-	yesNo("lru_maintainer_thread", true)
-	yesNo("lru_segmented", !t.flat)
-	c.stat("hot_lru_pct", uint64(t.hotPercent))
-	c.stat("warm_lru_pct", uint64(t.warmPercent))
-	decimal("hot_max_factor", t.hotFactor)
-	decimal("warm_max_factor", t.warmFactor)
-	yesNo("temp_lru", t.tempLRU)
-	c.stat("temporary_ttl", uint64(t.tempTTL))
-	yesNo("track_sizes", t.sizes)
+}
+
+// sizesRows say how many items each 32-byte step of size holds, if that was enabled: it
+// looks at every item.
+func (s *Server) sizesRows(r *Rows) {
+	if !s.tune.get().sizes {
+		r.Text("sizes_status", "disabled")
+		return
+	}
+	s.Store.Sizes(func(sizeBytes int, items uint64) { r.Uint(strconv.Itoa(sizeBytes), items) })
+}
+
+// settingsRows are what the node was told, and behind it what commands have set.
+func (s *Server) settingsRows(r *Rows) {
+	if s.Settings != nil {
+		r.hook(s.Settings())
+	}
+	t := s.tune.get()
+	r.Text("stat_key_prefix", string(rune(s.delimiter())))
+	r.YesNo("detail_enabled", s.prefixes.on.Load())
+	r.Uint("slab_automove", uint64(t.automove))
+	r.Decimal("slab_automove_ratio", t.ratio, 2)
+	r.Uint("slab_automove_window", uint64(t.window))
+	r.Decimal("slab_automove_freeratio", t.freeRatio, 3)
+	r.Uint("slab_chunk_max", store.LastClassBytes)
+	r.YesNo("lru_crawler", !t.crawlerOff)
+	r.Uint("lru_crawler_sleep", uint64(t.crawlerSleep))
+	r.Uint("lru_crawler_tocrawl", uint64(t.toCrawl))
+	r.YesNo("lru_maintainer_thread", true)
+	r.YesNo("lru_segmented", !t.flat)
+	r.Uint("hot_lru_pct", uint64(t.hotPercent))
+	r.Uint("warm_lru_pct", uint64(t.warmPercent))
+	r.Decimal("hot_max_factor", t.hotFactor, 2)
+	r.Decimal("warm_max_factor", t.warmFactor, 2)
+	r.YesNo("temp_lru", t.tempLRU)
+	r.Uint("temporary_ttl", uint64(t.tempTTL))
+	r.YesNo("track_sizes", t.sizes)
 }

@@ -1,11 +1,15 @@
 package memproto
 
-import "twincached/store"
+import (
+	"strconv"
 
-// statsItems prints the size classes that hold items, as memcached does. Items
-// stand in one order here: all of them count as cold, where memcached evicts.
-func (c *Conn) statsItems() {
-	st, tempLRU := c.srv.Store.Stats(), c.srv.tune.get().tempLRU
+	"twincached/store"
+)
+
+// itemsRows are the size classes that hold items, as in memcached. Items stand in one
+// order here: all of them count as cold, where memcached evicts.
+func (s *Server) itemsRows(rows *Rows, nowMillis int64) {
+	st, tempLRU := s.Store.Stats(), s.tune.get().tempLRU
 	for i := range st.Classes {
 		k := &st.Classes[i]
 		if k.Items == 0 {
@@ -13,7 +17,7 @@ func (c *Conn) statsItems() {
 		}
 		age := uint64(0)
 		if k.OldestMillis != 0 {
-			age = uint64(max(0, c.now/1000-k.OldestMillis/1000))
+			age = uint64(max(0, nowMillis/1000-k.OldestMillis/1000))
 		}
 		for _, r := range [...]statRow{
 			{"number", k.Items},
@@ -49,7 +53,7 @@ func (c *Conn) statsItems() {
 			if r.name == "number_temp" && !tempLRU {
 				continue // as in memcached, only after "lru temp_ttl"
 			}
-			c.classRow("items:", i, r.name, r.v)
+			rows.Uint("items:"+strconv.Itoa(i)+":"+r.name, r.v)
 		}
 	}
 }
@@ -57,12 +61,12 @@ func (c *Conn) statsItems() {
 // slabPageBytes is memcached's page, the unit of the rows about pages.
 const slabPageBytes = 1 << 20
 
-// statsSlabs prints the classes that hold items, or have been asked for. Memory
+// slabsRows are the classes that hold items, or have been asked for. Memory
 // belongs to no class here, so a class has as many chunks as it has items and none
 // free; the pages are what those chunks would fill in memcached. total_malloced is
 // the memory that is taken for all of them, and everything else the data costs.
-func (c *Conn) statsSlabs() {
-	st := c.srv.Store.Stats()
+func (s *Server) slabsRows(rows *Rows) {
+	st := s.Store.Stats()
 	active := uint64(0)
 	for i := range st.Classes {
 		k := &st.Classes[i]
@@ -70,13 +74,13 @@ func (c *Conn) statsSlabs() {
 			continue
 		}
 		active++
-		c.slab(i, k)
+		slabRows(rows, i, k)
 	}
-	c.stat("active_slabs", active)
-	c.stat("total_malloced", st.CommittedBytes)
+	rows.Uint("active_slabs", active)
+	rows.Uint("total_malloced", st.CommittedBytes)
 }
 
-func (c *Conn) slab(class int, k *store.ClassStats) {
+func slabRows(rows *Rows, class int, k *store.ClassStats) {
 	perPage := max(1, slabPageBytes/uint64(max(1, k.ChunkBytes)))
 	for _, r := range [...]statRow{
 		{"chunk_size", uint64(k.ChunkBytes)},
@@ -95,6 +99,6 @@ func (c *Conn) slab(class int, k *store.ClassStats) {
 		{"cas_badval", k.CasBadval},
 		{"touch_hits", k.TouchHits},
 	} {
-		c.classRow("", class, r.name, r.v)
+		rows.Uint(strconv.Itoa(class)+":"+r.name, r.v)
 	}
 }

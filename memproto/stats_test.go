@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/store"
 )
 
 // statMap reads a stats reply and checks its form.
@@ -133,6 +135,13 @@ func TestStats_Hooks(t *testing.T) {
 	s.Settings = func() []Stat { return []Stat{{"maxbytes", "67108864"}, {"evictions", "on"}} }
 	if out, want := string(e.feed([]byte("stats settings\r\n"))), "STAT maxbytes 67108864\r\nSTAT evictions on\r\n"; !strings.HasPrefix(out, want) {
 		t.Errorf("%q", out)
+	}
+	s.Replication = func(data *store.Stats) []Stat { return []Stat{{"items_too", strconv.FormatUint(data.Items, 10)}} }
+	e.feed([]byte("set k 0 0 1\r\nv\r\n"))
+	for _, kind := range []string{"", "replication"} {
+		if m := statMap(t, string(e.feed([]byte("stats "+kind+"\r\n")))); m["items_too"] != "1" {
+			t.Errorf("stats %s: the node was told of %q items", kind, m["items_too"])
+		}
 	}
 	s.Conns = func() []Stat { return make([]Stat, MaxStatRows+10) }
 	if n := strings.Count(string(e.feed([]byte("stats conns\r\n"))), "STAT"); n != MaxStatRows {

@@ -241,9 +241,8 @@ func (w *Watcher) Close() {
 	w.rouse()
 }
 
-// WatchStats is a snapshot of the counts of "watch".
-func (s *Server) WatchStats() WatchStats {
-	j := &s.journal
+// stats is a snapshot of the counts.
+func (j *journal) stats() WatchStats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	st := j.count

@@ -24,7 +24,7 @@ func TestWatch_OneThatDoesNotReadSkips(t *testing.T) {
 		e.feed([]byte("get " + key + "\r\n"))
 	}
 	lines := told(w)
-	st := s.WatchStats()
+	st := s.Stats().Watch
 	if n := uint64(len(lines)); st.Sent != n || st.Skipped != gets-n || st.Events != gets || n == 0 || n == gets {
 		t.Fatalf("%d lines, %+v", n, st)
 	}

@@ -289,7 +289,7 @@ func TestWatch_EachGetsItsOwnClasses(t *testing.T) {
 		t.Errorf("mode %x with nobody watching", mode)
 	}
 	e.feed([]byte("get k\r\n"))
-	if st := s.WatchStats(); st != (WatchStats{Events: 3, Sent: 3}) {
+	if st := s.Stats().Watch; st != (WatchStats{Events: 3, Sent: 3}) {
 		t.Errorf("%+v", st)
 	}
 }

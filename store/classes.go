@@ -20,7 +20,7 @@ const (
 // ClassStats describes the items of one size class.
 type ClassStats struct {
 	ChunkBytes   uint32 // largest item of the class, as ItemBytes counts; the last class takes larger ones too
-	Items        uint64
+	Items        uint64 // values held
 	Bytes        uint64 // what they occupy
 	OldestMillis int64  // Unix ms of the longest idle item's last access, as the sweep found it on its last round; 0 not known
 	EvictedIdle  uint64 // seconds for which the item last evicted had not been read
@@ -28,20 +28,27 @@ type ClassStats struct {
 	ClassCounters
 }
 
-// ClassCounters are what ResetStats sets back of a size class. Where Counters
-// have the same name, it is their sum over the classes.
+// ClassCounters are what ResetStats sets back of a size class. Where Counters have the
+// same name, it is their sum over the classes. All are uint64: see words.
 type ClassCounters struct {
-	GetHits, CmdSet, DeleteHits      uint64
-	IncrHits, DecrHits, TouchHits    uint64
-	CasHits, CasBadval               uint64
-	Evictions                        uint64
-	EvictedNonzero                   uint64 // of those, had an expiry
-	EvictedUnfetched                 uint64 // of those, never read
-	EvictedActive                    uint64 // of those, read since the hand had last passed
-	NoMemory                         uint64 // stores refused for want of memory
-	DirectReclaims                   uint64 // times a client's store had to wait for the cleaner
-	Reclaimed, ExpiredUnfetched      uint64
-	CrawlerReclaimed, CrawlerChecked uint64
+	GetHits          uint64
+	CmdSet           uint64 // by the size of the value that was to be stored
+	DeleteHits       uint64
+	IncrHits         uint64
+	DecrHits         uint64
+	TouchHits        uint64
+	CasHits          uint64 // by the size of the value that was replaced
+	CasBadval        uint64
+	Evictions        uint64
+	EvictedNonzero   uint64 // of those, had an expiry
+	EvictedUnfetched uint64
+	EvictedActive    uint64
+	NoMemory         uint64 // stores refused for want of memory
+	DirectReclaims   uint64
+	Reclaimed        uint64
+	ExpiredUnfetched uint64
+	CrawlerReclaimed uint64
+	CrawlerChecked   uint64
 }
 
 // classRow is a partition's share of a class, under its lock.

@@ -24,6 +24,9 @@ func unitShift(limit int64) (shift uint) {
 	return shift
 }
 
+// MemoryLimit is Config.MemoryBytes, or what SetMemoryLimit made of it.
+func (s *Store) MemoryLimit() int64 { return s.limit.Load() }
+
 // SetMemoryLimit changes Config.MemoryBytes while the store is in use. More may be
 // used at once; less is reached in the Ticks that follow, which evict what has to
 // go. false: the limit is too small for the item limit, or above what there is

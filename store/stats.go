@@ -14,7 +14,7 @@ type Stats struct {
 	CommittedBytes uint64 // taken of it: segments, large runs, index tables
 	DeadBytes      uint64 // of that, items unlinked and not yet cleaned
 	Tombstones     uint64 // deletes the peer has not acknowledged
-	TombstoneBytes uint64
+	TombstoneBytes uint64 // what they occupy
 	LocalItems     uint64 // items that match Config.LocalKeys
 	IndexSlots     uint64 // places in all indexes, empty ones included
 	IndexBytes     uint64 // what they take of CommittedBytes
@@ -23,32 +23,43 @@ type Stats struct {
 	Counters
 }
 
-// Counters are what ResetStats sets back.
+// Counters are what ResetStats sets back. All are uint64: see words.
 type Counters struct {
-	TotalItems                       uint64 // values stored by clients
-	CmdGet, GetHits, GetMisses       uint64 // CmdGet = GetHits + GetMisses; gat and gats are no gets, as in memcached
-	GetExpired, GetFlushed           uint64 // misses because the item had expired, or was flushed
-	CmdSet                           uint64 // the whole set family, successful or not
-	CmdTouch, TouchHits, TouchMisses uint64 // touch, gat and gats; CmdTouch = TouchHits + TouchMisses
-	CmdFlush                         uint64
-	DeleteHits, DeleteMisses         uint64
-	IncrHits, IncrMisses             uint64
-	DecrHits, DecrMisses             uint64
-	CasHits, CasMisses, CasBadval    uint64
-	StoreTooLarge, StoreNoMemory     uint64
-	Evictions                        uint64 // live items removed for memory
-	EvictedUnfetched                 uint64 // of those, never read
-	EvictedActive                    uint64 // of those, read since the hand had last passed
-	Reclaimed                        uint64 // expired or flushed items that the cleaner removed
-	CrawlerReclaimed                 uint64 // expired or flushed items that the sweep removed
-	CrawlerChecked                   uint64 // items the sweep looked at
-	ExpiredUnfetched                 uint64 // items never read that expired and were removed, by whomever
-	DirectReclaims                   uint64 // times a client's store had to wait for the cleaner
-	Reclaims                         uint64 // times anybody had to, the peer's changes included
+	TotalItems       uint64 // values stored by clients
+	CmdGet           uint64 // reads: GetHits + GetMisses; gat and gats are no gets, as in memcached
+	GetHits          uint64 // reads of an item that was there
+	GetMisses        uint64 // reads of one that was not
+	GetExpired       uint64 // misses because the item had expired
+	GetFlushed       uint64 // misses because the item was flushed
+	CmdSet           uint64 // the whole set family, successful or not
+	CmdTouch         uint64 // touch, gat and gats: TouchHits + TouchMisses
+	TouchHits        uint64 // of an item that was there
+	TouchMisses      uint64 // of one that was not
+	CmdFlush         uint64 // flushes asked for, refused ones included
+	DeleteHits       uint64 // deletes of an item that was there
+	DeleteMisses     uint64 // deletes of one that was not
+	IncrHits         uint64 // incr of an item that was there
+	IncrMisses       uint64 // incr of one that was not
+	DecrHits         uint64 // decr of an item that was there
+	DecrMisses       uint64 // decr of one that was not
+	CasHits          uint64 // sets with a CAS that matched
+	CasMisses        uint64 // sets with a CAS where no item was
+	CasBadval        uint64 // sets with a CAS that did not match
+	StoreTooLarge    uint64 // values refused because the item would be above Config.MaxItemBytes
+	StoreNoMemory    uint64 // values refused because no memory was to be had
+	Evictions        uint64 // live items removed for memory
+	EvictedUnfetched uint64 // of those, never read
+	EvictedActive    uint64 // of those, read since the hand had last passed
+	Reclaimed        uint64 // expired or flushed items that the cleaner removed
+	CrawlerReclaimed uint64 // expired or flushed items that the sweep removed
+	CrawlerChecked   uint64 // items the sweep looked at
+	ExpiredUnfetched uint64 // items never read that expired and were removed, by whomever
+	DirectReclaims   uint64 // times a client's store had to wait for the cleaner
+	Reclaims         uint64 // times anybody had to, the peer's changes included
 
 	Received       uint64 // states the peer sent
 	ConflictsWon   uint64 // concurrent writes of one key where ours was the later
-	ConflictsLost  uint64
+	ConflictsLost  uint64 // and where the peer's was
 	ApplyLocal     uint64 // refused: the key is local here
 	ApplyTooLarge  uint64 // above this node's item limit: dropped, and what we held of the key
 	ApplyNoMemory  uint64 // no memory and no eviction: likewise

@@ -102,8 +102,8 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 			waitReady(t, a, b) // alone
 			testkit.Eventually(t, "a says why", func() bool { return strings.Contains(logA.String(), c.why) })
 			testkit.Eventually(t, "b is told", func() bool { return strings.Contains(logB.String(), "does not accept this node's certificate") })
-			testkit.Eventually(t, "it is counted and tried again", func() bool { return a.Stats().Refused["TLS"] > 3 && b.Stats().Refused["TLS"] > 3 })
-			if n := a.Stats().Sessions + b.Stats().Sessions; n != 0 {
+			testkit.Eventually(t, "it is counted and tried again", func() bool { return a.Stats().Link.Refused["TLS"] > 3 && b.Stats().Link.Refused["TLS"] > 3 })
+			if n := a.Stats().Link.Sessions + b.Stats().Link.Sessions; n != 0 {
 				t.Errorf("%d sessions", n)
 			}
 			if name == "expired" && !strings.Contains(logB.String(), "the certificate of the link is out of date") {
@@ -122,7 +122,7 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 			if err := b.Reload(); err != nil {
 				t.Fatal(err)
 			}
-			testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" && b.Stats().Link == "stream" })
+			testkit.Eventually(t, "the link", func() bool { return a.Stats().Link.Link == "stream" && b.Stats().Link.Link == "stream" })
 		})
 	}
 }

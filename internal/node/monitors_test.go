@@ -226,7 +226,7 @@ func TestStats_ReplicationIsAKindOfItsOwn(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
-	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" })
+	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link.Link == "stream" })
 	own, all := ask(t, a, "stats replication"), ask(t, a, "stats")
 	for name, want := range map[string]string{
 		"replication": "MASTER", "repcached_version": `2\.\d\.\d`, "repcached_qi_free": `\d+`, "repl_state": "ready", "repl_link": "stream",

@@ -366,6 +366,3 @@ func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
 // Refused says that the node does not serve because its peer is there, and one of the
 // two refuses to link.
 func (n *Node) Refused() bool { return n.link.State() == session.Refused }
-
-// Stats is what the link says of itself and the node.
-func (n *Node) Stats() replicator.Stats { return n.link.Stats() }

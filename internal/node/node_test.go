@@ -293,9 +293,9 @@ func TestNode_UnresolvablePeerIsSaidAndDoesNotKeepItFromServing(t *testing.T) {
 	testkit.Eventually(t, "a log line about the peer's name", func() bool {
 		return strings.Contains(log.String(), "no-such-host.invalid") && strings.Contains(log.String(), "WARN")
 	})
-	before := n.Stats().Dials
-	testkit.Eventually(t, "another try", func() bool { return n.Stats().Dials > before+1 })
-	if st := n.Stats(); st.Qualifier != "alone" {
+	before := n.Stats().Link.Dials
+	testkit.Eventually(t, "another try", func() bool { return n.Stats().Link.Dials > before+1 })
+	if st := n.Stats().Link; st.Qualifier != "alone" {
 		t.Errorf("got %v", st)
 	}
 }
@@ -304,7 +304,7 @@ func TestNode_BootWaitKeepsThePortShut(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	cfgA.Boot, cfgA.PeerWait = BootWait, time.Millisecond
 	a := start(t, cfgA)
-	testkit.Eventually(t, "dials", func() bool { return a.Stats().DialFails > 3 })
+	testkit.Eventually(t, "dials", func() bool { return a.Stats().Link.DialFails > 3 })
 	select {
 	case <-a.Ready():
 		t.Fatal("ready without a peer")

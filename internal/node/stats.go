@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -17,20 +16,26 @@ import (
 	"twincached/store"
 )
 
-// rows collects the rows of a stats reply.
-type rows []memproto.Stat
-
-func (r *rows) text(name, value string)     { *r = append(*r, memproto.Stat{Name: name, Value: value}) }
-func (r *rows) uint(name string, v uint64)  { r.text(name, strconv.FormatUint(v, 10)) }
-func (r *rows) int(name string, v int64)    { r.text(name, strconv.FormatInt(v, 10)) }
-func (r *rows) yesNo(name string, v bool)   { r.text(name, choose(v, "yes", "no")) }
-func (r *rows) oneZero(name string, v bool) { r.text(name, choose(v, "1", "0")) }
-
 func choose[T any](v bool, yes, no T) T {
 	if v {
 		return yes
 	}
 	return no
+}
+
+// Stats is all that a node counts: one snapshot for each package that does. What "stats"
+// answers is made of the same snapshots.
+type Stats struct {
+	Data     store.Stats      // what the store holds, and what was done to it
+	Protocol memproto.Stats   // what clients asked for that is not about items
+	Clients  serve.Stats      // the client port; but for Threads zero before it opens
+	Link     replicator.Stats // the link to the peer, and the node's state
+}
+
+// Stats takes the snapshots. It looks at every partition: call it a few times a second at
+// most.
+func (n *Node) Stats() Stats {
+	return Stats{Data: n.store.Stats(), Protocol: n.protocol().Stats(), Clients: n.clientStats(), Link: n.link.Stats()}
 }
 
 // clientStats are the listener's counters; zero before the gate opens.
@@ -44,82 +49,70 @@ func (n *Node) clientStats() serve.Stats {
 // generalRows are the rows of "stats" that the store does not know, under
 // memcached's names where it has one.
 func (n *Node) generalRows() []memproto.Stat {
-	r := make(rows, 0, 64)
+	r := make(memproto.Rows, 0, 64)
 	user, system := cpuTime()
 	c := n.clientStats()
-	r.int("pid", int64(os.Getpid()))
-	r.int("uptime", int64(time.Since(n.started).Seconds())+1)
-	r.int("time", n.clock.Now()/1000)
-	r.text("version", MemcachedVersion)
-	r.text("twincached_version", Version)
-	r.int("pointer_size", strconv.IntSize)
-	r.text("rusage_user", user)
-	r.text("rusage_system", system)
-	r.int("max_connections", int64(n.cfg.MaxConns))
-	r.int("curr_connections", c.CurrConns)
-	r.uint("total_connections", c.TotalConns)
-	r.uint("rejected_connections", c.RejectedConns)
-	r.int("connection_structures", c.CurrConns)
-	r.int("reserved_fds", serve.ReservedFiles)
-	r.uint("bytes_read", c.BytesRead)
-	r.uint("bytes_written", c.BytesWritten)
-	r.uint("shed_connections", c.ShedConns)
-	r.oneZero("accepting_conns", c.Accepting)
-	r.uint("listen_disabled_num", c.ListenDisabled)
-	r.int("time_in_listen_disabled_us", c.DisabledFor.Microseconds())
-	r.int("threads", int64(n.cfg.Threads))
-	r.uint("conn_yields", c.Yields)
-	n.watchRows(&r)
-	r.uint("log_lines_dropped", n.logDropped())
+	r.Int("pid", int64(os.Getpid()))
+	r.Int("uptime", int64(time.Since(n.started).Seconds())+1)
+	r.Int("time", n.clock.Now()/1000)
+	r.Text("version", MemcachedVersion)
+	r.Text("twincached_version", Version)
+	r.Int("pointer_size", strconv.IntSize)
+	r.Text("rusage_user", user)
+	r.Text("rusage_system", system)
+	r.Int("max_connections", int64(n.cfg.MaxConns))
+	r.Int("curr_connections", c.CurrConns)
+	r.Uint("total_connections", c.TotalConns)
+	r.Uint("rejected_connections", c.RejectedConns)
+	r.Int("connection_structures", c.CurrConns)
+	r.Int("reserved_fds", serve.ReservedFiles)
+	r.Uint("bytes_read", c.BytesRead)
+	r.Uint("bytes_written", c.BytesWritten)
+	r.Uint("shed_connections", c.ShedConns)
+	r.OneZero("accepting_conns", c.Accepting)
+	r.Uint("listen_disabled_num", c.ListenDisabled)
+	r.Int("time_in_listen_disabled_us", c.DisabledFor.Microseconds())
+	r.Int("threads", int64(n.cfg.Threads))
+	r.Uint("conn_yields", c.Yields)
+	r.Uint("log_lines_dropped", n.logDropped())
 	if n.cfg.IdleTimeout > 0 { // as in memcached
-		r.uint("idle_kicks", c.IdleKicks)
+		r.Uint("idle_kicks", c.IdleKicks)
 	}
 	if n.cfg.TLS.Enabled {
 		if n.cfg.TLS.SessionCache {
-			r.uint("ssl_new_sessions", c.TLSSessions)
+			r.Uint("ssl_new_sessions", c.TLSSessions)
 		}
-		r.uint("ssl_handshake_errors", c.HandshakeErrors)
-		r.int("time_since_server_cert_refresh", max(0, time.Now().Unix()-n.certs.refreshed.Load()))
+		r.Uint("ssl_handshake_errors", c.HandshakeErrors)
+		r.Int("time_since_server_cert_refresh", max(0, time.Now().Unix()-n.certs.refreshed.Load()))
 	}
 	return r
 }
 
-// replicationRows are "stats replication", and the last rows of "stats".
-func (n *Node) replicationRows() []memproto.Stat {
-	r := make(rows, 0, 64)
+// replicationRows are "stats replication", and the last rows of "stats"; data is what the
+// store says in the same reply.
+func (n *Node) replicationRows(data *store.Stats) []memproto.Stat {
+	r := make(memproto.Rows, 0, 64)
 	n.repcachedRows(&r)
-	data := n.store.Stats()
-	n.storeRows(&r, &data)
-	n.replRows(&r, &data)
+	storeRows(&r, data)
+	n.linkRows(&r, data)
 	return r
 }
 
 // repcachedRows are the three that repcached has, for whoever watches one: a node
 // with a peer takes writes whatever the peer does, and no queue ever fills.
-func (n *Node) repcachedRows(r *rows) {
+func (n *Node) repcachedRows(r *memproto.Rows) {
 	if !n.cfg.replicates() {
 		return
 	}
-	r.text("replication", "MASTER")
-	r.text("repcached_version", repcachedVersion)
-	r.int("repcached_qi_free", repcachedQueue)
+	r.Text("replication", "MASTER")
+	r.Text("repcached_version", repcachedVersion)
+	r.Int("repcached_qi_free", repcachedQueue)
 }
 
 const (
 	repcachedVersion = "2.3.1" // whose command line and rows a node takes over
 	repcachedQueue   = 8192    // repcached's default for -q
 )
-
-// watchRows are memcached's about "watch". Events go to the watchers at once, so
-// there is no queue before them that could drop any.
-func (n *Node) watchRows(r *rows) {
-	w := n.protocol().WatchStats()
-	r.uint("log_worker_dropped", 0)
-	r.uint("log_worker_written", w.Events)
-	r.uint("log_watcher_skipped", w.Skipped)
-	r.uint("log_watcher_sent", w.Sent)
-	r.int("log_watchers", int64(w.Watchers))
-}
 
 // logDropped is how many lines of the node's log nobody took in time.
 func (n *Node) logDropped() uint64 {
@@ -140,59 +133,59 @@ func cpuTime() (user, system string) {
 }
 
 // storeRows are the store's counts that memcached has no row for.
-func (n *Node) storeRows(r *rows, st *store.Stats) {
-	r.uint("bytes_committed", st.CommittedBytes)
-	r.uint("tombstones", st.Tombstones)
-	r.uint("tombstone_bytes", st.TombstoneBytes)
-	r.uint("local_items", st.LocalItems)
+func storeRows(r *memproto.Rows, st *store.Stats) {
+	r.Uint("bytes_committed", st.CommittedBytes)
+	r.Uint("tombstones", st.Tombstones)
+	r.Uint("tombstone_bytes", st.TombstoneBytes)
+	r.Uint("local_items", st.LocalItems)
 }
 
-// replRows say what the link does. They stand in every node's stats, so that
+// linkRows say what the link does. They stand in every node's stats, so that
 // whoever watches needs no case for a node without a peer.
-func (n *Node) replRows(r *rows, data *store.Stats) {
+func (n *Node) linkRows(r *memproto.Rows, data *store.Stats) {
 	st := n.link.Stats()
-	r.text("repl_state", st.State.String())
-	r.text("repl_qualifier", orNone(st.Qualifier))
-	r.text("repl_refusal", orNone(st.Denial.Cause))
-	r.text("repl_link", st.Link)
-	r.int("repl_link_seconds", st.LinkMillis/1000)
-	r.int("repl_last_contact_ms", st.ContactMillis)
-	r.text("repl_node_id", fmt.Sprintf("%x", n.id))
-	r.uint("repl_slot", uint64(st.Slot))
-	r.text("repl_peer", orNone(n.cfg.Peer))
-	r.text("repl_peer_id", idText(st.PeerID))
-	r.text("repl_peer_address", orNone(st.PeerAddress))
-	r.text("repl_peer_version", orNone(strings.ReplaceAll(printable(st.PeerSoftware), " ", "/")))
-	r.uint("repl_protocol", uint64(st.Protocol))
-	r.uint("repl_sessions", st.Sessions)
-	r.uint("repl_resumes", st.Resumes)
-	r.uint("repl_backlog", st.Backlog)
-	r.uint("repl_unacked", st.Unacked)
-	r.uint("repl_not_on_peer", st.NotOnPeer)
-	r.int("repl_lag_ms", st.LagMillis)
-	r.int("repl_rtt_ms", st.RTTMillis)
-	r.int("repl_clock_ahead_ms", st.ClockAheadMillis)
-	r.int("repl_versions_ahead_ms", st.VersionsAheadMillis)
-	r.int("clock_refused_ms", n.clock.Refused())
-	r.uint("repl_items_out", st.Live.ItemsOut+st.Bulk.ItemsOut)
-	r.uint("repl_items_in", st.Live.ItemsIn+st.Bulk.ItemsIn)
-	r.uint("repl_bytes_out", st.Live.BytesOut+st.Bulk.BytesOut+st.OtherOut)
-	r.uint("repl_bytes_in", st.Live.BytesIn+st.Bulk.BytesIn+st.OtherIn)
-	r.uint("repl_copy_in_items", st.CopyIn.ItemsDone)
-	r.uint("repl_copy_in_total", st.CopyIn.ItemsTotal)
-	r.uint("repl_copy_out_items", st.CopyOut.ItemsDone)
-	r.uint("repl_copy_out_total", st.CopyOut.ItemsTotal)
-	r.uint("repl_conflicts_won", data.ConflictsWon)
-	r.uint("repl_conflicts_lost", data.ConflictsLost)
-	r.uint("repl_refused_local", data.ApplyLocal)
-	r.uint("repl_refused_too_large", data.ApplyTooLarge)
-	r.uint("repl_refused_no_memory", data.ApplyNoMemory)
+	r.Text("repl_state", st.State.String())
+	r.Text("repl_qualifier", orNone(st.Qualifier))
+	r.Text("repl_refusal", orNone(st.Denial.Cause))
+	r.Text("repl_link", st.Link)
+	r.Int("repl_link_seconds", st.LinkMillis/1000)
+	r.Int("repl_last_contact_ms", st.ContactMillis)
+	r.Text("repl_node_id", fmt.Sprintf("%x", n.id))
+	r.Uint("repl_slot", uint64(st.Slot))
+	r.Text("repl_peer", orNone(n.cfg.Peer))
+	r.Text("repl_peer_id", idText(st.PeerID))
+	r.Text("repl_peer_address", orNone(st.PeerAddress))
+	r.Text("repl_peer_version", orNone(strings.ReplaceAll(printable(st.PeerSoftware), " ", "/")))
+	r.Uint("repl_protocol", uint64(st.Protocol))
+	r.Uint("repl_sessions", st.Sessions)
+	r.Uint("repl_resumes", st.Resumes)
+	r.Uint("repl_backlog", st.Backlog)
+	r.Uint("repl_unacked", st.Unacked)
+	r.Uint("repl_not_on_peer", st.NotOnPeer)
+	r.Int("repl_lag_ms", st.LagMillis)
+	r.Int("repl_rtt_ms", st.RTTMillis)
+	r.Int("repl_clock_ahead_ms", st.ClockAheadMillis)
+	r.Int("repl_versions_ahead_ms", st.VersionsAheadMillis)
+	r.Int("clock_refused_ms", n.clock.Refused())
+	r.Uint("repl_items_out", st.Live.ItemsOut+st.Bulk.ItemsOut)
+	r.Uint("repl_items_in", st.Live.ItemsIn+st.Bulk.ItemsIn)
+	r.Uint("repl_bytes_out", st.Live.BytesOut+st.Bulk.BytesOut+st.OtherOut)
+	r.Uint("repl_bytes_in", st.Live.BytesIn+st.Bulk.BytesIn+st.OtherIn)
+	r.Uint("repl_copy_in_items", st.CopyIn.ItemsDone)
+	r.Uint("repl_copy_in_total", st.CopyIn.ItemsTotal)
+	r.Uint("repl_copy_out_items", st.CopyOut.ItemsDone)
+	r.Uint("repl_copy_out_total", st.CopyOut.ItemsTotal)
+	r.Uint("repl_conflicts_won", data.ConflictsWon)
+	r.Uint("repl_conflicts_lost", data.ConflictsLost)
+	r.Uint("repl_refused_local", data.ApplyLocal)
+	r.Uint("repl_refused_too_large", data.ApplyTooLarge)
+	r.Uint("repl_refused_no_memory", data.ApplyNoMemory)
 	if n.cfg.ReplTLS.enabled() {
-		r.int("repl_tls_cert_seconds_left", n.linkTLS.until.Load()-time.Now().Unix())
+		r.Int("repl_tls_cert_seconds_left", n.linkTLS.until.Load()-time.Now().Unix())
 	}
-	r.uint("repl_dials", st.Dials)
-	r.uint("repl_dial_fails", st.DialFails)
-	r.uint("repl_delayed", st.Delayed)
+	r.Uint("repl_dials", st.Dials)
+	r.Uint("repl_dial_fails", st.DialFails)
+	r.Uint("repl_delayed", st.Delayed)
 	causes := make([]string, 0, len(st.Refused))
 	for cause := range st.Refused {
 		causes = append(causes, cause)
@@ -200,83 +193,10 @@ func (n *Node) replRows(r *rows, data *store.Stats) {
 	sort.Strings(causes)
 	for _, cause := range causes {
 		name := strings.ToLower(strings.ReplaceAll(printable(cause), " ", "_"))
-		r.uint("repl_refused_"+name, st.Refused[cause])
+		r.Uint("repl_refused_"+name, st.Refused[cause])
 	}
-	r.text("repl_last_error", orNone(oneWord(st.LastError)))
-	r.int("repl_last_error_age_ms", st.LastErrorAgeMillis)
-}
-
-// settingsRows are "stats settings".
-func (n *Node) settingsRows() []memproto.Stat {
-	r := make(rows, 0, 32)
-	c := &n.cfg
-	r.uint("maxbytes", n.store.Stats().LimitBytes)
-	r.int("maxconns", int64(c.MaxConns))
-	r.int("tcpport", int64(choose(c.UnixSocket == "", portOf(n.ClientAddrs()), max(c.Port, 0))))
-	r.int("udpport", 0)
-	inter := "NULL"
-	if len(c.Listen) > 0 {
-		inter = strings.Join(c.Listen, ",")
-	}
-	r.text("inter", inter)
-	r.int("verbosity", n.verbosity.Load())
-	r.text("evictions", choose(c.NoEviction, "off", "on"))
-	r.text("domain_socket", choose(c.UnixSocket != "", printable(c.UnixSocket), "NULL"))
-	r.text("umask", strconv.FormatInt(int64(c.UnixMask), 8))
-	r.int("oldest", n.oldest())
-	r.yesNo("shutdown_command", c.AllowShutdown)
-	r.text("growth_factor", "1.25")
-	r.int("chunk_size", 48)
-	r.int("num_threads_per_udp", 0)
-	r.int("hashpower_init", 0)
-	r.yesNo("slab_reassign", true)
-	r.int("tail_repair_time", 0)
-	r.text("hash_algorithm", "xxhash64")
-	r.int("watcher_logbuf_size", int64(n.protocol().WatcherSize()))
-	r.int("worker_logbuf_size", 0)
-	r.int("read_buf_mem_limit", 0)
-	r.yesNo("inline_ascii_response", false)
-	r.yesNo("drop_privileges", false)
-	r.yesNo("proxy_enabled", false)
-	r.int("num_napi_ids", 0)
-	r.text("memory_file", "(null)")
-	r.int("client_flags_size", 4)
-	r.int("num_threads", int64(c.Threads))
-	r.int("reqs_per_event", int64(c.RequestsPerEvent))
-	r.yesNo("cas_enabled", !c.NoCAS)
-	r.int("idle_timeout", int64(c.IdleTimeout/time.Second))
-	r.int("tcp_backlog", int64(c.Backlog))
-	r.text("binding_protocol", string(c.protocol()))
-	r.yesNo("auth_enabled_sasl", c.SASL)
-	r.text("auth_enabled_ascii", choose(c.AuthFile != "", printable(c.AuthFile), "no"))
-	r.int("item_size_max", int64(c.MaxItemBytes))
-	r.yesNo("maxconns_fast", !c.WaitAtLimit)
-	r.yesNo("flush_enabled", !c.NoFlush)
-	r.yesNo("dump_enabled", !c.NoDumps)
-	tlsRows(&r, &c.TLS)
-	r.text("peer", orNone(c.Peer))
-	r.text("repl_address", addressText(n.ReplAddr()))
-	r.yesNo("repl_secret", c.hasSecret())
-	r.yesNo("repl_tls", c.ReplTLS.enabled())
-	r.text("cluster", printable(c.Cluster))
-	r.text("local_keys", orNone(strings.Join(c.LocalKeys, ",")))
-	r.text("boot", string(c.Boot))
-	r.text("peer_wait", c.PeerWait.String())
-	r.text("refused_wait", c.RefusedWait.String())
-	r.text("drain_timeout", c.DrainTimeout.String())
-	r.text("handover", c.Handover.String())
-	r.text("go_version", runtime.Version())
-	return r
-}
-
-// oldest is when the last flush was, as memcached counts: in seconds since the
-// start; 0 none.
-func (n *Node) oldest() int64 {
-	f, _, _ := n.store.FlushState()
-	if f == 0 {
-		return 0
-	}
-	return max(1, (store.VersionMillis(f)-n.started.UnixMilli())/1000)
+	r.Text("repl_last_error", orNone(oneWord(st.LastError)))
+	r.Int("repl_last_error_age_ms", st.LastErrorAgeMillis)
 }
 
 // connRows are "stats conns".
@@ -287,15 +207,15 @@ func (n *Node) connRows() []memproto.Stat {
 	}
 	conns := append(s.Listening(), s.Conns()...)
 	sort.Slice(conns, func(i, j int) bool { return conns[i].FD < conns[j].FD })
-	r := make(rows, 0, 4*len(conns))
+	r := make(memproto.Rows, 0, 4*len(conns))
 	for i, c := range conns {
 		prefix := strconv.Itoa(choose(c.FD >= 0, c.FD, i)) + ":"
-		r.text(prefix+"addr", c.Addr)
+		r.Text(prefix+"addr", c.Addr)
 		if c.ListenAddr != "" {
-			r.text(prefix+"listen_addr", c.ListenAddr)
+			r.Text(prefix+"listen_addr", c.ListenAddr)
 		}
-		r.text(prefix+"state", c.State)
-		r.int(prefix+"secs_since_last_cmd", c.IdleSeconds)
+		r.Text(prefix+"state", c.State)
+		r.Int(prefix+"secs_since_last_cmd", c.IdleSeconds)
 	}
 	return r
 }

@@ -18,7 +18,7 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
-	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link == "stream" })
+	testkit.Eventually(t, "the link", func() bool { return a.Stats().Link.Link == "stream" })
 	rows := ask(t, a, "stats")
 	for name, want := range map[string]string{
 		"pid": fmt.Sprint(os.Getpid()), "uptime": `[1-9]\d*`, "time": `\d{10}`, "version": regexp.QuoteMeta(MemcachedVersion),
@@ -42,7 +42,7 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 func TestStats_EveryLineHasThreeWords(t *testing.T) {
 	cfg, _ := pairConfigs(t)
 	n := start(t, cfg) // nobody is there
-	testkit.Eventually(t, "the first dial", func() bool { return n.Stats().LastError != "" })
+	testkit.Eventually(t, "the first dial", func() bool { return n.Stats().Link.LastError != "" })
 	waitReady(t, n)
 	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
 	if err != nil {

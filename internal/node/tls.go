@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"twincached/memproto"
 )
 
 // TLS says how clients are served over TLS. The zero value: they are not.
@@ -159,16 +161,16 @@ func (n *Node) refreshCerts() func() error {
 }
 
 // tlsRows are memcached's rows of "stats settings".
-func tlsRows(r *rows, t *TLS) {
-	r.yesNo("ssl_enabled", t.Enabled)
-	r.text("ssl_chain_cert", choose(t.ChainCert != "", printable(t.ChainCert), "(null)"))
-	r.text("ssl_key", choose(t.Key != "", printable(t.Key), "(null)"))
-	r.int("ssl_verify_mode", verifyFlags[t.VerifyMode])
-	r.int("ssl_keyformat", 1)
-	r.text("ssl_ciphers", "NULL")
-	r.text("ssl_ca_cert", choose(t.CACert != "", printable(t.CACert), "NULL"))
-	r.int("ssl_wbuf_size", int64(t.WriteBufKiB)<<10)
-	r.yesNo("ssl_session_cache", t.SessionCache)
-	r.yesNo("ssl_kernel_tls", false)
-	r.text("ssl_min_version", tlsVersions[t.MinVersion].name)
+func tlsRows(r *memproto.Rows, t *TLS) {
+	r.YesNo("ssl_enabled", t.Enabled)
+	r.Text("ssl_chain_cert", choose(t.ChainCert != "", printable(t.ChainCert), "(null)"))
+	r.Text("ssl_key", choose(t.Key != "", printable(t.Key), "(null)"))
+	r.Int("ssl_verify_mode", verifyFlags[t.VerifyMode])
+	r.Int("ssl_keyformat", 1)
+	r.Text("ssl_ciphers", "NULL")
+	r.Text("ssl_ca_cert", choose(t.CACert != "", printable(t.CACert), "NULL"))
+	r.Int("ssl_wbuf_size", int64(t.WriteBufKiB)<<10)
+	r.YesNo("ssl_session_cache", t.SessionCache)
+	r.YesNo("ssl_kernel_tls", false)
+	r.Text("ssl_min_version", tlsVersions[t.MinVersion].name)
 }

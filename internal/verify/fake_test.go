@@ -40,7 +40,7 @@ func newFake(t *testing.T, id string) *fake {
 	})
 	f.srv = &memproto.Server{
 		Store: st, Version: "1.6.45", MaxItemBytes: 8 << 20,
-		Replication: func() (rows []memproto.Stat) {
+		Replication: func(*store.Stats) (rows []memproto.Stat) {
 			for name, value := range f.rows {
 				rows = append(rows, memproto.Stat{Name: name, Value: value})
 			}

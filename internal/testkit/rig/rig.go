@@ -4,12 +4,15 @@
 package rig
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -32,6 +35,10 @@ func (r Tests) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := manyAtOnce(); err != nil {
+		fmt.Fprintln(os.Stderr, "rig:", err)
+		return 1
+	}
 	binary = filepath.Join(dir, "twincached")
 	args := []string{"build", "-o", binary}
 	if testkit.Race {
@@ -42,6 +49,23 @@ func (r Tests) Run() int {
 		return 1
 	}
 	return r.M.Run()
+}
+
+// manyAtOnce lets four parallel tests run for each processor, unless -parallel says
+// otherwise: most of what they do is waiting, for clocks and for other processes. A
+// program with the race detector takes more memory and time, so there it is two.
+func manyAtOnce() error {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	each := 4
+	if testkit.Race {
+		each = 2
+	}
+	return flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0)))
 }
 
 // Binary is where the program under test is. It also looks at every directory of the

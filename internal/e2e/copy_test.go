@@ -61,7 +61,7 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 	const n = 60_000
 	for _, percent := range []int64{10, 50, 90} {
 		t.Run(fmt.Sprintf("at %d percent", percent), func(t *testing.T) {
-			// A reserve of testkit.Patience: the joiner must not give up while the link is cut.
+			// A reserve of patience: the joiner must not give up while the link is cut.
 			a, b, link := newRelayedPair(t, "--peer-wait", "10m")
 			rig.StartAll(a, b)
 			names := rig.Keys("key:", n)
@@ -107,6 +107,7 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 // TestFailure_NodesCutOffFromEachOther counts the bytes that a
 // resync costs.
 func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
+	t.Parallel()
 	const n = 100_000
 	a, b, link := newRelayedPair(t)
 	rig.StartAll(a, b)
@@ -161,6 +162,7 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 
 // TestCrossing_150msApart writes to both nodes at the same time over a long wire.
 func TestCrossing_150msApart(t *testing.T) {
+	t.Parallel()
 	a, b, link := newRelayedPair(t)
 	rig.StartAll(a, b)
 	names := rig.Keys("key:", 300)

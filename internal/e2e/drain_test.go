@@ -259,6 +259,7 @@ func sum(all []*pipeline) (n int64) {
 
 // A node whose peer cannot be reached gives up in the end, and says what it costs.
 func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
+	t.Parallel()
 	a, b, link := newRelayedPair(t, "--drain-timeout", "2s")
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)
@@ -283,6 +284,7 @@ func TestSIGTERM_SaysWhatAnUnreachablePeerLacks(t *testing.T) {
 }
 
 func TestSIGTERM_ASecondOneEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	a, b, link := newRelayedPair(t, "--drain-timeout", "1h")
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)

@@ -28,6 +28,7 @@ const (
 // is connected to it hears of it at once, and whoever comes is refused; the other
 // node's clients notice nothing.
 func TestFailure_NodeKilled(t *testing.T) {
+	t.Parallel()
 	kills, ballast := 100, 20_000 // and keys that nobody changes, so that a copy takes its time
 	if testing.Short() || testkit.Race {
 		kills, ballast = 10, 5000

@@ -31,6 +31,7 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 		{"pinned to another", []string{"--peer-id", strings.Repeat("ab", 16)}, nil, "PEER_TAKEN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			network := rig.NewNet(t)
 			a := rig.NewNode(t, "a", network+".1", network+".2", c.a...)
 			b := rig.NewNode(t, "b", network+".2", network+".1", append(c.b, "--peer-wait", "500ms")...)
@@ -85,6 +86,7 @@ var strange = []struct {
 
 // A node that holds something refuses whoever has a clock of next month.
 func TestFailure_ClockOfNextMonth(t *testing.T) {
+	t.Parallel()
 	n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "", "-X", "11212")
 	rig.StartAll(n)
 	if got := n.Dial().Set("k", "v"); got != "STORED" {
@@ -103,6 +105,7 @@ func TestFailure_ClockOfNextMonth(t *testing.T) {
 func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 	for _, s := range strange {
 		t.Run("calls/"+s.name, func(t *testing.T) {
+			t.Parallel()
 			n := rig.NewNode(t, "n", rig.NewNet(t)+".1", "", "-X", "11212")
 			rig.StartAll(n)
 			c := call(n)
@@ -118,6 +121,7 @@ func TestRefusal_StrangeHelloGetsTheReason(t *testing.T) {
 			}
 		})
 		t.Run("is called/"+s.name, func(t *testing.T) {
+			t.Parallel()
 			network := rig.NewNet(t)
 			p := listenAsPeer(t, network+".2")
 			n := rig.NewNode(t, "n", network+".1", network+".2", "--peer-wait", "200ms")
@@ -147,6 +151,7 @@ func TestRefusal_PeerThatTalksRubbishIsNotWaitedForLong(t *testing.T) {
 		"silence": "", "text": "ERROR\r\n", "4 GiB": "\xff\xff\xff\xff\x00\x00\x00\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			network := rig.NewNet(t)
 			p := listenAsPeer(t, network+".2")
 			n := rig.NewNode(t, "n", network+".1", network+".2", "--peer-wait", "500ms", "--refused-wait", "4s")
@@ -214,6 +219,7 @@ func (p *asPeer) accept(t testing.TB) *caller {
 // A third node is told that the pair is a pair, whatever its id and whether it
 // knows the rules.
 func TestFailure_ThirdNode(t *testing.T) {
+	t.Parallel()
 	a, b := rig.NewPair(t)
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)

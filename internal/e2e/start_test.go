@@ -14,6 +14,7 @@ import (
 // Both nodes of a pair are started by the same hand, at the same instant: then
 // both dial, neither is there yet, and both have nothing.
 func TestFailure_BothStartEmpty(t *testing.T) {
+	t.Parallel()
 	const rounds = 20
 	a, b := rig.NewPair(t)
 	var took []time.Duration

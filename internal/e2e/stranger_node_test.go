@@ -129,7 +129,7 @@ func besiege(host string, hello []byte, end chan struct{}) {
 		select {
 		case <-end:
 			return
-		case <-time.After(5 * time.Millisecond): // a stranger's testkit.Patience
+		case <-time.After(5 * time.Millisecond): // a stranger's patience
 		}
 	}
 }

@@ -3,7 +3,6 @@ package node
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,14 +26,8 @@ func loginFile(t *testing.T, text string) string {
 // firstLine sends bytes on a conn of their own and returns the first reply line.
 func firstLine(t *testing.T, n *Node, send string) string {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", n.ClientAddrs()[0].String(), testkit.Patience)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, n)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	fmt.Fprint(c, send)
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(line)

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"twincached/internal/testkit"
 )
@@ -67,10 +65,7 @@ var collectdFields = strings.Fields(`threads curr_items bytes limit_maxbytes cur
 // traffic sends a known number of every command and waits for the answers.
 func traffic(t *testing.T, n *Node) {
 	t.Helper()
-	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, n)
 	defer c.Close()
 	var b strings.Builder
 	for i := range 100 {
@@ -84,9 +79,6 @@ func traffic(t *testing.T, n *Node) {
 	b.WriteString("delete small0\r\ndelete small0\r\ncas n 0 0 1 1\r\n7\r\ncas none 0 0 1 1\r\n7\r\nadd n 0 0 1\r\n7\r\n")
 	b.WriteString("set big 0 0 2000000\r\n" + strings.Repeat("v", 2000000) + "\r\nadd big 0 0 2000000\r\n" + strings.Repeat("v", 2000000) + "\r\n")
 	b.WriteString("quit\r\n")
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	go io.WriteString(c, b.String())
 	if _, err := io.ReadAll(c); err != nil {
 		t.Fatal(err)
@@ -142,14 +134,8 @@ func TestStats_CollectdSeesItsRows(t *testing.T) {
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
 	traffic(t, a)
-	c, err := net.Dial("tcp", a.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, a)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	io.WriteString(c, "stats\r\nquit\r\n")
 	reply, err := io.ReadAll(c)
 	if err != nil {
@@ -313,14 +299,8 @@ func TestSettings_BeginAsTheFlagsSay(t *testing.T) {
 // tell sends a command and waits for its answer.
 func tell(t *testing.T, n *Node, command string) {
 	t.Helper()
-	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, n)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	io.WriteString(c, command+"\r\nquit\r\n")
 	if b, err := io.ReadAll(c); err != nil || strings.Contains(string(b), "ERROR") {
 		t.Fatalf("%s: %q, %v", command, b, err)

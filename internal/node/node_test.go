@@ -69,6 +69,19 @@ func waitReady(t *testing.T, nodes ...*Node) {
 	}
 }
 
+// dial opens a client conn that is used up within Patience. The caller closes it.
+func dial(t *testing.T, n *Node) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", n.ClientAddrs()[0].String(), testkit.Patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func client(t *testing.T, n *Node) *memcache.Client {
 	c := memcache.New(n.ClientAddrs()[0].String())
 	c.Timeout = testkit.Patience
@@ -317,10 +330,7 @@ func TestNode_BootWaitKeepsThePortShut(t *testing.T) {
 // ask sends a line and returns the rows up to END.
 func ask(t *testing.T, n *Node, line string) map[string]string {
 	t.Helper()
-	conn, err := net.Dial("tcp", n.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := dial(t, n)
 	defer conn.Close()
 	fmt.Fprintf(conn, "%s\r\n", line)
 	rows := map[string]string{}

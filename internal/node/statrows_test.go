@@ -3,16 +3,12 @@ package node
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"twincached/internal/testkit"
 )
 
 var statCommands = []string{"stats", "stats settings", "stats slabs", "stats items", "stats conns"}
@@ -44,14 +40,8 @@ func memcachedRows(t *testing.T) map[string][]string {
 // statLines is a reply to stats as it comes, without END.
 func statLines(t *testing.T, n *Node, command string) []string {
 	t.Helper()
-	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, n)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	fmt.Fprintf(c, "%s\r\nquit\r\n", command)
 	b, err := io.ReadAll(c)
 	text, ended := strings.CutSuffix(string(b), "END\r\n")

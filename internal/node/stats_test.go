@@ -103,14 +103,8 @@ func TestStats_IdleKicksStandThereWithATimeout(t *testing.T) {
 	if got := ask(t, n, "stats settings")["idle_timeout"]; got != "1" {
 		t.Errorf("idle_timeout is %q", got)
 	}
-	c, err := net.Dial("tcp", n.ClientAddrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, n)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
-		t.Fatal(err)
-	}
 	if b, err := io.ReadAll(c); len(b) != 0 || err != nil { // up to the node's FIN
 		t.Fatalf("got %q, %v", b, err)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,15 +16,6 @@ const root = "../.."
 func projectFile(t *testing.T, name string) string {
 	t.Helper()
 	return readFile(t, filepath.Join(root, name))
-}
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 // shown must parse and validate as it stands.

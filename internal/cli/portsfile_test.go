@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 func TestPortsFile_HasALineForEachFamilyAndPort(t *testing.T) {
@@ -39,15 +38,10 @@ func TestProcess_SaysItsPortsInAFileWhenItServes(t *testing.T) {
 	port := freePorts(t, 1)[0]
 	run(t, asRoot("-l127.0.0.1", "-p"+port, "-m8", "-U", "1")...)
 	want := "TCP INET: " + port + "\n"
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		got, _ := os.ReadFile(file)
-		if string(got) == want {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the file holds %q, want %q", got, want)
-		}
-	}
+	waitFor(t, "the file holds "+want, func() bool {
+		got, _ := os.ReadFile(file) // there is none yet
+		return string(got) == want
+	})
 	if _, code, _, said := parse("healthcheck", "127.0.0.1:"+port); code != exitOK {
 		t.Errorf("named its port before it served: %d %q", code, said)
 	}

@@ -2,18 +2,15 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,59 +20,25 @@ import (
 	"twincached/internal/testkit"
 )
 
-const patience = time.Minute // a bound for a busy machine, not an expectation
+const patience = testkit.Patience
 
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain: %s", patience, what)
-		}
-	}
-}
-
-// freePorts returns ports of 127.0.0.1 that nobody has right now. They lie below
-// those that a kernel gives to outgoing connections, which could take one before
-// the node that is meant to have it starts.
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	var ports []string
-	for range 1000 {
-		port := strconv.Itoa(12000 + rand.IntN(20000))
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			continue
-		}
-		defer l.Close() // held until all are found: no port twice
-		if ports = append(ports, port); len(ports) == n {
-			return ports
-		}
-	}
-	t.Fatal("no free ports")
-	return nil
-}
+var (
+	waitFor   = testkit.Eventually
+	freePorts = testkit.FreePorts
+	readFile  = testkit.ReadFile
+)
 
 // process is a twincached that runs.
 type process struct {
+	testkit.Log // all it has said
+
 	t     *testing.T
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	mu    sync.Mutex
-	text  bytes.Buffer // all it has said
 	ended chan error
 }
 
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *process) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
+func (p *process) said() string { return p.String() }
 
 // run starts twincached; the test ends it.
 func run(t *testing.T, args ...string) *process {

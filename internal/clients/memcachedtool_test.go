@@ -112,17 +112,7 @@ func TestDamemtop_ShowsBothNodes(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "script", "-qec", "stty rows 40 cols 200; exec perl "+scriptDir+"damemtop", "/dev/null")
 	cmd.Env = append(os.Environ(), "HOME="+damemtopHome(t, a, b), "TERM=dumb", "LC_ALL=C")
-	in, err := cmd.StdinPipe() // stays open: damemtop reads keys
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := startPiped(t, cmd) // in stays open: damemtop reads keys
 	missing, version := map[string]bool{a.Host: true, b.Host: true}, a.Stat("version")
 	screen := bufio.NewScanner(out)
 	for len(missing) > 0 && screen.Scan() {

@@ -92,17 +92,7 @@ func (p *page) hold(session string) *heldVisit {
 	slow := *p
 	slow.script = slow.script[:len(slow.script)-len("counter.php")] + "counter_held.php"
 	cmd := slow.command(session)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
+	stdin, stdout := startPiped(p.t, cmd)
 	out := bufio.NewReader(stdout)
 	if line, err := out.ReadString('\n'); line != "2\n" {
 		p.t.Fatalf("the slow visit printed %q, %v", line, err)

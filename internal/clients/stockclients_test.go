@@ -98,17 +98,7 @@ func (c *stockClient) start(t *testing.T, a, b *rig.Node) *session {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	s := &session{t: t, stderr: &testkit.Log{}}
 	cmd.Stderr = s.stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := startPiped(t, cmd)
 	t.Cleanup(func() {
 		cancel()
 		_ = cmd.Wait() // killed

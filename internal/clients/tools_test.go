@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,23 @@ func runTool(t *testing.T, debian, name string, args ...string) toolRun {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return toolRun{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// startPiped starts a program that a test talks to. The test ends it and waits for it.
+func startPiped(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return in, out
 }
 
 // libmemcached runs one of its tools on a node, and wants its exit status.

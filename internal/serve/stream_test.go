@@ -117,11 +117,11 @@ func TestStream_IsAConnUntilItsClientGoes(t *testing.T) {
 				}
 			}
 			c.send("version\r\n")
-			if st := w.s.Stats(); st.CurrConns != 1 || p.WatchStats().Watchers != 1 {
-				t.Errorf("%+v, %+v", st, p.WatchStats())
+			if st := w.s.Stats(); st.CurrConns != 1 || p.Stats().Watch.Watchers != 1 {
+				t.Errorf("%+v, %+v", st, p.Stats().Watch)
 			}
 			gone(c)
-			testkit.Eventually(t, "the watcher is gone", func() bool { return w.s.Stats().CurrConns == 0 && p.WatchStats().Watchers == 0 })
+			testkit.Eventually(t, "the watcher is gone", func() bool { return w.s.Stats().CurrConns == 0 && p.Stats().Watch.Watchers == 0 })
 			if infos := w.s.Conns(); len(infos) != 0 {
 				t.Errorf("still listed: %v", infos)
 			}
@@ -139,7 +139,7 @@ func TestStream_OnlySoManyAtATime(t *testing.T) {
 		c.send("watch\r\n")
 		c.want("WATCHER_TOO_MANY log watcher limit reached")
 		all[3].Close()
-		testkit.Eventually(t, "there is room for a watcher", func() bool { return p.WatchStats().Watchers < memproto.MaxWatchers })
+		testkit.Eventually(t, "there is room for a watcher", func() bool { return p.Stats().Watch.Watchers < memproto.MaxWatchers })
 		c.send("watch\r\n") // a refused conn goes on as it was
 		c.want("OK")
 	})
@@ -155,7 +155,7 @@ func flood(t *testing.T, w *world, p *memproto.Server) {
 		for range 1000 { // less than a watcher holds: what is skipped is for want of room in the kernel
 			came(p)
 		}
-		return p.WatchStats().Skipped > 0
+		return p.Stats().Watch.Skipped > 0
 	})
 }
 
@@ -206,8 +206,8 @@ func TestStream_EndsWithTheServer(t *testing.T) {
 			} else {
 				w.s.Close()
 			}
-			if st := w.s.Stats(); st.CurrConns != 0 || p.WatchStats().Watchers != 0 {
-				t.Errorf("drain %v: %+v, %+v", drain, st, p.WatchStats())
+			if st := w.s.Stats(); st.CurrConns != 0 || p.Stats().Watch.Watchers != 0 {
+				t.Errorf("drain %v: %+v, %+v", drain, st, p.Stats().Watch)
 			}
 		})
 	}

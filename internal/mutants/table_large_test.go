@@ -17,7 +17,7 @@ var largeMutants = []mutant{
 		test("internal/session", "TestParcel_DeletedBehindItsLastPiece")},
 	{"BARRIER overtakes a value that is under way in pieces",
 		"it waits for what the store's cursor has passed and the wire has not",
-		"internal/session/control.go", "tx.parcel.lane == store.Live && tx.parcel.part == part", "tx.parcel.lane == store.Live && tx.parcel.part == -1",
+		"internal/session/barrier.go", "tx.parcel.lane == store.Live && tx.parcel.part == part", "tx.parcel.lane == store.Live && tx.parcel.part == -1",
 		plan("pieces", 300)},
 	{"the live lane goes on behind a value that is under way in pieces",
 		"its partition waits",

@@ -49,7 +49,7 @@ type Scratch struct {
 // Connect makes the session of a new connection to the peer, which this node
 // dialled, or the peer.
 func (c *Core) Connect(nowMillis int64, dialled bool, room *Scratch) *Session {
-	s := newSession(&c.cfg, &c.meter, &c.in, &c.out, dialled, c.cfg.nonce(), &room.body, &room.dec)
+	s := newSession(c, dialled, c.cfg.nonce(), room)
 	s.OnConnect(nowMillis)
 	return s
 }

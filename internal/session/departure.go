@@ -122,6 +122,18 @@ const (
 	FarewellCrossed Farewell = 3 // the peer said BYE PLANNED itself, before it read this node's
 )
 
+// Quiet says that everything has been sent and acknowledged, as far as this
+// session knows. Only the store knows of changes that came in since the last Pump.
+func (s *Session) Quiet() bool {
+	if s.phase != PhaseCatchup && s.phase != PhaseStream || !s.tx.started {
+		return false
+	}
+	tx := s.tx
+	flush, _, pending := s.cfg.Store.FlushState()
+	return tx.fly.num == 0 && !tx.hasData() && tx.graves.empty() && tx.barrier &&
+		flush <= tx.peerFlush && pending.Version <= tx.peerPending
+}
+
 // Depart says BYE PLANNED, if the peer has everything. What the peer says until it
 // has read that counts for nothing. The caller waits for the end of the session,
 // and asks MayGo then.

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"twincached/internal/wire"
-	"twincached/snapshot"
 	"twincached/store"
 )
 
@@ -21,16 +20,14 @@ type duo struct {
 }
 
 type duoNode struct {
-	name    string
-	cfg     Config
-	now     func() int64
-	st      *store.Store
-	s       *Session // nil while the link is cut
-	meter   meter
-	in, out snapshot.Progress
-	skew    int64  // ms that this node's clock is ahead of the true time
-	inbox   []byte // on the way to this node
-	w       *wire.Writer
+	name string
+	*Core
+	now   func() int64
+	st    *store.Store
+	s     *Session // nil while the link is cut
+	skew  int64    // ms that this node's clock is ahead of the true time
+	inbox []byte   // on the way to this node
+	w     *wire.Writer
 }
 
 // newDuo makes both nodes, not linked yet. mem is what their stores are made with.
@@ -66,12 +63,8 @@ func (d *duo) start(i int, skew int64) {
 		d.t.Fatal(err)
 	}
 	n.st = st
-	n.cfg = Config{Cluster: "duo", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{d.starts, 1},
-		Store: st, Rand: random}
 	n.now = func() int64 { return d.now + n.skew }
-	if err := n.cfg.Check(n.now()); err != nil {
-		d.t.Fatal(err)
-	}
+	n.Core = newCore(d.t, n.now(), Config{Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{d.starts, 1}, Store: st})
 	d.n[i] = n
 }
 
@@ -88,7 +81,7 @@ func (d *duo) link() {
 	d.up = true
 	d.starts++
 	for i, n := range d.n {
-		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == int(d.starts)%2, [32]byte{d.starts, byte(i)}, &wire.Body{}, &wire.Decoder{})
+		n.s = newSession(n.Core, i == int(d.starts)%2, [32]byte{d.starts, byte(i)}, &Scratch{})
 		n.s.OnConnect(n.now())
 	}
 }

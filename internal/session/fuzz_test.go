@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"twincached/internal/wire"
-	"twincached/snapshot"
 	"twincached/store"
 )
 
@@ -264,7 +263,7 @@ func FuzzSession_Stranger(f *testing.F) {
 				stream = append(stream, frame(b)...)
 			}
 		}
-		s := newSession(&n.cfg, &meter{}, &snapshot.Progress{}, &snapshot.Progress{}, how&1 != 0, [32]byte{9}, &wire.Body{}, &wire.Decoder{})
+		s := newSession(n.Core, how&1 != 0, [32]byte{9}, &Scratch{})
 		now := m.now
 		s.OnConnect(now)
 		var err error

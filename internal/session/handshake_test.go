@@ -43,7 +43,7 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 			m := newQuietSim(t)
 			m.n[0].cfg.Cluster, m.n[1].cfg.Cluster = "classified", "classified"
 			m.set(1, 0, []byte("what a clock would outdate"))
-			s := newSession(&m.n[1].cfg, &m.n[1].meter, &m.n[1].in, &m.n[1].out, false, [32]byte{}, &wire.Body{}, &wire.Decoder{})
+			s := newSession(m.n[1].Core, false, [32]byte{}, &Scratch{})
 			s.OnConnect(m.now)
 			h := m.n[0].cfg.hello(m.now, [32]byte{1})
 			tt.change(m, &h)
@@ -87,7 +87,7 @@ func TestSession_NothingBeforeTheProof(t *testing.T) {
 		for _, helloFirst := range []bool{false, true} {
 			m := newQuietSim(t)
 			n := m.n[1]
-			s := newSession(&n.cfg, &n.meter, &n.in, &n.out, false, [32]byte{}, &wire.Body{}, &wire.Decoder{})
+			s := newSession(n.Core, false, [32]byte{}, &Scratch{})
 			s.OnConnect(m.now)
 			if helloFirst {
 				h := m.n[0].cfg.hello(m.now, [32]byte{1})

@@ -21,7 +21,7 @@ type side struct {
 func newSide(m *sim, i int, dials bool) *side {
 	n := m.n[i]
 	c := &side{
-		s:   newSession(&n.cfg, &n.meter, &n.in, &n.out, dials, n.cfg.nonce(), &wire.Body{}, &wire.Decoder{}),
+		s:   newSession(n.Core, dials, n.cfg.nonce(), &Scratch{}),
 		now: m.now, w: wire.NewWriter(),
 	}
 	c.s.OnConnect(m.now)

@@ -59,14 +59,7 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 	if err := s.apply(now, b, frameBytes); err != nil {
 		return err
 	}
-	if s.rx.n == s.rx.acked {
-		s.rx.since = now
-	}
-	s.rx.n = n
-	s.rx.bytes += frameBytes
-	if s.rx.bytes >= ackBytes || now-s.rx.since >= ackMillis {
-		s.rx.ackDue = true
-	}
+	s.applied(now, n, frameBytes)
 	return nil
 }
 
@@ -143,60 +136,10 @@ func frameNumber(b *wire.Body) uint64 {
 	return 0
 }
 
-// OnIdle tells that every complete frame that arrived has been passed in: now is
-// the moment for an ACK.
-func (s *Session) OnIdle() {
-	if s.rx.n > s.rx.acked {
-		s.rx.ackDue = true
-	}
-}
-
 // WantsWrite says that Pump has something to say because of what was received.
 func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
 		return s.bye || s.answer || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
 	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
-}
-
-// onAck takes frames off the list of what is under way.
-func (s *Session) onAck(a *wire.Ack) error {
-	if a.N > s.tx.n {
-		return s.fail(wire.ByeBadFrame, fmt.Sprintf("ACK of frame %d, %d were sent", a.N, s.tx.n))
-	}
-	for {
-		f := s.tx.fly.oldest()
-		if f == nil {
-			s.meter.flushHeard.Store(s.tx.peerFlush)
-		}
-		if f == nil || f.n > a.N {
-			return nil
-		}
-		switch f.kind {
-		case flightData:
-			s.cfg.Store.Acked(int(f.part), f.cursor)
-		case flightGrave:
-			s.cfg.Store.GraveAcked(int(f.part), f.gen)
-		}
-		s.tx.fly.pop()
-	}
-}
-
-// onPong measures the round trip and the peer's clock.
-func (s *Session) onPong(now int64, p *wire.Pong) {
-	at := &s.tx.pinged[p.ID%uint64(len(s.tx.pinged))]
-	if p.T0 == 0 || p.T0 != *at {
-		return
-	}
-	*at = 0
-	s.clock.sample(p.T0, p.T1, p.T2, now)
-	s.lead = s.clock.lead()
-	if p := s.hs.pending; p.Version != 0 { // what the handshake said of the clocks may be seconds off
-		p.AtMillis = s.ours(p.AtMillis)
-		s.cfg.Store.MoveFlushAt(p)
-		s.hs.pending = store.PendingFlush{}
-	}
-	ahead := s.clock.seen()
-	s.skewed = s.skewed || max(ahead, -ahead) > clockWarnMillis
-	s.astray = s.astray || s.clock.refused != 0
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"twincached/internal/wire"
-	"twincached/snapshot"
 	"twincached/store"
 )
 
@@ -126,10 +125,7 @@ func newListener(t *testing.T, id byte, dialled bool) *listener {
 	}
 	n := &simNode{st: st, w: wire.NewWriter()}
 	l := &listener{t: t, n: n, dialled: dialled, now: recordedAt}
-	n.cfg = Config{Cluster: "recorded", Secret: []byte("s3cret"), NodeID: store.ID{id, 1}, Inc: store.ID{id, 2}, Store: st, Rand: random}
-	if err := n.cfg.Check(l.now); err != nil {
-		t.Fatal(err)
-	}
+	n.Core = newCore(t, l.now, Config{Cluster: "recorded", NodeID: store.ID{id, 1}, Inc: store.ID{id, 2}, Store: st})
 	for _, own := range []struct {
 		key string
 		ago int64
@@ -139,7 +135,7 @@ func newListener(t *testing.T, id byte, dialled bool) *listener {
 	} {
 		st.Do(recordedAt-own.ago, &store.Request{Op: store.OpSet, Key: []byte(own.key), Value: []byte("mine")})
 	}
-	n.s = newSession(&n.cfg, &n.meter, new(snapshot.Progress), new(snapshot.Progress), dialled, [32]byte{7}, &wire.Body{}, &wire.Decoder{})
+	n.s = newSession(n.Core, dialled, [32]byte{7}, &Scratch{})
 	n.s.OnConnect(l.now)
 	return l
 }

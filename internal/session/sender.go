@@ -134,17 +134,28 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	return true
 }
 
+// pumpControl writes what goes before data: what was not stored, ACK, PONG, PING,
+// flushes, bulk announcements and graves.
+func (s *Session) pumpControl(now int64) {
+	tx := s.tx
+	start := tx.w.Len()
+	s.tellRefused()
+	s.pumpAck(now)
+	s.pumpPing(now)
+	s.meter.bytesOut[laneOther].Add(uint64(tx.w.Len() - start))
+	s.pumpFlush(now)
+	for _, b := range tx.starts {
+		s.sendBulkStart(b, now)
+	}
+	tx.starts = nil
+	s.pumpGraves(now)
+}
+
 // takeDirty learns where clients have changed something.
 func (tx *sender) takeDirty(st *store.Store) {
 	dirty := partSet(st.TakeDirty())
 	tx.live.merge(&dirty)
 	tx.graves.merge(&dirty)
-}
-
-// mayTell says that times may be told: the peer has an answer to its first PING, and
-// so knows what they mean by its own clock, or has had time enough to ask.
-func (tx *sender) mayTell(now int64) bool {
-	return tx.answered || now-tx.began >= measureMillis || now < tx.began
 }
 
 // pumpBatch looks at one partition of the lane whose turn it is. The bulk lane
@@ -198,38 +209,6 @@ func (s *Session) sendLive(now int64, part int) (cost int) {
 		return passedCost
 	}
 	return 1
-}
-
-func (s *Session) sendBulk(now int64, part int) (cost int) {
-	tx := s.tx
-	start := tx.w.Len()
-	sent := s.collect(now, part, store.Bulk)
-	if tx.parcel.loan != nil && tx.parcel.part == part {
-		return 1
-	}
-	s.bulkPassed(now, part, sent, tx.w.Len()-start)
-	if sent.More && !sent.Moved {
-		return passedCost
-	}
-	return 1
-}
-
-// bulkPassed notes what the bulk lane has sent, in so many bytes.
-func (s *Session) bulkPassed(now int64, part int, sent store.Sent, bytes int) {
-	tx := s.tx
-	if sent.Moved {
-		s.out.Moved(part, sent.Items, bytes, sent.To, now)
-	}
-	if sent.Done {
-		start := tx.w.Len()
-		tx.n++
-		tx.w.Done(wire.Done{N: tx.n, Part: part})
-		s.fly(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, laneOther, now)
-	}
-	if !sent.More {
-		tx.bulk.remove(part)
-		s.out.Done(part, now)
-	}
 }
 
 // collect writes one batch of a lane of a partition, if it has something.

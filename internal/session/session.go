@@ -100,9 +100,8 @@ type Session struct {
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.
-// body and dec are scratch space that the session owns from now on.
-func newSession(cfg *Config, m *meter, in, out *snapshot.Progress, dialled bool, nonce [32]byte, body *wire.Body, dec *wire.Decoder) *Session {
-	return &Session{cfg: cfg, meter: m, in: in, out: out, dialled: dialled, nonce: nonce, body: body, dec: dec}
+func newSession(c *Core, dialled bool, nonce [32]byte, room *Scratch) *Session {
+	return &Session{cfg: &c.cfg, meter: &c.meter, in: &c.in, out: &c.out, dialled: dialled, nonce: nonce, body: &room.body, dec: &room.dec}
 }
 
 // Phase says how far the session has come.

@@ -8,12 +8,21 @@ import (
 	"testing"
 
 	"twincached/internal/wire"
-	"twincached/snapshot"
 	"twincached/store"
 )
 
-// random fills p for nonces.
-func random(p []byte) { _, _ = crand.Read(p) }
+// newCore makes the core of a node with the secret of all tests, and starts it.
+func newCore(t testing.TB, now int64, cfg Config) *Core {
+	t.Helper()
+	cfg.Secret = []byte("s3cret")
+	cfg.Rand = func(p []byte) { _, _ = crand.Read(p) }
+	c, err := NewCore(cfg, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start(now)
+	return c
+}
 
 const simStart = int64(1_750_000_000_000)
 
@@ -35,14 +44,12 @@ func (f fact) less(o fact) bool {
 
 // simNode is a node without sockets: a real store and one session after the other.
 type simNode struct {
-	cfg     Config
-	st      *store.Store
-	s       *Session
-	meter   meter
-	in, out snapshot.Progress
-	w       *wire.Writer
-	buf     []byte // read, not yet passed in
-	known   map[int]fact
+	*Core
+	st    *store.Store
+	s     *Session
+	w     *wire.Writer
+	buf   []byte // read, not yet passed in
+	known map[int]fact
 }
 
 // sim is two nodes and the network between them, on one thread, from a seed.
@@ -79,11 +86,10 @@ func (m *sim) newNode(i int) *simNode {
 		m.t.Fatal(err)
 	}
 	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
-	n.cfg = Config{Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st, Rand: random}
-	n.cfg.Limits = Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)}
-	if err := n.cfg.Check(m.at(i)); err != nil {
-		m.t.Fatal(err)
-	}
+	n.Core = newCore(m.t, m.at(i), Config{
+		Cluster: "sim", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st,
+		Limits: Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)},
+	})
 	return n
 }
 
@@ -105,7 +111,7 @@ func (m *sim) connect() {
 	for i, n := range m.n {
 		var nonce [32]byte
 		binary.LittleEndian.PutUint64(nonce[:], m.r.Uint64())
-		n.s = newSession(&n.cfg, &n.meter, &n.in, &n.out, i == dialler, nonce, &wire.Body{}, &wire.Decoder{})
+		n.s = newSession(n.Core, i == dialler, nonce, &Scratch{})
 		n.s.OnConnect(m.at(i))
 		n.buf, m.net[i] = nil, nil
 	}

@@ -118,7 +118,7 @@ func TestVersions_ALaterReleaseSpeaksVersion1(t *testing.T) {
 func TestVersions_NoneInCommon(t *testing.T) {
 	m := newQuietSim(t)
 	for _, dialled := range []bool{false, true} {
-		s := newSession(&m.n[1].cfg, &m.n[1].meter, &m.n[1].in, &m.n[1].out, dialled, [32]byte{}, &wire.Body{}, &wire.Decoder{})
+		s := newSession(m.n[1].Core, dialled, [32]byte{}, &Scratch{})
 		s.OnConnect(m.now)
 		s.Pump(m.now, wire.NewWriter())
 		h := m.n[0].cfg.hello(m.now, [32]byte{1})
@@ -136,7 +136,7 @@ func TestVersions_NoneInCommon(t *testing.T) {
 func TestVersions_ARangeThatIsNone(t *testing.T) {
 	m := newQuietSim(t)
 	for _, r := range [][2]uint32{{2, 1}, {0, 1}, {3, 2}} {
-		s := newSession(&m.n[1].cfg, &m.n[1].meter, &m.n[1].in, &m.n[1].out, false, [32]byte{}, &wire.Body{}, &wire.Decoder{})
+		s := newSession(m.n[1].Core, false, [32]byte{}, &Scratch{})
 		s.OnConnect(m.now)
 		h := m.n[0].cfg.hello(m.now, [32]byte{1})
 		h.ProtoMin, h.ProtoMax = r[0], r[1]

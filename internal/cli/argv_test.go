@@ -37,7 +37,7 @@ func TestNormalise_ReadsWhatGetoptReads(t *testing.T) {
 		{"-", "", "-"},
 		{"", "", ""},
 	} {
-		got, rest, err := normalise(strings.Fields(c.in), flags())
+		got, rest, err := normalise(strings.Fields(c.in), newNodeOptions().flags())
 		if err != nil {
 			t.Errorf("%q: %v", c.in, err)
 			continue
@@ -49,7 +49,7 @@ func TestNormalise_ReadsWhatGetoptReads(t *testing.T) {
 }
 
 func TestNormalise_KeepsEmptyAndSpacedValues(t *testing.T) {
-	got, _, err := normalise([]string{"--local-keys", "", "-l", "a, b"}, flags())
+	got, _, err := normalise([]string{"--local-keys", "", "-l", "a, b"}, newNodeOptions().flags())
 	if want := []string{"--local-keys=", "--listen=a, b"}; err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %q, %v; want %q", got, err, want)
 	}
@@ -71,7 +71,7 @@ func TestNormalise_TakesAFlagAndItsValueAsOneWord(t *testing.T) {
 		{[]string{"-D "}, []string{"--prefix-delimiter= "}},
 		{[]string{"-m", " 64"}, []string{"--memory-limit= 64"}},
 	} {
-		got, rest, err := normalise(c.in, flags())
+		got, rest, err := normalise(c.in, newNodeOptions().flags())
 		if err != nil || len(rest) > 0 || !slices.Equal(got, c.want) {
 			t.Errorf("%q: got %q, rest %q, %v; want %q", c.in, got, rest, err, c.want)
 		}
@@ -91,7 +91,7 @@ func TestNormalise_NamesWhatItDoesNotKnow(t *testing.T) {
 		"--port":             "--port needs a value",
 		"--verbose=x":        `-v, --verbose: "x" is not a whole number`,
 	} {
-		_, _, err := normalise(strings.Fields(in), flags())
+		_, _, err := normalise(strings.Fields(in), newNodeOptions().flags())
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", in, err, want)
 		}
@@ -101,7 +101,7 @@ func TestNormalise_NamesWhatItDoesNotKnow(t *testing.T) {
 // A letter or a name that stands for two flags would silently be the first.
 func TestFlags_EachNameStandsForOne(t *testing.T) {
 	seen := map[string]string{}
-	for _, f := range flags() {
+	for _, f := range (&program{}).app().Flags {
 		for _, name := range f.Names() {
 			if other, double := seen[name]; double {
 				t.Errorf("%q is both --%s and --%s", name, other, f.Names()[0])

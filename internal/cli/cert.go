@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,47 +17,38 @@ import (
 )
 
 const (
-	certDays    = "1825" // five years: two machines' lives
+	certDays    = 1825 // five years: two machines' lives
 	maxCertDays = int(ca.MaxValid / (24 * time.Hour))
 	maxCertKey  = 64 << 10 // a private key in PEM takes 3 KiB at most
 )
 
-const certHelp = `twincached cert: certificates for TLS on the link
-
-  twincached cert [flags] NAME...
-
-For the names of both nodes, host names or IP addresses, it writes NAME.crt and
+const certText = `For the names of both nodes, host names or IP addresses, it writes NAME.crt and
 NAME.key, and ca.crt and ca.key, the authority that signs them. Where those two
 are there already they sign: so a node can be replaced, or get a new certificate.
-No file is ever overwritten.
-
-      --dir=DIR            where the files are (default: here)
-      --days=N             how long a node's certificate counts (default: 1825)
-`
+No file is ever overwritten.`
 
 func (p *program) certCommand() *cli.Command {
+	dir, days := ".", certDays
 	return &cli.Command{
-		Name:     "cert",
-		HideHelp: true,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dir", Value: "."},
-			&cli.StringFlag{Name: "days", Value: certDays},
-			helpFlag(),
-		},
+		Name:        "cert",
+		Usage:       "make certificates for TLS on the link",
+		ArgsUsage:   "NAME...",
+		Description: certText,
+		Flags: asFlags([]*option{
+			newOption("dir", "", "DIR", text(&dir).instead("here"), "where the files are"),
+			newOption("days", "", "N", numberFrom(1, maxCertDays, fmt.Sprintf("a number of days from 1 to %d", maxCertDays), &days), "how long a node's certificate counts"),
+		}),
+		Before: applyOptions,
 		Action: func(c *cli.Context) error {
-			days, err := strconv.Atoi(c.String("days"))
-			if err != nil || days < 1 || days > maxCertDays {
-				return exitWith(exitUsage, fmt.Errorf("cert: --days %q is not a number of days from 1 to %d", c.String("days"), maxCertDays))
-			}
 			names := c.Args().Slice()
 			if err := checkCertNames(names); err != nil {
 				return exitWith(exitUsage, fmt.Errorf("cert: %w", err))
 			}
-			m := certMaker{dir: c.String("dir"), now: time.Now(), valid: time.Duration(days) * 24 * time.Hour}
+			m := certMaker{dir: dir, now: time.Now(), valid: time.Duration(days) * 24 * time.Hour}
 			if err := m.make(names); err != nil {
 				return exitWith(exitOSError, fmt.Errorf("cert: %w", err))
 			}
-			_, err = fmt.Fprint(p.stdout, m.report(names))
+			_, err := fmt.Fprint(p.stdout, m.report(names))
 			return err
 		},
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -174,7 +175,7 @@ func TestCert_BadInputIsAnsweredClearly(t *testing.T) {
 }
 
 func TestHelp_OfCert(t *testing.T) {
-	if _, code, out, _ := parse("cert", "-h"); code != exitOK || !strings.Contains(out, "--days=N") || !strings.Contains(out, certDays) {
+	if _, code, out, _ := parse("cert", "-h"); code != exitOK || !strings.Contains(out, "--days=N") || !strings.Contains(out, fmt.Sprintf("(default: %d)", certDays)) {
 		t.Errorf("exit %d, %s", code, out)
 	}
 }

@@ -11,8 +11,6 @@ import (
 	"twincached/internal/node"
 )
 
-const envPrefix = "TWINCACHED_"
-
 // envNotes are the variables of our name that set nothing.
 type envNotes struct {
 	services []string // set by Kubernetes or Docker for a service of such a name
@@ -24,6 +22,7 @@ var otherVariables = map[string]bool{
 	node.SecretVariable:     true,
 	daemonEnv:               true,
 	envPrefix + "VERSION":   true, // images have it
+	envPrefix + "HELP":      true,
 	envPrefix + "IMAGE":     true, // of docker-compose.yml
 	envPrefix + "CONTAINER": true,
 }
@@ -46,36 +45,29 @@ func fromService(name, value string) bool {
 	return strings.HasSuffix(name, "_NAME") && strings.Count(value, "/") == 2 && value[0] == '/' // a Docker link's
 }
 
-// fromEnvironment adds the flags that variables give.
-func (g sources) fromEnvironment() (notes envNotes, err error) {
-	names := flagNames(flags())
-	flagOf := map[string]string{}
-	for _, name := range names {
-		flagOf[envName(name)] = name
+// strangers are the variables of our name that set none of these flags.
+func strangers(flags []string) (notes envNotes) {
+	flagOf := map[string]bool{}
+	for _, name := range flags {
+		flagOf[envName(name)] = true
 	}
 	vars := os.Environ()
 	slices.Sort(vars)
 	for _, v := range vars {
 		variable, value, _ := strings.Cut(v, "=")
-		flag, known := flagOf[variable]
 		switch {
 		case !strings.HasPrefix(variable, envPrefix):
 		case fromService(variable, value):
 			notes.services = append(notes.services, variable)
-		case otherVariables[variable] || flag == "help" || flag == "version":
-		case known:
-			if err := g.add("--"+flag+"="+value, "environment "+variable); err != nil {
-				return notes, err
-			}
-		default:
+		case !otherVariables[variable] && !flagOf[variable]:
 			note := variable
-			if near := suggest(strings.TrimPrefix(variable, envPrefix), names); near != "" {
+			if near := suggest(strings.TrimPrefix(variable, envPrefix), flags); near != "" {
 				note += " (did you mean " + envName(near) + "?)"
 			}
 			notes.unknown = append(notes.unknown, note)
 		}
 	}
-	return notes, nil
+	return notes
 }
 
 // log says what of the environment counts for nothing.

@@ -1,10 +1,5 @@
 package cli
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Exit statuses, memcached's where it has one. docs/operations.md and -h show them in a table,
 // exitStatuses.
 const (
@@ -47,16 +42,6 @@ var exitStatuses = []exitStatus{
 	{exitUsage, "the command line, a variable or the file of --config is wrong; nothing was started"},
 	{exitNoUser, "-u names a user who is not there"},
 	{exitOSError, "a port, a file or a limit is in the way; the message names the flag"},
-}
-
-// exitHelp is that table for a terminal.
-func exitHelp() string {
-	var b strings.Builder
-	b.WriteString("\nExit status:\n")
-	for _, s := range exitStatuses {
-		fmt.Fprintf(&b, "  %-3d %s\n", s.code, s.when)
-	}
-	return b.String()
 }
 
 // exitError carries the exit status for an error.

@@ -20,16 +20,12 @@ import (
 
 const healthTimeout = 3 * time.Second // a container engine's own limit is longer
 
-const healthHelp = `twincached healthcheck [--ready] [HOST[:PORT] | /PATH]: ask whether a node serves
-
-Without an address it asks the node that runs in the same container, or as the same
+const healthText = `Without an address it asks the node that runs in the same container, or as the same
 user on this machine (Linux); where there is none, the node that the variables
 TWINCACHED_... and the file of --config make. A path is a unix socket.
 
 A node that wants a login, a certificate, the binary protocol only or no more clients
 serves those it has: that is status 0.
-
-      --ready   print the node's state too, and give each but ready a status of its own
 
 Exit status:
   0   it serves (with --ready: its state is ready)
@@ -39,8 +35,7 @@ Exit status:
   12  with --ready: copying    it takes a full copy from its peer
   13  with --ready: draining   it hands over to its peer, and stops
   14  with --ready: refused    its peer is there and refuses it: its log says why
-  64  the command line is wrong
-`
+  64  the command line is wrong`
 
 // stateStatuses are the exit statuses of "healthcheck --ready" for the states that
 // are not ready.
@@ -59,14 +54,16 @@ var healthName = health.DefaultName
 // healthCommand is "twincached healthcheck": it asks whether a node serves.
 func (p *program) healthCommand() *cli.Command {
 	return &cli.Command{
-		Name:     "healthcheck",
-		HideHelp: true,
-		Flags:    []cli.Flag{plainFlag{&cli.StringFlag{Name: "ready"}}, helpFlag()},
+		Name:        "healthcheck",
+		Usage:       "exit 0 when that node, or the one here, serves",
+		ArgsUsage:   "[HOST[:PORT] | /PATH]",
+		Description: healthText,
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "ready", Usage: "print the node's state too, and give each but ready a status of its own"}},
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 1 {
 				return exitWith(exitUsage, fmt.Errorf("healthcheck takes one HOST:PORT or socket, not %d", c.Args().Len()))
 			}
-			h := healthCheck{ready: c.String("ready") != "", deadline: time.Now().Add(healthTimeout)}
+			h := healthCheck{ready: c.Bool("ready"), deadline: time.Now().Add(healthTimeout)}
 			if err := h.find(c.Args().First()); err != nil {
 				return err
 			}
@@ -85,7 +82,11 @@ type healthCheck struct {
 
 // find decides which node is asked.
 func (h *healthCheck) find(arg string) (err error) {
-	s, _, err := readSettings(nil)
+	n := newNodeOptions() // without a command line
+	for _, o := range n.all {
+		o.hearEnvironment()
+	}
+	s, err := n.read()
 	if err != nil {
 		return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
 	}

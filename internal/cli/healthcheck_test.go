@@ -166,7 +166,7 @@ func TestHealthcheck_EachStateHasItsStatus(t *testing.T) {
 			if _, code, _, stderr := parse("healthcheck"); code != c.serves {
 				t.Errorf("%d %q", code, stderr)
 			}
-			if c.ready >= exitStarting && !strings.Contains(healthHelp, fmt.Sprintf("\n  %d  with --ready: %s", c.ready, "")) {
+			if c.ready >= exitStarting && !strings.Contains(healthText, fmt.Sprintf("\n  %d  with --ready: %s", c.ready, "")) {
 				t.Errorf("the help lacks status %d", c.ready)
 			}
 		})

@@ -37,38 +37,49 @@ type pairEvent struct {
 	err   error // of the node's process
 }
 
+// pairWords is what the command line says of a pair.
+type pairWords struct {
+	memory string // for each node's -m
+	ports  [4]int // of clients of A and B, then for replication
+}
+
+// pairFlags are the flags of pairWords.ports.
+var pairFlags = [4]string{"port-a", "port-b", "repl-port-a", "repl-port-b"}
+
+// pairDistance is how far the ports of B are from those of A.
+const pairDistance = 10
+
 func (p *program) pairCommand() *cli.Command {
+	d := node.Default()
+	w := &pairWords{
+		memory: strconv.Itoa(d.MemoryMiB),
+		ports:  [4]int{d.Port, d.Port + pairDistance, node.DefaultReplPort, node.DefaultReplPort + pairDistance},
+	}
+	port := func(i int, usage string) *option {
+		return newOption(pairFlags[i], "", "PORT", numberFrom(1, 65535, "a port from 1 to 65535", &w.ports[i]), usage)
+	}
 	return &cli.Command{
-		Name:     "pair",
-		HideHelp: true,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "memory-limit", Aliases: []string{"m"}, Value: "64"},
-			&cli.StringFlag{Name: "port-a", Value: "11211"},
-			&cli.StringFlag{Name: "port-b", Value: "11221"},
-			&cli.StringFlag{Name: "repl-port-a", Value: "11212"},
-			&cli.StringFlag{Name: "repl-port-b", Value: "11222"},
-			helpFlag(),
-		},
+		Name:  "pair",
+		Usage: "run two nodes on this machine, to try it",
+		Flags: asFlags([]*option{
+			newOption("memory-limit", "m", "MIB", text(&w.memory), "memory of each node"),
+			port(0, "port for clients of node A"),
+			port(1, "port for clients of node B"),
+			port(2, "replication port of node A"),
+			port(3, "replication port of node B"),
+		}),
+		Before: applyOptions,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return exitWith(exitUsage, fmt.Errorf("pair: unexpected word %q", c.Args().First()))
 			}
-			return p.runPair(c)
+			return p.runPair(w)
 		},
 	}
 }
 
-const pairHelp = `twincached pair: two nodes on this machine, to try it
-
-  -m, --memory-limit=MIB   memory of each node (default: 64)
-      --port-a=PORT        port for clients of node A (default: 11211)
-      --port-b=PORT        port for clients of node B (default: 11221)
-      --repl-port-a=PORT   replication port of node A (default: 11212)
-      --repl-port-b=PORT   replication port of node B (default: 11222)
-`
-
 // runPair starts both nodes and serves the keyboard until q or a signal.
-func (p *program) runPair(c *cli.Context) error {
+func (p *program) runPair(w *pairWords) error {
 	// A terminal that stands still (Ctrl-S) holds up neither the keyboard nor the end.
 	p.log = nodelog.NewWriter(p.stdout, func(lines uint64) []byte {
 		return fmt.Appendf(nil, "%d lines were dropped: they came faster than they could be shown\n", lines)
@@ -84,7 +95,7 @@ func (p *program) runPair(c *cli.Context) error {
 		return exitWith(exitOSError, fmt.Errorf("pair: %w", err))
 	}
 	defer os.RemoveAll(state)
-	if err := q.configure(c, self, state); err != nil {
+	if err := q.configure(w, self, state); err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 2)
@@ -105,23 +116,18 @@ func (p *program) runPair(c *cli.Context) error {
 	return nil
 }
 
-// configure reads the flags and finds busy ports.
-func (q *pair) configure(c *cli.Context, self, state string) error {
-	memory := c.String("memory-limit")
-	if err := checkPairMemory(memory); err != nil {
+// configure finds ports that are twice there, or busy.
+func (q *pair) configure(w *pairWords, self, state string) error {
+	if err := checkPairMemory(w.memory); err != nil {
 		return exitWith(exitUsage, fmt.Errorf("pair: %w", err))
 	}
-	var ports [4]int
 	seen := map[int]string{}
-	for i, flag := range []string{"port-a", "port-b", "repl-port-a", "repl-port-b"} {
-		port, err := strconv.Atoi(c.String(flag))
-		if err != nil || port < 1 || port > 65535 {
-			return exitWith(exitUsage, fmt.Errorf("pair: --%s %q is not a port from 1 to 65535", flag, c.String(flag)))
-		}
+	for i, flag := range pairFlags {
+		port := w.ports[i]
 		if other := seen[port]; other != "" {
 			return exitWith(exitUsage, fmt.Errorf("pair: --%s and --%s are both %d", other, flag, port))
 		}
-		ports[i], seen[port] = port, flag
+		seen[port] = flag
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) {
@@ -131,15 +137,16 @@ func (q *pair) configure(c *cli.Context, self, state string) error {
 		}
 		l.Close()
 	}
-	q.nodes[0] = newPairNode("A", "1", self, ports[0], nodeArgs(memory, state+"/a", ports[0], ports[2], ports[3]))
-	q.nodes[1] = newPairNode("B", "2", self, ports[1], nodeArgs(memory, state+"/b", ports[1], ports[3], ports[2]))
+	ports := w.ports
+	q.nodes[0] = newPairNode("A", "1", self, ports[0], nodeArgs(w.memory, state+"/a", ports[0], ports[2], ports[3]))
+	q.nodes[1] = newPairNode("B", "2", self, ports[1], nodeArgs(w.memory, state+"/b", ports[1], ports[3], ports[2]))
 	return nil
 }
 
 // checkPairMemory finds what a node would refuse, before anything is started.
 func checkPairMemory(memory string) error {
 	s := settings{Node: node.Default()}
-	if err := setInt(&s.Node.MemoryMiB, memory); err != nil {
+	if err := number(&s.Node.MemoryMiB).read(memory); err != nil {
 		return fmt.Errorf("-m, --memory-limit: %w", err)
 	}
 	if err := s.Node.Validate(); err != nil {

@@ -50,7 +50,7 @@ func TestSecret_BadInputIsAnsweredClearly(t *testing.T) {
 
 // A variable that a script has not set may not switch the protection off.
 func TestProtection_WithoutANameIsRefused(t *testing.T) {
-	for name := range protects {
+	for _, name := range []string{"secret-file", "repl-tls-cert", "repl-tls-key", "repl-tls-ca", "auth-file"} {
 		want := "--" + name + " names no file"
 		for _, words := range [][]string{{"-x", "o", "--" + name, ""}, {"-x", "o", "--" + name + "="}, {"--config", configFile(t, "--"+name+" ''\n-x o\n")}} {
 			if _, code, _, stderr := parse(words...); code != exitUsage || !strings.Contains(stderr, want) {
@@ -77,7 +77,7 @@ func TestSecret_HasNoFlag(t *testing.T) {
 	if _, code, _, stderr := parse("--config", configFile(t, "--secret="+unspeakable)); code != exitUsage || strings.Contains(stderr, unspeakable) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	for _, f := range flags() {
+	for _, f := range newNodeOptions().flags() {
 		for _, name := range f.Names() {
 			if strings.Contains(name, "secret") && name != "secret-file" {
 				t.Errorf("--%s", name)

@@ -9,7 +9,7 @@ func TestSuggest_FindsWhatWasMeantOrNothing(t *testing.T) {
 		"host": "listen", "bind": "listen", "slave": "peer", "tls": "enable-ssl", "secret": "secret-file", "statedir": "state-dir",
 		"wait": "peer-wait", "drain": "drain-timeout", "boot-mode": "", "foo": "", "x": "", "": "", "colour": "", "zzzzzzzz": "",
 	} {
-		if got := suggest(word, flagNames(flags())); got != want {
+		if got := suggest(word, flagNames(newNodeOptions().flags())); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)
 		}
 	}

@@ -15,7 +15,7 @@ func setTLSWord(t *node.TLS, name, value string) (known bool, err error) {
 		t.SessionCache = true
 		return true, nil
 	case "ssl_wbuf_size":
-		if err := setInt(&t.WriteBufKiB, value); err != nil {
+		if err := number(&t.WriteBufKiB).read(value); err != nil {
 			return true, fmt.Errorf("%s: %w", name, err)
 		}
 		return false, nil
@@ -33,7 +33,7 @@ func setTLSWord(t *node.TLS, name, value string) (known bool, err error) {
 	case "ssl_ca_cert":
 		t.CACert = value
 	case "ssl_verify_mode":
-		err = setInt(&t.VerifyMode, value)
+		err = number(&t.VerifyMode).read(value)
 	case "ssl_min_version":
 		for i, version := range []string{"tlsv1.0", "tlsv1.1", "tlsv1.2", "tlsv1.3"} {
 			if strings.EqualFold(value, version) {
@@ -41,7 +41,7 @@ func setTLSWord(t *node.TLS, name, value string) (known bool, err error) {
 				return true, nil
 			}
 		}
-		err = setInt(&t.MinVersion, value)
+		err = number(&t.MinVersion).read(value)
 	default:
 		return true, fmt.Errorf("%q is no word of -o", name)
 	}

@@ -15,14 +15,14 @@ import (
 )
 
 func TestVerify_HelpNamesEachFlag(t *testing.T) {
-	p := &program{}
-	for _, f := range p.verifyCommand().Flags {
-		if name := f.Names()[0]; name != "help" && !strings.Contains(verifyHelp, "--"+name) {
+	_, _, help, _ := parse("help", "verify")
+	for _, f := range (&program{}).verifyCommand().Flags {
+		if name := f.Names()[0]; !strings.Contains(help, "--"+name) {
 			t.Errorf("the help does not name --%s", name)
 		}
 	}
 	for _, want := range []string{verifySettle.String(), fmt.Sprint("default: ", verifyShow)} {
-		if !strings.Contains(verifyHelp, want) {
+		if !strings.Contains(help, want) {
 			t.Errorf("the help does not say %s", want)
 		}
 	}

@@ -20,6 +20,10 @@ const (
 // DefaultReplPort is repcached's replication port.
 const DefaultReplPort = 11212
 
+// MaxDefaultThreads is how many threads a node has on a machine with as many CPUs or
+// more, unless told otherwise: memcached's own number.
+const MaxDefaultThreads = 4
+
 // BootMode says what a node does that finds no peer when it starts.
 type BootMode string
 
@@ -183,7 +187,7 @@ func Default() Config {
 		MemoryMiB:        64,
 		MaxItemBytes:     1 << 20,
 		MaxConns:         1024,
-		Threads:          min(4, runtime.NumCPU()),
+		Threads:          min(MaxDefaultThreads, runtime.NumCPU()),
 		Backlog:          1024,
 		RequestsPerEvent: 20,
 		LocalKeys:        []string{"*.lock"},

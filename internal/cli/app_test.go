@@ -138,14 +138,17 @@ func TestCommandLine_ListenIsSplitAsMemcachedDoes(t *testing.T) {
 }
 
 func TestCommandLine_EachFlagHasItsVariable(t *testing.T) {
-	for i := range options {
-		o := &options[i]
-		t.Run(o.long, func(t *testing.T) {
-			t.Setenv(o.env(), "bad value")
-			switch o.value {
+	for _, o := range newNodeOptions().all {
+		if o.Category == groupIgnored {
+			continue
+		}
+		t.Run(o.Name, func(t *testing.T) {
+			variable := envName(o.Name)
+			t.Setenv(variable, "bad value")
+			switch o.word {
 			case "", "N", "PORT", "MASK", "MIB", "TIME", "SIZE": // those that "bad value" cannot be
-				if _, code, _, stderr := parse(); code != exitUsage || !strings.Contains(stderr, "--"+o.long) {
-					t.Fatalf("%s is not read: exit %d, %s", o.env(), code, stderr)
+				if _, code, _, stderr := parse(); code != exitUsage || !strings.Contains(stderr, "--"+o.Name) {
+					t.Fatalf("%s is not read: exit %d, %s", variable, code, stderr)
 				}
 			}
 		})
@@ -226,7 +229,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"--foo", "unknown flag --foo (-h lists them)"},
 		{"--host 1.2.3.4", "unknown flag --host; did you mean --listen?"},
 		{"helthcheck", `unexpected word "helthcheck": did you mean healthcheck?`},
-		{"help stats", `unexpected word "stats": the commands are help, version, pair`},
+		{"help stats", `unexpected word "stats": the commands are pair, config, cert`},
 		{"version 2", `unexpected word "2": the commands are`},
 		{"memcached memcached -m 64", `unexpected word "memcached"`},
 		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
@@ -293,40 +296,6 @@ func TestCommandLine_OpenReplicationPortNeedsASecret(t *testing.T) {
 		}
 		if refused && !(strings.Contains(stderr, "head -c 32 /dev/urandom | base64") && strings.Contains(stderr, "--repl-insecure")) {
 			t.Errorf("%q: the message names no way out: %s", line, stderr)
-		}
-	}
-}
-
-func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
-	for _, line := range []string{"-h", "--help", "-V", "--version", "-m1 -h", "help", "version", "help help", "help version", "memcached -h", "/usr/bin/twincached version"} {
-		_, code, out, stderr := parse(strings.Fields(line)...)
-		if code != exitOK || stderr != "" || !strings.HasPrefix(out, "memcached "+node.MemcachedVersion+"\ntwincached "+node.Version+"\n") {
-			t.Errorf("%q: exit %d, %q, %q", line, code, out, stderr)
-		}
-	}
-	for _, command := range []string{"pair", "verify", "cert", "config", "healthcheck"} {
-		for _, line := range []string{command + " --help", command + " -h", "help " + command} {
-			if _, code, out, stderr := parse(strings.Fields(line)...); code != exitOK || stderr != "" || !strings.HasPrefix(out, "twincached "+command) {
-				t.Errorf("%s: exit %d, %q, %q", line, code, out, stderr)
-			}
-		}
-	}
-}
-
-func TestHelp_NamesEachFlagOnce(t *testing.T) {
-	for _, f := range flags() {
-		long := f.Names()[0]
-		if long == "help" || long == "version" {
-			continue
-		}
-		n := 0
-		for word := range strings.FieldsFuncSeq(helpText(), func(r rune) bool { return strings.ContainsRune(" ,=\n", r) }) {
-			if word == "--"+long {
-				n++
-			}
-		}
-		if n == 0 || n > 3 {
-			t.Errorf("--%s stands %d times in the help", long, n)
 		}
 	}
 }

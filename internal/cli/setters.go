@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"twincached/internal/node"
+)
+
+// setListen splits as memcached does: at commas and semicolons, and nothing between
+// two of them is nothing.
+func (s *settings) setListen(v string) error {
+	s.Node.Listen = nil
+	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ';' }) {
+		if part = strings.TrimSpace(part); part != "" {
+			s.Node.Listen = append(s.Node.Listen, part)
+		}
+	}
+	if len(s.Node.Listen) == 0 {
+		return fmt.Errorf("%q has no address", v)
+	}
+	return nil
+}
+
+func (s *settings) setPeer(v string) error {
+	peer, err := node.WithPort(v, node.DefaultReplPort)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v, err)
+	}
+	s.Node.Peer = peer
+	return nil
+}
+
+func (s *settings) setPeerID(v string) error {
+	s.Node.PeerID = strings.ToLower(v)
+	return nil
+}
+
+func (s *settings) setReplPort(v string) error {
+	if err := number(&s.Node.ReplPort).read(v); err != nil {
+		return err
+	}
+	if s.Node.ReplPort == 0 {
+		return errors.New("0 is no port (-1 takes any free one); without -x and -X no replication port opens")
+	}
+	return nil
+}
+
+func (s *settings) setProtocol(v string) error {
+	switch v {
+	case "auto", "auto-negotiate":
+		s.Node.Protocol = node.ProtocolAuto
+	case "ascii":
+		s.Node.Protocol = node.ProtocolText
+	case "binary":
+		s.Node.Protocol = node.ProtocolBinary
+	default:
+		return fmt.Errorf("%q is neither auto nor ascii nor binary", v)
+	}
+	return nil
+}
+
+// setExtended takes memcached's words with commas. What tunes its own machinery
+// is named in the log, and does nothing.
+func (s *settings) setExtended(v string) error {
+	var other []string
+	for word := range strings.SplitSeq(v, ",") {
+		known, err := s.setWord(strings.TrimSpace(word))
+		if err != nil {
+			return err
+		}
+		if !known {
+			name, _, _ := strings.Cut(strings.TrimSpace(word), "=")
+			other = append(other, name)
+		}
+	}
+	if len(other) > 0 {
+		s.Ignored = append(s.Ignored, "--extended="+strings.Join(other, ","))
+	}
+	return nil
+}
+
+// setWord takes one of them; known is false for one that means nothing here.
+func (s *settings) setWord(word string) (known bool, err error) {
+	name, value, given := strings.Cut(word, "=")
+	switch {
+	case name == "":
+	case strings.HasPrefix(name, "ssl_"):
+		return setTLSWord(&s.Node.TLS, name, value)
+	case name == "maxconns_fast", name == "no_maxconns_fast":
+		s.Node.WaitAtLimit = name == "no_maxconns_fast"
+	case name == "track_sizes":
+		s.Node.TrackSizes = true
+	case name == "lru_crawler", name == "no_lru_crawler":
+		s.Node.NoCrawler = name == "no_lru_crawler"
+	case name == "modern", name == "no_modern":
+		s.Node.NoCrawler = name == "no_modern"
+		return false, nil
+	case name == "watcher_logbuf_size":
+		if err := number(&s.Node.WatcherKiB).read(value); err != nil {
+			return true, fmt.Errorf("watcher_logbuf_size: %w", err)
+		}
+	case name == "idle_timeout":
+		return true, s.setIdleTimeout(value, given)
+	case tuningWords[name] || strings.HasPrefix(name, "ext_"):
+		return false, nil
+	default:
+		return true, fmt.Errorf("illegal suboption %q: memcached has no such word either", word)
+	}
+	return true, nil
+}
+
+func (s *settings) setIdleTimeout(value string, given bool) error {
+	if !given {
+		return errors.New("idle_timeout needs a number of seconds: idle_timeout=SECONDS")
+	}
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil {
+		return fmt.Errorf("idle_timeout=%s is not a number of seconds", value)
+	}
+	s.Node.IdleTimeout = time.Duration(n) * time.Second
+	return nil
+}
+
+// setDelimiter takes the first byte, as memcached does.
+func (s *settings) setDelimiter(v string) error {
+	s.Node.PrefixDelimiter = v[0] // an empty text is not read
+	return nil
+}
+
+// setSASL also looks where memcached's own logins are.
+func (s *settings) setSASL(v string) error {
+	if err := onOff(&s.Node.SASL).read(v); err != nil {
+		return err
+	}
+	s.Node.SASLFile = ""
+	if s.Node.SASL {
+		s.Node.SASLFile = os.Getenv("MEMCACHED_SASL_PWDB")
+	}
+	return nil
+}
+
+// setUDP takes memcached's ports, and opens none.
+func (s *settings) setUDP(v string) error {
+	port := 0
+	if err := number(&port).read(v); err != nil {
+		return err
+	}
+	if port < -1 || port > math.MaxUint16 {
+		return fmt.Errorf("%d is out of range: -1 to %d", port, math.MaxUint16)
+	}
+	s.UDPPort = port
+	return nil
+}

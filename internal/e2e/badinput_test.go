@@ -165,6 +165,7 @@ func TestBadInput_ItemAboveThePeersLimit(t *testing.T) {
 // Each line goes to a conn of its own, and is followed by one that tells whether
 // the node understood where it ended.
 func TestBadInput_ClientLinesHaveClearAnswers(t *testing.T) {
+	t.Parallel()
 	a, b := rig.NewPair(t)
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)

@@ -210,6 +210,7 @@ func TestCrossing_150msApart(t *testing.T) {
 
 // TestSmallJoiner_CostsTheSurvivorNothing: eviction is a node's own affair.
 func TestSmallJoiner_CostsTheSurvivorNothing(t *testing.T) {
+	t.Parallel()
 	network := rig.NewNet(t)
 	a := rig.NewNode(t, "a", network+".1", network+".2", "-m", "64")
 	b := rig.NewNode(t, "b", network+".2", network+".1", "-m", "4")

@@ -128,6 +128,7 @@ func stopsLackingNothing(t *testing.T, a, b *rig.Node) {
 }
 
 func TestFailure_NodeTerminated(t *testing.T) {
+	t.Parallel()
 	rounds, items := 10, 30_000
 	if testing.Short() || testkit.Race {
 		rounds, items = 3, 5000

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -125,16 +126,21 @@ func halfOpenTLS(t *testing.T, n *rig.Node) {
 	for i := range 1000 {
 		call(n).raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
 	}
-	for range 20 {
-		c, err := tls.Dial("tcp", n.Host+rig.ReplPort, &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
-			t.Errorf("without a certificate: %v", err)
-		}
-		c.Close()
+	var all sync.WaitGroup
+	for range 20 { // at once: each is kept waiting by now
+		all.Go(func() {
+			c, err := tls.Dial("tcp", n.Host+rig.ReplPort, &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			if _, err := c.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
+				t.Errorf("without a certificate: %v", err)
+			}
+		})
 	}
+	all.Wait()
 	testkit.Eventually(t, "all are counted", func() bool {
 		return refusedFor(n, "tls") >= refused+20 && refusedFor(n, "closed") > closed+500
 	})

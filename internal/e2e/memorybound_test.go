@@ -86,6 +86,7 @@ func TestFailure_GreedyClients(t *testing.T) {
 		{"replies of many values that nobody takes", 64, nil, unreadMultigets},
 	} {
 		t.Run(load.name, func(t *testing.T) {
+			t.Parallel()
 			args := append([]string{"-m", strconv.Itoa(load.memoryMiB), "-c", strconv.Itoa(conns)}, load.args...)
 			n := rig.NewNode(t, "a", rig.NewNet(t)+".1", "", args...)
 			rig.StartAll(n)

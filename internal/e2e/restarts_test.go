@@ -32,6 +32,7 @@ type restartSums struct {
 // ended, as compose and process managers do it. In every order; gaps up to 300 ms.
 // With -full: 500 times, gaps up to 2,000 ms.
 func TestFailure_BothNodesRestarted(t *testing.T) {
+	t.Parallel()
 	pairs, rounds, most := 4, 2, 300
 	if *full {
 		pairs, rounds, most = 10, 50, 2000

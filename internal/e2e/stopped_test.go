@@ -25,6 +25,7 @@ const (
 // the other node notice nothing. When it goes on, it takes the difference; what a
 // client of its own asked for meanwhile happens then, after all that, and wins.
 func TestFailure_NodeStoppedThenContinued(t *testing.T) {
+	t.Parallel()
 	names := rig.Keys("hot", stoppedKeys)
 	single := rig.NewNode(t, "single", rig.NewNet(t)+".1", "")
 	rig.StartAll(single)

@@ -137,6 +137,7 @@ func besiege(host string, hello []byte, end chan struct{}) {
 // What looks like a command, a reply or a frame is data all the same, live and
 // in a copy.
 func TestStranger_DataThatLooksLikeACommandStaysData(t *testing.T) {
+	t.Parallel()
 	a, b := rig.NewPair(t)
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)

@@ -77,6 +77,50 @@ func TestNotStored_SurvivesACut(t *testing.T) {
 	}
 }
 
+// TestNotStored_APongToAnEarlierPing does not tell that the peer has heard.
+func TestNotStored_APongToAnEarlierPing(t *testing.T) {
+	d := unequal(t)
+	d.heal()
+	n := d.onlyOnA()
+	d.now += probeMillis
+	d.send(1)
+	if got := d.framesTo(0); len(got) != 1 || got[0] != wire.TPing {
+		t.Fatalf("b says %v", got)
+	}
+	d.set(0, "late", strings.Repeat("v", 10_000))
+	d.send(0)
+	for d.take(1) {
+	}
+	d.send(1) // REFUSED, and a PING behind it
+	d.take(0)
+	d.send(0)
+	if got := d.framesTo(1); count(got, wire.TPong) != 1 {
+		t.Fatalf("a says %v", got)
+	}
+	for d.take(1) {
+	}
+	d.cut()
+	d.heal()
+	d.wantNotOnPeer(n + 1)
+}
+
+// TestNotStored_OfAnotherProcess is none of this one's business.
+func TestNotStored_OfAnotherProcess(t *testing.T) {
+	d := unequal(t)
+	d.heal()
+	d.onlyOnA()
+	d.set(0, "late", strings.Repeat("v", 10_000))
+	d.send(0)
+	for d.take(1) {
+	}
+	told := d.n[1].meter.refusedOut.Load()
+	d.kill(0)
+	d.heal()
+	if got := d.n[1].meter.refusedOut.Load(); got != told {
+		t.Errorf("the new process is told of %d values of the one before", got-told)
+	}
+}
+
 // TestNotStored_TooLargeOrLocalForThePeer, in one frame or in pieces.
 func TestNotStored_TooLargeOrLocalForThePeer(t *testing.T) {
 	d := newDuo(t, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 8 << 20}, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 1 << 19, LocalKeys: []string{"mine*"}})

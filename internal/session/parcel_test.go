@@ -72,23 +72,46 @@ func TestParcel_OthersGoOnBesideIt(t *testing.T) {
 
 // TestParcel_BarrierWaitsForIt, whichever lane it is on.
 func TestParcel_BarrierWaitsForIt(t *testing.T) {
-	for lane, preset := range []bool{false, true} {
-		d := largeDuo(t)
-		v := largeText("v")
-		if preset {
-			d.set(0, "k", v)
-		}
-		d.link()
-		d.until("a session", func() bool { return d.n[0].s.Established() && d.n[0].s.tx.answered })
-		if !preset {
-			d.set(0, "k", v)
-		}
-		d.until("BARRIER", func() bool { return d.n[1].s.BarrierReceived() })
-		if preset && d.get(1, "k") != v {
-			t.Fatalf("lane %d: BARRIER came before the value", lane)
-		}
-		d.rest()
-		d.same()
+	const part, rest = 250, 253 // the lanes come to them last
+	for _, test := range []struct {
+		name   string
+		before func(d *duo) // what b has got when the link breaks off
+		large  int
+		lane   store.Lane
+	}{
+		{"of a copy", func(*duo) {}, 1, store.Bulk},
+		{"beside the rest of a copy", func(d *duo) {
+			d.set(0, keyIn(part, 0), "v")
+			d.set(0, keyIn(rest, 0), "v")
+			d.n[0].cfg.Limits.PumpBytes = 1
+			d.link()
+			d.until("half of a copy", func() bool { return d.holds(1, keyIn(part, 0)) })
+			d.n[0].cfg.Limits.PumpBytes = pumpBytes
+		}, 1, store.Live},
+		{"several of a partition", func(d *duo) { d.set(0, keyIn(part, 0), "v"); d.heal() }, 3, store.Live},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := largeDuo(t)
+			test.before(d)
+			d.cut()
+			for i := range test.large {
+				d.set(0, keyIn(part, 1+i), largeText("v"))
+			}
+			d.link()
+			d.until("a session", func() bool { return d.n[0].s.Established() })
+			d.until("a value under way", d.midway(0))
+			if lane := d.n[0].s.tx.parcel.lane; lane != test.lane || !d.n[0].s.tx.bulk.empty() && lane == store.Live {
+				t.Fatalf("it is on lane %d: the test shows nothing", lane)
+			}
+			d.until("BARRIER", func() bool { return d.n[1].s.BarrierReceived() })
+			for i := range test.large {
+				if d.get(1, keyIn(part, 1+i)) != largeText("v") {
+					t.Errorf("BARRIER came before value %d", i)
+				}
+			}
+			d.rest()
+			d.same()
+		})
 	}
 }
 
@@ -185,6 +208,49 @@ func TestParcel_DeletedBehindItsLastPiece(t *testing.T) {
 	d.wants("k", "", "")
 }
 
+// TestParcel_GraveOfItsPartitionWaits: one that counts for every key begins the copy of the
+// partition anew, and the end of the walk that the value belongs to is not the end of that.
+func TestParcel_GraveOfItsPartitionWaits(t *testing.T) {
+	d := newDuo(t, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 8 << 20, TombstoneBytes: 65, GraveBits: 1})
+	part := store.PartitionOf([]byte("k"))
+	for i := range 5 {
+		d.set(0, keyIn(part, i), "v")
+	}
+	d.set(0, "k", largeText("v"))
+	d.link()
+	d.until("a session", func() bool { return d.n[0].s.Established() })
+	d.until("a value under way", d.midway(0))
+	d.del(0, keyIn(part, 5))
+	d.del(0, keyIn(part, 6)) // there is room for one tombstone: this buries the one before
+	d.rest()
+	if d.n[0].meter.gravesOut.Load() != 1 {
+		t.Fatal("no grave was announced: the test shows nothing")
+	}
+	d.same()
+	if n := d.n[0].st.Unacked(); n != 0 {
+		t.Errorf("%d items stay unacknowledged", n)
+	}
+}
+
+// TestParcel_TouchedByBoth: what goes in the place of the value does not take the peer's,
+// which is the same and has got the later expiry.
+func TestParcel_TouchedByBoth(t *testing.T) {
+	d := largeDuo(t)
+	d.heal()
+	v := largeText("v")
+	d.set(0, "k", v)
+	d.until("it has arrived", func() bool { return d.holds(1, "k") })
+	d.cut() // and no ACK has: a touch takes the value with it
+	d.n[0].do(store.OpTouch, "k", "", d.now+1_000_000)
+	d.link()
+	d.until("a session", func() bool { return d.n[0].s.Established() })
+	d.until("a value under way", d.midway(0))
+	d.n[1].do(store.OpTouch, "k", "", d.now+2_000_000)
+	d.rest()
+	d.wants("k", v, v)
+	d.same()
+}
+
 // TestParcel_FasterThanItTravels: a value that changes all the time arrives all the same,
 // and neither other keys nor BARRIER wait for it.
 func TestParcel_FasterThanItTravels(t *testing.T) {
@@ -274,5 +340,24 @@ func TestParcel_PiecesThatDoNotFitEndTheSession(t *testing.T) {
 				t.Fatal("applied")
 			}
 		})
+	}
+}
+
+// TestParcel_FirstPiecesOnly: a peer that begins one value after the other, and ends none,
+// takes the memory of one.
+func TestParcel_FirstPiecesOnly(t *testing.T) {
+	d := largeDuo(t)
+	d.heal()
+	s := d.n[1].s
+	for i := range 20 {
+		key := fmt.Appendf(nil, "k%d", i)
+		p := wire.Piece{N: s.rx.n + 1, Part: store.PartitionOf(key), Key: key, Version: 9, Bytes: 4 << 20, Data: make([]byte, 1<<18)}
+		if err := s.OnFrame(d.now, body(t, func(w *wire.Writer) { w.Piece(&p) })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.cut()
+	if held := d.n[1].st.Stats().CommittedBytes; held > 2<<20 {
+		t.Errorf("%d bytes are held for values that never came", held)
 	}
 }

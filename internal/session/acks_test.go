@@ -107,6 +107,49 @@ func TestPong_OfAPingThatWasNotSent(t *testing.T) {
 	}
 }
 
+// TestPong_Twice: the second one to a PING measures nothing.
+func TestPong_Twice(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	n := d.n[0]
+	d.now += probeMillis
+	d.send(0)
+	samples := n.s.clock.num
+	pong := wire.Pong{ID: n.s.tx.pingID, T0: n.s.tx.pingAt, T1: d.now, T2: d.now}
+	for range 2 {
+		if err := n.s.OnFrame(d.now, body(t, func(w *wire.Writer) { w.Pong(pong) })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n.s.clock.num != samples+1 {
+		t.Errorf("%d samples of one PING", n.s.clock.num-samples)
+	}
+}
+
+// TestSession_AFlushIsHeardOfWithItsAck: a node that stops without a peer may go if the last
+// one has heard of its flush, and not if that was only on the way.
+func TestSession_AFlushIsHeardOfWithItsAck(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	n := d.n[0]
+	d.set(0, "k", "v")
+	d.send(0)
+	n.st.Flush(n.now())
+	d.send(0)
+	d.take(1) // the item
+	d.send(1)
+	for d.take(0) {
+	}
+	flush, _, _ := n.st.FlushState()
+	if len(d.n[1].inbox) == 0 || n.meter.flushHeard.Load() >= flush {
+		t.Fatal("the ACK of an item counts for the flush behind it")
+	}
+	d.rest()
+	if n.meter.flushHeard.Load() != flush {
+		t.Fatal("the ACK of the flush does not count")
+	}
+}
+
 // TestSession_IsNotQuietBeforeThePeerKnows: a node that stops waits for each kind of news to
 // be sent, and acknowledged.
 func TestSession_IsNotQuietBeforeThePeerKnows(t *testing.T) {

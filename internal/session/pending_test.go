@@ -43,3 +43,20 @@ func TestState_PendingFlushOfAClockNotYetMeasured(t *testing.T) {
 		})
 	}
 }
+
+// TestState_PendingFlushThatIsKnownStays: each node has it at a time of its own clock, and
+// goes by that, whatever becomes of the other one's.
+func TestState_PendingFlushThatIsKnownStays(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	d.n[0].st.FlushAt(d.now, d.now+600_000)
+	d.rest()
+	_, _, was := d.n[0].st.FlushState()
+	d.cut()
+	d.n[1].skew = 60_000 // somebody has set its clock
+	d.heal()
+	d.pass(3000) // they measure
+	if _, _, p := d.n[0].st.FlushState(); p != was {
+		t.Errorf("a flushes at %d, was to at %d", p.AtMillis, was.AtMillis)
+	}
+}

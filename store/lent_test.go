@@ -59,24 +59,6 @@ func TestLoan_OfAnItemThatIsThereIsNotRevoked(t *testing.T) {
 	}
 }
 
-// TestIncoming_WhatIsHereTakesNoMemory: a value that comes once more after a cut.
-func TestIncoming_WhatIsHereTakesNoMemory(t *testing.T) {
-	s := large(t, Config{})
-	s.set(testNow, "k", string(pattern(2<<20, 1)))
-	l, _ := s.lent(t, "k")
-	defer l.Close()
-	for ahead, want := range []bool{false, true} {
-		in, err := s.Incoming(PartitionOf([]byte("k")), []byte("k"), l.Version+uint64(ahead), 2<<20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := in.draft != nil; got != want {
-			t.Errorf("a version that is %d ahead of what is here: takes memory %v", ahead, got)
-		}
-		in.Drop()
-	}
-}
-
 // TestRewind_BeginsAnew: the peer is told that nothing here is older than that.
 func TestRewind_BeginsAnew(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})

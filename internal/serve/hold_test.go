@@ -72,3 +72,67 @@ func TestCharge_ManyAtOnceCloseNoMoreThanNeeded(t *testing.T) {
 		}
 	}
 }
+
+// TestHold_EachSpanHasToShowSomething: what moved before counts for nothing, neither for nor against.
+func TestHold_EachSpanHasToShowSomething(t *testing.T) {
+	const begin, span, enough = int64(1000), int64(10_000), 10 * staleRate
+	h := hold{since: begin, moved: enough - 1}
+	if h.stale(begin + span - 1) {
+		t.Error("before ten seconds")
+	}
+	if !h.stale(begin + span) {
+		t.Error("too little in ten seconds")
+	}
+	if h.moved++; h.stale(begin + span) {
+		t.Error("enough in ten seconds")
+	}
+	h.moved += enough - 1
+	if h.stale(begin+2*span-1) || !h.stale(begin+2*span) {
+		t.Error("too little in the ten seconds after")
+	}
+	if h.moved++; h.stale(begin + 2*span) {
+		t.Error("enough in both")
+	}
+	h = hold{since: begin, moved: 100 * enough}
+	if h.stale(begin+span) || !h.stale(begin+2*span) {
+		t.Error("much in ten seconds, and nothing in the next")
+	}
+}
+
+// TestHold_BeginsOnce: each piece of a value is not another beginning, or a slow client would begin for ever.
+func TestHold_BeginsOnce(t *testing.T) {
+	now := int64(1)
+	c := &goConn{p: &portable{s: &Server{cfg: Config{Now: func() int64 { return now }}}}}
+	for ; now < 9; now++ {
+		if c.holding(true); c.hold.since != 1 {
+			t.Fatalf("it has begun at %d", c.hold.since)
+		}
+	}
+	c.holding(false)
+	if c.holding(true); c.hold.since != now {
+		t.Errorf("another value has begun at %d", c.hold.since)
+	}
+}
+
+// TestCharge_WhoWaitsLongestMakesRoom, and nobody else.
+func TestCharge_WhoWaitsLongestMakesRoom(t *testing.T) {
+	const size = busyReadBytes + 1
+	p := &portable{s: &Server{share: 3 * size, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+	var all []*goConn
+	for _, waits := range []int64{1, 3, 2, 4, 0} { // the last one asks
+		near, far := net.Pipe()
+		t.Cleanup(func() { near.Close(); far.Close() })
+		c := &goConn{p: p, nc: near}
+		c.waits.Store(waits)
+		p.open[c] = struct{}{}
+		all = append(all, c)
+	}
+	for i, closed := range []int{-1, -1, -1, 0, 2} {
+		if all[i].charge(size); closed >= 0 && !all[closed].shed {
+			t.Errorf("conn %d asks, and conn %d is not closed", i, closed)
+		}
+	}
+	if n := p.s.count.shed.Load(); n != 2 {
+		t.Errorf("%d are closed", n)
+	}
+}

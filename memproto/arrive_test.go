@@ -98,13 +98,14 @@ func TestArrive_WithoutMemory(t *testing.T) {
 	}
 	newEngine(t, s).feed([]byte("delete fill0\r\n"))
 	before, _ := strconvStat(newEngine(t, s), "cmd_flush")
+	committed := st.Stats().CommittedBytes
 	for _, c := range arrivals("key", value) {
 		newEngine(t, s).feed([]byte("set key 0 0 1\r\nv\r\n"))
 		behind := []byte("version\r\n")
 		if c.binaryProto {
 			behind = request(opNoop, "", "", "")
 		}
-		for j, cut := range []cutter{cutEvery(64 << 10), cutEvery(1448)} {
+		for j, cut := range []cutter{cutEvery(64 << 10), cutEvery(1448), cutAt(len(c.send) - 1)} {
 			e := newEngine(t, s)
 			got := e.feedAll(cut(slices.Concat(c.send, behind)))
 			if !c.binaryProto && string(got) != c.short+"VERSION "+testVersion+"\r\n" {
@@ -122,6 +123,10 @@ func TestArrive_WithoutMemory(t *testing.T) {
 	}
 	if after, _ := strconvStat(newEngine(t, s), "cmd_flush"); after != before {
 		t.Error("a value was executed")
+	}
+	newEngine(t, s).feed([]byte("delete key\r\n"))
+	if st.Tick(testNow); st.Stats().CommittedBytes > committed+128<<10 { // a segment for small items
+		t.Errorf("%d bytes more are taken than before", st.Stats().CommittedBytes-committed)
 	}
 }
 

@@ -41,6 +41,18 @@ func TestInspect_ShowsTheValueWithoutATrace(t *testing.T) {
 	}
 }
 
+// TestInspect_SecondsLeftAreAWholeNumber: what is left is rounded up, as t says it.
+func TestInspect_SecondsLeftAreAWholeNumber(t *testing.T) {
+	e := newEngine(t, newTestServer(t))
+	e.feed([]byte("set k 0 100 1\r\nv\r\n"))
+	for after, want := range map[int64]string{0: "100", 1: "100", 999: "100", 1000: "99", 1001: "99", 99_999: "1"} {
+		e.now = testNow + after
+		if got := string(e.feed([]byte("me k\r\nmg k t\r\n"))); !strings.HasPrefix(got, "ME k exp="+want+" ") || !strings.HasSuffix(got, "\r\nHD t"+want+"\r\n") {
+			t.Errorf("after %d ms: %q", after, got)
+		}
+	}
+}
+
 // A key of 250 bytes has 336 in base64; no other key may be longer than 250.
 func TestMeta_LongKeysInBase64(t *testing.T) {
 	e := newEngine(t, newTestServer(t))

@@ -82,7 +82,7 @@ func TestBinaryStorage_AValueIsNeverReadAsPackets(t *testing.T) {
 	value := slices.Concat(
 		request(opIncrement, "marker", string(make([]byte, 20)), ""), request(opDelete, "marker", "", ""), request(opFlush, "", "", ""), []byte("\r\nflush_all\r\n"))
 	for i := range 5_000 {
-		op := []byte{opSet, opAdd, opReplace, opAppend, opPrepend, opSetQ, opAppendQ, opIncrement, opDelete, opGet, opVersion, 0x60}[r.IntN(12)]
+		op := []byte{opSet, opAdd, opReplace, opAppend, opPrepend, opSetQ, opAppendQ, opIncrement, opDelete, opGet, opVersion, opNoop, opVerbosity, opFlush, 0x60}[r.IntN(15)]
 		extras := []int{0, 4, 8, 8, 8, 20, 24, 255}[r.IntN(8)]
 		key := []int{0, 1, 3, 250, 251, 1000, 65535}[r.IntN(7)]
 		body := slices.Concat(make([]byte, extras), slices.Repeat([]byte{'k'}, key), value)

@@ -70,7 +70,8 @@ func (c check) String() string {
 //     sequence of its own above that cursor, which makes it begin anew;
 //   - everything is buried for an old peer that is empty: that costs misses.
 func table() []mutant {
-	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants)
+	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants,
+		arriveMutants, serveMutants)
 }
 
 // mutated is the text of the file with the fault in it.

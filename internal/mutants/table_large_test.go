@@ -98,7 +98,7 @@ var largeMutants = []mutant{
 	{"a value that is here takes memory once more",
 		"none",
 		"store/incoming.go", "s.arena.at(h).version >= version", "s.arena.at(h).version > version",
-		test("store", "TestIncoming_WhatIsHereTakesNoMemory")},
+		test("store", "TestIncoming_WhatIsNotToBeStoredTakesNoMemory")},
 	{"an item that changes before it is sent stays refused",
 		"the new state has not been",
 		"store/changelist.go", "		if hd.seq() > p.peer.sentMax {\n			p.unrefuse(hd)\n", "		if hd.seq() > p.peer.sentMax {\n",

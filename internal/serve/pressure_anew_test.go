@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -23,12 +24,12 @@ func TestShort_AnotherValueBeginsAnew(t *testing.T) {
 		w.now.Add(60_000)
 		w.short.Store(true)
 		reader.send(strings.Repeat("get k\r\n", 20))
-		until(t, "the reader is waited for", func() bool { return w.at("conn_mwrite") == 1 })
+		testkit.Eventually(t, "the reader is waited for", func() bool { return w.at("conn_mwrite") == 1 })
 		half := w.value(500_000, 'h')
 		read := w.s.Stats().BytesRead
 		writer.send(fmt.Sprintf("set h 0 0 1000000\r\n%s", half))
 		both.send(fmt.Sprintf("set h2 0 0 1000000\r\n%s", half))
-		until(t, "they are waited for", func() bool { return w.s.Stats().BytesRead-read >= 1_000_000 && w.at("conn_nread") == 2 })
+		testkit.Eventually(t, "they are waited for", func() bool { return w.s.Stats().BytesRead-read >= 1_000_000 && w.at("conn_nread") == 2 })
 		w.now.Add(1000)
 		w.s.look()
 		for range 20 {
@@ -50,13 +51,13 @@ func TestPin_WhoGoesHoldsNothing(t *testing.T) {
 		for range 3 {
 			reader := w.dial()
 			reader.send(strings.Repeat("get k\r\n", 20))
-			until(t, "it is waited for", func() bool { return w.at("conn_mwrite") == 1 })
+			testkit.Eventually(t, "it is waited for", func() bool { return w.at("conn_mwrite") == 1 })
 			reader.Close()
-			until(t, "it is gone", func() bool { return w.s.Stats().CurrConns == 1 })
+			testkit.Eventually(t, "it is gone", func() bool { return w.s.Stats().CurrConns == 1 })
 			c.store("k", w.value(3_000_000, 'b'))
 		}
 		w.st.Do(w.now.Load(), &store.Request{Op: store.OpDelete, Key: []byte("k")})
-		until(t, "the memory is back", func() bool {
+		testkit.Eventually(t, "the memory is back", func() bool {
 			w.st.Tick(w.now.Load())
 			return w.st.Stats().CommittedBytes < 2_000_000
 		})

@@ -44,13 +44,8 @@ func startStock(t *testing.T, options ...string) *stock {
 	if err != nil || version != oldVersion && version != testVersion {
 		testkit.Lacks(t, fmt.Sprintf("stock memcached is %q, the tests know %s and %s", version, oldVersion, testVersion))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &stock{addr: l.Addr().String(), version: version}
-	_, port, _ := net.SplitHostPort(s.addr)
-	l.Close()
+	port := testkit.FreePorts(t, 1)[0]
+	s := &stock{addr: "127.0.0.1:" + port, version: version}
 	args := append([]string{"-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "64"}, options...)
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "nobody")
@@ -63,18 +58,14 @@ func startStock(t *testing.T, options ...string) *stock {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	testkit.Eventually(t, "stock memcached listens", func() bool {
 		c, err := net.Dial("tcp", s.addr)
 		if err == nil {
 			c.Close()
-			return s
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("stock memcached does not answer: %v", err)
-		}
-		time.Sleep(5 * time.Millisecond) // polls for a process to listen
-	}
+		return err == nil
+	})
+	return s
 }
 
 // stockConn is one connection to it.

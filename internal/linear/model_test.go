@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"twincached/internal/testkit"
 )
 
 // item is the state of one key: what one client alone would find.
@@ -205,7 +206,7 @@ func byKey(history []porcupine.Operation) [][]porcupine.Operation {
 }
 
 // patience bounds what porcupine and a socket may take: a healthy run needs far less.
-const patience = 60 * time.Second
+const patience = testkit.Patience
 
 // legal tells whether there is an order of a history that explains it. Where there
 // is none, it says which key and how far the best order gets.

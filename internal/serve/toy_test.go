@@ -16,13 +16,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen; a healthy run never comes near it.
-const patience = 20 * time.Second
+const patience = testkit.Patience
 
 // toy is a small protocol: "get", "count", "echo TEXT", "set BYTES" with a value block, "big BYTES", "wait MS", "quit", "boom".
 type toy struct {

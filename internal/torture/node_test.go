@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds what must happen; nothing is measured by it.
-const patience = 60 * time.Second
+const patience = testkit.Patience
 
 // node is one node process, or its place while it is down. The goroutine of the
 // schedule owns it; clients read inc and seen only.

@@ -43,6 +43,9 @@ func (p *program) run() int {
 			p.log.Close(nodelog.ExitGrace)
 		}
 	}()
+	if asksForCompletion(p.args) && slices.Contains(p.args, "--") {
+		return exitOK // the library would run what the words say
+	}
 	app := p.app()
 	words, err := p.words(app)
 	if err == nil {
@@ -72,6 +75,7 @@ func (p *program) app() *cli.App {
 		Commands:              p.commands(),
 		CustomAppHelpTemplate: appHelp,
 		HideHelpCommand:       true, // ours knows what to say of a word that is no command
+		EnableBashCompletion:  true,
 		Reader:                p.stdin,
 		Writer:                p.stdout,
 		ErrWriter:             io.Discard, // errors are printed once, by run
@@ -91,7 +95,7 @@ func (p *program) app() *cli.App {
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
 		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.verifyCommand(),
-		p.helpCommand(), p.versionCommand(),
+		p.helpCommand(), p.versionCommand(), p.completionCommand(),
 	}
 }
 
@@ -106,6 +110,9 @@ func usageError(c *cli.Context, err error, sub bool) error {
 // words makes of the arguments what the library reads: long flags with "=", the
 // subcommand, its flags, and "--" before whatever else there is.
 func (p *program) words(app *cli.App) ([]string, error) {
+	if asksForCompletion(p.args) {
+		return append([]string{app.Name}, p.args...), nil
+	}
 	head, rest, err := normalise(withoutName(p.args), app.Flags)
 	if err != nil {
 		return nil, exitWith(exitUsage, err)

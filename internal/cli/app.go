@@ -95,7 +95,7 @@ func (p *program) app() *cli.App {
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
 		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.verifyCommand(),
-		p.helpCommand(), p.versionCommand(), p.completionCommand(),
+		p.helpCommand(), p.versionCommand(), p.completionCommand(), p.manCommand(),
 	}
 }
 

@@ -3,6 +3,7 @@ package house
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -41,5 +42,28 @@ func TestDoor_LintersArePinnedOnce(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(root, ".ci/run")); err != nil || info.Mode()&fs.FileMode(0o111) == 0 {
 		t.Errorf(".ci/run cannot be run: %v", err)
+	}
+}
+
+// A reader sees the root first: it has what a stranger needs, and no more.
+func TestDoor_FewThingsStandAtTheTop(t *testing.T) {
+	const most = 20
+	out, err := exec.Command("git", "-C", root, "ls-tree", "--name-only", "HEAD").Output()
+	if err != nil {
+		t.Skip("SKIPPED: this is no checkout: " + err.Error())
+	}
+	top := map[string]bool{}
+	for name := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(name, ".") {
+			top[strings.TrimSpace(name)] = true
+		}
+	}
+	if len(top) > most {
+		t.Errorf("%d files and folders at the top, want %d at most", len(top), most)
+	}
+	for _, name := range []string{"LICENSE", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "ARCHITECTURE.md", "main.go"} {
+		if !top[name] {
+			t.Errorf("there is no %s", name)
+		}
 	}
 }

@@ -24,6 +24,11 @@ func TestDenial_Gate(t *testing.T) {
 		{"not proved", func(g *gate) { g.denied(9000, "AUTH", false, true) }, 10_000, Refused},
 		{"for a moment", func(g *gate) { g.denied(9500, "AUTH", false, true) }, 10_000, Joining},
 		{"not met again", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(5000, false) }, 15_000, Joining},
+		{"another one, long after", func(g *gate) {
+			g.denied(1, "AUTH", false, true)
+			g.tick(15_001, false)
+			g.denied(700_000, "AUTH", false, true)
+		}, 701_000, Refused},
 		{"not met again, and the wait is over", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(15_000, false) }, 25_000, Ready},
 		{"nobody is there any more", func(g *gate) { g.denied(0, "AUTH", false, true); g.absent(500); g.dialRefused(500) }, 1500, Ready},
 		{"nobody is there, and somebody proved calls", func(g *gate) { g.denied(1, "HISTORY", true, false); g.absent(500); g.dialRefused(500) }, 1500, Refused},

@@ -111,6 +111,9 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 	t.Run("read by one that does not answer", func(t *testing.T) {
 		d := quiet(t)
 		d.n[0].s.peer.Features = 0
+		if d.n[0].s.OnEnd(); d.n[0].s.MayGo() {
+			t.Fatal("it may go, and has not said BYE")
+		}
 		depart(d, 0)
 		if d.n[0].s.OnEnd(); !d.n[0].s.MayGo() {
 			t.Fatal("it stays, and the peer will never say more")
@@ -161,6 +164,15 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			}
 		})
 	}
+	t.Run("by one that is not linked", func(t *testing.T) {
+		d := newDuo(t)
+		d.link()
+		n := d.n[0]
+		_ = n.s.OnFrame(n.now(), body(t, func(w *wire.Writer) { w.Bye(wire.Bye{Code: wire.ByePlanned}) }))
+		if d.send(0) != 0 {
+			t.Fatal("a stranger is answered")
+		}
+	})
 	t.Run("not answered", func(t *testing.T) {
 		d := quiet(t)
 		depart(d, 1)

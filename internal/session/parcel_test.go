@@ -153,6 +153,29 @@ func TestParcel_CutInTheMiddleBeginsAnew(t *testing.T) {
 	d.wants("k", v, v)
 }
 
+// TestParcel_CutWithItemsBehindIt: the lane that it is on does not pass it, or the peer would
+// take the value for known.
+func TestParcel_CutWithItemsBehindIt(t *testing.T) {
+	for _, bulk := range []bool{false, true} {
+		d := largeDuo(t)
+		part := store.PartitionOf([]byte("k"))
+		if !bulk {
+			d.heal()
+		}
+		d.set(0, "k", largeText("v"))
+		for i := range 5 {
+			d.set(0, keyIn(part, i), "v")
+		}
+		if bulk {
+			d.link()
+			d.until("a session", func() bool { return d.n[0].s.Established() })
+		}
+		d.until("a value under way", d.midway(0))
+		d.heal()
+		d.same()
+	}
+}
+
 // TestParcel_ItsItemChangesMeanwhile: the peer never has what it must not have, and both
 // end equal.
 func TestParcel_ItsItemChangesMeanwhile(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,21 +75,33 @@ func (c *Conn) Get(key string) (value, cas string, hit bool) {
 	if head == "END" {
 		return "", "", false
 	}
-	var k string
-	var flags uint32
-	var n int
-	if _, err := fmt.Sscanf(head, "VALUE %s %d %d %s", &k, &flags, &n, &cas); err != nil {
-		c.T.Fatalf("reply to gets %s: %q", key, head)
+	_, _, cas, value = c.item(head)
+	if end := c.Line(); end != "END" {
+		c.T.Fatalf("gets %s: %q behind its value", key, end)
 	}
-	b := make([]byte, n+len("\r\nEND\r\n"))
+	return value, cas, true
+}
+
+// item reads on behind the first line of an item in an answer to gets.
+func (c *Conn) item(head string) (key, flags, cas, value string) {
+	c.T.Helper()
+	f := strings.Fields(head)
+	if len(f) != 5 || f[0] != "VALUE" {
+		c.T.Fatalf("reply to gets: %q", head)
+	}
+	size, err := strconv.Atoi(f[3])
+	if err != nil {
+		c.T.Fatalf("reply to gets: %q", head)
+	}
+	b := make([]byte, size+len("\r\n"))
 	if _, err := io.ReadFull(c.R, b); err != nil {
 		c.T.Fatal(err)
 	}
-	return string(b[:n]), cas, true
+	return f[1], f[2], f[4], string(b[:size])
 }
 
-// Contents reads keys in large multigets: value and cas by key. It is how two
-// nodes are compared: the cas is the version.
+// Contents reads keys in large multigets: cas, flags and value by key, with slashes
+// between. It is how two nodes are compared: the cas is the version.
 func (c *Conn) Contents(keys []string) map[string]string {
 	c.T.Helper()
 	got := make(map[string]string, len(keys))
@@ -96,17 +110,8 @@ func (c *Conn) Contents(keys []string) map[string]string {
 		c.Send("gets %s\r\n", strings.Join(keys[:n], " "))
 		keys = keys[n:]
 		for head := c.Line(); head != "END"; head = c.Line() {
-			var k, cas string
-			var flags uint32
-			var size int
-			if _, err := fmt.Sscanf(head, "VALUE %s %d %d %s", &k, &flags, &size, &cas); err != nil {
-				c.T.Fatalf("reply to gets: %q", head)
-			}
-			b := make([]byte, size+2)
-			if _, err := io.ReadFull(c.R, b); err != nil {
-				c.T.Fatal(err)
-			}
-			got[k] = fmt.Sprintf("%s/%d/%s", cas, flags, b[:size])
+			key, flags, cas, value := c.item(head)
+			got[key] = cas + "/" + flags + "/" + value
 		}
 	}
 	return got
@@ -135,20 +140,24 @@ func Differences(a, b *Node, keys []string) (differ, onlyA, onlyB []string) {
 	return differ, onlyA, onlyB
 }
 
-// WaitEqual waits until both nodes hold the same for all keys.
+// WaitEqual waits until both nodes hold the same for all keys, at one look at all of
+// them. Until then it looks at those that were not.
 func WaitEqual(a, b *Node, keys []string) {
 	a.T.Helper()
-	var differ, onlyA, onlyB []string
 	deadline := time.Now().Add(testkit.Patience)
-	for {
-		differ, onlyA, onlyB = Differences(a, b, keys)
-		if len(differ)+len(onlyA)+len(onlyB) == 0 {
+	for left := keys; ; {
+		differ, onlyA, onlyB := Differences(a, b, left)
+		odd := slices.Concat(differ, onlyA, onlyB)
+		switch {
+		case len(odd) == 0 && len(left) == len(keys):
 			return
-		}
-		if time.Now().After(deadline) {
+		case len(odd) == 0:
+			odd = keys
+		case time.Now().After(deadline):
 			a.T.Fatalf("of %d keys %d differ, %d only on a, %d only on b: %.3q %.3q %.3q", len(keys),
 				len(differ), len(onlyA), len(onlyB), differ, onlyA, onlyB)
 		}
+		left = odd
 	}
 }
 
@@ -171,7 +180,7 @@ func (n *Node) Load(keys []string, value func(i int) string) {
 		w := bufio.NewWriterSize(c.Conn, 1<<18)
 		for i, k := range keys {
 			v := value(i)
-			fmt.Fprintf(w, "set %s 0 0 %d\r\n%s\r\n", k, len(v), v)
+			w.WriteString("set " + k + " 0 0 " + strconv.Itoa(len(v)) + "\r\n" + v + "\r\n")
 		}
 		failed <- w.Flush()
 	}()

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -39,6 +40,22 @@ func TestPair_LivesAndEnds(t *testing.T) {
 	}
 	if code := a.Stop(); code != 0 || !a.Logged("msg=stopped") {
 		t.Errorf("a stopped with status %d:\n%s", code, a.Log.Tail(500))
+	}
+}
+
+// TestDifferences_AreSeen between two nodes that do not know each other.
+func TestDifferences_AreSeen(t *testing.T) {
+	host := NewNet(t)
+	a, b := NewNode(t, "a", host+".1", ""), NewNode(t, "b", host+".2", "")
+	StartAll(a, b)
+	for key, on := range map[string][]*Node{"both": {a, b}, "mine": {a}, "yours": {b}} {
+		for _, n := range on {
+			n.Load([]string{key}, func(int) string { return "v" })
+		}
+	}
+	differ, onlyA, onlyB := Differences(a, b, []string{"both", "mine", "yours", "none"})
+	if !slices.Equal(differ, []string{"both"}) || !slices.Equal(onlyA, []string{"mine"}) || !slices.Equal(onlyB, []string{"yours"}) {
+		t.Errorf("%q differ, %q only on a, %q only on b", differ, onlyA, onlyB) // a version is made once
 	}
 }
 

@@ -108,7 +108,10 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 // resync costs.
 func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	t.Parallel()
-	const n = 100_000
+	n := 100_000
+	if testkit.Race {
+		n = 20_000
+	}
 	a, b, link := newRelayedPair(t)
 	rig.StartAll(a, b)
 	names := rig.Keys("key:", n)

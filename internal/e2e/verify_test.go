@@ -218,8 +218,12 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	a, b := rig.NewPair(t)
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)
-	a.Load(rig.Keys("key", 400_000), value100)
-	waitCount(b, 400_000)
+	items := 400_000
+	if testkit.Race {
+		items = 100_000 // it takes as long
+	}
+	a.Load(rig.Keys("key", items), value100)
+	waitCount(b, items)
 	killed := make(chan struct{})
 	go func() {
 		defer close(killed)

@@ -101,6 +101,18 @@ func TestCommandLine_FlagWinsOverEnvironmentOverDefault(t *testing.T) {
 	}
 }
 
+// As memcached reads it: a zero in front makes no other number of it.
+func TestCommandLine_NumbersAreDecimal(t *testing.T) {
+	if n := mustParse(t, "-m 064 -p 0100").Node; n.MemoryMiB != 64 || n.Port != 100 {
+		t.Errorf("%d MiB, port %d", n.MemoryMiB, n.Port)
+	}
+	for _, line := range []string{"-m 0x40", "-m 1_000", "-m 6.4"} {
+		if _, code, _, stderr := parse(strings.Fields(line)...); code != exitUsage || !strings.Contains(stderr, "is not a whole number") {
+			t.Errorf("%s: exit %d, %s", line, code, stderr)
+		}
+	}
+}
+
 func TestCommandLine_ANumberWithoutAUnitIsSeconds(t *testing.T) {
 	n := mustParse(t, "--peer-wait 10 --drain-timeout 1.5").Node
 	if n.PeerWait != 10*time.Second || n.DrainTimeout != 1500*time.Millisecond {

@@ -19,6 +19,7 @@ func init() {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Category: groupProcess, Usage: "print the version"}
 	cli.VersionPrinter = func(c *cli.Context) { io.WriteString(c.App.Writer, versionText) } // as the library's own: nobody is there to hear of an error
 	cli.FlagStringer = flagLine
+	cli.MarkdownDocTemplate = manTemplate
 }
 
 // flagLine is a flag's line in the help: its names, a tab, its text.

@@ -34,26 +34,11 @@ func (p *program) manCommand() *cli.Command {
 // manPage is the page in troff. It changes the texts of app, which is good for nothing
 // else then.
 func manPage(app *cli.App) (string, error) {
-	cli.MarkdownDocTemplate = manTemplate
-	escapeFlags(app.Flags)
 	for _, c := range app.Commands {
-		escapeFlags(c.Flags)
 		c.Description = indented(c.Description)
 	}
 	return app.ToManWithSection(manSection)
 }
-
-// escapeFlags makes texts plain that Markdown would read something into.
-func escapeFlags(flags []cli.Flag) {
-	for _, f := range flags {
-		if o, ok := f.(*option); ok {
-			o.Usage = plainMarkdown.Replace(o.Usage)
-			o.DefaultText = plainMarkdown.Replace(o.DefaultText)
-		}
-	}
-}
-
-var plainMarkdown = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", `\<`)
 
 // indented makes of a text one that Markdown leaves as it is.
 func indented(text string) string {
@@ -94,7 +79,7 @@ var manTemplate = `% {{.App.Name}} {{.SectionNum}}
 {{end}}{{if ne .Name "config"}}{{range .VisibleFlags}}` + manFlag + `{{end}}{{end}}{{end}}
 # ENVIRONMENT
 
-` + plainMarkdown.Replace(environmentHelp) + `
+` + environmentHelp + `
 # EXIT STATUS
 ` + manStatuses() + `
 # SEE ALSO
@@ -110,7 +95,7 @@ const manFlag = `
 func manStatuses() string {
 	var b strings.Builder
 	for _, s := range exitStatuses {
-		fmt.Fprintf(&b, "\n**%d**\n: %s\n", s.code, plainMarkdown.Replace(s.when))
+		fmt.Fprintf(&b, "\n**%d**\n: %s\n", s.code, s.when)
 	}
 	return b.String()
 }

@@ -39,8 +39,8 @@ const (
 type Config struct {
 	session.Config // Seeks follows from Peer; Rand: nil = the real thing
 
-	Peer   string // HOST:PORT to dial; "" = nobody
-	Listen string // HOST:PORT of the replication port; "" = none
+	Peer     string       // HOST:PORT to dial; "" = nobody
+	Listener net.Listener // the replication port, open; the end of Run closes it; nil = none
 
 	// TLS says how the connections that begin from now on are secured, on both
 	// sides of them: with a certificate, and a check of the peer's in
@@ -53,10 +53,9 @@ type Config struct {
 	ReportMillis int64 // between two lines in the log about a copy; 0 = 5000
 
 	// Hooks; nil = the real thing. Resolve turns a host name into addresses, Dial
-	// connects to one ADDRESS:PORT, Bind opens the replication port.
+	// connects to one ADDRESS:PORT.
 	Resolve func(ctx context.Context, host string) ([]string, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
-	Bind    func(address string) (net.Listener, error)
 }
 
 // check fills in defaults and says what is missing or contradictory.

@@ -16,7 +16,7 @@ import (
 // accept takes connections on the replication port until it is closed.
 func (l *Link) accept(ctx context.Context) {
 	for {
-		nc, err := l.ln.Accept()
+		nc, err := l.cfg.Listener.Accept()
 		switch {
 		case err == nil:
 			if !l.receive(ctx, nc) {

@@ -19,7 +19,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 	refused := l.core.State() == session.Refused
 	l.core.Drain()
 	l.mu.Unlock()
-	if l.cfg.Peer == "" && l.cfg.Listen == "" {
+	if l.cfg.Peer == "" && l.cfg.Listener == nil {
 		return 0
 	}
 	defer l.shut()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -14,13 +15,14 @@ import (
 // Two links, each with a store of its own: one waits for the other to dial. The joiner is
 // ready when its store holds everything that the other one had.
 func Example() {
-	first, firstStore := newLink(replicator.Config{Listen: "127.0.0.1:0"})
-	defer firstStore.Close()
-	firstStore.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("user:1"), Value: []byte("ann")})
-	if err := first.Listen(); err != nil {
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	first, firstStore := newLink(replicator.Config{Listener: port})
+	defer firstStore.Close()
+	firstStore.Do(now(), &store.Request{Op: store.OpSet, Key: []byte("user:1"), Value: []byte("ann")})
 	joiner, joinerStore := newLink(replicator.Config{Peer: first.Addr().String()})
 	defer joinerStore.Close()
 

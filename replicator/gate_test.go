@@ -117,13 +117,11 @@ func (c *lateConn) Write(p []byte) (int, error) {
 
 // node makes the hooks of a node at address.
 func (m *memNet) node(address string, c *Config) {
-	c.Listen = address
-	c.Bind = func(string) (net.Listener, error) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.lns[address] = &memListener{addr: address, in: make(chan net.Conn, 8), end: make(chan struct{})}
-		return m.lns[address], nil
-	}
+	ln := &memListener{addr: address, in: make(chan net.Conn, 8), end: make(chan struct{})}
+	c.Listener = ln
+	m.mu.Lock()
+	m.lns[address] = ln
+	m.mu.Unlock()
 	c.Resolve = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	c.Dial = func(ctx context.Context, to string) (net.Conn, error) {
 		time.Sleep(m.delay())
@@ -132,6 +130,11 @@ func (m *memNet) node(address string, c *Config) {
 		m.mu.Unlock()
 		if ln == nil {
 			return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+		}
+		select {
+		case <-ln.end:
+			return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+		default:
 		}
 		a, b := net.Pipe()
 		select {

@@ -19,12 +19,6 @@ func (c *Config) hooks() {
 			return d.DialContext(ctx, "tcp", address)
 		}
 	}
-	if c.Bind == nil {
-		lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-		c.Bind = func(address string) (net.Listener, error) {
-			return lc.Listen(context.Background(), "tcp", address)
-		}
-	}
 	if c.Rand == nil {
 		c.Rand = func(p []byte) { _, _ = rand.Read(p) } // never fails
 	}

@@ -2,7 +2,6 @@ package replicator
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -25,7 +24,6 @@ type Link struct {
 	active   atomic.Pointer[conn] // whom changes of the store wake
 	solo     atomic.Pointer[conn] // whose session may touch the store: one at a time
 	slots    chan struct{}        // one for each accepted connection that has not authenticated or not ended
-	ln       net.Listener
 	ready    chan struct{}
 
 	admitting sync.Mutex // one election at a time; held while the loser's goroutines end
@@ -70,26 +68,12 @@ func New(cfg Config) (*Link, error) {
 	return l, nil
 }
 
-// Listen opens the replication port, if one is configured. Errors name the port:
-// a busy one is found here, before any copy.
-func (l *Link) Listen() error {
-	if l.cfg.Listen == "" {
-		return nil
-	}
-	ln, err := l.cfg.Bind(l.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("replicator: open replication port: %w", err)
-	}
-	l.ln = ln
-	return nil
-}
-
 // Addr is where the replication port listens; nil without one.
 func (l *Link) Addr() net.Addr {
-	if l.ln == nil {
+	if l.cfg.Listener == nil {
 		return nil
 	}
-	return l.ln.Addr()
+	return l.cfg.Listener.Addr()
 }
 
 // Ready is closed, once, when the client port may open.
@@ -112,7 +96,7 @@ func (l *Link) Run(ctx context.Context) {
 	}
 	l.mu.Unlock()
 	loops := []func(context.Context){l.watch}
-	if l.ln != nil {
+	if l.cfg.Listener != nil {
 		loops = append(loops, l.accept, l.usher)
 	}
 	if l.cfg.Peer != "" {
@@ -135,8 +119,8 @@ func (l *Link) shut() {
 	defer l.mu.Unlock()
 	l.closing = true
 	l.changeLocked()
-	if l.ln != nil {
-		_ = l.ln.Close()
+	if l.cfg.Listener != nil {
+		_ = l.cfg.Listener.Close()
 	}
 	for c := range l.conns {
 		_ = c.raw.Close()

@@ -2,7 +2,6 @@ package replicator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -200,21 +199,6 @@ func TestLink_DrainWithoutAPeerEnds(t *testing.T) {
 	eventually(t, "alone", a.isReady)
 	if left := a.l.Drain(context.Background()); left != 1 {
 		t.Fatalf("%d items left, want 1", left)
-	}
-}
-
-func TestLink_BusyPortIsAnError(t *testing.T) {
-	ln := listen(t)
-	defer ln.Close()
-	st := newTestStore(t)
-	defer st.Close()
-	l, err := New(Config{Listen: ln.Addr().String(), Config: session.Config{NodeID: store.ID{1}, Inc: newInc(), Store: st}, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var op *net.OpError
-	if err := l.Listen(); !errors.As(err, &op) || !strings.HasPrefix(err.Error(), "replicator: ") {
-		t.Fatalf("got %v", err)
 	}
 }
 

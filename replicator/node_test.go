@@ -60,11 +60,7 @@ func startNode(t testing.TB, id byte, ln net.Listener, peer string, change func(
 	n := &testNode{t: t, st: newTestStore(t), log: &logLines{}, done: make(chan struct{})}
 	cfg := Config{
 		Config: session.Config{Cluster: "test", Secret: []byte("s3cret"), NodeID: store.ID{id}, Inc: newInc(), Software: "twincached test", Store: n.st},
-		Peer:   peer, Now: now, Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-	if ln != nil {
-		cfg.Listen = ln.Addr().String()
-		cfg.Bind = func(string) (net.Listener, error) { return ln, nil }
+		Peer:   peer, Listener: ln, Now: now, Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&cfg)
@@ -72,9 +68,6 @@ func startNode(t testing.TB, id byte, ln net.Listener, peer string, change func(
 	n.st = cfg.Store
 	l, err := New(cfg)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	n.l = l

@@ -113,7 +113,12 @@ func TestRefused_PinnedToAnother(t *testing.T) {
 }
 
 func TestRefused_ThirdNode(t *testing.T) {
-	between(t, func(c *Config) { c.NodeID, c.Listen, c.Bind = store.ID{9}, "", nil }, nil, func(w *refusedWorld, a *testNode) {
+	callsOnly := func(c *Config) {
+		c.NodeID = store.ID{9}
+		_ = c.Listener.Close()
+		c.Listener = nil
+	}
+	between(t, callsOnly, nil, func(w *refusedWorld, a *testNode) {
 		a.stop()
 		mate := w.start(1) // b's true peer
 		w.linked(mate, w.b)

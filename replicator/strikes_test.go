@@ -211,7 +211,7 @@ func TestLink_GuessersAreSlowedAndThePeerIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		a := startNode(t, 1, nil, "", func(c *Config) {
-			c.Listen, c.Bind = "x:1", func(string) (net.Listener, error) { return p, nil }
+			c.Listener = p
 		})
 		const guessers, seconds = 32, 10
 		var tried atomic.Int64

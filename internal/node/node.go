@@ -213,24 +213,18 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 			Store:        n.store,
 			WallAhead:    n.clock.Refused,
 		},
-		Peer: n.cfg.Peer,
-		TLS:  n.linkTLS.config(),
-		Now:  n.clock.Now,
-		Log:  n.log,
+		Peer:     n.cfg.Peer,
+		Listener: replication,
+		TLS:      n.linkTLS.config(),
+		Now:      n.clock.Now,
+		Log:      n.log,
 	}
 	if n.cfg.PeerID != "" {
 		if err := parseID(n.cfg.PeerID, &cfg.PinPeerID); err != nil {
 			return fmt.Errorf("node: --peer-id: %w", err)
 		}
 	}
-	if replication != nil {
-		cfg.Listen = n.cfg.replAddress()
-		cfg.Bind = func(string) (net.Listener, error) { return replication, nil }
-	}
 	if n.link, err = replicator.New(cfg); err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
-	if err := n.link.Listen(); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
 	if replication != nil {

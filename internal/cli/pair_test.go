@@ -166,17 +166,3 @@ func TestPair_NamesTheFlagForABusyPort(t *testing.T) {
 		}
 	}
 }
-
-func TestPlainLog_SaysWhatAPersonWantsToRead(t *testing.T) {
-	for in, want := range map[string]string{
-		`time=2026-01-02T03:04:05Z level=INFO msg=ready items=3`:           "ready items=3",
-		`time=2026-01-02T03:04:05Z level=INFO msg="copy \"done\"" items=3`: `copy "done" items=3`,
-		`time=2026-01-02T03:04:05Z level=WARN msg="link lost"`:             "WARN link lost",
-		`twincached: cannot listen`:                                        "twincached: cannot listen",
-		`time=`:                                                            "",
-	} {
-		if got := plainLog(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-}

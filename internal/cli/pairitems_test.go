@@ -39,21 +39,3 @@ func TestPair_WritesAndReadsAKeyOnEitherNode(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 }
-
-func TestPairState_IsInPlainWords(t *testing.T) {
-	for link, want := range map[string]string{
-		"down": "ready, not linked, 1 item, 7 not on B yet", "auth": "ready, about to link, 1 item, 7 not on B yet",
-		"catchup": "ready, linked, catching up, 1 item, 7 not on B yet", "stream": "ready, linked, 1 item, 7 not on B yet",
-		"new": "ready, link new, 1 item, 7 not on B yet",
-	} {
-		if got := pairState(map[string]string{"repl_state": "ready", "repl_link": link, "curr_items": "1", "repl_unacked": "7"}, "B"); got != want {
-			t.Errorf("%s: %q, want %q", link, got, want)
-		}
-	}
-	if got := pairState(map[string]string{"repl_state": "ready", "repl_link": "down", "curr_items": "2", "repl_unacked": "0"}, "A"); got != "ready, not linked, 2 items" {
-		t.Errorf("%q", got)
-	}
-	if got := pairState(map[string]string{"repl_state": "ready", "repl_link": "stream", "curr_items": "2", "repl_unacked": "0"}, "A"); got != "ready, linked, 2 items, A has all of it" {
-		t.Errorf("%q", got)
-	}
-}

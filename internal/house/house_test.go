@@ -176,7 +176,7 @@ func TestImports_BreachIsSeen(t *testing.T) {
 		"store/x.go":           `import "golang.org/x/sys/unix"`,
 		"internal/wire/x.go":   `import "github.com/vmihailenco/msgpack/v5/msgpcode"`,
 		"memproto/x_test.go":   `import "github.com/bradfitz/gomemcache/memcache"`,
-		"internal/cli/x.go":    `import "github.com/bradfitz/gomemcache/memcache"`,
+		"internal/pair/x.go":   `import "github.com/bradfitz/gomemcache/memcache"`,
 		"replicator/x.go":      `import "twincached/internal/wire"`,
 		"internal/x/x_test.go": `import "twincached/internal/node"`,
 	} {

@@ -1,12 +1,12 @@
-package cli
+package pair
 
 import (
 	"fmt"
 	"strings"
 )
 
-// pairKeys is what can be typed.
-const pairKeys = `Type, then Enter:
+// keys is what can be typed.
+const keys = `Type, then Enter:
   set KEY VALUE   write on A (b set KEY VALUE: on B)
   get KEY         read from both (a get KEY: from A)
   1 or 2          stop node A or B as planned; again: start it
@@ -29,5 +29,5 @@ A PHP session that counts on, whichever node is gone:
 
 `
 	ports := strings.NewReplacer("{A}", fmt.Sprint(q.nodes[0].port), "{B}", fmt.Sprint(q.nodes[1].port))
-	return ports.Replace(text) + pairKeys + "\n"
+	return ports.Replace(text) + keys + "\n"
 }

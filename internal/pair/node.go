@@ -1,4 +1,4 @@
-package cli
+package pair
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// pairNode is one of the two processes.
-type pairNode struct {
+// node is one of the two processes.
+type node struct {
 	name string // "A" or "B"
 	key  string // what to type for it
 	self string // this program's file
@@ -24,15 +24,15 @@ type pairNode struct {
 	cmd  *exec.Cmd // nil: it does not run
 }
 
-func newPairNode(name, key, self string, port int, args []string) *pairNode {
-	return &pairNode{name: name, key: key, self: self, args: args, port: port}
+func newNode(name, key, self string, port int, args []string) *node {
+	return &node{name: name, key: key, self: self, args: args, port: port}
 }
 
 // nodeArgs is the command line of one of the two.
-func nodeArgs(memory, state string, port, replPort, peerPort int) []string {
+func nodeArgs(memory, state string, p Ports, peerPort int) []string {
 	args := []string{
-		"-l", "127.0.0.1", "-p", strconv.Itoa(port), "-m", memory, "--state-dir", state,
-		"-x", net.JoinHostPort("127.0.0.1", strconv.Itoa(peerPort)), "-X", strconv.Itoa(replPort),
+		"-l", "127.0.0.1", "-p", strconv.Itoa(p.Client), "-m", memory, "--state-dir", state,
+		"-x", net.JoinHostPort("127.0.0.1", strconv.Itoa(peerPort)), "-X", strconv.Itoa(p.Repl),
 	}
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "root")
@@ -41,7 +41,7 @@ func nodeArgs(memory, state string, port, replPort, peerPort int) []string {
 }
 
 // start runs the process; its log goes to out, line by line, its end to events.
-func (n *pairNode) start(out *prefixer, events chan<- pairEvent) error {
+func (n *node) start(out *prefixer, events chan<- event) error {
 	cmd := exec.Command(n.self, n.args...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "TWINCACHED_") { // meant for one node, not for these
@@ -63,24 +63,24 @@ func (n *pairNode) start(out *prefixer, events chan<- pairEvent) error {
 			out.printf("%s | %s", n.name, plainLog(lines.Text()))
 		}
 		io.Copy(io.Discard, pipe) // a line too long for the scanner may not block the node
-		events <- pairEvent{ended: n, err: cmd.Wait()}
+		events <- event{ended: n, err: cmd.Wait()}
 	}()
 	return nil
 }
 
-func (n *pairNode) running() bool { return n.cmd != nil }
-func (n *pairNode) ended()        { n.cmd = nil }
-func (n *pairNode) pid() int      { return n.cmd.Process.Pid }
+func (n *node) running() bool { return n.cmd != nil }
+func (n *node) ended()        { n.cmd = nil }
+func (n *node) pid() int      { return n.cmd.Process.Pid }
 
 // signal does nothing to a node that does not run.
-func (n *pairNode) signal(s syscall.Signal) {
+func (n *node) signal(s syscall.Signal) {
 	if n.cmd != nil {
 		n.cmd.Process.Signal(s) // one that has just ended is reported as an event
 	}
 }
 
 // status is one line about the node. other is the other one's name.
-func (n *pairNode) status(other string) string {
+func (n *node) status(other string) string {
 	if !n.running() {
 		return n.name + "  does not run"
 	}
@@ -88,7 +88,7 @@ func (n *pairNode) status(other string) string {
 	if err != nil {
 		return fmt.Sprintf("%s  pid %d  does not serve: %v", n.name, n.pid(), err)
 	}
-	return fmt.Sprintf("%s  pid %d  %s", n.name, n.pid(), pairState(rows, other))
+	return fmt.Sprintf("%s  pid %d  %s", n.name, n.pid(), state(rows, other))
 }
 
 // askStats returns the rows of a node's "stats".
@@ -136,10 +136,10 @@ func plainLog(line string) string {
 }
 
 // readKeys sends each line typed; it ends with the input.
-func readKeys(in io.Reader, events chan<- pairEvent) {
+func readKeys(in io.Reader, events chan<- event) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		events <- pairEvent{typed: strings.TrimSpace(lines.Text())}
+		events <- event{typed: strings.TrimSpace(lines.Text())}
 	}
 }
 

@@ -1,4 +1,4 @@
-package cli
+package pair
 
 import (
 	"errors"
@@ -11,14 +11,14 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 )
 
-// pairCallTime is for one set or get: a node that is busy may take a while, and a
+// callTime is for one set or get: a node that is busy may take a while, and a
 // frozen one may not keep the keyboard.
-const pairCallTime = time.Second
+const callTime = time.Second
 
 // client speaks to the node as any client does. The caller closes it.
-func (n *pairNode) client() *memcache.Client {
+func (n *node) client() *memcache.Client {
 	c := memcache.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)))
-	c.Timeout = pairCallTime
+	c.Timeout = callTime
 	return c
 }
 
@@ -58,7 +58,7 @@ func (q *pair) items(line string) bool {
 	return true
 }
 
-func (n *pairNode) set(key, value string) string {
+func (n *node) set(key, value string) string {
 	c := n.client()
 	defer c.Close()
 	if err := c.Set(&memcache.Item{Key: key, Value: []byte(value)}); err != nil {
@@ -67,7 +67,7 @@ func (n *pairNode) set(key, value string) string {
 	return fmt.Sprintf("%s  has taken %s = %s", n.name, key, value)
 }
 
-func (n *pairNode) get(key string) string {
+func (n *node) get(key string) string {
 	c := n.client()
 	defer c.Close()
 	item, err := c.Get(key)
@@ -81,7 +81,7 @@ func (n *pairNode) get(key string) string {
 }
 
 // why explains an error of a client.
-func (n *pairNode) why(err error) string {
+func (n *node) why(err error) string {
 	switch {
 	case errors.Is(err, memcache.ErrMalformedKey):
 		return "a key has 1 to 250 bytes, and none of them is a space"
@@ -97,8 +97,8 @@ var linkWords = map[string]string{
 	"catchup": "linked, catching up", "stream": "linked",
 }
 
-// pairState is the rows of a node's stats in plain words. other is the other node's name.
-func pairState(rows map[string]string, other string) string {
+// state is the rows of a node's stats in plain words. other is the other node's name.
+func state(rows map[string]string, other string) string {
 	link := linkWords[rows["repl_link"]]
 	if link == "" {
 		link = "link " + rows["repl_link"]

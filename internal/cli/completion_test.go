@@ -92,6 +92,13 @@ func TestCompletion_Bash(t *testing.T) {
 	if got := inShell(t, "bash", "-c", bashAsks, "bash", file, "twincached", "completion", "f"); !slices.Equal(got, []string{"fish"}) {
 		t.Errorf("shells: %q", got)
 	}
+	for _, last := range []string{"", "m"} { // what -m is to be, or which file --config reads
+		for _, flag := range []string{"-m", "--config"} {
+			if got := inShell(t, "bash", "-c", bashAsks, "bash", file, "twincached", flag, last); len(got) > 0 {
+				t.Errorf("behind %s: %q", flag, got)
+			}
+		}
+	}
 	if got := inShell(t, "bash", "-c", `source "$1"; complete -p twincached`, "bash", file); !slices.Contains(got, "_twincached") {
 		t.Errorf("bash does not know of it: %q", got)
 	}
@@ -112,8 +119,11 @@ func TestCompletion_Zsh(t *testing.T) {
 		got := inShell(t, "zsh", append([]string{"-f", "-c", zshAsks, "zsh", file}, c.words...)...)
 		checkOffer(t, got, c.offer[:1], nil) // zsh itself picks those that begin as the word does
 	}
-	if got := inShell(t, "zsh", "-f", "-c", zshAsks, "zsh", file, "twincached", "verify", ""); !slices.Equal(got, []string{"files"}) {
-		t.Errorf("where no word is known: %q", got)
+	for _, words := range [][]string{{"verify", ""}, {"-m", ""}, {"--config", "m"}} { // no word is known
+		got := inShell(t, "zsh", append([]string{"-f", "-c", zshAsks, "zsh", file, "twincached"}, words...)...)
+		if !slices.Equal(got, []string{"files"}) {
+			t.Errorf("%q: %q", words, got)
+		}
 	}
 }
 

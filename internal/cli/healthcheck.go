@@ -2,14 +2,8 @@ package cli
 
 import (
 	"fmt"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -95,7 +89,7 @@ func (h *healthCheck) find(arg string) (err error) {
 	}
 	nodes, silent := health.Local(healthName)
 	for i := range nodes {
-		if slices.ContainsFunc(nodes[i].Clients, func(a string) bool { return leadsTo(h.target, a) }) {
+		if slices.ContainsFunc(nodes[i].Clients, func(a string) bool { return health.LeadsTo(h.target, a) }) {
 			h.node = &nodes[i]
 		}
 	}
@@ -104,7 +98,7 @@ func (h *healthCheck) find(arg string) (err error) {
 	case len(nodes) == 1:
 		h.node = &nodes[0]
 		if len(h.node.Clients) > 0 {
-			h.target = reachable(h.node.Clients[0])
+			h.target = health.Reachable(h.node.Clients[0])
 		}
 	case len(nodes) == 0 && len(silent) > 0:
 		return exitWith(exitFailed, fmt.Errorf("healthcheck: the node with pid %d gives no answer", silent[0]))
@@ -193,71 +187,4 @@ func healthTarget(arg string, s *settings) (string, error) {
 		arg = "127.0.0.1"
 	}
 	return node.WithPort(arg, s.Node.Port)
-}
-
-// leadsTo tells whether who asks at target comes to a node that serves at address.
-func leadsTo(target, address string) bool {
-	if strings.Contains(target, "/") {
-		abs, err := filepath.Abs(target)
-		return err == nil && abs == address
-	}
-	host, port, err := net.SplitHostPort(target)
-	at, atPort, errAt := net.SplitHostPort(address)
-	if err != nil || errAt != nil || port != atPort {
-		return false
-	}
-	ip, ours := net.ParseIP(host), net.ParseIP(at)
-	here := host == "localhost" || ip != nil && ip.IsLoopback()
-	return host == at || ip.Equal(ours) && ip != nil || here && ours != nil && (ours.IsUnspecified() || host == "localhost" && ours.IsLoopback())
-}
-
-// reachable is where to ask a node of this machine that serves at address.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		if host = "::1"; ip.To4() != nil {
-			host = "127.0.0.1"
-		}
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// healthTeller answers health checks for the node of this process.
-type healthTeller struct {
-	node   atomic.Pointer[node.Node] // nil: it is not there yet
-	socket *health.Socket
-}
-
-// openHealth comes before privileges are dropped: whoever checks as root or as the
-// node's user believes a socket that root has made.
-func openHealth(log *slog.Logger) *healthTeller {
-	t := new(healthTeller)
-	t.socket = health.Open(healthName, log, t.report)
-	return t
-}
-
-func (t *healthTeller) close() { t.socket.Close() }
-
-func (t *healthTeller) report() health.Report {
-	r := health.Report{PID: os.Getpid(), Version: node.MemcachedVersion, State: "starting"}
-	n := t.node.Load()
-	if n == nil {
-		return r
-	}
-	now := n.Health()
-	r.State, r.Qualifier, r.Full = now.State, now.Qualifier, now.Full
-	for _, a := range n.ClientAddrs() {
-		switch a := a.(type) {
-		case *net.UnixAddr:
-			if path, err := filepath.Abs(a.Name); err == nil {
-				r.Clients = append(r.Clients, path)
-			}
-		case *net.TCPAddr:
-			r.Clients = append(r.Clients, net.JoinHostPort(a.IP.String(), strconv.Itoa(a.Port)))
-		}
-	}
-	return r
 }

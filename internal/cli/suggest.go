@@ -27,7 +27,8 @@ func flagNames(flags []cli.Flag) (names []string) {
 	return names
 }
 
-// suggest finds what a word was most likely meant to be, "" if nothing is near: a
+// suggest finds what a word was most likely meant to be, "" if nothing is near (the
+// library's own always names something: -f for foo, --cluster for colour): a
 // word of another program, the beginning or a part of one of names, or one with a
 // typing error.
 func suggest(word string, names []string) string {

@@ -38,17 +38,19 @@ func newOption(long, letter, word string, r reader, usage string) *option {
 // TakesValue is false for a flag that stands alone: its presence is its value.
 func (o *option) TakesValue() bool { return o.word != "" }
 
-// Word is what the value is called.
-func (o *option) Word() string { return o.word }
-
 // IsBoolFlag tells package flag the same.
 func (o *option) IsBoolFlag() bool { return o.word == "" }
+
+// Word is what the value is called; the manual page's template asks for it.
+func (o *option) Word() string { return o.word }
 
 // String is the option's line in the help.
 func (o *option) String() string { return flagLine(o) }
 
-// Apply hears the variable and adds the flag to those of a command line. That has
-// long names only: see argv.go.
+// Apply hears the variable and adds the flag to those of a command line. The library's
+// own would take what Kubernetes sets for a service of our name, pass over an empty
+// variable, and answer a wrong one in its own words. A command line has long names
+// only: see argv.go.
 func (o *option) Apply(set *flag.FlagSet) error {
 	o.hearEnvironment()
 	set.Var(o, o.Name, o.Usage)

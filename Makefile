@@ -30,10 +30,9 @@ sim: ## the simulation: SEEDS (1000) of each plan, and a table of what happened
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 0 -sim.seeds $(SEEDS) -sim.table $(OUT)/sim.md
 	@cat $(OUT)/sim.md
 
-mutants: ## each safety rule off, and each fault of internal/mutants in, in turn: all have to be noticed; two tables
-	$(GO) test -tags mutants ./internal/sim -run 'TestMutants$$' -count=1 -timeout 0 -v -mutants.table $(OUT)/mutants.md
-	$(GO) test ./internal/mutants -run 'TestMutants_EachIsNoticed$$' -count=1 -timeout 0 -v -mutants.all -mutants.table $(OUT)/mutants-faults.md
-	@cat $(OUT)/mutants.md $(OUT)/mutants-faults.md
+mutants: ## each fault of internal/mutants in turn: all have to be noticed; a table
+	$(GO) test ./internal/mutants -run 'TestMutants_EachIsNoticed$$' -count=1 -timeout 0 -v -mutants.all -mutants.table $(OUT)/mutants.md
+	@cat $(OUT)/mutants.md
 
 threads: ## two nodes, clients on threads, links that are cut: they have to end equal
 	$(GO) test ./replicator -run '^TestThreads' -count=1 -timeout 0 -v -full
@@ -48,7 +47,6 @@ faults: ## each failure and each scenario of docs/faults.md, by name
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags mutants ./...
 	$(GO) vet -tags faults ./internal/node # what internal/torture builds
 	$(GO) tool -modfile=.ci/tools.mod staticcheck ./...
 

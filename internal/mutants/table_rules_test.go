@@ -1,6 +1,6 @@
 package mutants
 
-// ruleMutants are decisions of the protocol that are missing as a whole. The text that
+// ruleMutants are decisions of the replication protocol that are missing as a whole. The text that
 // is put in is what somebody would write who did not know the rule.
 var ruleMutants = []mutant{
 	{"versions that arrive leave the clock alone",
@@ -115,4 +115,70 @@ var ruleMutants = []mutant{
 		"it is not",
 		"internal/steady/clock.go", "if !c.affords(mono, ahead-asleep) {", "if false {",
 		plan("days", 300)},
+	{"a cursor counts whatever incarnation it names",
+		"for that one only",
+		"internal/session/handshake.go", "resumable := st.ForInc == s.cfg.Inc\n", "resumable := st.ForInc != store.ID{}\n",
+		plan("long", 300)},
+	{"BARRIER waits for tails that were noted once",
+		"they are noted twice",
+		"internal/session/barrier.go", "tx.step = barrierTwice\n			s.noteTails()\n", "tx.step = barrierTwice\n",
+		plan("copy", 100)},
+	{"BARRIER does not wait for the graves of what the tails stand for",
+		"it does",
+		"internal/session/barrier.go", "			if tx.gravesOwed() {", "			if false {",
+		plan("graves, busy clients", 100)},
+	{"BARRIER overtakes what was buried while the tails were collected",
+		"the graves are noted behind that",
+		"internal/session/barrier.go", `			s.noteTails()
+		case barrierOnce:
+			tx.step = barrierTwice
+			s.noteTails()
+		case barrierTwice:
+			tx.step = barrierGraves
+			s.noteGraves()
+`, `			s.noteTails()
+			s.noteGraves()
+		case barrierOnce:
+			tx.step = barrierTwice
+			s.noteTails()
+		case barrierTwice:
+			tx.step = barrierGraves
+`,
+		plan("eviction", 1500)},
+	{"BARRIER overtakes what was flushed while the tails were collected",
+		"the flush goes before it",
+		"internal/session/barrier.go", "			s.pumpFlush(now) // of what was flushed instead of sent\n", "",
+		plan("eviction", 100)},
+	{"an expiry that arrives is taken as it is",
+		"it follows this node's clock",
+		"internal/session/offset.go", "if millis == 0 || s.lead == 0 {", "if true {",
+		plan("clocks", 100)},
+	{"two nodes that are linked keep the slot that both have",
+		"they make no version twice",
+		"internal/session/handshake.go", "	if !s.Decides() {\n		st.SetSlot", "	if false {\n		st.SetSlot",
+		plan("same slot", 100)},
+	{"a node that never held anything refuses versions far ahead, as others do",
+		"it goes on from them",
+		"internal/session/bound.go", "!(own.Items == 0 && s.cfg.Store.Untouched())", "true",
+		plan("days", 300)},
+	{"a node that never held anything insists on a bound far ahead",
+		"it gives it up when it meets its peer",
+		"internal/session/handshake.go", "if s.farAhead(now, s.cfg.Store.Clock()) && ", "if false && ",
+		plan("days", 300)},
+	{"what a peer acknowledged that has left counts as handed over",
+		"it proves nothing to a node that stops",
+		"internal/session/departure.go", "	case d.held == 0 && d.unacked == 0:\n", "	case d.unacked == 0 && (d.held == 0 || s.away):\n",
+		plan("planned together", 300)},
+	{"of two nodes that stop at the same moment both go",
+		"one stays until somebody takes over",
+		"internal/session/departure.go", "s.farewell == FarewellCrossed && !s.Decides()", "s.farewell == FarewellCrossed",
+		plan("planned together", 300)},
+	{"a node goes when the connection ends",
+		"when the peer has said that it has read BYE and stays",
+		"internal/session/departure.go", "s.phase == PhaseLeaving && !s.answers() {", "s.phase == PhaseLeaving {",
+		plan("planned together, and crashes", 300)},
+	{"a node that starts opens beside a peer that refuses it",
+		"it stays shut",
+		"internal/session/denial.go", "	if !proved && !dialled {\n", "	if true {\n",
+		plan("refusals", 300)},
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -42,23 +41,16 @@ func (s *Session) pumpBarrier(now int64) {
 		case barrierBegins:
 			tx.step = barrierOnce
 			s.noteTails()
-			if !rule.BarrierLooksAgain {
-				s.noteGraves()
-			}
 		case barrierOnce:
 			tx.step = barrierTwice
-			if rule.BarrierTwice {
-				s.noteTails()
-			}
+			s.noteTails()
 		case barrierTwice:
 			tx.step = barrierGraves
-			if rule.BarrierLooksAgain {
-				s.noteGraves()
-			}
+			s.noteGraves()
 		case barrierGraves:
 			tx.takeDirty(s.cfg.Store)
 			s.pumpGraves(now)
-			if rule.BarrierAfterGraves && tx.gravesOwed() {
+			if tx.gravesOwed() {
 				return
 			}
 			tx.step = barrierBehind
@@ -66,9 +58,7 @@ func (s *Session) pumpBarrier(now int64) {
 				s.noteTails()
 			}
 		case barrierBehind:
-			if rule.BarrierLooksAgain {
-				s.pumpFlush(now) // of what was flushed instead of sent
-			}
+			s.pumpFlush(now) // of what was flushed instead of sent
 			s.sendBarrier(now)
 			return
 		}

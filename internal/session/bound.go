@@ -3,7 +3,6 @@ package session
 import (
 	"fmt"
 
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -27,7 +26,7 @@ func (s *Session) checkClocks(now int64, own, st *wire.State) error {
 	versions := store.VersionMillis(st.Clock)
 	ahead := max(versions, s.peer.SteadyMillis) - max(now+s.cfg.WallAhead(), store.VersionMillis(own.Clock))
 	switch {
-	case versions > store.MaxClockMillis, ahead > clockRefuseMillis && !(rule.UntouchedJoins && own.Items == 0 && s.cfg.Store.Untouched()):
+	case versions > store.MaxClockMillis, ahead > clockRefuseMillis && !(own.Items == 0 && s.cfg.Store.Untouched()):
 		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's clock or versions are %d s ahead", ahead/1000))
 	case ahead > clockRefuseMillis:
 		s.news = append(s.news, fmt.Sprintf("the peer's clock or versions are %d s ahead: this node held nothing and goes on from there; set the clock that is wrong, restart its node", ahead/1000))

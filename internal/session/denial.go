@@ -1,9 +1,6 @@
 package session
 
-import (
-	"twincached/internal/rule"
-	"twincached/internal/wire"
-)
+import "twincached/internal/wire"
 
 const (
 	// denialMillis is how long a refusal stands that is not met again: two tries take
@@ -30,7 +27,7 @@ type denial struct {
 
 // denied is for a connection that ended because one of the two sides will not link.
 func (g *gate) denied(now int64, cause string, proved, dialled bool) {
-	if !proved && !dialled || !rule.RefusedStaysShut {
+	if !proved && !dialled {
 		return
 	}
 	if g.cause == "" && (g.last == 0 || now-g.last >= denialMillis) {

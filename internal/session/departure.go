@@ -1,7 +1,6 @@
 package session
 
 import (
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -65,7 +64,7 @@ func (d *departure) look(now int64, st *store.Store, s Standing) Verdict {
 		d.held, d.unacked = st.Held(now), unheard(st, s.heard)
 	}
 	switch {
-	case d.held == 0 && d.unacked == 0, !rule.GoneProvesNothing && s.away && d.unacked == 0:
+	case d.held == 0 && d.unacked == 0:
 		return VerdictSafe
 	case s.establishing, now-d.since < d.handoverMillis, !s.away && d.unacked > 0:
 		return VerdictWait
@@ -171,7 +170,7 @@ func (s *Session) heardBye(code wire.ByeCode) {
 // OnEnd tells that the peer has ended the stream. That says no more than that its
 // process or its host may be gone, unless it is of those that give no other answer.
 func (s *Session) OnEnd() {
-	if s.phase == PhaseLeaving && (!s.answers() || !rule.ByeAnswered) {
+	if s.phase == PhaseLeaving && !s.answers() {
 		s.farewell = FarewellHeard
 	}
 }
@@ -188,7 +187,7 @@ func (s *Session) Farewell() Farewell { return s.farewell }
 // listens on behind its own; then the one with the smaller id stays, since it must
 // be one, and waits for somebody to take over.
 func (s *Session) MayGo() bool {
-	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !(rule.OneStays && s.Decides())
+	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !s.Decides()
 }
 
 // PeerLeft says that a session is over because the peer has said that it stops.

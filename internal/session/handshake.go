@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"fmt"
 
-	"twincached/internal/rule"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -127,7 +126,7 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 	if s.phase != PhaseElected {
 		return s.end
 	}
-	if rule.UntouchedRewinds && s.farAhead(now, s.cfg.Store.Clock()) && s.cfg.Store.Rewind(now) {
+	if s.farAhead(now, s.cfg.Store.Clock()) && s.cfg.Store.Rewind(now) {
 		s.news = append(s.news, "this node's versions began far ahead of its clock, as --state-dir says: it holds nothing, and begins anew at its clock")
 	}
 	s.partSlots() // STATE's clock is above every version with the old slot
@@ -157,7 +156,7 @@ func (s *Session) attach(now int64) error {
 	}
 	// A cursor counts the changes of one incarnation, as one incarnation received
 	// them. That the two met last is for the store to know.
-	resumable := st.ForInc == s.cfg.Inc || !rule.CursorIncarnation && st.ForInc != store.ID{}
+	resumable := st.ForInc == s.cfg.Inc
 	if own.LastPeer != s.peer.Inc {
 		s.in.Reset()
 		s.out.Reset()
@@ -189,7 +188,7 @@ func (s *Session) partSlots() {
 		return
 	}
 	s.meter.slotClashes.Add(1)
-	if rule.SlotsDiffer && !s.Decides() {
+	if !s.Decides() {
 		st.SetSlot(otherSlot(slot, s.cfg.NodeID))
 	}
 }

@@ -1,9 +1,6 @@
 package session
 
-import (
-	"twincached/internal/rule"
-	"twincached/internal/wire"
-)
+import "twincached/internal/wire"
 
 // deadbandMillis is the lead of the peer's clock that is left alone: within it two
 // clocks count as kept in step, and expiries travel unchanged.
@@ -102,7 +99,7 @@ func (o *offset) lead() int64 {
 // ours turns a time of the peer into one of this node: once, before anything else
 // sees it. 0, which is never, stays 0; everything else stays a time.
 func (s *Session) ours(millis int64) int64 {
-	if millis == 0 || s.lead == 0 || !rule.ClockOffset {
+	if millis == 0 || s.lead == 0 {
 		return millis
 	}
 	return min(max(millis-s.lead, 1), wire.MaxMillis)

@@ -29,6 +29,17 @@ func TestDoor_OneVersionOfGo(t *testing.T) {
 	}
 }
 
+// A release is built as the image is, so that both are the same program.
+func TestDoor_ReleasesAreBuiltAsTheImageIs(t *testing.T) {
+	m := regexp.MustCompile(`go (build .*) -o /twincached \.`).FindStringSubmatch(read(t, "Dockerfile"))
+	if m == nil {
+		t.Fatal("the Dockerfile's build line has another form")
+	}
+	if n := strings.Count(read(t, "docs/releasing.md"), m[1]+" -o twincached-linux-"); n < 2 {
+		t.Errorf("docs/releasing.md has %q for %d systems", m[1], n)
+	}
+}
+
 // The linters have a version in one file, and who imports the module does not get them.
 func TestDoor_LintersArePinnedOnce(t *testing.T) {
 	pin := regexp.MustCompile(`honnef\.co/go/tools(/\S+)?[@ ]v\d\S*`)

@@ -18,7 +18,7 @@ func TestArrive_IsNotCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	s := &Server{Store: st, Version: testVersion, MaxItemBytes: limit}
+	s := &Server{Store: st, Version: testVersion}
 	value := bytes.Repeat([]byte("01234567"), (limit-100<<10)/8)
 	newEngine(t, s).feed(fmt.Appendf(nil, "set fill 0 0 %d\r\n%s\r\n", 1<<20, value[:1<<20]))
 	text := func(line string) []byte {

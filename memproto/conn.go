@@ -11,7 +11,7 @@ import (
 // of the caller's buffers.
 type Conn struct {
 	srv     *Server
-	maxItem int // srv.maxItemBytes, read once
+	maxItem int // of the store, read once
 	client  Client
 
 	started bool     // the first byte, which names the protocol, has been seen
@@ -96,7 +96,7 @@ const (
 
 // NewConn returns the state of a fresh connection.
 func NewConn(s *Server) *Conn {
-	return &Conn{srv: s, maxItem: s.maxItemBytes(), stranger: s.TextLogins != nil || s.SASLLogins != nil}
+	return &Conn{srv: s, maxItem: s.Store.MaxItemBytes(), stranger: s.TextLogins != nil || s.SASLLogins != nil}
 }
 
 // Process answers the complete requests at the start of in and appends the

@@ -80,7 +80,7 @@ func (e *engine) feed(data []byte) (written []byte) {
 			e.t.Fatalf("N = %d of %d", r.N, len(e.in))
 		}
 		r.Out = r.Whole()
-		if max := OutSoftLimitBytes + DefaultMaxItemBytes + 64<<10; len(r.Out) > max {
+		if max := OutSoftLimitBytes + store.DefaultMaxItemBytes + 64<<10; len(r.Out) > max {
 			e.t.Fatalf("%d bytes of reply in one call", len(r.Out))
 		}
 		written = append(written, r.Out...)

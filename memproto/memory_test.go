@@ -55,7 +55,7 @@ func TestProcess_SmallItemLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	e := newEngine(t, &Server{Store: st, MaxItemBytes: limit})
+	e := newEngine(t, &Server{Store: st})
 	fit := limit - store.ItemBytes(1, 0)
 	for _, c := range []struct {
 		name string

@@ -18,9 +18,6 @@ const (
 	// OutSoftLimitBytes is how much reply Process collects before it asks
 	// for a write. One more value may come on top of it.
 	OutSoftLimitBytes = 64 << 10
-	// DefaultMaxItemBytes is memcached's -I default, used for
-	// Server.MaxItemBytes 0.
-	DefaultMaxItemBytes = 1 << 20
 	// MaxStatRows bounds the rows a Server hook may print ("stats conns" of
 	// a million conns would not fit a reply); those behind it are left out.
 	MaxStatRows = 16384
@@ -32,7 +29,6 @@ const (
 type Server struct {
 	Store        *store.Store
 	Version      string // the answer to "version", e.g. "1.6.45"
-	MaxItemBytes int    // as store.Config.MaxItemBytes; 0 = DefaultMaxItemBytes
 	FlushEnabled bool   // off (-F): flush_all is refused
 	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
 	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
@@ -120,11 +116,4 @@ func (s *Server) watcherBytes() int {
 		return DefaultWatcherBytes
 	}
 	return max(s.WatcherBytes, MinWatcherBytes)
-}
-
-func (s *Server) maxItemBytes() int {
-	if s.MaxItemBytes == 0 {
-		return DefaultMaxItemBytes
-	}
-	return s.MaxItemBytes
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/store"
 )
 
 // orders is a value of size bytes that is nothing but commands, in text: each would
@@ -29,7 +31,7 @@ func storageText(r *rand.Rand) string {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	size := r.IntN(60)
 	if r.IntN(300) == 0 {
-		size = DefaultMaxItemBytes + r.IntN(100) // too large for any item
+		size = store.DefaultMaxItemBytes + r.IntN(100) // too large for any item
 	}
 	length := strconv.Itoa(size)
 	key := pick("k", "k2", strings.Repeat("k", 250), strings.Repeat("k", 251), strings.Repeat("k", 1000), "noreply", "0", "\xff\x80", "a\tb")
@@ -87,7 +89,7 @@ func TestBinaryStorage_AValueIsNeverReadAsPackets(t *testing.T) {
 		key := []int{0, 1, 3, 250, 251, 1000, 65535}[r.IntN(7)]
 		body := slices.Concat(make([]byte, extras), slices.Repeat([]byte{'k'}, key), value)
 		if r.IntN(50) == 0 {
-			body = append(body, make([]byte, DefaultMaxItemBytes)...)
+			body = append(body, make([]byte, store.DefaultMaxItemBytes)...)
 		}
 		head := request(op, "", "", "")
 		binary.BigEndian.PutUint16(head[2:], uint16(key))

@@ -69,7 +69,7 @@ func (c *conn) compareSettings() {
 				"the two nodes have different settings: "+cost, "flag", flag, "here", here, "there", there)
 		}
 	}
-	differ("-I, --max-item-size", uint64(l.cfg.MaxItemBytes), h.MaxItem, "an item above the smaller limit is on one node only")
+	differ("-I, --max-item-size", uint64(l.cfg.Store.MaxItemBytes()), h.MaxItem, "an item above the smaller limit is on one node only")
 	if l.cfg.MemoryBytes == 0 || h.Memory == 0 {
 		return // a peer of an earlier release does not say
 	}

@@ -1,6 +1,20 @@
 package replicator
 
-import "testing"
+import (
+	"testing"
+
+	"twincached/store"
+)
+
+// storeOfItems is newTestStore with another limit of items.
+func storeOfItems(t *testing.T, most int) *store.Store {
+	t.Helper()
+	st, err := store.New(store.Config{MemoryBytes: 16 << 20, MaxItemBytes: most, Replicated: true}, now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
 
 // TestLink_UnequalSettingsAreSaidOnBoth: two nodes that do not keep the same say so when
 // they meet, each with both values; a peer that does not tell its memory is not accused.
@@ -13,7 +27,7 @@ func TestLink_UnequalSettingsAreSaidOnBoth(t *testing.T) {
 	}{
 		"equal":     {change: func(_ int, c *Config) { c.MemoryBytes = 1 << 26 }, said: "different settings", neither: true},
 		"-m":        {func(i int, c *Config) { c.MemoryBytes = 1 << (26 + i) }, "67108864", "134217728", `flag="-m, --memory-limit"`, false},
-		"-I":        {func(i int, c *Config) { c.MaxItemBytes = 1 << (20 - i) }, "1048576", "524288", `flag="-I, --max-item-size"`, false},
+		"-I":        {func(i int, c *Config) { c.Store = storeOfItems(t, 1<<(20-i)) }, "1048576", "524288", `flag="-I, --max-item-size"`, false},
 		"-M":        {func(i int, c *Config) { c.MemoryBytes, c.NoEviction = 1<<26, i == 1 }, "false", "true", `flag="-M, --disable-evictions"`, false},
 		"not known": {change: func(i int, c *Config) { c.MemoryBytes, c.NoEviction = 1<<26*uint64(i), i == 1 }, said: "different settings", neither: true},
 	} {

@@ -68,11 +68,10 @@ const (
 	pageBytes    = 4096
 	minSegBytes  = 64 << 10
 	maxSegBytes  = 1 << 20
-	segsPerLimit = 128     // segments that a full store has at least: one being filled is under 1 % of the limit
-	maxSmallPart = 16      // an item of up to 1/16 of a segment is small: what its tail wastes stays under 1/16
-	maxDeadPart  = 20      // at the limit, dead bytes above 1/20 of it are cleaned rather than items evicted
-	reserveSegs  = 1       // free segments that only the cleaner may take: it always has somewhere to move to
-	maxLimit     = 1 << 40 // 1 TiB
+	segsPerLimit = 128 // segments that a full store has at least: one being filled is under 1 % of the limit
+	maxSmallPart = 16  // an item of up to 1/16 of a segment is small: what its tail wastes stays under 1/16
+	maxDeadPart  = 20  // at the limit, dead bytes above 1/20 of it are cleaned rather than items evicted
+	reserveSegs  = 1   // free segments that only the cleaner may take: it always has somewhere to move to
 )
 
 func newArena(limit int64) (*arena, error) {

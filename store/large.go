@@ -114,7 +114,7 @@ func (a *arena) giveSome(n int64) bool {
 func (s *Store) giveAll() {
 	for more := true; more; {
 		s.reclaimMu.Lock()
-		more = s.arena.giveSome(maxLimit)
+		more = s.arena.giveSome(MaxMemoryBytes)
 		s.reclaimMu.Unlock()
 	}
 }

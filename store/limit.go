@@ -11,7 +11,7 @@ const (
 // is not so far that handles would need a coarser unit.
 func roomFor(limit int64) int64 {
 	most := int64(1) << 32 << unitShift(limit) / 4 // segments, and twice that for runs, and room to round up
-	return max(limit, min(max(limit*growthFactor, growthAtOnce), most, maxLimit))
+	return max(limit, min(max(limit*growthFactor, growthAtOnce), most, MaxMemoryBytes))
 }
 
 // unitShift returns the log2 of the unit that handles count in, for a store with
@@ -33,7 +33,7 @@ func (s *Store) MemoryLimit() int64 { return s.limit.Load() }
 // address space for, and nothing has changed.
 func (s *Store) SetMemoryLimit(bytes int64) bool {
 	a := s.arena
-	if bytes < MinMemoryBytes || bytes < 2*int64(s.cfg.MaxItemBytes) || bytes > a.room {
+	if bytes < MinMemoryBytes || int64(s.cfg.MaxItemBytes) > LargestItemBytes(bytes) || bytes > a.room {
 		return false
 	}
 	a.mu.Lock()

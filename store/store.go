@@ -32,9 +32,15 @@ type Config struct {
 // Limits of Config.
 const (
 	MinMemoryBytes      = 2 << 20 // 32 segments: less leaves the cleaner no choice
+	MaxMemoryBytes      = 1 << 40 // what handles can name
 	DefaultMaxItemBytes = 1 << 20 // memcached's
+	MinItemLimitBytes   = 1 << 10 // memcached's
 	MaxItemLimitBytes   = 1 << 30 // memcached's
 )
+
+// LargestItemBytes is the most that Config.MaxItemBytes may be for a memory limit: half of
+// it, or one item would leave no room for any other.
+func LargestItemBytes(memoryBytes int64) int64 { return memoryBytes / 2 }
 
 // Store is one node's data. All methods may be called from any goroutine.
 type Store struct {
@@ -123,17 +129,20 @@ func (c *Config) check() error {
 	switch {
 	case c.MemoryBytes < MinMemoryBytes:
 		return fmt.Errorf("store: a memory limit of %d bytes is too small to be useful: at least %d MiB", c.MemoryBytes, MinMemoryBytes>>20)
-	case c.MemoryBytes > maxLimit:
-		return fmt.Errorf("store: a memory limit of %d bytes is above the largest, %d GiB", c.MemoryBytes, int64(maxLimit)>>30)
-	case c.MaxItemBytes < 1<<10 || c.MaxItemBytes > MaxItemLimitBytes:
+	case c.MemoryBytes > MaxMemoryBytes:
+		return fmt.Errorf("store: a memory limit of %d bytes is above the largest, %d GiB", c.MemoryBytes, int64(MaxMemoryBytes)>>30)
+	case c.MaxItemBytes < MinItemLimitBytes || c.MaxItemBytes > MaxItemLimitBytes:
 		return fmt.Errorf("store: an item limit of %d bytes is not between 1 KiB and 1 GiB", c.MaxItemBytes)
-	case int64(c.MaxItemBytes) > c.MemoryBytes/2:
+	case int64(c.MaxItemBytes) > LargestItemBytes(c.MemoryBytes):
 		return fmt.Errorf("store: an item limit of %d bytes is above half of the memory limit of %d", c.MaxItemBytes, c.MemoryBytes)
 	case c.Slot > slotMask:
 		return fmt.Errorf("store: slot %d is not in 0..%d", c.Slot, slotMask)
 	}
 	return nil
 }
+
+// MaxItemBytes is the largest item that is stored, as ItemBytes counts it.
+func (s *Store) MaxItemBytes() int { return s.cfg.MaxItemBytes }
 
 // Close gives the memory back. Nothing may use the store during or after it.
 func (s *Store) Close() {

@@ -8,7 +8,9 @@ import (
 	"runtime"
 	"time"
 
+	"twincached/internal/session"
 	"twincached/internal/steady"
+	"twincached/store"
 )
 
 // What this program calls itself.
@@ -185,19 +187,19 @@ func Default() Config {
 		Port:             11211,
 		UnixMask:         0o700,
 		MemoryMiB:        64,
-		MaxItemBytes:     1 << 20,
+		MaxItemBytes:     store.DefaultMaxItemBytes,
 		MaxConns:         1024,
 		Threads:          min(MaxDefaultThreads, runtime.NumCPU()),
 		Backlog:          1024,
 		RequestsPerEvent: 20,
 		LocalKeys:        []string{"*.lock"},
 		Cluster:          "default",
-		PeerWait:         10 * time.Second,
+		PeerWait:         session.DefaultPeerWait,
 		Boot:             BootAuto,
-		RefusedWait:      10 * time.Minute,
+		RefusedWait:      session.DefaultRefusedWait,
 		TLS:              TLS{MinVersion: 2, WriteBufKiB: 16},
 		DrainTimeout:     10 * time.Second,
-		Handover:         5 * time.Second,
+		Handover:         session.DefaultHandover,
 	}
 }
 

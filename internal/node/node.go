@@ -197,21 +197,20 @@ func (n *Node) openStore() (err error) {
 func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 	cfg := replicator.Config{
 		Config: session.Config{
-			Cluster:      n.cfg.Cluster,
-			Secret:       secret,
-			NodeID:       n.id,
-			Inc:          newID(),
-			MaxItemBytes: n.cfg.MaxItemBytes,
-			MemoryBytes:  uint64(n.cfg.MemoryMiB) << 20,
-			NoEviction:   n.cfg.NoEviction,
-			PeerWait:     max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
-			BootWait:     n.cfg.Boot == BootWait,
-			BootServe:    n.cfg.Boot == BootServe,
-			RefusedWait:  max(n.cfg.RefusedWait, time.Nanosecond),
-			Handover:     max(n.cfg.Handover, time.Nanosecond),
-			Software:     "twincached " + Version,
-			Store:        n.store,
-			WallAhead:    n.clock.Refused,
+			Cluster:     n.cfg.Cluster,
+			Secret:      secret,
+			NodeID:      n.id,
+			Inc:         newID(),
+			MemoryBytes: uint64(n.cfg.MemoryMiB) << 20,
+			NoEviction:  n.cfg.NoEviction,
+			PeerWait:    max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
+			BootWait:    n.cfg.Boot == BootWait,
+			BootServe:   n.cfg.Boot == BootServe,
+			RefusedWait: max(n.cfg.RefusedWait, time.Nanosecond),
+			Handover:    max(n.cfg.Handover, time.Nanosecond),
+			Software:    "twincached " + Version,
+			Store:       n.store,
+			WallAhead:   n.clock.Refused,
 		},
 		Peer:     n.cfg.Peer,
 		Listener: replication,
@@ -263,7 +262,6 @@ func (n *Node) newProtocol() *memproto.Server {
 	p := &memproto.Server{
 		Store:        n.store,
 		Version:      MemcachedVersion,
-		MaxItemBytes: n.cfg.MaxItemBytes,
 		FlushEnabled: !n.cfg.NoFlush,
 		TextOnly:     n.cfg.protocol() == ProtocolText,
 		BinaryOnly:   n.cfg.protocol() == ProtocolBinary,

@@ -16,9 +16,7 @@ import (
 // The bounds of the flags, each with its reason.
 const (
 	minMemoryMiB    = store.MinMemoryBytes >> 20
-	maxMemoryMiB    = 1 << 20                   // 1 TiB, the most a store addresses
-	minItemBytes    = 1 << 10                   // memcached's own
-	maxItemBytes    = 1 << 30                   // memcached's own
+	maxMemoryMiB    = store.MaxMemoryBytes >> 20
 	maxConns        = 16 << 20                  // four times the most open files Linux allows a process by default (nr_open) and some
 	maxThreads      = 256                       // far beyond the point where more threads make it slower
 	maxBacklog      = 1 << 16                   // the kernel cuts it to net.core.somaxconn anyway
@@ -62,10 +60,10 @@ func checkSizes(c *Config) error {
 	if err := within("-m, --memory-limit", c.MemoryMiB, minMemoryMiB, maxMemoryMiB, " MiB"); err != nil {
 		return err
 	}
-	if err := within("-I, --max-item-size", c.MaxItemBytes, minItemBytes, maxItemBytes, " bytes (1k to 1024m)"); err != nil {
+	if err := within("-I, --max-item-size", c.MaxItemBytes, store.MinItemLimitBytes, store.MaxItemLimitBytes, " bytes (1k to 1024m)"); err != nil {
 		return err
 	}
-	if int64(c.MaxItemBytes) > int64(c.MemoryMiB)<<20/2 {
+	if int64(c.MaxItemBytes) > store.LargestItemBytes(int64(c.MemoryMiB)<<20) {
 		return fmt.Errorf("-I, --max-item-size %d bytes is more than half of -m, --memory-limit %d MiB: lower -I or raise -m",
 			c.MaxItemBytes, c.MemoryMiB)
 	}

@@ -33,7 +33,7 @@ func withStore(t *testing.T, change func(*Config), f func(t *testing.T, w *stock
 			t.Fatal(err)
 		}
 		s.st = st
-		srv := &memproto.Server{Store: st, Version: "1", MaxItemBytes: 4 << 20}
+		srv := &memproto.Server{Store: st, Version: "1"}
 		c.NewConn = func() Handler { return memproto.NewConn(srv) }
 		c.Now = s.now.Load
 		own := s // the server before may still ask

@@ -48,7 +48,6 @@ const (
 	DefaultPeerWait    = 10 * time.Second
 	DefaultRefusedWait = 10 * time.Minute // long enough for a person to see to it
 	DefaultHandover    = 5 * time.Second  // docker compose brings a container back in one or two, and kills one that stops after ten
-	defaultMaxItem     = 1 << 20
 )
 
 // Config is what a Core is made from. Zero values mean the default that is written
@@ -62,15 +61,14 @@ type Config struct {
 	Inc       store.ID // required: this start of the process
 	PinPeerID store.ID // the only node that may link; zero = any
 
-	MaxItemBytes int           // largest item stored here; 0 = 1 MiB
-	MemoryBytes  uint64        // what the store was made with, for the peer to compare; 0 = it is not told
-	NoEviction   bool          // the same
-	PeerWait     time.Duration // how long a joining node waits for its peer; 0 = 10 s
-	BootWait     bool          // a joining node waits for ever
-	BootServe    bool          // one opens after PeerWait even where its peer refuses to link, or is refused
-	RefusedWait  time.Duration // else it opens after this, where the other side never proved to be the peer; 0 = 10 min
-	Handover     time.Duration // how long a draining node waits for a peer that has left or was never there; 0 = 5 s
-	Software     string        // name and version, for people
+	MemoryBytes uint64        // what the store was made with, for the peer to compare; 0 = it is not told
+	NoEviction  bool          // the same
+	PeerWait    time.Duration // how long a joining node waits for its peer; 0 = 10 s
+	BootWait    bool          // a joining node waits for ever
+	BootServe   bool          // one opens after PeerWait even where its peer refuses to link, or is refused
+	RefusedWait time.Duration // else it opens after this, where the other side never proved to be the peer; 0 = 10 min
+	Handover    time.Duration // how long a draining node waits for a peer that has left or was never there; 0 = 5 s
+	Software    string        // name and version, for people
 
 	Store *store.Store   // required
 	Rand  func(p []byte) // required: fills p with random bytes
@@ -106,7 +104,6 @@ func (c *Config) Check(nowMillis int64) error {
 	if c.Store == nil || c.Rand == nil {
 		return errors.New("session: config lacks the store or a source of randomness")
 	}
-	c.MaxItemBytes = cmp.Or(c.MaxItemBytes, defaultMaxItem)
 	c.PeerWait = cmp.Or(c.PeerWait, DefaultPeerWait)
 	c.RefusedWait = cmp.Or(c.RefusedWait, DefaultRefusedWait)
 	c.Handover = cmp.Or(c.Handover, DefaultHandover)
@@ -126,7 +123,7 @@ func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{
 		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces | wire.FeatureAnswers,
 		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
-		Partitions: store.Partitions, MaxItem: uint64(c.MaxItemBytes),
+		Partitions: store.Partitions, MaxItem: uint64(c.Store.MaxItemBytes()),
 		SteadyMillis: now, Software: c.Software, Memory: c.MemoryBytes, NoEviction: c.NoEviction,
 	}
 }

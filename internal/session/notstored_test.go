@@ -124,7 +124,6 @@ func TestNotStored_OfAnotherProcess(t *testing.T) {
 // TestNotStored_TooLargeOrLocalForThePeer, in one frame or in pieces.
 func TestNotStored_TooLargeOrLocalForThePeer(t *testing.T) {
 	d := newDuo(t, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 8 << 20}, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 1 << 19, LocalKeys: []string{"mine*"}})
-	d.n[0].cfg.MaxItemBytes = 8 << 20
 	d.set(0, "half", strings.Repeat("v", 1<<19))
 	d.set(0, "large", largeText("v"))
 	d.set(0, "mine1", "v")

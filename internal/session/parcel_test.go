@@ -297,9 +297,6 @@ func TestParcel_FasterThanItTravels(t *testing.T) {
 func TestParcel_PeerWithoutTheFeature(t *testing.T) {
 	d := largeDuo(t)
 	v := largeText("v")
-	for _, n := range d.n {
-		n.cfg.MaxItemBytes = 8 << 20
-	}
 	d.link()
 	d.until("a session", func() bool { return d.n[0].s.Established() })
 	d.n[0].s.peer.Features = 0

@@ -150,8 +150,8 @@ func (s *Session) FrameLimit() int {
 	if s.phase < PhaseAuthed {
 		return wire.MaxHandshakeBytes
 	}
-	const largest = 1 << 30 // no item is larger, whatever the peer says of itself
-	return wire.MaxFrameBytes(max(s.cfg.MaxItemBytes, int(min(s.peer.MaxItem, largest))))
+	peers := int(min(s.peer.MaxItem, store.MaxItemLimitBytes)) // whatever it says of itself
+	return wire.MaxFrameBytes(max(s.cfg.Store.MaxItemBytes(), peers))
 }
 
 // OnConnect begins the handshake.

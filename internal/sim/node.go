@@ -121,7 +121,7 @@ func (w *world) newNode(id, host int) *node {
 	}
 	rc := session.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
-		MaxItemBytes: cfg.MaxItemBytes, PeerWait: peerWait, Handover: handover, Seeks: true,
+		PeerWait: peerWait, Handover: handover, Seeks: true,
 		WallAhead: func() int64 {
 			if n.clock == nil {
 				return 0

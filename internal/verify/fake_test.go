@@ -39,7 +39,7 @@ func newFake(t *testing.T, id string) *fake {
 		st.Close()
 	})
 	f.srv = &memproto.Server{
-		Store: st, Version: "1.6.45", MaxItemBytes: 8 << 20,
+		Store: st, Version: "1.6.45",
 		Replication: func(*store.Stats) (rows []memproto.Stat) {
 			for name, value := range f.rows {
 				rows = append(rows, memproto.Stat{Name: name, Value: value})

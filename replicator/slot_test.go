@@ -3,7 +3,6 @@ package replicator
 import (
 	"testing"
 
-	"twincached/internal/wire"
 	"twincached/store"
 )
 
@@ -15,7 +14,7 @@ func TestLink_EqualSlotsDiffer(t *testing.T) {
 	low := func(n *testNode, key string) (slot uint64) {
 		n.set(key, "v")
 		n.st.Get(now(), []byte(key), nil, func(dst []byte, v *store.View) []byte {
-			slot = v.Version & wire.MaxSlot
+			slot = v.Version & store.MaxSlot
 			return dst
 		})
 		return slot

@@ -4,12 +4,16 @@ import "sync/atomic"
 
 // A version is a 64-bit hybrid logical clock: bit 63 is 0, then 44 bits of Unix
 // milliseconds, 13 logical bits and 6 bits of the node's slot. One number is the
-// order of writes, the name of a tombstone and the memcached cas unique.
+// order of writes, the name of a tombstone and the memcached cas unique. Nobody else
+// looks at the parts of a version but through the functions here.
 const (
 	slotBits    = 6
 	logicalBits = 13
 	slotMask    = 1<<slotBits - 1
 )
+
+// MaxSlot is the largest slot; the slots are 0..MaxSlot, and all its bits are set.
+const MaxSlot = slotMask
 
 // MaxClockMillis is the latest time that a store begins at or takes a version of, in
 // Unix ms: a year before the 44 bits end, in 2527. No process lives that long, nor
@@ -21,14 +25,20 @@ const MaxClockMillis = 1<<44 - 366*24*60*60*1000
 // that was set, behind the start, beyond MaxClockMillis.
 const lastTick = 1<<(63-slotBits) - 1
 
-// versionAt returns the lowest version of a millisecond.
-func versionAt(nowMillis int64) uint64 {
+// VersionAt returns the lowest version of a millisecond.
+func VersionAt(nowMillis int64) uint64 {
 	return uint64(nowMillis) << (logicalBits + slotBits)
 }
 
 // VersionMillis returns the Unix millisecond that a version was made in, as far
 // as its node's clock knew (a busy clock runs ahead of time by its logical bits).
 func VersionMillis(v uint64) int64 { return int64(v >> (logicalBits + slotBits)) }
+
+// VersionParts takes a version apart: its millisecond as VersionMillis, the number of the
+// step within that, and the slot of the node that made it.
+func VersionParts(v uint64) (millis int64, logical uint16, slot uint8) {
+	return VersionMillis(v), uint16(v >> slotBits & (1<<logicalBits - 1)), uint8(v & slotMask)
+}
 
 // clock makes versions. Safe for concurrent use.
 type clock struct {
@@ -100,8 +110,8 @@ func (s *Store) Rewind(nowMillis int64) bool {
 	if !s.untouchedLocked() {
 		return false
 	}
-	s.born.Store(versionAt(nowMillis))
-	s.clock.hlc.Store(versionAt(nowMillis))
+	s.born.Store(VersionAt(nowMillis))
+	s.clock.hlc.Store(VersionAt(nowMillis))
 	return true
 }
 

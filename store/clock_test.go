@@ -79,3 +79,18 @@ func TestUntouched_StopsNobody(t *testing.T) {
 	}
 	last.mu.Unlock()
 }
+
+// TestVersion_HasTheLayoutOfTheProtocol: bit 63 is 0, then 44 bits of milliseconds, 13 of
+// the step and 6 of the slot.
+func TestVersion_HasTheLayoutOfTheProtocol(t *testing.T) {
+	v := uint64(testNow)<<19 | 5000<<6 | 61
+	if ms, logical, slot := VersionParts(v); ms != testNow || logical != 5000 || slot != 61 {
+		t.Errorf("%#x: %d ms, step %d, slot %d", v, ms, logical, slot)
+	}
+	if got := VersionAt(testNow); got != uint64(testNow)<<19 || VersionMillis(got) != testNow {
+		t.Errorf("version of %d: %#x", int64(testNow), got)
+	}
+	if highest := VersionAt(MaxClockMillis) | 1<<19 - 1; highest>>63 != 0 || MaxSlot != 63 {
+		t.Errorf("%#x is not below 1<<63, or the largest slot is not 63 but %d", highest, MaxSlot)
+	}
+}

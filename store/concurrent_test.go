@@ -106,7 +106,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 			default:
 			}
 			key := strconv.AppendInt([]byte("k"), int64(rng.IntN(20_000)), 10)
-			v := versionAt(testNow+i) + 1
+			v := VersionAt(testNow+i) + 1
 			r := Record{Key: key, Version: v, Ever: v, Op: RecordOp(rng.IntN(2))}
 			if r.Op == RecordValue {
 				r.Value = body(key, rng.IntN(500))
@@ -138,7 +138,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 func TestFlush_NothingIsMadeFromWhatItFlushed(t *testing.T) {
 	for name, flush := range map[string]func(s *Store, now int64){
 		"ours":       func(s *Store, now int64) { s.Flush(now) },
-		"the peer's": func(s *Store, now int64) { s.ApplyFlush(versionAt(now), 0) },
+		"the peer's": func(s *Store, now int64) { s.ApplyFlush(VersionAt(now), 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newTestStore(t, Config{Replicated: true})

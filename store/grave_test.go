@@ -162,7 +162,7 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 			buried := func(keys [][]byte) {
 				t.Helper()
 				for _, key := range keys {
-					if !s.parts[part].buried(key, s.Clock()) && !s.parts[part].buried(key, versionAt(testNow)) {
+					if !s.parts[part].buried(key, s.Clock()) && !s.parts[part].buried(key, VersionAt(testNow)) {
 						t.Fatalf("%q is not buried", key)
 					}
 				}
@@ -178,7 +178,7 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 			buried(keys[:1])
 			for _, key := range keys[1 : 1+test.more] {
 				if test.older {
-					s.parts[part].buryKey(key, versionAt(testNow))
+					s.parts[part].buryKey(key, VersionAt(testNow))
 					continue
 				}
 				s.Do(testNow, &Request{Op: OpDelete, Key: key})
@@ -193,11 +193,11 @@ func TestGrave_ALostSessionAnnouncesItAll(t *testing.T) {
 				t.Fatalf("due %v, floor %x of %x, saturated %v, gen %d", due, g.Floor, floor, g.Saturated, g.Gen)
 			}
 			for _, key := range keys[:1+test.more] {
-				if !g.Covers(key, versionAt(testNow)) {
+				if !g.Covers(key, VersionAt(testNow)) {
 					t.Errorf("%q is not announced", key)
 				}
 			}
-			if g.Covers(keys[1+test.more], versionAt(testNow)) != test.saturate {
+			if g.Covers(keys[1+test.more], VersionAt(testNow)) != test.saturate {
 				t.Error("a key that was never deleted is covered, or is not")
 			}
 			s.GraveAcked(part, first.Gen) // of the session that is gone
@@ -230,7 +230,7 @@ func TestGrave_WhatIsStillHereTravelsAgain(t *testing.T) {
 	s.Attach(ID{1}, &State{}, false)
 	key := []byte("twice")
 	part := PartitionOf(key)
-	v := versionAt(testNow - 5000)
+	v := VersionAt(testNow - 5000)
 	rec := Record{Key: key, Version: v, Ever: v, Value: []byte("from the peer")}
 	if err := s.ApplyBatch(testNow, part, Live, 1, []Record{rec}); err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestGrave_ReceivedValueIsRefusedWhereItMatches(t *testing.T) {
 	s.Attach(ID{1}, &State{}, false)
 	gone, other := []byte("gone"), keyBeside("gone")
 	s.Do(testNow, &Request{Op: OpDelete, Key: gone})
-	old := versionAt(testNow - 5000)
+	old := VersionAt(testNow - 5000)
 	for _, key := range [][]byte{gone, other} {
 		if err := s.ApplyBatch(testNow, PartitionOf(gone), Live, 1, []Record{{Key: key, Version: old, Ever: old, Value: []byte("old")}}); err != nil {
 			t.Fatal(err)

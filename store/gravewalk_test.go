@@ -75,7 +75,7 @@ func TestApplyGrave_TouchedMeanwhile(t *testing.T) {
 			}
 		})
 		<-begun
-		s.ApplyGrave(part, Grave{Gen: 1, Floor: versionAt(testNow + 1000), Saturated: true})
+		s.ApplyGrave(part, Grave{Gen: 1, Floor: VersionAt(testNow + 1000), Saturated: true})
 		stop.Store(true)
 		touching.Wait()
 		for _, key := range keys {

@@ -82,7 +82,7 @@ func TestIncoming_AWriteMeanwhileIsNewer(t *testing.T) {
 	s := large(t, Config{})
 	s.Attach(ID{1}, &State{}, false)
 	value := pattern(2<<20, 1)
-	r := Record{Key: []byte("k"), Version: versionAt(testNow + 400), Ever: versionAt(testNow + 400)}
+	r := Record{Key: []byte("k"), Version: VersionAt(testNow + 400), Ever: VersionAt(testNow + 400)}
 	in := s.incoming(t, &r, len(value))
 	s.set(testNow+1, "k", "mine")
 	s.comes(t, &r, in, value)

@@ -63,11 +63,11 @@ func TestLoan_OfAnItemThatIsThereIsNotRevoked(t *testing.T) {
 func TestRewind_BeginsAnew(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
 	begin := int64(testNow + 5000)
-	if s.Observe(versionAt(testNow + 1<<40)); !s.Rewind(begin) {
+	if s.Observe(VersionAt(testNow + 1<<40)); !s.Rewind(begin) {
 		t.Fatal("nobody has written, and it goes on far ahead")
 	}
-	if s.Born() != versionAt(begin) || s.Clock() != versionAt(begin) {
-		t.Errorf("born %d, clock %d, want %d", s.Born(), s.Clock(), versionAt(begin))
+	if s.Born() != VersionAt(begin) || s.Clock() != VersionAt(begin) {
+		t.Errorf("born %d, clock %d, want %d", s.Born(), s.Clock(), VersionAt(begin))
 	}
 }
 

@@ -154,7 +154,7 @@ func TestHotPath_DoesNotAllocate(t *testing.T) {
 	set := &Request{Op: OpSet, Key: key, Value: make([]byte, 100)}
 	incr := &Request{Op: OpIncr, Key: []byte("n"), Delta: 1}
 	s.set(testNow, "n", "1")
-	recs := []Record{{Key: []byte("peer:key"), Value: make([]byte, 100), Op: RecordValue, Version: versionAt(testNow)}}
+	recs := []Record{{Key: []byte("peer:key"), Value: make([]byte, 100), Op: RecordValue, Version: VersionAt(testNow)}}
 	part := PartitionOf(recs[0].Key)
 	s.Attach(ID{1}, &State{}, false)
 	to := uint64(0)

@@ -11,7 +11,7 @@ import (
 func states(rng *rand.Rand, key string, n int) []Record {
 	recs := make([]Record, n)
 	for i := range recs {
-		v := versionAt(testNow) + 64*uint64(1+rng.IntN(4))
+		v := VersionAt(testNow) + 64*uint64(1+rng.IntN(4))
 		r := Record{Key: []byte(key), Version: v, Ever: v}
 		switch rng.IntN(4) {
 		case 0:

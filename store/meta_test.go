@@ -195,7 +195,7 @@ func TestMerge_WonBelongsToTheExpiry(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
 	s.Attach(ID{1}, &State{}, false)
 	key := []byte("k")
-	v := versionAt(testNow) + 1
+	v := VersionAt(testNow) + 1
 	apply := func(r Record) View {
 		t.Helper()
 		r.Key = key

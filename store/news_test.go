@@ -163,7 +163,7 @@ func TestTombs_TheOldestIsBuriedFirst(t *testing.T) {
 	}
 	for i, key := range keys {
 		_, _, ok := s.Inspect(key)
-		if buried := s.Buried(key, versionAt(testNow+int64(i))); ok == buried || buried != (i < 2) {
+		if buried := s.Buried(key, VersionAt(testNow+int64(i))); ok == buried || buried != (i < 2) {
 			t.Errorf("%s: there %v, buried %v, %s", key, ok, buried, fmt.Sprint(s.Stats().Tombstones))
 		}
 	}

@@ -76,7 +76,7 @@ func TestNoMemory_ADeleteIsBuried(t *testing.T) {
 // had, and no marker can be had.
 func TestNoMemory_WhatAGraveTakesLeavesATrace(t *testing.T) {
 	s, keys := packedStore(t, 50_000)
-	older, floor := versionAt(testNow-1000), s.Clock()
+	older, floor := VersionAt(testNow-1000), s.Clock()
 	for part := range Partitions {
 		s.ApplyGrave(part, Grave{Gen: 1, Floor: floor, Saturated: true})
 	}

@@ -23,10 +23,10 @@ func TestAttach_OldPeerHasTheExpiryOfBefore(t *testing.T) {
 	for name, remove := range gone {
 		s := newTestStore(t, Config{Replicated: true})
 		version := s.set(testNow, "key", "value").Version
-		first := State{Born: versionAt(testNow + 5), Items: 1} // it began later than the value, and copied it
+		first := State{Born: VersionAt(testNow + 5), Items: 1} // it began later than the value, and copied it
 		s.Attach(ID{1}, &State{Born: first.Born}, false)
 		pass(s, Bulk)
-		s.Attach(ID{2}, &State{Born: versionAt(testNow + 10)}, false)
+		s.Attach(ID{2}, &State{Born: VersionAt(testNow + 10)}, false)
 		pass(s, Bulk)
 		s.Do(testNow+20, &Request{Op: OpTouch, Key: key, Expires: testNow + 30})
 		remove(s)
@@ -45,11 +45,11 @@ func TestAttach_OldPeerHasTheExpiryOfBefore(t *testing.T) {
 // and an earlier peer returns with the expiry from before.
 func TestAttach_OldPeerHasWhatWasTouchedSince(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
-	v := versionAt(testNow)
+	v := VersionAt(testNow)
 	s.Attach(ID{1}, &State{}, false)
 	s.Attach(ID{2}, &State{}, false)
-	s.apply(t, Record{Op: RecordTouch, Key: []byte("key"), Version: v, Ever: versionAt(testNow + 20), Expires: testNow + 30})
-	s.Attach(ID{1}, &State{Born: versionAt(testNow + 10), Items: 1}, false)
+	s.apply(t, Record{Op: RecordTouch, Key: []byte("key"), Version: v, Ever: VersionAt(testNow + 20), Expires: testNow + 30})
+	s.Attach(ID{1}, &State{Born: VersionAt(testNow + 10), Items: 1}, false)
 	s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v, Value: []byte("value")})
 	if _, ok := s.get(testNow+50, "key"); ok {
 		t.Error("it is here, and never expires")
@@ -61,7 +61,7 @@ func TestAttach_OldPeerHasWhatWasTouchedSince(t *testing.T) {
 func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
 	key := []byte("key")
 	part := PartitionOf(key)
-	before, gone := versionAt(testNow+5), versionAt(testNow+20)
+	before, gone := VersionAt(testNow+5), VersionAt(testNow+20)
 	for name, lose := range map[string]func(t *testing.T, s *Store){
 		"a delete of the peer": func(t *testing.T, s *Store) {
 			s.apply(t, Record{Op: RecordTombstone, Key: key, Version: gone, Ever: gone})
@@ -85,7 +85,7 @@ func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
 			s.Acked(part, s.SentCursor(part))
 		},
 	} {
-		for when, born := range map[string]uint64{"born before": versionAt(testNow + 1), "born with it": gone} { // it copied the value then
+		for when, born := range map[string]uint64{"born before": VersionAt(testNow + 1), "born with it": gone} { // it copied the value then
 			t.Run(name+", "+when, func(t *testing.T) {
 				s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
 				s.Attach(ID{1}, &State{}, false)

@@ -25,7 +25,7 @@ func TestClock_GoesUpAndPastWhatItSees(t *testing.T) {
 		}
 		last = v
 	}
-	if got := VersionMillis(versionAt(testNow)); got != testNow {
+	if got := VersionMillis(VersionAt(testNow)); got != testNow {
 		t.Errorf("the version of %d says %d", testNow, got)
 	}
 }
@@ -179,8 +179,8 @@ func TestApplyFlush_AYoungerDelayedOneStays(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
 	s.FlushAt(testNow+10, testNow+5000)
 	_, _, asked := s.FlushState()
-	s.ApplyFlush(versionAt(testNow+5), versionAt(testNow+1))
-	if f, _, pending := s.FlushState(); pending != asked || f != versionAt(testNow+5) {
+	s.ApplyFlush(VersionAt(testNow+5), VersionAt(testNow+1))
+	if f, _, pending := s.FlushState(); pending != asked || f != VersionAt(testNow+5) {
 		t.Errorf("pending %+v, was %+v", pending, asked)
 	}
 	s.set(testNow+20, "a", "1")
@@ -194,7 +194,7 @@ func TestApplyFlush_CancelsTheDelayedOneThatItNames(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
 	s.FlushAt(testNow+10, testNow+5000)
 	_, _, asked := s.FlushState()
-	s.ApplyFlush(versionAt(testNow+5), asked.Version)
+	s.ApplyFlush(VersionAt(testNow+5), asked.Version)
 	if _, cancelled, pending := s.FlushState(); pending != (PendingFlush{}) || cancelled != asked.Version {
 		t.Errorf("pending %+v, cancelled %d of %d", pending, cancelled, asked.Version)
 	}
@@ -223,11 +223,11 @@ func TestFlush_WaitsForWhoeverIsAtWork(t *testing.T) {
 	for name, flush := range map[string]func(s *Store){
 		"ours":       func(s *Store) { s.Flush(testNow + 10) },
 		"due":        func(s *Store) { s.FlushAt(testNow, testNow+5); s.dueFlush(testNow + 10) },
-		"the peer's": func(s *Store) { s.ApplyFlush(versionAt(testNow+10), 0) },
+		"the peer's": func(s *Store) { s.ApplyFlush(VersionAt(testNow+10), 0) },
 	} {
 		s := newTestStore(t, Config{Replicated: true})
 		s.besideWork(t, name, func() { flush(s) }, func() {
-			if s.flushedTo.Load() != 0 || s.Clock() >= versionAt(testNow+10) {
+			if s.flushedTo.Load() != 0 || s.Clock() >= VersionAt(testNow+10) {
 				t.Errorf("%s: the watermark is %x, the clock %x", name, s.flushedTo.Load(), s.Clock())
 			}
 		})

@@ -23,7 +23,7 @@ func TestAttach_BulkThatNeverArrived(t *testing.T) {
 	s.set(testNow, "key", "first")
 	s.Attach(ID{1}, &State{}, false)
 	_, had := pass(s, Bulk)
-	first := State{Born: versionAt(testNow - 10), Items: 1}
+	first := State{Born: VersionAt(testNow - 10), Items: 1}
 	first.Cursors[part] = had
 
 	s.Attach(ID{2}, &State{}, false) // the successor

@@ -110,8 +110,8 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 	s.limit.Store(cfg.MemoryBytes)
 	s.tombBudget.Store(cfg.tombBudget(cfg.MemoryBytes))
 	s.SetSlot(cfg.Slot)
-	s.born.Store(versionAt(nowMillis))
-	s.clock.observe(versionAt(nowMillis))
+	s.born.Store(VersionAt(nowMillis))
+	s.clock.observe(VersionAt(nowMillis))
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.s, p.id = s, uint8(i)

@@ -52,6 +52,6 @@ var clockMutants = []mutant{
 		test("internal/steady", "TestClock_JumpsOfADayCount")},
 	{"a clock that begins anew keeps its old birth",
 		"the peer is told of the new one",
-		"store/clock.go", "	s.born.Store(versionAt(nowMillis))\n", "",
+		"store/clock.go", "	s.born.Store(VersionAt(nowMillis))\n", "",
 		test("store", "TestRewind_BeginsAnew")},
 }

@@ -8,6 +8,7 @@ import (
 
 	"twincached/internal/steady"
 	"twincached/internal/testkit"
+	"twincached/store"
 )
 
 // hands are a wall clock and a monotonic clock that a test moves.
@@ -52,8 +53,8 @@ func TestFailure_NodesClockJumpsByDays(t *testing.T) {
 	})
 	mustSet(t, c, "k", "w")
 	it, err := c.Get("k")
-	if err != nil || int64(it.CasID>>versionShift) > time.Now().Add(time.Hour).UnixMilli() {
-		t.Errorf("version of %v: %v", time.UnixMilli(int64(it.CasID>>versionShift)), err)
+	if err != nil || store.VersionMillis(it.CasID) > time.Now().Add(time.Hour).UnixMilli() {
+		t.Errorf("version of %v: %v", time.UnixMilli(store.VersionMillis(it.CasID)), err)
 	}
 	off.Store(0)
 	testkit.Eventually(t, "it is over", func() bool { return strings.Contains(log.String(), "the wall clock is right again") })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"twincached/internal/testkit"
+	"twincached/store"
 )
 
 // A wall clock that went back over a restart may not make new writes older than
@@ -25,16 +26,16 @@ func TestNode_VersionsGoOnWhereTheStateDirSays(t *testing.T) {
 	c := client(t, n)
 	mustSet(t, c, "k", "v")
 	it, err := c.Get("k")
-	if err != nil || it.CasID>>versionShift < uint64(ahead) {
-		t.Fatalf("version %d is before %d, %v", it.CasID>>versionShift, ahead, err)
+	if err != nil || store.VersionMillis(it.CasID) < ahead {
+		t.Fatalf("version %d is before %d, %v", store.VersionMillis(it.CasID), ahead, err)
 	}
 	n.Drain()
 	d, _, err := openStateDir(cfg.StateDir)
 	defer d.close()
-	if err != nil || uint64(d.bound) <= it.CasID>>versionShift {
+	if err != nil || d.bound <= store.VersionMillis(it.CasID) {
 		t.Errorf("the bound that is kept, %d, does not cover %d: %v", d.bound, it.CasID, err)
 	}
-	if over := d.bound - int64(it.CasID>>versionShift); over > 1 {
+	if over := d.bound - store.VersionMillis(it.CasID); over > 1 {
 		t.Errorf("a planned stop keeps a bound that is %d ms above the last version", over)
 	}
 }

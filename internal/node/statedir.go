@@ -35,7 +35,6 @@ const (
 
 	boundAheadMillis = 5000 // how far ahead of the clock the bound is written
 	boundSlackMillis = 2500 // written anew when less than this is left
-	versionShift     = 19   // a version is its milliseconds, then 13 logical bits and 6 of the slot
 	maxBound         = store.MaxClockMillis
 )
 
@@ -150,7 +149,7 @@ func (d *stateDir) keep(nowMillis int64, hlc uint64) error {
 	if d == nil {
 		return nil
 	}
-	latest := max(nowMillis, int64(hlc>>versionShift))
+	latest := max(nowMillis, store.VersionMillis(hlc))
 	if d.bound-latest >= boundSlackMillis {
 		return nil
 	}
@@ -230,4 +229,4 @@ func parseID(s string, id *store.ID) error {
 }
 
 // slotOf picks the slot to start with; the link changes it where both nodes got the same.
-func slotOf(id store.ID) uint8 { return id[0] & 63 }
+func slotOf(id store.ID) uint8 { return id[0] & store.MaxSlot }

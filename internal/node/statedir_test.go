@@ -57,7 +57,7 @@ func TestStateDir_BoundStaysAheadOfEveryVersion(t *testing.T) {
 	for range 100 {
 		now += 500
 		before := d.bound
-		version := uint64(now) << versionShift
+		version := store.VersionAt(now)
 		if err := d.keep(now, version); err != nil {
 			t.Fatal(err)
 		}

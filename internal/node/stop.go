@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"time"
+
+	"twincached/store"
 )
 
 // Asked delivers once when a client has asked for the end of the node; whoever
@@ -76,7 +78,7 @@ func (n *Node) finish() {
 	n.wg.Wait()
 	if n.state != nil {
 		// Nothing is written any more: the highest version is the bound.
-		last := int64(n.store.State().Clock>>versionShift) + 1
+		last := store.VersionMillis(n.store.Clock()) + 1
 		if err := n.state.keepExactly(max(last, n.clock.Now())); err != nil {
 			n.log.Error("cannot keep the clock's bound", "error", err.Error())
 		}

@@ -195,7 +195,7 @@ func (s *Session) partSlots() {
 
 // otherSlot is a slot that is not slot: which, the id says.
 func otherSlot(slot uint8, id store.ID) uint8 {
-	return (slot + 1 + id[1]%wire.MaxSlot) & wire.MaxSlot
+	return (slot + 1 + id[1]%store.MaxSlot) & store.MaxSlot
 }
 
 // resumeCopy takes up what an earlier session left of the copy to this node.

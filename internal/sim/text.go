@@ -18,14 +18,15 @@ func (w *world) ver(v uint64) string {
 	if v == forGood {
 		return "@never"
 	}
-	text := fmt.Sprintf("@%d", store.VersionMillis(v)-startMillis)
-	if l := v >> 6 & (1<<13 - 1); l != 0 {
-		text += fmt.Sprintf(".%d", l)
+	millis, logical, slot := store.VersionParts(v)
+	text := fmt.Sprintf("@%d", millis-startMillis)
+	if logical != 0 {
+		text += fmt.Sprintf(".%d", logical)
 	}
-	if below := v & 63; below == 63 { // just below a version of slot 0, as a marker is
+	if slot == store.MaxSlot { // just below a version of slot 0, as a marker is
 		return w.ver(v+1) + "-"
-	} else if below > 0 {
-		text += fmt.Sprintf("/%d", below)
+	} else if slot > 0 {
+		text += fmt.Sprintf("/%d", slot)
 	}
 	return text
 }

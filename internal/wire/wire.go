@@ -36,7 +36,7 @@ const (
 	MaxClusterBytes   = 255       // Hello.Cluster: a name, not a document
 	MaxSoftwareBytes  = 255       // Hello.Software
 	MaxByeTextBytes   = 512       // Bye.Text: one line of log
-	MaxSlot           = 63        // a slot is the low 6 bits of every version
+	MaxSlot           = store.MaxSlot
 	MaxVersion        = 1<<63 - 1 // bit 63 of a version is always 0
 	MaxMillis         = 1<<53 - 1 // of any time that travels: far future, and sums of some such never overflow
 )

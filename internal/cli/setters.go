@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	"twincached/internal/node"
 )
@@ -62,68 +60,6 @@ func (s *settings) setProtocol(v string) error {
 	default:
 		return fmt.Errorf("%q is neither auto nor ascii nor binary", v)
 	}
-	return nil
-}
-
-// setExtended takes memcached's words with commas. What tunes its own machinery
-// is named in the log, and does nothing.
-func (s *settings) setExtended(v string) error {
-	var other []string
-	for word := range strings.SplitSeq(v, ",") {
-		known, err := s.setWord(strings.TrimSpace(word))
-		if err != nil {
-			return err
-		}
-		if !known {
-			name, _, _ := strings.Cut(strings.TrimSpace(word), "=")
-			other = append(other, name)
-		}
-	}
-	if len(other) > 0 {
-		s.Ignored = append(s.Ignored, "--extended="+strings.Join(other, ","))
-	}
-	return nil
-}
-
-// setWord takes one of them; known is false for one that means nothing here.
-func (s *settings) setWord(word string) (known bool, err error) {
-	name, value, given := strings.Cut(word, "=")
-	switch {
-	case name == "":
-	case strings.HasPrefix(name, "ssl_"):
-		return setTLSWord(&s.Node.TLS, name, value)
-	case name == "maxconns_fast", name == "no_maxconns_fast":
-		s.Node.WaitAtLimit = name == "no_maxconns_fast"
-	case name == "track_sizes":
-		s.Node.TrackSizes = true
-	case name == "lru_crawler", name == "no_lru_crawler":
-		s.Node.NoCrawler = name == "no_lru_crawler"
-	case name == "modern", name == "no_modern":
-		s.Node.NoCrawler = name == "no_modern"
-		return false, nil
-	case name == "watcher_logbuf_size":
-		if err := number(&s.Node.WatcherKiB).read(value); err != nil {
-			return true, fmt.Errorf("watcher_logbuf_size: %w", err)
-		}
-	case name == "idle_timeout":
-		return true, s.setIdleTimeout(value, given)
-	case tuningWords[name] || strings.HasPrefix(name, "ext_"):
-		return false, nil
-	default:
-		return true, fmt.Errorf("illegal suboption %q: memcached has no such word either", word)
-	}
-	return true, nil
-}
-
-func (s *settings) setIdleTimeout(value string, given bool) error {
-	if !given {
-		return errors.New("idle_timeout needs a number of seconds: idle_timeout=SECONDS")
-	}
-	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil {
-		return fmt.Errorf("idle_timeout=%s is not a number of seconds", value)
-	}
-	s.Node.IdleTimeout = time.Duration(n) * time.Second
 	return nil
 }
 

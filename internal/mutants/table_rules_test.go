@@ -102,7 +102,7 @@ var ruleMutants = []mutant{
 	{"acknowledgements overtake the data",
 		"they travel in one stream with it",
 		"internal/sim/network.go", "	e.frames = append(e.frames, frame)\n", `	e.frames = append(e.frames, frame)
-	for i := len(e.frames) - 1; i > 1 && typeOf(frame) == wire.TAck; i-- {
+	for i := len(e.frames) - 1; i > 1 && wire.Type(frame[wire.HeadBytes+1]) == wire.TAck; i-- {
 		e.frames[i], e.frames[i-1] = e.frames[i-1], e.frames[i]
 	}
 `,

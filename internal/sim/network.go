@@ -104,9 +104,6 @@ func (e *end) travel(frame []byte) {
 	e.frames = append(e.frames, frame)
 }
 
-// typeOf is the type of a whole frame: the first element of its body's array.
-func typeOf(frame []byte) wire.Type { return wire.Type(frame[wire.HeadBytes+1]) }
-
 // deliver passes at most most bytes of what travels to the session.
 func (n *node) deliver(e *end, most int) bool {
 	switch {

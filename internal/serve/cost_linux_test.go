@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"twincached/internal/testkit"
-	"twincached/memproto"
 )
 
 // rawClient is a client that costs a descriptor and no heap, so that what a test measures is the server's.
@@ -56,19 +55,6 @@ func (c rawClient) answer() {
 	if err != nil || string(c.buf[:n]) != "END\r\n" {
 		c.t.Fatalf("got %q, %v", c.buf[:max(n, 0)], err)
 	}
-}
-
-// ender answers END to each line and allocates nothing.
-type ender struct{ careless }
-
-func (ender) Process(_ int64, in, out []byte) (r memproto.Result) {
-	for i, b := range in {
-		if b == '\n' {
-			r.N, out = i+1, append(out, "END\r\n"...)
-		}
-	}
-	r.Out = out
-	return r
 }
 
 func TestCost_RequestAllocatesNothing(t *testing.T) {

@@ -132,6 +132,31 @@ func TestDrain_AnswersWhatHasArrivedAndNothingHalf(t *testing.T) {
 	})
 }
 
+// TestDrain_WhatArrivedInTimeIsAnsweredHoweverLate: a conn that is busy when the drain begins, for
+// longer than any reads on, still answers all that had arrived.
+func TestDrain_WhatArrivedInTimeIsAnsweredHoweverLate(t *testing.T) {
+	inside, pass := make(chan struct{}), make(chan struct{})
+	engines(t, func(c *Config) {
+		c.Threads = 1
+		make := c.NewConn
+		c.NewConn = func() Handler { return &gated{*make().(*toy), inside, pass} }
+	}, func(t *testing.T, w *world) {
+		const n = 8_000
+		c := w.dial()
+		c.send("hold\r\n")
+		<-inside
+		c.send(strings.Repeat("count\r\n", n))
+		go w.s.Drain(patience)
+		testkit.Eventually(t, "the listener is closed", func() bool { return !w.s.Stats().Accepting })
+		time.Sleep(2 * portableDrainRead)
+		pass <- struct{}{}
+		got, err := io.ReadAll(c.r)
+		if lines := strings.Count(string(got), "\n"); err != nil || lines != n {
+			t.Errorf("%d of %d replies, %v", lines, n, err)
+		}
+	})
+}
+
 func TestDrain_InputThatCrossesTheFINDoesNotResetTheConn(t *testing.T) {
 	inside, pass := make(chan struct{}), make(chan struct{})
 	engines(t, func(c *Config) {

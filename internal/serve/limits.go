@@ -33,8 +33,8 @@ const (
 	// acceptPause is the wait before accepting is tried again when the system is out of file descriptors.
 	acceptPause = 50 * time.Millisecond
 
-	// portableDrainRead is how long a conn with its own goroutine keeps reading once a drain began: bytes that have arrived
-	// are handed over at once, so this bounds only a client that never stops sending.
+	// portableDrainRead is how long a conn with its own goroutine keeps reading once a drain began, and then for as long
+	// again while something is left of what had arrived by then. It bounds a client that never stops sending.
 	portableDrainRead = 50 * time.Millisecond
 
 	// ReservedFiles are the descriptors left for everything that is not a client: listeners, loops, peer link, status page,

@@ -261,3 +261,16 @@ func openFiles() int {
 	}
 	return len(entries)
 }
+
+// ender answers END to each line and allocates nothing.
+type ender struct{ careless }
+
+func (ender) Process(_ int64, in, out []byte) (r memproto.Result) {
+	for i, b := range in {
+		if b == '\n' {
+			r.N, out = i+1, append(out, "END\r\n"...)
+		}
+	}
+	r.Out = out
+	return r
+}

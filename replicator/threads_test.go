@@ -258,7 +258,7 @@ func difference(a, b *threaded, evicts bool) string {
 		case oka != okb && evicts:
 		case oka != okb:
 			return fmt.Sprintf("%s is on one node only: on a %v, on b %v", threadKey(k), oka, okb)
-		case ra.Version != rb.Version || ra.Ever != rb.Ever || ra.Flags != rb.Flags || ra.Marks != rb.Marks ||
+		case ra.Version != rb.Version || ra.ExpVersion != rb.ExpVersion || ra.Flags != rb.Flags || ra.Marks != rb.Marks ||
 			!bytes.Equal(ra.Value, rb.Value) || (ra.Expires == 0) != (rb.Expires == 0) || max(off, -off) > 2000: // by two measured clocks
 			ra.Value, rb.Value = ra.Value[:min(len(ra.Value), 30)], rb.Value[:min(len(rb.Value), 30)]
 			return fmt.Sprintf("%s differs: %+v, %+v", threadKey(k), ra, rb)

@@ -78,26 +78,21 @@ func (s *Store) Untouched() bool {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
-		touched := p.wasTouched()
+		touched := p.touchedLocked()
 		p.mu.Unlock()
 		if touched { // and stays so
 			return false
 		}
 	}
-	f, _, pending := s.FlushState()
-	return f == 0 && pending.Version == 0
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	return !s.anyFlushLocked()
 }
 
-func (p *partition) wasTouched() bool { return p.list.seq > 0 || p.grave.floor > 0 }
+func (p *partition) touchedLocked() bool { return p.list.seq > 0 || p.grave.floor > 0 }
 
-func (s *Store) untouchedLocked() bool {
-	for i := range s.parts {
-		if s.parts[i].wasTouched() {
-			return false
-		}
-	}
-	return s.flushedTo.Load() == 0 && s.pending.Version == 0
-}
+// anyFlushLocked tells whether anything was flushed, or is to be. flushMu is held.
+func (s *Store) anyFlushLocked() bool { return s.flushedTo.Load() > 0 || s.pending.Version > 0 }
 
 // Rewind makes the clock of an untouched store begin at nowMillis, whatever bound it has
 // observed; false: it is not untouched. Nobody may hold a version above nowMillis that
@@ -107,7 +102,12 @@ func (s *Store) Rewind(nowMillis int64) bool {
 	defer s.flushMu.Unlock()
 	s.lockParts()
 	defer s.unlockParts()
-	if !s.untouchedLocked() {
+	for i := range s.parts {
+		if s.parts[i].touchedLocked() {
+			return false
+		}
+	}
+	if s.anyFlushLocked() {
 		return false
 	}
 	s.born.Store(VersionAt(nowMillis))

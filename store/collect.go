@@ -101,7 +101,7 @@ func (p *partition) asTouch(hd *header, lane Lane) bool {
 }
 
 // skips reports whether the peer needs nothing of this item: it sent it itself,
-// it is local, or a flush made it dead.
+// it is local, or flushed.
 func (p *partition) skips(hd *header) bool {
 	return hd.is(bitLocal) || p.fromPeer(hd) ||
 		!hd.is(bitTomb) && hd.version <= p.s.flushedTo.Load()
@@ -110,7 +110,7 @@ func (p *partition) skips(hd *header) bool {
 // fill describes an item as it travels. A touch goes without the value only on
 // the live lane: the peer of a bulk walk may not have it.
 func (p *partition) fill(r *Record, hd *header, lane Lane) {
-	*r = Record{Key: hd.key(), Version: hd.version, Ever: hd.ever}
+	*r = Record{Key: hd.key(), Version: hd.version, ExpVersion: hd.expVersion}
 	switch {
 	case hd.is(bitTomb):
 		r.Op = RecordTombstone

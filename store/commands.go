@@ -54,7 +54,7 @@ func (p *partition) do(tag uint32, nowMillis int64, r *Request) (res Result, don
 // cameTooLate counts a command that found an expired item, old, and removes that if
 // what the command left there, now, is still it.
 func (p *partition) cameTooLate(old, now handle, nowMillis int64) {
-	if now == old && dead(p.s.arena.at(old).expires(), nowMillis) {
+	if now == old && past(p.s.arena.at(old).expires(), nowMillis) {
 		p.dropExpired(old)
 		return
 	}
@@ -192,12 +192,12 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 // and made here. What has expired already makes the key absent. It returns false,
 // having changed nothing but c, when memory has to be reclaimed first.
 func (p *partition) putNew(tag uint32, h handle, nowMillis int64, c *change) (ok bool) {
-	if dead(c.expires, nowMillis) {
+	if past(c.expires, nowMillis) {
 		c.version, ok = p.erase(tag, h, nowMillis, c.key)
 		return ok
 	}
 	c.version = p.s.clock.next(nowMillis)
-	c.ever = c.version
+	c.expVersion = c.version
 	if !c.history {
 		c.access = accessNow(nowMillis)
 	}
@@ -210,8 +210,8 @@ func (c *change) keepHistory(hd *header) {
 	c.history, c.access, c.fetched = true, hd.accessCode(), hd.is(bitFetched)
 }
 
-// dead reports whether an expiry has passed.
-func dead(expires, nowMillis int64) bool { return expires != 0 && expires <= nowMillis }
+// past reports whether an expiry has passed.
+func past(expires, nowMillis int64) bool { return expires != 0 && expires <= nowMillis }
 
 func (p *partition) delete(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
 	if hd != nil && r.Compare && hd.version != r.CAS {
@@ -251,7 +251,7 @@ func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (ve
 		}
 		return v, true
 	}
-	return v, p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true}) != 0
+	return v, p.put(tag, h, &change{key: key, version: v, expVersion: v, tomb: true}) != 0
 }
 
 // touch gives a live item a new expiry and, where wins says so, notes that a reader
@@ -259,14 +259,14 @@ func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (ve
 // not noted as a read.
 func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins, quiet bool) bool {
 	hd := p.s.arena.at(h)
-	if dead(expires, nowMillis) {
+	if past(expires, nowMillis) {
 		_, ok := p.erase(tag, h, nowMillis, hd.key())
 		return ok
 	}
 	// Decided before the change: only a value that the peer acknowledged may travel
 	// as an expiry without the value.
 	bit := uint8(0)
-	if p.clean(hd) {
+	if p.acked(hd) {
 		bit = bitTouch
 	}
 	marks := hd.marks()

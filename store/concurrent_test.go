@@ -107,7 +107,7 @@ func TestConcurrent_EverybodyAtOnce(t *testing.T) {
 			}
 			key := strconv.AppendInt([]byte("k"), int64(rng.IntN(20_000)), 10)
 			v := VersionAt(testNow+i) + 1
-			r := Record{Key: key, Version: v, Ever: v, Op: RecordOp(rng.IntN(2))}
+			r := Record{Key: key, Version: v, ExpVersion: v, Op: RecordOp(rng.IntN(2))}
 			if r.Op == RecordValue {
 				r.Value = body(key, rng.IntN(500))
 			}

@@ -113,7 +113,7 @@ func (s *Store) doLarge(nowMillis int64, r *Request) Result {
 	default:
 		return s.doNow(nowMillis, r)
 	}
-	if ItemBytes(len(r.Key), len(r.Value)) > s.cfg.MaxItemBytes || dead(r.Expires, nowMillis) {
+	if ItemBytes(len(r.Key), len(r.Value)) > s.cfg.MaxItemBytes || past(r.Expires, nowMillis) {
 		return s.doNow(nowMillis, r) // it is not going to be stored
 	}
 	q := *r

@@ -68,7 +68,7 @@ func (p *partition) dumpSome(nowMillis int64, tag *uint64, classes ClassSet, dst
 		n++
 		hd := p.s.arena.at(handle(e))
 		switch {
-		case hd.is(bitTomb), hd.version <= p.s.flushedTo.Load(), dead(hd.expires(), nowMillis):
+		case hd.is(bitTomb), hd.version <= p.s.flushedTo.Load(), past(hd.expires(), nowMillis):
 		case !classes.has(classOf(hd)):
 		default:
 			p.show(hd, nowMillis)

@@ -74,5 +74,5 @@ func ExampleStore_ApplyBatch() {
 // record stores a value in s and returns it as it travels.
 func record(s *store.Store, nowMillis int64, key []byte, text string) store.Record {
 	r := s.Do(nowMillis, &store.Request{Op: store.OpSet, Key: key, Value: []byte(text)})
-	return store.Record{Key: key, Op: store.RecordValue, Version: r.Version, Ever: r.Version, Value: []byte(text)}
+	return store.Record{Key: key, Op: store.RecordValue, Version: r.Version, ExpVersion: r.Version, Value: []byte(text)}
 }

@@ -13,9 +13,9 @@ func TestMerge_ExpiredValueGivesWayToALaterTouch(t *testing.T) {
 	key := []byte("touched")
 	v := s.set(testNow, "touched", "v").Version
 	s.Do(testNow+10, &Request{Op: OpTouch, Key: key, Expires: testNow + 60_000})
-	merge := func(ever uint64, expires int64) {
+	merge := func(expVersion uint64, expires int64) {
 		t.Helper()
-		r := Record{Key: key, Version: v, Ever: ever, Expires: expires, Value: []byte("v")}
+		r := Record{Key: key, Version: v, ExpVersion: expVersion, Expires: expires, Value: []byte("v")}
 		if err := s.ApplyBatch(testNow+20, PartitionOf(key), Live, 1, []Record{r}); err != nil {
 			t.Fatal(err)
 		}

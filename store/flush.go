@@ -1,6 +1,6 @@
 package store
 
-// Flush makes everything written until now dead, in one step: readers compare
+// Flush removes everything written until now, in one step: readers compare
 // versions with the watermark, and the memory is reclaimed behind them. It
 // replaces a pending flush.
 func (s *Store) Flush(nowMillis int64) {

@@ -58,7 +58,7 @@ func TestFull_DeletesAnswerWhatTheyDid(t *testing.T) {
 		t.Errorf("%d hits are counted, and %d stores refused", st.DeleteHits, st.StoreNoMemory)
 	}
 	// Nothing older of the key comes back from the peer.
-	old := Record{Key: []byte(names[0]), Version: VersionAt(testNow - 1000), Ever: VersionAt(testNow - 1000), Value: []byte("old")}
+	old := Record{Key: []byte(names[0]), Version: VersionAt(testNow - 1000), ExpVersion: VersionAt(testNow - 1000), Value: []byte("old")}
 	if err := s.ApplyBatch(testNow, PartitionOf(old.Key), Live, 1, []Record{old}); err != nil {
 		t.Fatal(err)
 	}

@@ -224,7 +224,7 @@ func (s *Store) GraveAcked(part int, gen uint64) {
 
 // forget clears a grave, but for its gen.
 func (p *partition) forget(g *grave) {
-	p.cleanMax = max(p.cleanMax, g.floor)
+	p.forgotMax = max(p.forgotMax, g.floor)
 	g.free(p.s)
 	*g = grave{gen: g.gen}
 }

@@ -231,7 +231,7 @@ func TestGrave_WhatIsStillHereTravelsAgain(t *testing.T) {
 	key := []byte("twice")
 	part := PartitionOf(key)
 	v := VersionAt(testNow - 5000)
-	rec := Record{Key: key, Version: v, Ever: v, Value: []byte("from the peer")}
+	rec := Record{Key: key, Version: v, ExpVersion: v, Value: []byte("from the peer")}
 	if err := s.ApplyBatch(testNow, part, Live, 1, []Record{rec}); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestGrave_WhatIsStillHereTravelsAgain(t *testing.T) {
 	other := keyBeside("twice")
 	s.set(testNow, string(other), "mine")
 	s.Do(testNow, &Request{Op: OpDelete, Key: key}) // buried at once
-	if err := s.ApplyBatch(testNow, part, Live, 2, []Record{{Key: key, Version: s.Clock() + 64, Ever: s.Clock() + 64, Value: []byte("anew")}}); err != nil {
+	if err := s.ApplyBatch(testNow, part, Live, 2, []Record{{Key: key, Version: s.Clock() + 64, ExpVersion: s.Clock() + 64, Value: []byte("anew")}}); err != nil {
 		t.Fatal(err)
 	}
 	s.buryKey(part, key) // as if a later delete had overflowed, and a later set come from the peer
@@ -278,7 +278,7 @@ func TestGrave_ReceivedValueIsRefusedWhereItMatches(t *testing.T) {
 	s.Do(testNow, &Request{Op: OpDelete, Key: gone})
 	old := VersionAt(testNow - 5000)
 	for _, key := range [][]byte{gone, other} {
-		if err := s.ApplyBatch(testNow, PartitionOf(gone), Live, 1, []Record{{Key: key, Version: old, Ever: old, Value: []byte("old")}}); err != nil {
+		if err := s.ApplyBatch(testNow, PartitionOf(gone), Live, 1, []Record{{Key: key, Version: old, ExpVersion: old, Value: []byte("old")}}); err != nil {
 			t.Fatal(err)
 		}
 	}

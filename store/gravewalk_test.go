@@ -80,7 +80,7 @@ func TestApplyGrave_TouchedMeanwhile(t *testing.T) {
 		touching.Wait()
 		for _, key := range keys {
 			if r, _, ok := s.Inspect(key); ok && r.Op != RecordTombstone {
-				t.Fatalf("%s lives on, version %d, touched %d", key, r.Version, r.Ever)
+				t.Fatalf("%s lives on, version %d, touched %d", key, r.Version, r.ExpVersion)
 			}
 		}
 	}

@@ -5,7 +5,7 @@ package store
 func (s *Store) Held(nowMillis int64) (n uint64) {
 	s.walkAll(func(p *partition, h handle) {
 		hd := p.s.arena.at(h)
-		if !hd.is(bitTomb|bitLocal) && hd.version > p.s.flushedTo.Load() && !dead(hd.expires(), nowMillis) {
+		if !hd.is(bitTomb|bitLocal) && hd.version > p.s.flushedTo.Load() && !past(hd.expires(), nowMillis) {
 			n++
 		}
 	})

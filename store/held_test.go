@@ -31,7 +31,7 @@ func TestHeld_CountsWhatWouldBeLost(t *testing.T) {
 	held(testNow+1000, 1)
 	s.Attach(ID{1}, &State{}, false)
 	key := []byte("sent")
-	if err := s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{{Key: key, Value: []byte("v"), Version: s.Clock() + 1<<20, Ever: s.Clock() + 1<<20}}); err != nil {
+	if err := s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{{Key: key, Value: []byte("v"), Version: s.Clock() + 1<<20, ExpVersion: s.Clock() + 1<<20}}); err != nil {
 		t.Fatal(err)
 	}
 	held(testNow+1000, 2)

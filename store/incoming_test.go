@@ -62,10 +62,10 @@ func TestIncoming_OnceMoreWithALaterExpiry(t *testing.T) {
 	s := large(t, Config{})
 	s.Attach(ID{1}, &State{}, false)
 	value := pattern(2<<20, 1)
-	r := Record{Key: []byte("k"), Version: s.Clock() + 64, Ever: s.Clock() + 64}
+	r := Record{Key: []byte("k"), Version: s.Clock() + 64, ExpVersion: s.Clock() + 64}
 	for _, expires := range []int64{0, testNow + 5000} {
 		in := s.incoming(t, &r, len(value))
-		r.Expires, r.Ever = expires, r.Ever+uint64(expires)
+		r.Expires, r.ExpVersion = expires, r.ExpVersion+uint64(expires)
 		s.comes(t, &r, in, value)
 		if v, ok := s.see(testNow, "k"); !ok || v.Expires != expires {
 			t.Errorf("there %v, expires at %d, want %d", ok, v.Expires, expires)
@@ -82,7 +82,7 @@ func TestIncoming_AWriteMeanwhileIsNewer(t *testing.T) {
 	s := large(t, Config{})
 	s.Attach(ID{1}, &State{}, false)
 	value := pattern(2<<20, 1)
-	r := Record{Key: []byte("k"), Version: VersionAt(testNow + 400), Ever: VersionAt(testNow + 400)}
+	r := Record{Key: []byte("k"), Version: VersionAt(testNow + 400), ExpVersion: VersionAt(testNow + 400)}
 	in := s.incoming(t, &r, len(value))
 	s.set(testNow+1, "k", "mine")
 	s.comes(t, &r, in, value)
@@ -132,7 +132,7 @@ func TestLoan_OfWhatMayMoveIsACopy(t *testing.T) {
 	l, _ := s.lent(t, "k")
 	defer l.Close()
 	v := s.Clock() + 64
-	s.apply(t, Record{Key: []byte("k"), Version: v, Ever: v, Value: pattern(1000, 2)})
+	s.apply(t, Record{Key: []byte("k"), Version: v, ExpVersion: v, Value: pattern(1000, 2)})
 	if got, ok := l.all(); !ok || !bytes.Equal(got, value) {
 		t.Error("the loan has changed")
 	}

@@ -17,7 +17,7 @@ func (s *Store) Inspect(key []byte) (r Record, acked, ok bool) {
 	}
 	hd := s.arena.at(h)
 	p.fill(&r, hd, Bulk)
-	return r, p.clean(hd), true
+	return r, p.acked(hd), true
 }
 
 // Buried reports whether a delete of this key, of version or later, may have been

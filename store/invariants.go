@@ -53,7 +53,7 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 			return fmt.Errorf("item %q does not belong here (bits %b, partition %d)", hd.key(), hd.bits, hd.part)
 		case p.find(p.s.tag(hd.key()), hd.key()) != h:
 			return fmt.Errorf("the index does not find %q", hd.key())
-		case hd.version > p.s.clock.hlc.Load() || hd.ever > p.s.clock.hlc.Load():
+		case hd.version > p.s.clock.hlc.Load() || hd.expVersion > p.s.clock.hlc.Load():
 			return fmt.Errorf("%q has a version above the clock", hd.key())
 		case hd.is(bitTomb) && hd.source() != 0:
 			return fmt.Errorf("a tombstone of the peer is kept for %q", hd.key())

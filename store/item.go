@@ -10,20 +10,20 @@ type handle uint32
 // belong to the lock of the item's partition; part never changes while the memory
 // is in use, so that the cleaner can read which lock to take.
 type header struct {
-	version uint64
-	ever    uint64 // version of the last change of the expiry
-	seqLo   uint32 // place in the change list: 47 bits
-	seqHi   uint16 // above its 15 bits seqRefused
-	mix     uint8  // source, won and the upper bits of the access code
-	keyLen  uint8
-	expLo   uint32 // Unix ms: 42 bits; 0 never
-	expHi   uint16 // above its 10 bits the lower bits of the access code
-	bits    uint8
-	part    uint8
-	prev    handle // neighbours in the change list
-	next    handle
-	flags   uint32 // the client's
-	valLen  uint32
+	version    uint64
+	expVersion uint64 // version of the last change of the expiry
+	seqLo      uint32 // place in the change list: 47 bits
+	seqHi      uint16 // above its 15 bits seqRefused
+	mix        uint8  // source, won and the upper bits of the access code
+	keyLen     uint8
+	expLo      uint32 // Unix ms: 42 bits; 0 never
+	expHi      uint16 // above its 10 bits the lower bits of the access code
+	bits       uint8
+	part       uint8
+	prev       handle // neighbours in the change list
+	next       handle
+	flags      uint32 // the client's
+	valLen     uint32
 }
 
 const headerBytes = 48

@@ -149,7 +149,7 @@ func TestLoan_OutlivesItsItem(t *testing.T) {
 func (s *Store) applied(t testing.TB, key string, v []byte) {
 	t.Helper()
 	part := PartitionOf([]byte(key))
-	r := Record{Key: []byte(key), Version: VersionAt(testNow + 1000), Ever: VersionAt(testNow + 1000), Flags: 7}
+	r := Record{Key: []byte(key), Version: VersionAt(testNow + 1000), ExpVersion: VersionAt(testNow + 1000), Flags: 7}
 	in, err := s.Incoming(part, r.Key, r.Version, len(v))
 	if err != nil {
 		t.Fatal(err)

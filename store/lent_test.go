@@ -21,11 +21,11 @@ func TestLoan_OverruledByWhatIsNewerOnly(t *testing.T) {
 		"a delete of the same version": {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Op: RecordTombstone, Version: v}) }, true},
 		"an older delete":              {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Op: RecordTombstone, Version: v - 1}) }, false},
 		"a touch": {func(s *Store, v uint64) {
-			s.overrule(&Record{Key: []byte("k"), Op: RecordTouch, Version: v, Ever: v + 1})
+			s.overrule(&Record{Key: []byte("k"), Op: RecordTouch, Version: v, ExpVersion: v + 1})
 		}, true},
-		"the same state":               {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v, Ever: v}) }, false},
-		"a newer value":                {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v + 1, Ever: v + 1}) }, true},
-		"a newer value of another key": {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte(other), Version: v + 1, Ever: v + 1}) }, false},
+		"the same state":               {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v, ExpVersion: v}) }, false},
+		"a newer value":                {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte("k"), Version: v + 1, ExpVersion: v + 1}) }, true},
+		"a newer value of another key": {func(s *Store, v uint64) { s.overrule(&Record{Key: []byte(other), Version: v + 1, ExpVersion: v + 1}) }, false},
 		"a grave":                      {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v, Saturated: true}) }, true},
 		"a grave of older deletes":     {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v - 1, Saturated: true}) }, false},
 		"a grave of other keys":        {func(s *Store, v uint64) { s.ApplyGrave(part, Grave{Floor: v, Filter: filter}) }, false},

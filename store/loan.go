@@ -59,7 +59,7 @@ func (s *Store) overrule(r *Record) {
 	if l == nil || l.Version > r.Version || string(l.Key) != string(r.Key) {
 		return
 	}
-	if l.Version < r.Version || r.Op == RecordTombstone || l.Ever < r.Ever {
+	if l.Version < r.Version || r.Op == RecordTombstone || l.ExpVersion < r.ExpVersion {
 		l.overruled.Store(true)
 	}
 }

@@ -43,7 +43,7 @@ func (p *partition) presence(h handle, nowMillis int64) Presence {
 		return Absent
 	case hd.version <= p.s.flushedTo.Load():
 		return Flushed
-	case dead(hd.expires(), nowMillis):
+	case past(hd.expires(), nowMillis):
 		return Lapsed
 	}
 	return Present

@@ -167,7 +167,7 @@ func TestHotPath_DoesNotAllocate(t *testing.T) {
 		"delete": func() { s.Do(testNow, &Request{Op: OpDelete, Key: key}) },
 		"apply": func() {
 			recs[0].Version++
-			recs[0].Ever, to = recs[0].Version, to+1
+			recs[0].ExpVersion, to = recs[0].Version, to+1
 			if err := s.ApplyBatch(testNow, part, Live, to, recs); err != nil {
 				t.Fatal(err)
 			}

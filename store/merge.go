@@ -13,7 +13,7 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 		return err
 	}
 	for i := range recs {
-		s.clock.observe(max(recs[i].Version, recs[i].Ever))
+		s.clock.observe(max(recs[i].Version, recs[i].ExpVersion))
 	}
 	s.dueFlush(nowMillis)
 	s.letIn(part)
@@ -70,7 +70,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	if r.Op == RecordTouch {
 		return p.mergeTouch(h, hd, r)
 	}
-	expired := dead(r.Expires, nowMillis)
+	expired := past(r.Expires, nowMillis)
 	tomb := r.Op == RecordTombstone
 	gone := tomb || expired // what has expired replaces what it supersedes, and is not stored
 	if hd == nil {
@@ -92,7 +92,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 	}
 	if gone {
 		// Receivers keep no tombstones: the sender remembers until this is acknowledged.
-		p.forgot(r.Version, r.Ever)
+		p.forgot(r.Version, r.ExpVersion)
 		if h != 0 {
 			p.unlink(h)
 		}
@@ -108,7 +108,7 @@ func (p *partition) merge(r *Record, nowMillis int64) (done bool) {
 		p.noMemory(r)
 		return true
 	}
-	return p.put(tag, h, &change{key: r.Key, value: r.Value, draft: r.draft(), version: r.Version, ever: r.Ever,
+	return p.put(tag, h, &change{key: r.Key, value: r.Value, draft: r.draft(), version: r.Version, expVersion: r.ExpVersion,
 		expires: r.Expires, flags: r.Flags, marks: r.Marks, src: p.sourceOf(r), access: accessCode(VersionMillis(r.Version)/1000, nowMillis/1000)}) != 0
 }
 
@@ -145,7 +145,7 @@ func (p *partition) sourceOf(r *Record) uint8 {
 }
 
 // compare orders a received state against the one held, by (version, tombstone,
-// ever, value): 1 the received one wins, 0 they are the same, -1 it loses.
+// expiry version, value): 1 the received one wins, 0 they are the same, -1 it loses.
 func compare(r *Record, tomb bool, hd *header) int {
 	switch {
 	case r.Version != hd.version:
@@ -154,8 +154,8 @@ func compare(r *Record, tomb bool, hd *header) int {
 		return sign(tomb)
 	case tomb:
 		return 0
-	case r.Ever != hd.ever:
-		return sign(r.Ever > hd.ever)
+	case r.ExpVersion != hd.expVersion:
+		return sign(r.ExpVersion > hd.expVersion)
 	}
 	return bytes.Compare(r.Value, hd.value())
 }
@@ -173,13 +173,13 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	switch {
 	case hd == nil:
 		p.stats.TouchUnknown++
-		p.forgot(r.Version, r.Ever)
-	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.ever >= r.Ever):
+		p.forgot(r.Version, r.ExpVersion)
+	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.expVersion >= r.ExpVersion):
 	case hd.version == r.Version:
-		p.retouch(h, r.Ever, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.sourceOf(r), 0)
+		p.retouch(h, r.ExpVersion, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.sourceOf(r), 0)
 	default:
 		p.stats.TouchUnknown++
-		p.forgot(r.Version, r.Ever)
+		p.forgot(r.Version, r.ExpVersion)
 		p.unlink(h)
 	}
 	return true
@@ -192,13 +192,13 @@ func (p *partition) dropOlder(r *Record) {
 	if h == 0 || p.s.arena.at(h).version > r.Version {
 		return
 	}
-	p.forgot(r.Version, r.Ever)
+	p.forgot(r.Version, r.ExpVersion)
 	p.unlink(h)
 }
 
 // countConflict counts writes of both nodes that neither had seen of the other.
 func (p *partition) countConflict(order int, hd *header, r *Record) {
-	if order == 0 || hd.version == r.Version || p.clean(hd) {
+	if order == 0 || hd.version == r.Version || p.acked(hd) {
 		return
 	}
 	if order > 0 {

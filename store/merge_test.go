@@ -12,13 +12,13 @@ func states(rng *rand.Rand, key string, n int) []Record {
 	recs := make([]Record, n)
 	for i := range recs {
 		v := VersionAt(testNow) + 64*uint64(1+rng.IntN(4))
-		r := Record{Key: []byte(key), Version: v, Ever: v}
+		r := Record{Key: []byte(key), Version: v, ExpVersion: v}
 		switch rng.IntN(4) {
 		case 0:
 			r.Op = RecordTombstone
 		case 1:
-			r.Ever += 64 * uint64(1+rng.IntN(3)) // touched
-			r.Expires = testNow + 1000*int64(r.Ever-r.Version)
+			r.ExpVersion += 64 * uint64(1+rng.IntN(3)) // touched
+			r.Expires = testNow + 1000*int64(r.ExpVersion-r.Version)
 			fallthrough
 		default:
 			r.Value = fmt.Appendf(nil, "value %d", v+uint64(rng.IntN(2)))
@@ -75,7 +75,7 @@ func TestMerge_OlderVersionLoses(t *testing.T) {
 	part := PartitionOf([]byte("key"))
 	apply := func(v uint64, value string) {
 		t.Helper()
-		if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: []byte("key"), Version: v, Ever: v, Value: []byte(value)}}); err != nil {
+		if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: []byte("key"), Version: v, ExpVersion: v, Value: []byte(value)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,12 +100,12 @@ func TestApplyBatch_RefusesForeignKeysAndDropsWhatItCannotStore(t *testing.T) {
 	s.Attach(ID{1}, &State{}, false)
 	key := []byte("key")
 	part := PartitionOf(key)
-	if err := s.ApplyBatch(testNow, (part+1)%Partitions, Live, 1, []Record{{Key: key, Version: 1, Ever: 1}}); err == nil {
+	if err := s.ApplyBatch(testNow, (part+1)%Partitions, Live, 1, []Record{{Key: key, Version: 1, ExpVersion: 1}}); err == nil {
 		t.Error("a key of another partition was taken")
 	}
 	s.set(testNow, "key", "mine")
 	v := s.clock.hlc.Load() + 64
-	if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: key, Version: v, Ever: v, Value: make([]byte, 5000)}}); err != nil {
+	if err := s.ApplyBatch(testNow, part, Live, 1, []Record{{Key: key, Version: v, ExpVersion: v, Value: make([]byte, 5000)}}); err != nil {
 		t.Fatal(err)
 	}
 	if got, hit := s.get(testNow, "key"); hit {
@@ -136,7 +136,7 @@ func TestLocalKeys_StayAndAreNotTaken(t *testing.T) {
 	}
 	key := []byte("sid.lock")
 	v := s.clock.hlc.Load() + 64
-	_ = s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{{Key: key, Version: v, Ever: v, Value: []byte("theirs")}})
+	_ = s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{{Key: key, Version: v, ExpVersion: v, Value: []byte("theirs")}})
 	if got, _ := s.get(testNow, "sid.lock"); got != "v" {
 		t.Errorf("the peer's lock came over ours: %q", got)
 	}
@@ -181,7 +181,7 @@ func TestAttach_NoItemIsTakenForTheNewPeers(t *testing.T) {
 						continue
 					}
 					v := s.Clock() + 64
-					rec := Record{Key: []byte(key), Version: v, Ever: v, Value: []byte("v")}
+					rec := Record{Key: []byte(key), Version: v, ExpVersion: v, Value: []byte("v")}
 					if err := s.ApplyBatch(testNow, PartitionOf(rec.Key), Live, s.parts[PartitionOf(rec.Key)].peer.recv.B+1, []Record{rec}); err != nil {
 						t.Fatal(err)
 					}
@@ -212,7 +212,7 @@ func TestAttach_AnIDIsFreeBehindAWholeRound(t *testing.T) {
 	s.Attach(ID{1}, &State{}, false)
 	for _, key := range keysOf(part, items) {
 		v := s.Clock() + 64
-		s.apply(t, Record{Key: key, Version: v, Ever: v, Value: []byte("v")})
+		s.apply(t, Record{Key: key, Version: v, ExpVersion: v, Value: []byte("v")})
 	}
 	s.Tick(testNow) // to the middle
 	s.Attach(ID{2}, &State{}, false)
@@ -233,7 +233,7 @@ func TestApplyBatch_AKeyOfAnotherPartitionBehindOthers(t *testing.T) {
 		t.Fatal("they share one")
 	}
 	v := s.Clock() + 64
-	recs := []Record{{Key: key, Version: v, Ever: v}, {Key: key, Version: v + 64, Ever: v + 64}, {Key: other, Version: v, Ever: v}}
+	recs := []Record{{Key: key, Version: v, ExpVersion: v}, {Key: key, Version: v + 64, ExpVersion: v + 64}, {Key: other, Version: v, ExpVersion: v}}
 	if err := s.ApplyBatch(testNow, part, Live, 9, recs); err == nil {
 		t.Error("it was taken")
 	}
@@ -249,7 +249,7 @@ func TestMerge_OversizeOfTheSameVersion(t *testing.T) {
 		s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
 		s.Attach(ID{1}, &State{}, false)
 		v := s.set(testNow, "key", "\x00").Version
-		s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v + later, Value: make([]byte, 5000)})
+		s.apply(t, Record{Key: []byte("key"), Version: v, ExpVersion: v + later, Value: make([]byte, 5000)})
 		if _, hit := s.get(testNow, "key"); hit {
 			t.Errorf("%s: this node goes on with the lesser state, the peer has the greater", name)
 		}
@@ -284,7 +284,7 @@ func TestMerge_TouchOfAnUnknownVersionDropsTheOlder(t *testing.T) {
 	s.Attach(ID{1}, &State{}, false)
 	key := []byte("key")
 	older := s.Do(testNow, &Request{Op: OpSet, Key: key, Value: []byte("older")}).Version
-	touch := Record{Key: key, Op: RecordTouch, Version: older + 64, Ever: older + 128}
+	touch := Record{Key: key, Op: RecordTouch, Version: older + 64, ExpVersion: older + 128}
 	if err := s.ApplyBatch(testNow, PartitionOf(key), Live, 1, []Record{touch}); err != nil {
 		t.Fatal(err)
 	}

@@ -205,19 +205,19 @@ func TestMerge_WonBelongsToTheExpiry(t *testing.T) {
 		got, _ := s.see(testNow, "k")
 		return got
 	}
-	if got := apply(Record{Version: v, Ever: v, Value: []byte("a"), Marks: MarkStale}); got.Marks != MarkStale {
+	if got := apply(Record{Version: v, ExpVersion: v, Value: []byte("a"), Marks: MarkStale}); got.Marks != MarkStale {
 		t.Errorf("a stale value: %+v", got)
 	}
-	if got := apply(Record{Op: RecordTouch, Version: v, Ever: v + 2, Marks: MarkWon}); got.Marks != MarkStale|MarkWon {
+	if got := apply(Record{Op: RecordTouch, Version: v, ExpVersion: v + 2, Marks: MarkWon}); got.Marks != MarkStale|MarkWon {
 		t.Errorf("then won: %+v", got)
 	}
-	if got := apply(Record{Op: RecordTouch, Version: v, Ever: v + 1}); got.Marks != MarkStale|MarkWon {
+	if got := apply(Record{Op: RecordTouch, Version: v, ExpVersion: v + 1}); got.Marks != MarkStale|MarkWon {
 		t.Errorf("an older touch: %+v", got)
 	}
-	if got := apply(Record{Version: v, Ever: v + 3, Value: []byte("a"), Marks: MarkStale}); got.Marks != MarkStale {
+	if got := apply(Record{Version: v, ExpVersion: v + 3, Value: []byte("a"), Marks: MarkStale}); got.Marks != MarkStale {
 		t.Errorf("the value with a newer touch: %+v", got)
 	}
-	if got := apply(Record{Version: v + 5, Ever: v + 5, Value: []byte("b")}); got.Marks != 0 {
+	if got := apply(Record{Version: v + 5, ExpVersion: v + 5, Value: []byte("b")}); got.Marks != 0 {
 		t.Errorf("a new value: %+v", got)
 	}
 }

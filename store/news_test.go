@@ -12,7 +12,7 @@ func TestNotify_EachKindOfNews(t *testing.T) {
 	part := PartitionOf(key)
 	rec := func(s *Store) []Record {
 		v := s.Clock() + 64
-		return []Record{{Key: key, Version: v, Ever: v, Value: []byte("theirs")}}
+		return []Record{{Key: key, Version: v, ExpVersion: v, Value: []byte("theirs")}}
 	}
 	for name, test := range map[string]struct {
 		do   func(s *Store, begin func()) // begin: what was told before counts for nothing

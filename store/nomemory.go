@@ -43,7 +43,7 @@ func (p *partition) eraseWithoutMemory(tag uint32, h handle, nowMillis int64, ke
 		return
 	}
 	v := p.s.clock.next(nowMillis)
-	if h != 0 && p.put(tag, h, &change{key: key, version: v, ever: v, tomb: true, inPlace: true}) != 0 {
+	if h != 0 && p.put(tag, h, &change{key: key, version: v, expVersion: v, tomb: true, inPlace: true}) != 0 {
 		return
 	}
 	p.buryKey(key, v)

@@ -39,14 +39,14 @@ func (s *Store) apply(t *testing.T, r Record) {
 func TestNoMemory_AReceivedValueDropsTheOlderOne(t *testing.T) {
 	s, keys := packedStore(t, 1000)
 	v := s.Clock() + 1<<20
-	s.apply(t, Record{Key: keys[0], Version: v, Ever: v, Value: make([]byte, 50_000)})
+	s.apply(t, Record{Key: keys[0], Version: v, ExpVersion: v, Value: make([]byte, 50_000)})
 	if s.Stats().ApplyNoMemory == 0 {
 		t.Fatal("there was memory")
 	}
 	if _, hit := s.get(testNow, string(keys[0])); hit {
 		t.Error("a value is served that is older than one that arrived")
 	}
-	if s.parts[PartitionOf(keys[0])].cleanMax < v {
+	if s.parts[PartitionOf(keys[0])].forgotMax < v {
 		t.Error("an older peer could bring it back")
 	}
 }
@@ -60,7 +60,7 @@ func TestNoMemory_ADeleteIsBuried(t *testing.T) {
 			v := s.Clock()
 			for _, key := range [][]byte{keys[0], []byte("absent")} {
 				s.Do(testNow, &Request{Op: OpDelete, Key: key})
-				s.apply(t, Record{Key: key, Version: v, Ever: v, Value: []byte("v")})
+				s.apply(t, Record{Key: key, Version: v, ExpVersion: v, Value: []byte("v")})
 				if _, hit := s.get(testNow, string(key)); hit {
 					t.Errorf("%q is back", key)
 				}
@@ -82,7 +82,7 @@ func TestNoMemory_WhatAGraveTakesLeavesATrace(t *testing.T) {
 	}
 	buried := 0
 	for _, key := range keys {
-		s.apply(t, Record{Key: key, Version: older, Ever: older, Value: []byte("v")})
+		s.apply(t, Record{Key: key, Version: older, ExpVersion: older, Value: []byte("v")})
 		if _, hit := s.get(testNow, string(key)); hit {
 			t.Fatalf("%q is back, older than what was evicted", key)
 		}

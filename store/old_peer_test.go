@@ -31,7 +31,7 @@ func TestAttach_OldPeerHasTheExpiryOfBefore(t *testing.T) {
 		s.Do(testNow+20, &Request{Op: OpTouch, Key: key, Expires: testNow + 30})
 		remove(s)
 		s.Attach(ID{1}, &first, false)
-		before := Record{Key: key, Version: version, Ever: version, Value: []byte("value")}
+		before := Record{Key: key, Version: version, ExpVersion: version, Value: []byte("value")}
 		if err := s.ApplyBatch(testNow+50, part, Bulk, 1, []Record{before}); err != nil {
 			t.Fatal(err)
 		}
@@ -48,9 +48,9 @@ func TestAttach_OldPeerHasWhatWasTouchedSince(t *testing.T) {
 	v := VersionAt(testNow)
 	s.Attach(ID{1}, &State{}, false)
 	s.Attach(ID{2}, &State{}, false)
-	s.apply(t, Record{Op: RecordTouch, Key: []byte("key"), Version: v, Ever: VersionAt(testNow + 20), Expires: testNow + 30})
+	s.apply(t, Record{Op: RecordTouch, Key: []byte("key"), Version: v, ExpVersion: VersionAt(testNow + 20), Expires: testNow + 30})
 	s.Attach(ID{1}, &State{Born: VersionAt(testNow + 10), Items: 1}, false)
-	s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v, Value: []byte("value")})
+	s.apply(t, Record{Key: []byte("key"), Version: v, ExpVersion: v, Value: []byte("value")})
 	if _, ok := s.get(testNow+50, "key"); ok {
 		t.Error("it is here, and never expires")
 	}
@@ -64,15 +64,17 @@ func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
 	before, gone := VersionAt(testNow+5), VersionAt(testNow+20)
 	for name, lose := range map[string]func(t *testing.T, s *Store){
 		"a delete of the peer": func(t *testing.T, s *Store) {
-			s.apply(t, Record{Op: RecordTombstone, Key: key, Version: gone, Ever: gone})
+			s.apply(t, Record{Op: RecordTombstone, Key: key, Version: gone, ExpVersion: gone})
 		},
 		"it came expired": func(t *testing.T, s *Store) {
-			s.apply(t, Record{Key: key, Version: gone, Ever: gone, Expires: testNow - 1})
+			s.apply(t, Record{Key: key, Version: gone, ExpVersion: gone, Expires: testNow - 1})
 		},
 		"too large a value": func(t *testing.T, s *Store) {
-			s.apply(t, Record{Key: key, Version: gone, Ever: gone, Value: make([]byte, 5000)})
+			s.apply(t, Record{Key: key, Version: gone, ExpVersion: gone, Value: make([]byte, 5000)})
 		},
-		"a touch of what is newer": func(t *testing.T, s *Store) { s.apply(t, Record{Op: RecordTouch, Key: key, Version: gone, Ever: gone}) },
+		"a touch of what is newer": func(t *testing.T, s *Store) {
+			s.apply(t, Record{Op: RecordTouch, Key: key, Version: gone, ExpVersion: gone})
+		},
 		"an acknowledged grave": func(t *testing.T, s *Store) {
 			s.tombBudget.Store(0) // it is buried at once
 			s.Do(testNow+20, &Request{Op: OpDelete, Key: key})
@@ -90,10 +92,10 @@ func TestAttach_OldPeerHasWhatIsGone(t *testing.T) {
 				s := newTestStore(t, Config{Replicated: true, MaxItemBytes: 2000})
 				s.Attach(ID{1}, &State{}, false)
 				s.Attach(ID{2}, &State{}, false)
-				s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+				s.apply(t, Record{Key: key, Version: before, ExpVersion: before, Value: []byte("value")})
 				lose(t, s)
 				s.Attach(ID{1}, &State{Born: born, Items: 1}, false)
-				s.apply(t, Record{Key: key, Version: before, Ever: before, Value: []byte("value")})
+				s.apply(t, Record{Key: key, Version: before, ExpVersion: before, Value: []byte("value")})
 				if v, ok := s.get(testNow+50, "key"); ok {
 					t.Errorf("%q is back", v)
 				}

@@ -21,7 +21,7 @@ type partition struct {
 	tombN     int
 	grave     grave  // what was buried and is still to be announced
 	announced grave  // what the peer has been told, and has not acknowledged
-	cleanMax  uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
+	forgotMax uint64 // highest version ever removed here without a local trace, of a value, a delete or an expiry
 
 	refused uint64 // items that the peer has not stored
 
@@ -34,23 +34,23 @@ type partition struct {
 
 // change is a new state of a key, on its way into the partition.
 type change struct {
-	key     []byte
-	value   []byte
-	tail    []byte // behind value; one of the two may be the present value of the item
-	version uint64
-	ever    uint64
-	expires int64
-	flags   uint32
-	marks   Marks
-	src     uint8 // 0: made here
-	tomb    bool
-	touch   bool   // only the expiry differs from what the peer acknowledged
-	access  uint16 // accessCode of the last access; no meaning for a tombstone
-	fetched bool   // read at least once
-	history bool   // access is given to putNew, which else says now
-	cleaner bool   // made by the cleaner: takes its memory from the cleaner's segment
-	inPlace bool   // a tombstone that may waste the memory it takes over
-	draft   *Draft // has the value already, in memory that the item takes over; nil: value is to be copied
+	key        []byte
+	value      []byte
+	tail       []byte // behind value; one of the two may be the present value of the item
+	version    uint64
+	expVersion uint64
+	expires    int64
+	flags      uint32
+	marks      Marks
+	src        uint8 // 0: made here
+	tomb       bool
+	touch      bool   // only the expiry differs from what the peer acknowledged
+	access     uint16 // accessCode of the last access; no meaning for a tombstone
+	fetched    bool   // read at least once
+	history    bool   // access is given to putNew, which else says now
+	cleaner    bool   // made by the cleaner: takes its memory from the cleaner's segment
+	inPlace    bool   // a tombstone that may waste the memory it takes over
+	draft      *Draft // has the value already, in memory that the item takes over; nil: value is to be copied
 }
 
 // copyTo writes the value. It may be written over what it is made of: in place, the
@@ -111,7 +111,7 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		p.enter(tag, old, h, c.key)
 	}
 	hd.valLen = uint32(valLen)
-	hd.version, hd.ever, hd.flags = c.version, c.ever, c.flags
+	hd.version, hd.expVersion, hd.flags = c.version, c.expVersion, c.flags
 	hd.setSource(c.src)
 	hd.setExpires(c.expires)
 	hd.setMarks(c.marks)
@@ -147,11 +147,11 @@ func (p *partition) take(c *change, n int) handle {
 	return h
 }
 
-// retouch gives an item a new expiry and marks, by a change of version ever that
+// retouch gives an item a new expiry and marks, by a change of version expVersion that
 // leaves the value alone. With put, it is all that writes items.
-func (p *partition) retouch(h handle, ever uint64, expires int64, marks Marks, src, touchBit uint8) {
+func (p *partition) retouch(h handle, expVersion uint64, expires int64, marks Marks, src, touchBit uint8) {
 	hd := p.s.arena.at(h)
-	hd.ever = ever
+	hd.expVersion = expVersion
 	hd.setSource(src)
 	hd.setExpires(expires)
 	hd.setMarks(marks)
@@ -208,7 +208,7 @@ func (p *partition) enter(tag uint32, old, h handle, key []byte) {
 }
 
 // unlink removes an item or tombstone without a trace. Who calls has seen to
-// cleanMax, or knows that something else covers the version.
+// forgotMax, or knows that something else covers the version.
 func (p *partition) unlink(h handle) {
 	hd := p.s.arena.at(h)
 	p.forgetSize(hd, h)
@@ -218,16 +218,18 @@ func (p *partition) unlink(h handle) {
 	p.shrinkIndex()
 }
 
-// unlinkClean removes an item whose version the peer has: only cleanMax remembers.
-func (p *partition) unlinkClean(h handle) {
+// unlinkAcked removes an item whose version the peer has: only forgotMax remembers.
+func (p *partition) unlinkAcked(h handle) {
 	hd := p.s.arena.at(h)
-	p.forgot(hd.version, hd.ever)
+	p.forgot(hd.version, hd.expVersion)
 	p.unlink(h)
 }
 
 // forgot notes that of a state of some key nothing is left here. Its expiry counts
 // like the rest: a peer that was away for the touch has the one from before.
-func (p *partition) forgot(version, ever uint64) { p.cleanMax = max(p.cleanMax, version, ever) }
+func (p *partition) forgot(version, expVersion uint64) {
+	p.forgotMax = max(p.forgotMax, version, expVersion)
+}
 
 func (p *partition) discard(h handle) {
 	hd := p.s.arena.at(h)
@@ -260,19 +262,19 @@ func (p *partition) forgetSize(hd *header, h handle) {
 // is no memory for the marker.
 func (p *partition) removeLocal(h handle, cleaner bool) bool {
 	hd := p.s.arena.at(h)
-	if p.clean(hd) {
-		p.unlinkClean(h)
+	if p.acked(hd) {
+		p.unlinkAcked(h)
 		return true
 	}
 	v := hd.version
-	if hd.ever != v {
-		p.forgot(v, hd.ever) // the marker says nothing of the expiry
+	if hd.expVersion != v {
+		p.forgot(v, hd.expVersion) // the marker says nothing of the expiry
 	}
-	if hd.ever == hd.version {
+	if hd.expVersion == hd.version {
 		v--
 	}
 	key := hd.key()
-	return p.put(p.s.tag(key), h, &change{key: key, version: v, ever: v, tomb: true, cleaner: cleaner}) != 0
+	return p.put(p.s.tag(key), h, &change{key: key, version: v, expVersion: v, tomb: true, cleaner: cleaner}) != 0
 }
 
 // mustRemoveLocal is removeLocal that needs no memory: without room for a
@@ -284,8 +286,8 @@ func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 	}
 }
 
-// clean reports whether the peer has this state of the key, or is never to have it.
-func (p *partition) clean(hd *header) bool {
+// acked reports whether the peer has this state of the key, or is never to have it.
+func (p *partition) acked(hd *header) bool {
 	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
 		!hd.refused() && (p.fromPeer(hd) || p.peer.acked.covers(hd.seq()))
 }

@@ -156,7 +156,7 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 	case hd.version <= p.s.flushedTo.Load():
 		p.stats.row(hd).Reclaimed++
 		p.unlink(h)
-	case dead(hd.expires(), nowMillis):
+	case past(hd.expires(), nowMillis):
 		row := p.stats.row(hd)
 		row.Reclaimed++
 		if !hd.is(bitFetched) {

@@ -11,7 +11,7 @@ func TestPeerRefused_WhatHasChangedSince(t *testing.T) {
 	for name, change := range map[string]func(s *Store){
 		"the peer's own change": func(s *Store) {
 			v := s.Clock() + 64
-			s.apply(t, Record{Key: key, Version: v, Ever: v, Value: []byte("theirs")})
+			s.apply(t, Record{Key: key, Version: v, ExpVersion: v, Value: []byte("theirs")})
 		},
 		"a change that is acknowledged": func(s *Store) {
 			s.set(testNow, "key", "anew")

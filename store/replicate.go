@@ -93,7 +93,7 @@ type PendingFlush struct {
 type State struct {
 	Clock    uint64 // the highest version made or seen
 	Born     uint64 // the clock when this process started
-	Flush    uint64 // values with a version up to it are dead
+	Flush    uint64 // values with a version up to it are flushed
 	Pending  PendingFlush
 	Items    uint64             // 0: empty; tombstones count
 	LastPeer ID                 // incarnation last replicated with; zero: never
@@ -203,8 +203,8 @@ func (s *Store) nextSrc() {
 // older peer that returns. Where it began before a delete that was acknowledged by
 // the last one and forgotten here, only burying everything protects that delete.
 func (p *partition) meetForeign(st *State) {
-	if st.Items > 0 && st.Born <= p.cleanMax {
-		p.buryAll(p.cleanMax)
+	if st.Items > 0 && st.Born <= p.forgotMax {
+		p.buryAll(p.forgotMax)
 	}
 }
 
@@ -298,7 +298,7 @@ func (s *Store) Unacked() (n uint64) {
 	}
 	s.walkAll(func(p *partition, h handle) {
 		hd := p.s.arena.at(h)
-		if !p.clean(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
+		if !p.acked(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
 			n++
 		}
 	})
@@ -348,7 +348,7 @@ func (p *partition) unackedAbout(limit uint64) (n, steps uint64) {
 			break
 		}
 		steps++
-		if !p.clean(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
+		if !p.acked(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
 			count++
 		}
 	}

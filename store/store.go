@@ -52,7 +52,7 @@ type Store struct {
 	arena *arena
 	parts [Partitions]partition
 
-	flushedTo   atomic.Uint64 // F: values with a version up to it are dead
+	flushedTo   atomic.Uint64 // F: values with a version up to it are flushed
 	flushMu     sync.Mutex    // orders changes of the flush state
 	pending     PendingFlush  // guarded by flushMu
 	cancelled   uint64        // version of the pending flush that was last replaced or carried out; guarded by flushMu

@@ -98,7 +98,7 @@ func (p *partition) sweepSome(nowMillis int64, oldest *[SizeClasses]int64) (n in
 		case hd.version <= flushed:
 			row.CrawlerReclaimed++
 			p.unlink(h)
-		case dead(hd.expires(), expired):
+		case past(hd.expires(), expired):
 			p.expire(h, &row.CrawlerReclaimed)
 		default:
 			hd.ageAccess(nowMillis)

@@ -34,15 +34,15 @@ func (s *Store) shown() string {
 func TestMerge_Ties(t *testing.T) {
 	const v = uint64(1_750_000_000_000 << 19)
 	later := testNow + 1000
-	value := func(ever uint64, text string) Record {
-		return Record{Key: []byte("key"), Version: v, Ever: ever, Value: []byte(text)}
+	value := func(expVersion uint64, text string) Record {
+		return Record{Key: []byte("key"), Version: v, ExpVersion: expVersion, Value: []byte(text)}
 	}
-	touch := func(ever uint64, marks Marks) Record {
-		return Record{Op: RecordTouch, Key: []byte("key"), Version: v, Ever: ever, Expires: later, Marks: marks}
+	touch := func(expVersion uint64, marks Marks) Record {
+		return Record{Op: RecordTouch, Key: []byte("key"), Version: v, ExpVersion: expVersion, Expires: later, Marks: marks}
 	}
 	stale := value(v, "a")
 	stale.Marks = MarkStale
-	tomb := Record{Op: RecordTombstone, Key: []byte("key"), Version: v, Ever: v}
+	tomb := Record{Op: RecordTombstone, Key: []byte("key"), Version: v, ExpVersion: v}
 	for name, test := range map[string]struct {
 		here, comes Record
 		want        string
@@ -59,9 +59,9 @@ func TestMerge_Ties(t *testing.T) {
 		"a touch says who won":           {value(v, "a"), touch(v+64, MarkWon), "a won expires"},
 		"a touch leaves stale alone":     {stale, touch(v+64, 0), "a stale expires"},
 		"a touch makes nothing stale":    {value(v, "a"), touch(v+64, MarkStale), "a expires"},
-		"a touch of an older value":      {Record{Version: v + 640, Ever: v + 640, Value: []byte("new")}, touch(v+64, 0), "new"},
-		"a touch of what is newer":       {Record{Version: v - 640, Ever: v - 640, Value: []byte("old")}, touch(v+64, 0), ""},
-		"a tombstone of before the item": {Record{Version: v + 640, Ever: v + 640, Value: []byte("new")}, tomb, "new"},
+		"a touch of an older value":      {Record{Version: v + 640, ExpVersion: v + 640, Value: []byte("new")}, touch(v+64, 0), "new"},
+		"a touch of what is newer":       {Record{Version: v - 640, ExpVersion: v - 640, Value: []byte("old")}, touch(v+64, 0), ""},
+		"a tombstone of before the item": {Record{Version: v + 640, ExpVersion: v + 640, Value: []byte("new")}, tomb, "new"},
 	} {
 		s := held(t, test.here)
 		s.apply(t, test.comes)
@@ -79,8 +79,8 @@ func TestMerge_ATombstoneOfTheSameVersion(t *testing.T) {
 		s.Attach(ID{1}, &State{}, false)
 		s.Do(testNow, &Request{Op: OpDelete, Key: []byte("key")})
 		v := s.Clock()
-		s.apply(t, Record{Op: op, Key: []byte("key"), Version: v, Ever: v + 64, Value: []byte("v"), Expires: testNow + 1000})
-		if r, _, ok := s.Inspect([]byte("key")); !ok || r.Op != RecordTombstone || r.Ever != v {
+		s.apply(t, Record{Op: op, Key: []byte("key"), Version: v, ExpVersion: v + 64, Value: []byte("v"), Expires: testNow + 1000})
+		if r, _, ok := s.Inspect([]byte("key")); !ok || r.Op != RecordTombstone || r.ExpVersion != v {
 			t.Errorf("record %d: %+v is there", op, r)
 		}
 	}
@@ -91,7 +91,7 @@ func TestMerge_TheSameStateIsAcknowledged(t *testing.T) {
 	s := newTestStore(t, Config{Replicated: true})
 	s.Attach(ID{1}, &State{}, false)
 	v := s.set(testNow, "key", "v").Version
-	s.apply(t, Record{Key: []byte("key"), Version: v, Ever: v, Value: []byte("v")})
+	s.apply(t, Record{Key: []byte("key"), Version: v, ExpVersion: v, Value: []byte("v")})
 	if s.Unacked() != 0 {
 		t.Error("it is kept for the peer")
 	}

@@ -85,7 +85,7 @@ func (p *partition) purgeTombs(acked Cursor) {
 			if !acked.covers(p.s.arena.at(h).seq()) {
 				break
 			}
-			p.unlinkClean(h)
+			p.unlinkAcked(h)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (p *partition) resortTombs() {
 			hd := a.at(h)
 			next := hd.links().next
 			if p.peer.acked.covers(hd.seq()) {
-				p.unlinkClean(h)
+				p.unlinkAcked(h)
 			} else if list != tombUnsent {
 				p.tombMove(h, tombUnsent)
 			}

@@ -174,15 +174,15 @@ const (
 // Record is one state of one key on its way between nodes. Key and Value belong
 // to whoever filled them in.
 type Record struct {
-	Key     []byte
-	Op      RecordOp
-	Version uint64 // orders writes
-	Ever    uint64 // expiry version: of the last change of Expires; equal to Version until the item is touched
-	Expires int64  // absolute Unix ms; 0 never
-	Flags   uint32
-	Value   []byte
-	Marks   Marks // none for a tombstone
-	in      *Incoming
+	Key        []byte
+	Op         RecordOp
+	Version    uint64 // orders writes
+	ExpVersion uint64 // expiry version: of the last change of Expires; equal to Version until the item is touched
+	Expires    int64  // absolute Unix ms; 0 never
+	Flags      uint32
+	Value      []byte
+	Marks      Marks // none for a tombstone
+	in         *Incoming
 }
 
 // Refusal is why a value that the peer sent is not stored here. The numbers travel:

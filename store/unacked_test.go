@@ -26,7 +26,7 @@ func TestUnackedAbout_FollowsUnacked(t *testing.T) {
 	for i := range 3000 { // the peer's own changes count for nothing
 		v := s.Clock() + 64
 		k := fmt.Appendf(nil, "theirs-%d", i)
-		if err := s.ApplyBatch(testNow, PartitionOf(k), Live, uint64(i+1), []Record{{Key: k, Version: v, Ever: v}}); err != nil {
+		if err := s.ApplyBatch(testNow, PartitionOf(k), Live, uint64(i+1), []Record{{Key: k, Version: v, ExpVersion: v}}); err != nil {
 			t.Fatal(err)
 		}
 	}

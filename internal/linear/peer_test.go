@@ -42,7 +42,7 @@ func (p *peer) run(began time.Time, ops int, keys []string) (history []porcupine
 	for range ops {
 		p.n++
 		o := op{kind: fromPeer, key: keys[p.n%uint64(len(keys))], cas: uint64(testNow)<<19 + p.n*leap + 1, gone: p.n%5 == 0}
-		r := store.Record{Key: []byte(o.key), Op: store.RecordTombstone, Version: o.cas, Ever: o.cas}
+		r := store.Record{Key: []byte(o.key), Op: store.RecordTombstone, Version: o.cas, ExpVersion: o.cas}
 		if !o.gone {
 			o.value, o.flags, o.ttl = fmt.Sprint(p.n), uint32(p.n), int64(p.n%3)*1000
 			r.Op, r.Value, r.Flags = store.RecordValue, []byte(o.value), o.flags

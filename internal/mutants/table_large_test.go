@@ -33,7 +33,7 @@ var largeMutants = []mutant{
 		test("internal/session", "TestParcel_GraveOfItsPartitionWaits")},
 	{"what goes in the place of a touched value takes the peer's",
 		"the peer's is the same, with the later expiry",
-		"internal/session/parcel.go", "if l.Ever == l.Version || l.Overruled() {", "if l.Ever == l.Version {",
+		"internal/session/parcel.go", "if l.ExpVersion == l.Version || l.Overruled() {", "if l.ExpVersion == l.Version {",
 		test("internal/session", "TestParcel_TouchedByBoth")},
 	{"values of which only the first piece came keep their memory",
 		"the next one's first piece ends the one before",

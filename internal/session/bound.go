@@ -59,9 +59,9 @@ func (s *Session) checkVersions(now int64, b *wire.Body) error {
 	case wire.TBatch:
 		for i := range b.Batch.Records {
 			r := &b.Batch.Records[i]
-			highest = max(highest, r.Version, r.Ever)
+			highest = max(highest, r.Version, r.ExpVersion)
 		}
-		field = "ver or ever"
+		field = "ver or expver"
 	case wire.TFlush:
 		highest, field = max(b.Flush.Flush, b.Flush.Cancelled), "flush or pver"
 	case wire.TFlushAt:

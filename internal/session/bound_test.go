@@ -23,23 +23,23 @@ func versionFrames(n, v uint64) map[string]func(w *wire.Writer) {
 	batch := func(r store.Record) func(w *wire.Writer) {
 		return func(w *wire.Writer) {
 			w.BeginBatch(n+1, 7, store.Live)
-			w.Record(&store.Record{Key: simKey(1), Version: ok, Ever: ok, Value: []byte("right, before it")})
+			w.Record(&store.Record{Key: simKey(1), Version: ok, ExpVersion: ok, Value: []byte("right, before it")})
 			r.Key = simKey(0)
 			w.Record(&r)
 			w.EndBatch(900)
 		}
 	}
 	return map[string]func(w *wire.Writer){
-		"BATCH ver":         batch(store.Record{Version: v, Ever: v, Value: []byte("v")}),
+		"BATCH ver":         batch(store.Record{Version: v, ExpVersion: v, Value: []byte("v")}),
 		"BATCH ver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: v}),
 		"PIECE ver": func(w *wire.Writer) {
 			w.Piece(&wire.Piece{N: n + 1, Part: 7, Key: simKey(0), Version: v, Bytes: 9, Data: []byte("v")})
 		},
-		"BATCH ever":         batch(store.Record{Version: ok, Ever: v, Value: []byte("v")}),
-		"BATCH ever of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: ok, Ever: v}),
-		"BATCH TOUCH":        batch(store.Record{Op: store.RecordTouch, Version: ok, Ever: v, Expires: simStart + 1}),
-		"FLUSH flush":        func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: v}) },
-		"FLUSH pver":         func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: ok, Cancelled: v}) },
+		"BATCH expver":         batch(store.Record{Version: ok, ExpVersion: v, Value: []byte("v")}),
+		"BATCH expver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: ok, ExpVersion: v}),
+		"BATCH TOUCH":          batch(store.Record{Op: store.RecordTouch, Version: ok, ExpVersion: v, Expires: simStart + 1}),
+		"FLUSH flush":          func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: v}) },
+		"FLUSH pver":           func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: ok, Cancelled: v}) },
 		"FLUSH_AT": func(w *wire.Writer) {
 			w.FlushAt(wire.FlushAt{N: n + 1, Pending: store.PendingFlush{Version: v, AtMillis: simStart + hour}})
 		},

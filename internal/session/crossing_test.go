@@ -105,13 +105,13 @@ func TestScenario12_TouchExpiryAndSetRace(t *testing.T) {
 
 // raceFact is what somebody was told of "k".
 type raceFact struct {
-	version, ever uint64
-	expires       int64
-	value         string // "": it is deleted
+	version, expVersion uint64
+	expires             int64
+	value               string // "": it is deleted
 }
 
 func (f raceFact) less(g raceFact) bool {
-	return f.version < g.version || f.version == g.version && f.ever < g.ever
+	return f.version < g.version || f.version == g.version && f.expVersion < g.expVersion
 }
 
 // look is the state of "k" on node i.
@@ -120,7 +120,7 @@ func (d *duo) look(i int) (f raceFact) {
 		if string(r.Key) == "k" && r.Op == store.RecordTombstone {
 			f = raceFact{r.Version, r.Version, 0, ""}
 		} else if string(r.Key) == "k" {
-			f = raceFact{r.Version, r.Ever, r.Expires, string(r.Value)}
+			f = raceFact{r.Version, r.ExpVersion, r.Expires, string(r.Value)}
 		}
 	})
 	return f

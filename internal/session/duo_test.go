@@ -238,7 +238,7 @@ func (d *duo) states(i int) map[string]string {
 	for part := range store.Partitions {
 		n.st.Walk(part, func(r *store.Record) {
 			if r.Op != store.RecordTombstone && r.Version > flushed {
-				held[string(r.Key)] = fmt.Sprint(r.Version, r.Ever, r.Expires, r.Flags, r.Marks, string(r.Value))
+				held[string(r.Key)] = fmt.Sprint(r.Version, r.ExpVersion, r.Expires, r.Flags, r.Marks, string(r.Value))
 			}
 		})
 	}

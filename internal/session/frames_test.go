@@ -23,7 +23,7 @@ func TestSession_BrokenFramesEndIt(t *testing.T) {
 		"STATE again": func(w *wire.Writer, tx *sender) { w.State(&wire.State{}) },
 		"a key of another partition": func(w *wire.Writer, tx *sender) {
 			w.BeginBatch(tx.n+1, 8, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, Ever: 1 << 40})
+			w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
 			w.EndBatch(1)
 		},
 	}

@@ -138,18 +138,18 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 		func(w *wire.Writer) { w.Bulk(wire.Bulk{N: 1, Part: 7, T: 5, Count: 3}) },
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Bulk)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(1), Ever: simVersion(1), Value: []byte("v"), Flags: 3, Expires: simStart + 5})
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), Ever: simVersion(3), Op: store.RecordTombstone})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(1), ExpVersion: simVersion(1), Value: []byte("v"), Flags: 3, Expires: simStart + 5})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), ExpVersion: simVersion(3), Op: store.RecordTombstone})
 			w.EndBatch(5)
 		},
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), Ever: simVersion(3) + 64, Op: store.RecordTouch, Marks: store.MarkWon})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), ExpVersion: simVersion(3) + 64, Op: store.RecordTouch, Marks: store.MarkWon})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { // of another partition
 			w.BeginBatch(1, 8, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(4), Ever: simVersion(4), Value: []byte("astray")})
+			w.Record(&store.Record{Key: simKey(0), Version: simVersion(4), ExpVersion: simVersion(4), Value: []byte("astray")})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { w.Done(wire.Done{N: 1, Part: 7}) },

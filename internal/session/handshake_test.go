@@ -73,7 +73,7 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 func TestSession_NothingBeforeTheProof(t *testing.T) {
 	batch := func(w *wire.Writer) {
 		w.BeginBatch(1, 7, store.Live)
-		w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, Ever: 1 << 40})
+		w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
 		w.EndBatch(1)
 	}
 	frames := map[string]func(w *wire.Writer){
@@ -162,7 +162,7 @@ func FuzzSession_AnyFramesOfAPeer(f *testing.F) {
 	seed(func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: simStart, T1: wire.MaxMillis}) })
 	seed(func(w *wire.Writer) {
 		w.BeginBatch(1, 7, store.Bulk)
-		w.Record(&store.Record{Key: simKey(0), Version: 1 << 61, Ever: 1 << 62, Value: []byte("v")})
+		w.Record(&store.Record{Key: simKey(0), Version: 1 << 61, ExpVersion: 1 << 62, Value: []byte("v")})
 		w.EndBatch(1 << 62)
 	})
 	f.Fuzz(func(t *testing.T, first, second []byte) {

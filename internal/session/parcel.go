@@ -84,7 +84,7 @@ func (tx *sender) whole(l *store.Loan) {
 // its expiry.
 func marker(l *store.Loan) *store.Record {
 	v := l.Version
-	if l.Ever == l.Version || l.Overruled() {
+	if l.ExpVersion == l.Version || l.Overruled() {
 		v--
 	}
 	return &store.Record{Key: l.Key, Op: store.RecordTombstone, Version: v}

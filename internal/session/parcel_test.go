@@ -330,7 +330,7 @@ func TestParcel_PiecesThatDoNotFitEndTheSession(t *testing.T) {
 			w.EndBatch(1)
 		}
 	}
-	pieced := store.Record{Key: key, Op: store.RecordPieced, Version: 9, Ever: 9}
+	pieced := store.Record{Key: key, Op: store.RecordPieced, Version: 9, ExpVersion: 9}
 	for name, write := range map[string]func(w *wire.Writer, n uint64){
 		"a gap":                   with(func(p *wire.Piece) { p.At = 4 }),
 		"another key":             with(func(p *wire.Piece) { p.Key = []byte("q") }),
@@ -338,7 +338,7 @@ func TestParcel_PiecesThatDoNotFitEndTheSession(t *testing.T) {
 		"another size":            with(func(p *wire.Piece) { p.Bytes = 11 }),
 		"another partition":       with(func(p *wire.Piece) { p.At, p.Part = 0, part^1 }),
 		"an item before its end":  item(pieced),
-		"an item among others":    item(pieced, store.Record{Key: key, Version: 5, Ever: 5, Value: []byte("v")}),
+		"an item among others":    item(pieced, store.Record{Key: key, Version: 5, ExpVersion: 5, Value: []byte("v")}),
 		"another item at its end": item(store.Record{Key: key, Op: store.RecordPieced, Version: 8}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func writeRecording(t *testing.T) {
 	}
 	first := store.PendingFlush{Version: ago(33_500), AtMillis: recordedAt + 3_600_000}
 	untouched := item("touched:46")
-	untouched.Ever, untouched.Expires, untouched.Marks = untouched.Version, 0, 0
+	untouched.ExpVersion, untouched.Expires, untouched.Marks = untouched.Version, 0, 0
 
 	frame("HELLO of node 10 11, incarnation 20 21, versions 1 to 1, slot 5", func() {
 		w.Hello(&wire.Hello{ProtoMin: 1, ProtoMax: 1, Cluster: "recorded", NodeID: store.ID{0x10, 0x11}, Inc: store.ID{0x20, 0x21},
@@ -78,7 +78,7 @@ func writeRecording(t *testing.T) {
 	batch("BATCH, live to 10: VALUE, TOMB of the listener's item, VALUE marked stale, VALUE", store.Live, 10, item("live:40"),
 		store.Record{Key: []byte("mine:deleted:46"), Op: store.RecordTombstone, Version: recordedVersion(11)}, item("stale:365"), untouched)
 	batch("BATCH, bulk to 4: a VALUE that the FLUSH below kills", store.Bulk, 4,
-		store.Record{Key: []byte("old:37"), Version: ago(34_000), Ever: ago(34_000), Value: []byte("old")})
+		store.Record{Key: []byte("old:37"), Version: ago(34_000), ExpVersion: ago(34_000), Value: []byte("old")})
 	batch("BATCH, bulk to 6, empty", store.Bulk, 6)
 	numbered("DONE with partition 7", func() { w.Done(wire.Done{N: n, Part: 7}) })
 	touch := item("touched:46")

@@ -212,14 +212,14 @@ func (l *listener) checkSession() {
 
 // recordedItems are what is alive in the end.
 var recordedItems = map[string]heldItem{
-	"plain:42":        {store.Record{Version: recordedVersion(1), Ever: recordedVersion(1)}, "v1"},
-	"flags:131":       {store.Record{Version: recordedVersion(2), Ever: recordedVersion(2), Flags: 0xdeadbeef, Expires: recordedAt + 60_000}, "with flags and an end"},
-	"touched:46":      {store.Record{Version: recordedVersion(3), Ever: recordedVersion(13), Expires: recordedAt + 90_000, Marks: store.MarkWon}, "touched later"},
-	"live:40":         {store.Record{Version: recordedVersion(10), Ever: recordedVersion(10)}, "live"},
-	"stale:365":       {store.Record{Version: recordedVersion(12), Ever: recordedVersion(12), Marks: store.MarkStale}, "old"},
-	"empty:310":       {store.Record{Version: recordedVersion(14), Ever: recordedVersion(14)}, ""},
-	"bin\x00\xff:142": {store.Record{Version: recordedVersion(4), Ever: recordedVersion(4)}, "\x00\r\n"},
-	"after:117":       {store.Record{Version: recordedVersion(15), Ever: recordedVersion(15)}, "after the BARRIER"},
+	"plain:42":        {store.Record{Version: recordedVersion(1), ExpVersion: recordedVersion(1)}, "v1"},
+	"flags:131":       {store.Record{Version: recordedVersion(2), ExpVersion: recordedVersion(2), Flags: 0xdeadbeef, Expires: recordedAt + 60_000}, "with flags and an end"},
+	"touched:46":      {store.Record{Version: recordedVersion(3), ExpVersion: recordedVersion(13), Expires: recordedAt + 90_000, Marks: store.MarkWon}, "touched later"},
+	"live:40":         {store.Record{Version: recordedVersion(10), ExpVersion: recordedVersion(10)}, "live"},
+	"stale:365":       {store.Record{Version: recordedVersion(12), ExpVersion: recordedVersion(12), Marks: store.MarkStale}, "old"},
+	"empty:310":       {store.Record{Version: recordedVersion(14), ExpVersion: recordedVersion(14)}, ""},
+	"bin\x00\xff:142": {store.Record{Version: recordedVersion(4), ExpVersion: recordedVersion(4)}, "\x00\r\n"},
+	"after:117":       {store.Record{Version: recordedVersion(15), ExpVersion: recordedVersion(15)}, "after the BARRIER"},
 	"mine:kept:289":   {store.Record{Version: 0}, "mine"},
 }
 
@@ -228,7 +228,7 @@ func (l *listener) checkItems() {
 	for key, want := range recordedItems {
 		got := held[key]
 		if want.Version == 0 {
-			got.Version, got.Ever = 0, 0
+			got.Version, got.ExpVersion = 0, 0
 		}
 		if got.Op != store.RecordValue || fmt.Sprint(got) != fmt.Sprint(want) {
 			l.t.Errorf("%q is\n%+v, want\n%+v", key, got, want)

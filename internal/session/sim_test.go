@@ -28,8 +28,8 @@ const simStart = int64(1_750_000_000_000)
 
 // fact is the state of a key that somebody was told of.
 type fact struct {
-	version, ever uint64
-	tomb          bool
+	version, expVersion uint64
+	tomb                bool
 }
 
 func (f fact) less(o fact) bool {
@@ -39,7 +39,7 @@ func (f fact) less(o fact) bool {
 	case f.tomb != o.tomb:
 		return o.tomb
 	}
-	return f.ever < o.ever
+	return f.expVersion < o.expVersion
 }
 
 // simNode is a node without sockets: a real store and one session after the other.

@@ -50,14 +50,14 @@ func (m *sim) check() {
 			if i == 0 && !okx || i == 1 && !oky {
 				continue
 			}
-			got := fact{h.Version, h.Ever, false}
+			got := fact{h.Version, h.ExpVersion, false}
 			for j := range m.n {
 				if got.less(m.n[j].known[k]) {
 					m.t.Fatalf("%s on node %d is stale: %+v, node %d knew %+v", key, i, got, j, m.n[j].known[k])
 				}
 			}
 		}
-		if best := m.best[k]; best.version > f0 && (okx == best.tomb || okx && fact{x.Version, x.Ever, false} != best) {
+		if best := m.best[k]; best.version > f0 && (okx == best.tomb || okx && fact{x.Version, x.ExpVersion, false} != best) {
 			m.t.Fatalf("%s: have %v %+v, want %+v", key, okx, x, best)
 		}
 	}

@@ -44,8 +44,8 @@ func (w *world) clientStep(n *node) {
 	} else if word == refusal {
 		w.logf("%s %s %s", n.name, word, w.keys[k])
 	} else if r, ok := n.served(k); ok {
-		w.told(n, k, fact{r.Version, r.Ever})
-		w.logf("%s %s %s -> %s", n.name, word, w.keys[k], w.fact(fact{r.Version, r.Ever}))
+		w.told(n, k, fact{r.Version, r.ExpVersion})
+		w.logf("%s %s %s -> %s", n.name, word, w.keys[k], w.fact(fact{r.Version, r.ExpVersion}))
 	} else if word != "delayed flush" && word != "local" {
 		w.told(n, k, fact{v, forGood})
 		w.logf("%s %s %s -> gone at %s", n.name, word, w.keys[k], w.ver(v))
@@ -55,10 +55,10 @@ func (w *world) clientStep(n *node) {
 
 // told notes what a client was told.
 func (w *world) told(n *node, k int, f fact) {
-	learn(n.known, k, f.version, f.ever)
-	learn(w.best, k, f.version, f.ever)
+	learn(n.known, k, f.version, f.expVersion)
+	learn(w.best, k, f.version, f.expVersion)
 	n.had[f.version] = true
-	switch f.ever {
+	switch f.expVersion {
 	case f.version:
 		w.sets[f.version] = struct{}{}
 	case forGood:

@@ -131,8 +131,8 @@ func (w *world) checkPlanned(n *node, p lastWord) {
 		if want := p.served[k]; ok && want.version == r.Version && o.known[k].less(want) && !o.heard[k].standsFor(want) && !o.st.Buried(key, r.Version) && store.ItemBytes(len(key), len(r.Value)) <= o.itemMost {
 			w.failf("%s drained, and %s has never had its %s %s", n.name, o.name, key, w.fact(want))
 		}
-		if g, ok := o.served(k); ok && (fact{g.Version, g.Ever}).less(p.known[k]) {
-			w.failf("%s drained, and %s serves %s %s, older than %s", n.name, o.name, key, w.fact(fact{g.Version, g.Ever}), w.fact(p.known[k]))
+		if g, ok := o.served(k); ok && (fact{g.Version, g.ExpVersion}).less(p.known[k]) {
+			w.failf("%s drained, and %s serves %s %s, older than %s", n.name, o.name, key, w.fact(fact{g.Version, g.ExpVersion}), w.fact(p.known[k]))
 		}
 	}
 }

@@ -12,14 +12,14 @@ import (
 
 // fact is a state of a key that somebody was told of.
 type fact struct {
-	version uint64
-	ever    uint64 // of the expiry; forGood: the version is dead, whatever expiry it had
+	version    uint64
+	expVersion uint64 // of the expiry; forGood: the version is dead, whatever expiry it had
 }
 
 const forGood = ^uint64(0)
 
 func (f fact) less(o fact) bool {
-	return f.version < o.version || f.version == o.version && f.ever < o.ever
+	return f.version < o.version || f.version == o.version && f.expVersion < o.expVersion
 }
 
 // memory is what the oracle knows that a process has learned since it started.
@@ -40,8 +40,8 @@ func (m *memory) init(keys int) {
 	m.known, m.heard, m.from, m.free = make([]fact, keys), make([]fact, keys), make([]fact, keys), make([]fact, keys)
 }
 
-func learn(facts []fact, k int, version, ever uint64) {
-	if f := (fact{version, ever}); facts[k].less(f) {
+func learn(facts []fact, k int, version, expVersion uint64) {
+	if f := (fact{version, expVersion}); facts[k].less(f) {
 		facts[k] = f
 	}
 }
@@ -87,7 +87,7 @@ func (n *node) facts() map[int]fact {
 	facts := map[int]fact{}
 	for k := range n.w.keys {
 		if r, ok := n.served(k); ok {
-			facts[k] = fact{r.Version, r.Ever}
+			facts[k] = fact{r.Version, r.ExpVersion}
 		}
 	}
 	return facts
@@ -104,7 +104,7 @@ func (n *node) before(b *wire.Body) {
 		if bytes.HasSuffix(r.Key, []byte(localSuffix)) {
 			n.w.failf("the local key %s has left its node", r.Key)
 		}
-		n.seen = max(n.seen, r.Version, r.Ever)
+		n.seen = max(n.seen, r.Version, r.ExpVersion)
 		if r.Op != store.RecordTombstone {
 			continue
 		}
@@ -170,16 +170,16 @@ func (n *node) after(e *end) {
 
 // learnRecord is for a record that the store has merged.
 func (n *node) learnRecord(k int, r *store.Record) {
-	ever := r.Ever
+	expVersion := r.ExpVersion
 	if r.Op == store.RecordTombstone {
-		ever = forGood
+		expVersion = forGood
 	}
 	value := r.Op == store.RecordValue || r.Op == store.RecordPieced
 	if value {
 		n.had[r.Version] = true
 	}
-	learn(n.heard, k, r.Version, ever)
-	learn(n.from, k, r.Version, ever)
+	learn(n.heard, k, r.Version, expVersion)
+	learn(n.from, k, r.Version, expVersion)
 	if f, _, _ := n.st.FlushState(); r.Version <= f {
 		return
 	}
@@ -194,13 +194,13 @@ func (n *node) learnRecord(k int, r *store.Record) {
 	case r.Op == store.RecordTombstone:
 		learn(n.known, k, r.Version, forGood)
 	case value && r.Expires != 0 && r.Expires <= n.now():
-		learn(n.known, k, r.Version, r.Ever) // a later touch may still have saved it
+		learn(n.known, k, r.Version, r.ExpVersion) // a later touch may still have saved it
 	case r.Op == store.RecordValue && store.ItemBytes(len(r.Key), len(r.Value)) > n.itemMost:
-		learn(n.known, k, r.Version, r.Ever) // it cannot be stored here, and replaces what is
+		learn(n.known, k, r.Version, r.ExpVersion) // it cannot be stored here, and replaces what is
 	case r.Op == store.RecordValue && n.noEvict && !ok:
-		learn(n.known, k, r.Version, r.Ever) // nor can this, perhaps
+		learn(n.known, k, r.Version, r.ExpVersion) // nor can this, perhaps
 	case ok && held.Version == r.Version:
-		learn(n.known, k, r.Version, min(r.Ever, held.Ever))
+		learn(n.known, k, r.Version, min(r.ExpVersion, held.ExpVersion))
 	}
 }
 
@@ -211,11 +211,11 @@ func (w *world) check(n *node) {
 	}
 	for k, key := range w.keys {
 		if r, ok := n.served(k); ok {
-			if (fact{r.Version, r.Ever}).less(n.known[k]) {
-				w.failf("%s serves the stale %s %s, and knows %s", n.name, key, w.fact(fact{r.Version, r.Ever}), w.fact(n.known[k]))
+			if (fact{r.Version, r.ExpVersion}).less(n.known[k]) {
+				w.failf("%s serves the stale %s %s, and knows %s", n.name, key, w.fact(fact{r.Version, r.ExpVersion}), w.fact(n.known[k]))
 				return
 			}
-			learn(n.known, k, r.Version, r.Ever)
+			learn(n.known, k, r.Version, r.ExpVersion)
 		}
 		if !n.remembers(k) {
 			w.failf("%s has forgotten that %s is at %s, and its peer has not heard it", n.name, key, w.fact(n.known[k]))
@@ -233,16 +233,16 @@ func (n *node) remembers(k int) bool {
 		return true
 	}
 	if r, _, ok := n.st.Inspect(n.w.keys[k]); ok {
-		have := fact{r.Version, r.Ever}
+		have := fact{r.Version, r.ExpVersion}
 		if r.Op == store.RecordTombstone {
-			have.ever = forGood
+			have.expVersion = forGood
 		}
 		if have.standsFor(d) {
 			return true
 		}
 	}
 	need := d.version
-	if d.ever == d.version {
+	if d.expVersion == d.version {
 		need-- // of the marker
 	}
 	if n.st.Buried(n.w.keys[k], need) {
@@ -261,7 +261,7 @@ func (n *node) remembers(k int) bool {
 // standsFor says that who has f serves nothing older than d. A marker stands just
 // below the version that was lost, if that was never touched.
 func (f fact) standsFor(d fact) bool {
-	return !f.less(d) || f.ever == forGood && d.ever == d.version && f.version+1 == d.version
+	return !f.less(d) || f.expVersion == forGood && d.expVersion == d.version && f.version+1 == d.version
 }
 
 // promise is what a node knew and served when it noted the tails.
@@ -282,8 +282,8 @@ func (n *node) checkPromise(e *end) {
 	f, _, _ := n.st.FlushState()
 	for k, want := range o.promise.known {
 		r, ok := n.served(k)
-		if ok && (fact{r.Version, r.Ever}).less(want) {
-			n.w.failf("at the BARRIER %s serves %s %s, and the other one knew %s", n.name, n.w.keys[k], n.w.fact(fact{r.Version, r.Ever}), n.w.fact(want))
+		if ok && (fact{r.Version, r.ExpVersion}).less(want) {
+			n.w.failf("at the BARRIER %s serves %s %s, and the other one knew %s", n.name, n.w.keys[k], n.w.fact(fact{r.Version, r.ExpVersion}), n.w.fact(want))
 		}
 		want, was := o.promise.served[k]
 		if _, is := o.served(k); n.w.lossless() && was && is && !ok && want.version > f && n.known[k].less(want) {
@@ -309,7 +309,7 @@ func (w *world) checkRest() string {
 		ra, oka := a.served(k)
 		rb, okb := b.served(k)
 		for i, r := range []store.Record{ra, rb} {
-			if f := (fact{r.Version, r.Ever}); (i == 0 && oka || i == 1 && okb) && f.less(newest) {
+			if f := (fact{r.Version, r.ExpVersion}); (i == 0 && oka || i == 1 && okb) && f.less(newest) {
 				return fmt.Sprintf("n%d serves the stale %s %s after everything has healed, and %s is known", i, key, w.fact(f), w.fact(newest))
 			}
 		}
@@ -325,7 +325,7 @@ func (w *world) checkRest() string {
 				return fmt.Sprintf("%s is on one node only (n0 %v, n1 %v)", key, oka, okb)
 			}
 		}
-		if best := w.best[k]; w.lossless() && best.version > w.flushed && (oka == (best.ever == forGood) || oka && fact{ra.Version, ra.Ever} != best) {
+		if best := w.best[k]; w.lossless() && best.version > w.flushed && (oka == (best.expVersion == forGood) || oka && fact{ra.Version, ra.ExpVersion} != best) {
 			return fmt.Sprintf("%s is %v %s, and the newest that any client did was %s", key, oka, w.record(&ra), w.fact(best))
 		}
 	}
@@ -363,7 +363,7 @@ func (w *world) sameExpiry(a, b int64) bool {
 
 // same compares two nodes' states of a key. Their expiries follow two clocks.
 func (w *world) same(a, b *store.Record) bool {
-	return a.Version == b.Version && a.Ever == b.Ever && a.Flags == b.Flags && a.Marks == b.Marks && bytes.Equal(a.Value, b.Value) &&
+	return a.Version == b.Version && a.ExpVersion == b.ExpVersion && a.Flags == b.Flags && a.Marks == b.Marks && bytes.Equal(a.Value, b.Value) &&
 		(a.Expires == 0) == (b.Expires == 0) && w.sameExpiry(a.Expires, b.Expires)
 }
 

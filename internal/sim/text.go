@@ -32,18 +32,18 @@ func (w *world) ver(v uint64) string {
 }
 
 func (w *world) fact(f fact) string {
-	switch f.ever {
+	switch f.expVersion {
 	case f.version:
 		return w.ver(f.version)
 	case forGood:
 		return w.ver(f.version) + " (dead)"
 	}
-	return w.ver(f.version) + " touched " + w.ver(f.ever)
+	return w.ver(f.version) + " touched " + w.ver(f.expVersion)
 }
 
 func (w *world) record(r *store.Record) string {
 	op := [...]string{"value", "tombstone", "touch", "", "value in pieces"}[r.Op]
-	text := fmt.Sprintf("%s of %s %s", op, r.Key, w.fact(fact{r.Version, r.Ever}))
+	text := fmt.Sprintf("%s of %s %s", op, r.Key, w.fact(fact{r.Version, r.ExpVersion}))
 	if r.Expires != 0 {
 		text += fmt.Sprintf(" expires %d", r.Expires-startMillis)
 	}

@@ -59,7 +59,7 @@ func newFake(t *testing.T, id string) *fake {
 // put lets the node hold an item, as one that came from its peer.
 func (f *fake) put(r store.Record) {
 	f.t.Helper()
-	r.Ever = max(r.Ever, r.Version)
+	r.ExpVersion = max(r.ExpVersion, r.Version)
 	part := int(xxhash.Sum64(r.Key) >> 56)
 	if err := f.srv.Store.ApplyBatch(time.Now().UnixMilli(), part, store.Live, 0, []store.Record{r}); err != nil {
 		f.t.Fatal(err)

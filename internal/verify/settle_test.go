@@ -20,7 +20,7 @@ func TestRun_WhatIsUnderWayIsNoDifference(t *testing.T) {
 			touch := item("touched", "v", version(5))
 			touch.Expires = now + 10_000
 			p.a.put(touch)
-			touch.Ever, touch.Expires = version(6), now+500_000
+			touch.ExpVersion, touch.Expires = version(6), now+500_000
 			p.b.put(touch)
 			go func() {
 				time.Sleep(lag)

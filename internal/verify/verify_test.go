@@ -52,7 +52,7 @@ func TestRun_EachDifferenceIsNamed(t *testing.T) {
 		"length":      {func(r *store.Record) { r.Value = r.Value[:8] }, []string{"value: 9 bytes and 8 bytes"}},
 		"no value":    {func(r *store.Record) { r.Value = nil }, []string{"value: 9 bytes and 0 bytes"}},
 		"flags":       {func(r *store.Record) { r.Flags = 8 }, []string{"flags: 7 and 8"}},
-		"version":     {func(r *store.Record) { r.Version++; r.Ever++ }, []string{fmt.Sprintf("version: %d and %d", uint64(946684800000<<19), uint64(946684800000<<19)+1)}},
+		"version":     {func(r *store.Record) { r.Version++; r.ExpVersion++ }, []string{fmt.Sprintf("version: %d and %d", uint64(946684800000<<19), uint64(946684800000<<19)+1)}},
 		"expiry":      {func(r *store.Record) { r.Expires += 2000 }, []string{"expiry: in 98 s and in 100 s"}},
 		"never":       {func(r *store.Record) { r.Expires = 0 }, []string{"expiry: in 98 s and never"}},
 		"stale":       {func(r *store.Record) { r.Marks = store.MarkStale }, []string{"marks: none and stale"}},
@@ -63,7 +63,7 @@ func TestRun_EachDifferenceIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, p *pair) {
-				r := store.Record{Key: []byte("the key"), Value: []byte("the value"), Flags: 7, Version: version(0), Ever: version(0), Expires: time.Now().UnixMilli() + 100_000}
+				r := store.Record{Key: []byte("the key"), Value: []byte("the value"), Flags: 7, Version: version(0), ExpVersion: version(0), Expires: time.Now().UnixMilli() + 100_000}
 				p.both(item("another", "v", version(1)))
 				p.a.put(r)
 				r.Value = slices.Clone(r.Value)

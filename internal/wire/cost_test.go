@@ -13,7 +13,7 @@ func costBatch(n int) *Batch {
 	b := &Batch{N: 1 << 40, Part: 200, To: 1 << 41}
 	for i := range n {
 		b.Records = append(b.Records, store.Record{
-			Key: fmt.Appendf(nil, "user:%015d", i), Version: 0x0c5c_1234_5678_9a05, Ever: 0x0c5c_1234_5678_9a05,
+			Key: fmt.Appendf(nil, "user:%015d", i), Version: 0x0c5c_1234_5678_9a05, ExpVersion: 0x0c5c_1234_5678_9a05,
 			Expires: 1_700_000_060_000, Flags: 1, Value: make([]byte, 100),
 		})
 	}

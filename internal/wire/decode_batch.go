@@ -46,7 +46,7 @@ func (d *Decoder) record(r *store.Record) {
 		d.fail("op", "out of range")
 	}
 	r.Version = d.version("ver")
-	r.Ever = d.version("ever")
+	r.ExpVersion = d.version("expver")
 	r.Expires = d.millis("exp")
 	r.Flags = uint32(d.uint("flags", math.MaxUint32))
 	if r.Op == store.RecordValue {

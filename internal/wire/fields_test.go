@@ -190,7 +190,7 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		"item op reserved":         batch(with(item, 1, 3)),
 		"item op reserved, nil":    batch(with(with(item, 1, 3), 6, nil)),
 		"item ver bit 63":          batch(with(item, 2, high)),
-		"item ever bit 63":         batch(with(item, 3, high)),
+		"item expver bit 63":       batch(with(item, 3, high)),
 		"item exp negative":        batch(with(item, 4, -1)),
 		"item exp 2^53":            batch(with(item, 4, 1<<53)),
 		"item flags 2^32":          batch(with(item, 5, 1<<32)),

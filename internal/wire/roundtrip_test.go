@@ -27,7 +27,7 @@ var (
 		r := store.Record{
 			Key: rapid.SliceOfN(rapid.Byte(), 1, store.MaxKeyBytes).Draw(t, "key"),
 			Op:  rapid.SampledFrom([]store.RecordOp{0, 1, 2, 4}).Draw(t, "op"), Version: genVersion.Draw(t, "version"),
-			Ever: genVersion.Draw(t, "ever"), Expires: genMillis.Draw(t, "expires"), Flags: rapid.Uint32().Draw(t, "flags"),
+			ExpVersion: genVersion.Draw(t, "expversion"), Expires: genMillis.Draw(t, "expires"), Flags: rapid.Uint32().Draw(t, "flags"),
 		}
 		if r.Op == store.RecordValue {
 			r.Value = rapid.SliceOfN(rapid.Byte(), 0, 70_000).Draw(t, "value")

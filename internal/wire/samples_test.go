@@ -64,10 +64,10 @@ func sampleState() *State {
 
 func sampleRecords() []store.Record {
 	return []store.Record{
-		{Key: []byte("user:1"), Op: store.RecordValue, Version: 0x0c5c_1234_5678_9a05, Ever: 0x0c5c_1234_5678_9a45, Expires: 1_700_000_060_000, Flags: 4, Value: []byte("ann")},
-		{Key: []byte("empty"), Op: store.RecordValue, Version: 9, Ever: 9, Value: []byte{}},
+		{Key: []byte("user:1"), Op: store.RecordValue, Version: 0x0c5c_1234_5678_9a05, ExpVersion: 0x0c5c_1234_5678_9a45, Expires: 1_700_000_060_000, Flags: 4, Value: []byte("ann")},
+		{Key: []byte("empty"), Op: store.RecordValue, Version: 9, ExpVersion: 9, Value: []byte{}},
 		{Key: []byte("gone"), Op: store.RecordTombstone, Version: 0x0c5c_1234_5678_9b05},
-		{Key: []byte("sess"), Op: store.RecordTouch, Version: 9, Ever: 0x0c5c_1234_5678_9c05, Expires: 1_700_000_090_000},
+		{Key: []byte("sess"), Op: store.RecordTouch, Version: 9, ExpVersion: 0x0c5c_1234_5678_9c05, Expires: 1_700_000_090_000},
 	}
 }
 
@@ -83,12 +83,12 @@ func writeBatch(w *Writer, b *Batch) {
 func samples() []sample {
 	live := Batch{N: 41, Part: 200, Lane: store.Live, To: 70_004, Records: sampleRecords()}
 	marked := Batch{N: 43, Part: 7, Lane: store.Live, To: 9, Records: []store.Record{
-		{Key: []byte("old"), Op: store.RecordValue, Version: 9, Ever: 11, Value: []byte("v"), Marks: store.MarkStale | store.MarkWon},
-		{Key: []byte("won"), Op: store.RecordTouch, Version: 9, Ever: 12, Marks: store.MarkWon},
+		{Key: []byte("old"), Op: store.RecordValue, Version: 9, ExpVersion: 11, Value: []byte("v"), Marks: store.MarkStale | store.MarkWon},
+		{Key: []byte("won"), Op: store.RecordTouch, Version: 9, ExpVersion: 12, Marks: store.MarkWon},
 	}}
 	bulk := Batch{N: 42, Part: 1, Lane: store.Bulk, To: 300}
 	pieced := Batch{N: 51, Part: 200, Lane: store.Live, To: 70_005, Records: []store.Record{
-		{Key: []byte("video"), Op: store.RecordPieced, Version: 0x0c5c_1234_5678_9a05, Ever: 0x0c5c_1234_5678_9a05, Expires: 1_700_000_060_000, Flags: 4},
+		{Key: []byte("video"), Op: store.RecordPieced, Version: 0x0c5c_1234_5678_9a05, ExpVersion: 0x0c5c_1234_5678_9a05, Expires: 1_700_000_060_000, Flags: 4},
 	}}
 	piece := Piece{N: 50, Part: 200, Lane: store.Live, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Bytes: 300_000_000, At: 65_536, Data: []byte("frames")}
 	refused := Refused{Part: 200, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Why: store.RefusedTooLarge}

@@ -51,7 +51,7 @@ func (w *Writer) Record(r *store.Record) {
 	w.bytes(r.Key)
 	w.uint(uint64(r.Op))
 	w.uint(r.Version)
-	w.uint(r.Ever)
+	w.uint(r.ExpVersion)
 	w.int(clampMillis(r.Expires))
 	w.uint(uint64(r.Flags))
 	if r.Op == store.RecordValue {

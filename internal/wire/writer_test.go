@@ -50,7 +50,7 @@ func TestWriter_ResetForgetsAnOpenBatch(t *testing.T) {
 func TestWriter_FullBatchIsDecoded(t *testing.T) {
 	w := NewWriter()
 	w.BeginBatch(1<<64-1, 255, store.Bulk)
-	r := store.Record{Key: make([]byte, store.MaxKeyBytes), Version: MaxVersion, Ever: MaxVersion, Expires: MaxMillis, Flags: 1<<32 - 1}
+	r := store.Record{Key: make([]byte, store.MaxKeyBytes), Version: MaxVersion, ExpVersion: MaxVersion, Expires: MaxMillis, Flags: 1<<32 - 1}
 	for range MaxBatchRecords {
 		w.Record(&r)
 	}
@@ -144,7 +144,7 @@ func TestMaxFrameBytes_HoldsTheLargestItem(t *testing.T) {
 		}
 		frame := frameOf(func(w *Writer) {
 			w.BeginBatch(1<<63, 255, store.Live)
-			w.Record(&store.Record{Key: make([]byte, 250), Version: MaxVersion, Ever: MaxVersion, Expires: MaxMillis, Flags: 1 << 31, Value: make([]byte, item)})
+			w.Record(&store.Record{Key: make([]byte, 250), Version: MaxVersion, ExpVersion: MaxVersion, Expires: MaxMillis, Flags: 1 << 31, Value: make([]byte, item)})
 			w.EndBatch(1 << 63)
 		})
 		if _, n, err := Split(frame, MaxFrameBytes(item)); n == 0 || err != nil {

@@ -28,11 +28,11 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	if !p.peer.attached {
 		return r
 	}
-	c := &p.peer.sent
+	c := p.peer.sent
 	pos, end := &p.list.live, ^uint64(0)
 	r.To = c.B
 	if lane == Bulk {
-		if c.A >= c.T {
+		if !c.open() {
 			return r
 		}
 		pos, end = &p.list.bulk, c.T
@@ -82,8 +82,8 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 			c.A, r.Done = c.T, true
 		}
 	}
-	c.norm()
-	r.Cursor = *c
+	p.setSent(c)
+	r.Cursor = p.peer.sent
 	return r
 }
 

@@ -83,6 +83,8 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 		return fmt.Errorf("the live lane stands at %d, which is not in the change list", p.list.live)
 	case p.peer.attached && p.list.live != p.firstAfter(p.peer.sent.B):
 		return fmt.Errorf("the live lane stands at %d and has sent up to %d", p.list.live, p.peer.sent.B)
+	case has(&p.s.link.owes, p.id) != p.peer.sent.open(), has(&p.s.link.lacks, p.id) != p.peer.recv.open():
+		return fmt.Errorf("the sets of what is owed and lacking do not say what the cursors %+v and %+v do", p.peer.sent, p.peer.recv)
 	case n != p.idx.count:
 		return fmt.Errorf("the index counts %d, the list %d", p.idx.count, n)
 	case refused != p.refused:
@@ -93,6 +95,11 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 		return fmt.Errorf("%d items of %d bytes are counted as %d of %d", items, bytes, p.stats.items, p.stats.bytes)
 	}
 	return p.checkTombs()
+}
+
+func has(s *sharedSet, part uint8) bool {
+	set := s.load()
+	return set[part/64]>>(part%64)&1 != 0
 }
 
 func (p *partition) checkTombs() error {

@@ -34,13 +34,13 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 			}
 		}
 	}
-	c := &p.peer.recv
+	c := p.peer.recv
 	if lane == Live {
 		c.B = to
 	} else {
 		c.A = to
 	}
-	c.norm()
+	p.setRecv(c)
 	return nil
 }
 
@@ -213,8 +213,7 @@ func (s *Store) BulkBegun(part int, t uint64) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.peer.recv = Cursor{T: t, B: t}
-	p.peer.recv.norm()
+	p.setRecv(Cursor{T: t, B: t})
 }
 
 // BulkDone takes the announcement that the copy of a partition is complete.
@@ -222,8 +221,7 @@ func (s *Store) BulkDone(part int) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.peer.recv.A = p.peer.recv.T
-	p.peer.recv.norm()
+	p.setRecv(Cursor{A: p.peer.recv.T, T: p.peer.recv.T, B: p.peer.recv.B})
 }
 
 // checkBatch refuses a batch with a key of another partition, or without a value that was

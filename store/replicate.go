@@ -8,6 +8,9 @@ import (
 // covers reports whether the holder of the cursor has the change with this sequence.
 func (c Cursor) covers(seq uint64) bool { return seq <= c.A || seq > c.T && seq <= c.B }
 
+// open reports whether there is a gap.
+func (c Cursor) open() bool { return c.A < c.T }
+
 // norm closes a gap that is empty.
 func (c *Cursor) norm() {
 	if c.A >= c.T {
@@ -21,17 +24,44 @@ type peerState struct {
 	attached bool   // a session is up
 	sentMax  uint64 // highest sequence ever sent on the live lane: an item above it keeps its place when it changes
 	copied   uint64 // T of the copy that was announced last: a cursor that ends below it is from before
-	sent     Cursor // how far this session has sent
+	sent     Cursor // how far this session has sent: see setSent
 	acked    Cursor // what the peer's incarnation has acknowledged
-	recv     Cursor // what this node holds of the peer incarnation's changes
+	recv     Cursor // what this node holds of the peer incarnation's changes: see setRecv
 }
+
+// setSent moves the cursor of what has been sent.
+func (p *partition) setSent(c Cursor) {
+	c.norm()
+	if c.open() != p.peer.sent.open() {
+		p.s.link.owes.put(p.id, c.open())
+	}
+	p.peer.sent = c
+}
+
+// setRecv moves the cursor of what has arrived.
+func (p *partition) setRecv(c Cursor) {
+	c.norm()
+	if c.open() != p.peer.recv.open() {
+		p.s.link.lacks.put(p.id, c.open())
+	}
+	p.peer.recv = c
+}
+
+// Owes is the partitions whose copy to the peer has not all been sent: their cursors
+// say so, and nothing else does. Without a session it is what the last one left.
+func (s *Store) Owes() PartSet { return s.link.owes.load() }
+
+// Lacks is the partitions whose copy from the peer has not all arrived.
+func (s *Store) Lacks() PartSet { return s.link.lacks.load() }
 
 // linkState is what the store as a whole knows of the peer.
 type linkState struct {
 	mu     sync.Mutex
 	inc    ID            // incarnation last replicated with; guarded by mu
 	src    atomic.Uint32 // its small id, 1..3; 0: none yet
-	dirty  [Partitions / 64]atomic.Uint64
+	dirty  sharedSet
+	owes   sharedSet   // partitions whose sent cursor has a gap
+	lacks  sharedSet   // and whose recv cursor has one
 	told   atomic.Bool // the sender was signalled since its last TakeDirty
 	notify atomic.Pointer[func()]
 
@@ -60,9 +90,7 @@ func (s *Store) letIn(part int) {
 }
 
 func (s *Store) markDirty(part uint8) {
-	w, bit := &s.link.dirty[part/64], uint64(1)<<(part%64)
-	if w.Load()&bit == 0 {
-		w.Or(bit)
+	if s.link.dirty.put(part, true) {
 		s.signal()
 	}
 }
@@ -74,8 +102,8 @@ func (s *Store) signal() {
 }
 
 // TakeDirty returns the partitions that got changes or graves since the last
-// call (bit p%64 of word p/64), and clears the set.
-func (s *Store) TakeDirty() (set [Partitions / 64]uint64) {
+// call, and clears the set.
+func (s *Store) TakeDirty() (set PartSet) {
 	s.link.told.Store(false)
 	for i := range set {
 		set[i] = s.link.dirty[i].Swap(0)
@@ -148,7 +176,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		p := &s.parts[i]
 		p.mu.Lock()
 		if last != inc {
-			p.peer.recv = Cursor{}
+			p.setRecv(Cursor{})
 			p.peer.acked = Cursor{}
 		}
 		p.recallGrave()
@@ -211,10 +239,11 @@ func (p *partition) meetForeign(st *State) {
 // resume goes on at a cursor. Millions may have changed since: the live lane's place is
 // looked for near where it was.
 func (p *partition) resume(c Cursor) {
-	p.peer.acked, p.peer.sent = c, c
+	p.peer.acked = c
+	p.setSent(c)
 	p.list.live = p.firstAfterFrom(p.list.live, c.B)
 	p.list.bulk = 0
-	if c.A < c.T {
+	if c.open() {
 		p.list.bulk = p.firstAfter(c.A)
 	}
 }
@@ -227,9 +256,8 @@ func (p *partition) startBulk() (BulkStart, bool) {
 		p.list.seq++
 	}
 	t := p.list.seq
-	p.peer.sent = Cursor{T: t, B: t}
-	p.peer.acked = p.peer.sent // whatever is still under way was sent before it
-	p.peer.sent.norm()
+	p.peer.acked = Cursor{T: t, B: t} // whatever is still under way was sent before it
+	p.setSent(p.peer.acked)
 	p.peer.sentMax, p.peer.copied = max(p.peer.sentMax, t), t
 	p.list.live, p.list.bulk = 0, p.list.head
 	return BulkStart{Part: int(p.id), T: t, Count: uint64(p.idx.count)}, t > 0

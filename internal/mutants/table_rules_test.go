@@ -29,7 +29,7 @@ var ruleMutants = []mutant{
 		plan("expiry", 300)},
 	{"a tombstone is kept until it was sent",
 		"until it was acknowledged",
-		"store/collect.go", "	r.Cursor = *c\n", "	r.Cursor = *c\n	p.peer.acked = *c\n	p.purgeTombs(*c)\n",
+		"store/collect.go", "	r.Cursor = p.peer.sent\n", "	r.Cursor = p.peer.sent\n	p.peer.acked = r.Cursor\n	p.purgeTombs(r.Cursor)\n",
 		plan("steady", 100)},
 	{"a value that this node's grave matches is stored",
 		"it is refused",
@@ -121,28 +121,28 @@ var ruleMutants = []mutant{
 		plan("long", 300)},
 	{"BARRIER waits for tails that were noted once",
 		"they are noted twice",
-		"internal/session/barrier.go", "tx.step = barrierTwice\n			s.noteTails()\n", "tx.step = barrierTwice\n",
+		"snapshot/barrier.go", "b.step = stepTwice\n			b.noteTails(st, lent)\n", "b.step = stepTwice\n",
 		plan("copy", 100)},
 	{"BARRIER does not wait for the graves of what the tails stand for",
 		"it does",
-		"internal/session/barrier.go", "			if tx.gravesOwed() {", "			if false {",
+		"snapshot/barrier.go", "		if gens[part] < gen {", "		if false {",
 		plan("graves, busy clients", 100)},
 	{"BARRIER overtakes what was buried while the tails were collected",
 		"the graves are noted behind that",
-		"internal/session/barrier.go", `			s.noteTails()
-		case barrierOnce:
-			tx.step = barrierTwice
-			s.noteTails()
-		case barrierTwice:
-			tx.step = barrierGraves
-			s.noteGraves()
-`, `			s.noteTails()
-			s.noteGraves()
-		case barrierOnce:
-			tx.step = barrierTwice
-			s.noteTails()
-		case barrierTwice:
-			tx.step = barrierGraves
+		"snapshot/barrier.go", `			b.noteTails(st, lent)
+		case stepOnce:
+			b.step = stepTwice
+			b.noteTails(st, lent)
+		case stepTwice:
+			b.step = stepGraves
+			b.noteGraves(st)
+`, `			b.noteTails(st, lent)
+			b.noteGraves(st)
+		case stepOnce:
+			b.step = stepTwice
+			b.noteTails(st, lent)
+		case stepTwice:
+			b.step = stepGraves
 `,
 		plan("eviction", 1500)},
 	{"BARRIER overtakes what was flushed while the tails were collected",

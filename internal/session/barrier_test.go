@@ -62,7 +62,7 @@ func TestPump_BarrierAfterWhatClientsDidMeanwhile(t *testing.T) {
 			}
 			clients = func(part int) {
 				switch {
-				case !begun && tx.step == barrierTwice: // the tails are being noted, and will stand for this
+				case !begun && tx.barrier.Notes() == 2: // the tails are being noted, and will stand for this
 					begun = true
 					test.before(d)
 					d.set(0, first, "value")

@@ -17,7 +17,7 @@ import (
 type Core struct {
 	cfg     Config
 	meter   meter
-	in, out snapshot.Progress // of the session that is admitted
+	in, out *snapshot.Copy // of the session that is admitted
 	gate    *gate
 
 	departure departure
@@ -32,7 +32,7 @@ func NewCore(cfg Config, nowMillis int64) (*Core, error) {
 	if err := cfg.Check(nowMillis); err != nil {
 		return nil, err
 	}
-	return &Core{cfg: cfg, gate: newGate(&cfg), departure: departure{handoverMillis: cfg.Handover.Milliseconds()}}, nil
+	return &Core{cfg: cfg, gate: newGate(&cfg), in: snapshot.From(cfg.Store), out: snapshot.To(cfg.Store), departure: departure{handoverMillis: cfg.Handover.Milliseconds()}}, nil
 }
 
 // Start lets the node look for its peer from now on. Without one to look for, the gate

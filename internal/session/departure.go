@@ -129,7 +129,7 @@ func (s *Session) Quiet() bool {
 	}
 	tx := s.tx
 	flush, _, pending := s.cfg.Store.FlushState()
-	return tx.fly.num == 0 && !tx.hasData() && tx.graves.empty() && tx.barrier &&
+	return tx.fly.num == 0 && !s.hasData() && tx.graves.Empty() && tx.barrier.IsSent() &&
 		flush <= tx.peerFlush && pending.Version <= tx.peerPending
 }
 

@@ -11,21 +11,21 @@ import (
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	if since := now - tx.walkedAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && tx.hasData() {
+	if since := now - tx.walkedAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && s.hasData() {
 		return
 	}
 	said := 0
-	for n := tx.graves.size(); n > 0; n-- {
+	for n := tx.graves.Size(); n > 0; n-- {
 		if tx.gravesLeft = said == gravesAtOnce; tx.gravesLeft {
 			return
 		}
-		part := tx.graves.next(tx.gravesFrom)
+		part := tx.graves.Next(tx.gravesFrom)
 		tx.gravesFrom = part + 1
 		if tx.parcel.loan != nil && tx.parcel.part == part {
 			continue // a walk that begins anew would leave its cursor behind
 		}
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
-			tx.graves.remove(part)
+			tx.graves.Remove(part)
 			if walked, due := s.sendGrave(part, now); due {
 				if said++; said == 1 {
 					tx.walkedAt, tx.walked = now, 0

@@ -157,18 +157,16 @@ func (s *Session) attach(now int64) error {
 	// A cursor counts the changes of one incarnation, as one incarnation received
 	// them. That the two met last is for the store to know.
 	resumable := st.ForInc == s.cfg.Inc
-	if own.LastPeer != s.peer.Inc {
-		s.in.Reset()
-		s.out.Reset()
-	}
 	if own.Pending.Version >= st.Pending.Version {
 		s.hs.pending = store.PendingFlush{} // known here, by our own clock
 	}
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
+	same := own.LastPeer == s.peer.Inc
+	s.in.Attach(same, now)
+	s.out.Attach(same, now)
 	s.attached = true
 	s.phase = PhaseCatchup
 	s.tx = newSender(s, own, st, starts, now)
-	s.resumeCopy(now, own)
 	s.meter.sessions.Add(1)
 	if resumable {
 		s.meter.resumes.Add(1)
@@ -196,20 +194,6 @@ func (s *Session) partSlots() {
 // otherSlot is a slot that is not slot: which, the id says.
 func otherSlot(slot uint8, id store.ID) uint8 {
 	return (slot + 1 + id[1]%store.MaxSlot) & store.MaxSlot
-}
-
-// resumeCopy takes up what an earlier session left of the copy to this node.
-func (s *Session) resumeCopy(now int64, own *wire.State) {
-	if own.LastPeer != s.peer.Inc {
-		return
-	}
-	for part := range own.Cursors {
-		if c := &own.Cursors[part]; c.A < c.T {
-			s.in.Resume(part, c.T, now)
-		} else {
-			s.in.Done(part, now)
-		}
-	}
 }
 
 // twoHistories says that both sides hold data which grew with somebody else. To

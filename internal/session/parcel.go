@@ -21,10 +21,14 @@ type parcel struct {
 func (s *Session) pieced() bool { return s.peer.Features&wire.FeaturePieces != 0 }
 
 // begin makes what a Collect lent the parcel under way.
-func (tx *sender) begin(part int, lane store.Lane, sent store.Sent) {
+func (s *Session) begin(part int, lane store.Lane, sent store.Sent) {
+	tx := s.tx
+	if lane == store.Bulk {
+		s.out.Lend(part)
+	}
 	tx.parcel = parcel{loan: sent.Loan, part: part, lane: lane, sent: sent}
-	tx.parked[store.Live].add(part)
-	tx.parked[store.Bulk].add(part)
+	tx.parked[store.Live].Add(part)
+	tx.parked[store.Bulk].Add(part)
 }
 
 // sendPiece sends the next piece of the parcel, or the item behind the last one.
@@ -61,11 +65,12 @@ func (s *Session) arrived(now int64) {
 	tx := s.tx
 	p := tx.parcel
 	p.loan.Close()
-	tx.parcel, tx.parked = parcel{}, [2]partSet{}
+	s.out.Arrived()
+	tx.parcel, tx.parked = parcel{}, [2]store.PartSet{}
 	if p.lane == store.Bulk {
 		s.bulkPassed(now, p.part, p.sent, p.at)
-	} else if p.sent.To >= tx.tails[p.part] {
-		tx.behind.remove(p.part) // whether the lane has more by now, the next look at it tells
+	} else {
+		tx.barrier.Passed(p.part, p.sent.To, true) // whether the lane has more by now, the next look at it tells
 	}
 }
 

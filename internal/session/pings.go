@@ -66,9 +66,5 @@ func (s *Session) Backlog() uint64 {
 
 // bulkLeft is about how many items of the copy to the peer are still to be sent.
 func (s *Session) bulkLeft() uint64 {
-	r := s.out.Report()
-	if r.PartitionsOwed == 0 {
-		return 0
-	}
-	return r.ItemsTotal - r.ItemsDone
+	return s.out.Left()
 }

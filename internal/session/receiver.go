@@ -79,7 +79,7 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		s.meter.itemsIn[f.Lane].Add(uint64(len(f.Records)))
 		lane = int(f.Lane)
 		if f.Lane == store.Bulk {
-			s.in.Moved(f.Part, len(f.Records), frameBytes, f.To, now)
+			s.in.Moved(f.Part, len(f.Records), frameBytes, now)
 		}
 	case wire.TPiece:
 		if err := s.onPiece(now, &b.Piece); err != nil {
@@ -88,10 +88,10 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		lane = int(b.Piece.Lane)
 	case wire.TBulk:
 		st.BulkBegun(b.Bulk.Part, b.Bulk.T)
-		s.in.Begin(b.Bulk.Part, b.Bulk.T, b.Bulk.Count, now)
+		s.in.Begin(b.Bulk.Part, b.Bulk.Count, now)
 	case wire.TDone:
 		st.BulkDone(b.Done.Part)
-		s.in.Done(b.Done.Part, now)
+		s.in.Look(now)
 	case wire.TFlush:
 		st.ApplyFlush(b.Flush.Flush, b.Flush.Cancelled)
 		s.tx.peerFlush = max(s.tx.peerFlush, b.Flush.Flush)
@@ -141,5 +141,5 @@ func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
 		return s.bye || s.answer || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
-	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.tx.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
 }

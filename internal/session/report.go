@@ -71,7 +71,7 @@ func (s *Session) TailNotes() int {
 	if s.tx == nil {
 		return 0
 	}
-	return min(s.tx.step, barrierTwice)
+	return s.tx.barrier.Notes()
 }
 
 // InFlight returns the bytes and the frames under way without an ACK.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"twincached/internal/wire"
+	"twincached/snapshot"
 	"twincached/store"
 )
 
@@ -14,20 +15,18 @@ type sender struct {
 	starts  []store.BulkStart // to be announced before anything else
 	started bool              // the first Pump has been
 
-	live       partSet // may have changes to send
-	bulk       partSet // owe a bulk walk
-	graves     partSet // may have a grave to announce
-	walkedAt   int64   // when the last of them were announced, Unix ms
-	walked     int     // and how many items that passed
-	gravesFrom int     // where the next round of them goes on
-	gravesLeft bool    // the last Pump has left some of them for the next one
-	liveAt     int     // where the next round of the live lane goes on
-	bulkAt     int
-	credit     int // bytes that the bulk lane may take before the live lane
+	live       store.PartSet // may have changes to send
+	graves     store.PartSet // may have a grave to announce
+	walkedAt   int64         // when the last of them were announced, Unix ms
+	walked     int           // and how many items that passed
+	gravesFrom int           // where the next round of them goes on
+	gravesLeft bool          // the last Pump has left some of them for the next one
+	liveAt     int           // where the next round of the live lane goes on
+	credit     int           // bytes that the bulk lane may take before the live lane
 
-	parcel parcel     // a large value under way
-	parked [2]partSet // lanes that wait for its end: its own partition's, and those before a large value
-	turn   bool       // the lanes have had theirs: it is the parcel's
+	parcel parcel           // a large value under way
+	parked [2]store.PartSet // lanes that wait for its end: its own partition's, and those before a large value
+	turn   bool             // the lanes have had theirs: it is the parcel's
 
 	graveAt  [store.Partitions]int64  // when the grave was last announced, Unix ms
 	graveGen [store.Partitions]uint64 // and what it was then
@@ -42,12 +41,7 @@ type sender struct {
 	pingAt        int64
 	pinged        [8]int64 // when the last PINGs were sent, by id; 0 = answered. A way may take longer than the pause between two
 
-	step    int     // what BARRIER waits for
-	behind  partSet // partitions whose live cursor has not passed its tail
-	tails   [store.Partitions]uint64
-	owedGen [store.Partitions]uint64 // graves that go before BARRIER; 0 = none
-	took    bool                     // there were such graves: what they take from the peer goes back to it before BARRIER
-	barrier bool                     // BARRIER has been sent
+	barrier snapshot.Barrier
 
 	w    *wire.Writer // of the Pump in progress
 	emit func(*store.Record)
@@ -55,27 +49,20 @@ type sender struct {
 
 func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now int64) *sender {
 	tx := &sender{began: now, starts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
-	for part := range store.Partitions {
-		if c := s.cfg.Store.SentCursor(part); c.A < c.T {
-			tx.bulk.add(part)
-			s.out.Resume(part, c.T, now)
-		} else {
-			s.out.Done(part, now) // the peer had it all, only its ACK was lost
-		}
-	}
 	tx.emit = func(r *store.Record) { tx.w.Record(r) }
 	return tx
 }
 
 // hasData says that there may be something to send.
-func (tx *sender) hasData() bool {
-	live, bulk := tx.due()
-	return tx.parcel.loan != nil || !live.empty() || !bulk.empty()
+func (s *Session) hasData() bool {
+	live, bulk := s.due()
+	return s.tx.parcel.loan != nil || !live.Empty() || !bulk.Empty()
 }
 
 // due is what the lanes may go on with now.
-func (tx *sender) due() (live, bulk partSet) {
-	return tx.live.without(&tx.parked[store.Live]), tx.bulk.without(&tx.parked[store.Bulk])
+func (s *Session) due() (live, bulk store.PartSet) {
+	tx, owed := s.tx, s.out.Owed()
+	return tx.live.Without(&tx.parked[store.Live]), owed.Without(&tx.parked[store.Bulk])
 }
 
 // Pump appends what is to be sent now to w: bounded work, about 64 KiB. more says
@@ -127,7 +114,7 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 		cost := s.pumpBatch(now)
 		if cost == 0 {
 			s.pumpBarrier(now)
-			return tx.hasData()
+			return s.hasData()
 		}
 		work += cost
 	}
@@ -153,9 +140,9 @@ func (s *Session) pumpControl(now int64) {
 
 // takeDirty learns where clients have changed something.
 func (tx *sender) takeDirty(st *store.Store) {
-	dirty := partSet(st.TakeDirty())
-	tx.live.merge(&dirty)
-	tx.graves.merge(&dirty)
+	dirty := st.TakeDirty()
+	tx.live.Merge(&dirty)
+	tx.graves.Merge(&dirty)
 }
 
 // pumpBatch looks at one partition of the lane whose turn it is. The bulk lane
@@ -164,26 +151,25 @@ func (tx *sender) takeDirty(st *store.Store) {
 func (s *Session) pumpBatch(now int64) (cost int) {
 	tx := s.tx
 	start := tx.w.Len()
-	live, bulk := tx.due()
-	if tx.turn = !tx.turn || live.empty() && bulk.empty(); tx.turn && tx.parcel.loan != nil {
+	live, bulk := s.due()
+	if tx.turn = !tx.turn || live.Empty() && bulk.Empty(); tx.turn && tx.parcel.loan != nil {
 		s.sendPiece(now)
 		return 1
 	}
-	if !live.empty() && (bulk.empty() || tx.credit <= 0) {
-		part := live.next(tx.liveAt)
+	if !live.Empty() && (bulk.Empty() || tx.credit <= 0) {
+		part := live.Next(tx.liveAt)
 		tx.liveAt = part + 1 // round robin
 		cost = s.sendLive(now, part)
 		tx.credit = min(tx.credit+(tx.w.Len()-start+2)/3, batchBytes)
 		return cost
 	}
-	part := bulk.next(tx.bulkAt)
+	part := s.out.Next(&tx.parked[store.Bulk])
 	if part < 0 {
 		tx.credit = 0
 		return 0
 	}
-	tx.bulkAt = part // stays: one walk ends before the next one begins
 	cost = s.sendBulk(now, part)
-	if !live.empty() {
+	if !live.Empty() {
 		tx.credit = max(tx.credit-(tx.w.Len()-start), -batchBytes)
 	}
 	return cost
@@ -200,11 +186,9 @@ func (s *Session) sendLive(now int64, part int) (cost int) {
 		return 1
 	}
 	if !sent.More {
-		tx.live.remove(part)
+		tx.live.Remove(part)
 	}
-	if !sent.More || sent.To >= tx.tails[part] {
-		tx.behind.remove(part)
-	}
+	tx.barrier.Passed(part, sent.To, sent.More)
 	if sent.More && !sent.Moved {
 		return passedCost
 	}
@@ -219,10 +203,10 @@ func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
 	sent := s.cfg.Store.Collect(part, lane, s.cfg.Limits.BatchItems, batchBytes, tx.emit)
 	switch {
 	case sent.Wait:
-		tx.parked[lane].add(part)
+		tx.parked[lane].Add(part)
 	case sent.Loan != nil && s.pieced():
 		tx.w.AbortBatch()
-		tx.begin(part, lane, sent)
+		s.begin(part, lane, sent)
 		return sent
 	case sent.Loan != nil:
 		tx.whole(sent.Loan)

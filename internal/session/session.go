@@ -65,7 +65,7 @@ func (e *End) Word() string {
 type Session struct {
 	cfg     *Config
 	meter   *meter
-	in, out *snapshot.Progress // copies in each direction; they outlive the session
+	in, out *snapshot.Copy // copies in each direction; they outlive the session
 	dialled bool
 	nonce   [32]byte
 	phase   Phase
@@ -101,7 +101,7 @@ type Session struct {
 
 // newSession makes a session for one connection. dialled: this node opened it.
 func newSession(c *Core, dialled bool, nonce [32]byte, room *Scratch) *Session {
-	return &Session{cfg: &c.cfg, meter: &c.meter, in: &c.in, out: &c.out, dialled: dialled, nonce: nonce, body: &room.body, dec: &room.dec}
+	return &Session{cfg: &c.cfg, meter: &c.meter, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &room.body, dec: &room.dec}
 }
 
 // Phase says how far the session has come.
@@ -227,6 +227,7 @@ func (s *Session) OnLoss(now int64) {
 		s.attached = false
 		if l := s.tx.parcel.loan; l != nil {
 			l.Close()
+			s.out.Arrived()
 		}
 		s.cfg.Store.PutRefused(s.rx.told.list)
 		s.cfg.Store.Detach()

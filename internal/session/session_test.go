@@ -164,7 +164,7 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 	m.lose(0)
 	m.n[0].cfg.Limits = Limits{BatchItems: 1, PumpBytes: 1, WindowBytes: WindowBytes, GraveItems: graveItems}
 	m.connect()
-	for m.n[0].s.tx == nil || m.n[0].s.tx.step == barrierBegins {
+	for m.n[0].s.tx == nil || m.n[0].s.tx.barrier.Notes() == 0 {
 		m.now++
 		m.pump(0)
 		m.pump(1)
@@ -227,7 +227,7 @@ func TestSession_BulkGetsItsShare(t *testing.T) {
 	}
 	write("old", 0, 1500)
 	m.connect()
-	for i := 0; m.n[0].s.tx == nil || !m.n[0].s.tx.bulk.empty() || i == 0; i++ {
+	for i := 0; m.n[0].s.tx == nil || m.n[0].s.out.Report().PartitionsOwed != 0 || i == 0; i++ {
 		m.now++
 		if m.n[0].s.tx != nil {
 			write("new", i*100%800, i*100%800+100) // more than is sent meanwhile

@@ -1,0 +1,131 @@
+package snapshot
+
+import (
+	"testing"
+
+	"twincached/store"
+)
+
+// newCopy is one whose store's cursors the test moves: owed is what they say.
+func newCopy(owed *store.PartSet) *Copy {
+	return &Copy{owed: func() store.PartSet { return *owed }}
+}
+
+func TestCopy_EndsWhenEveryPartitionHasEnded(t *testing.T) {
+	var owed store.PartSet
+	c := newCopy(&owed)
+	c.Attach(false, 90)
+	if got := c.Report(); got != (Report{}) {
+		t.Fatalf("where nothing is owed: %+v", got)
+	}
+	owed.Add(3)
+	owed.Add(4)
+	c.Begin(3, 7, 100)
+	c.Begin(4, 2, 100)
+	c.Begin(5, 0, 100) // an empty partition owes nothing
+	if got := c.Report(); got.PartitionsOwed != 2 || got.ItemsTotal != 9 || got.StartedMillis != 100 || got.FinishedMillis != 0 {
+		t.Fatalf("after begin: %+v", got)
+	}
+	c.Moved(3, 4, 400, 110)
+	owed.Remove(3)
+	c.Moved(3, 3, 300, 120) // reaches the end
+	if got := c.Report(); got.PartitionsOwed != 1 || got.ItemsDone != 7 || got.Bytes != 700 || got.FinishedMillis != 0 || c.Left() != 2 {
+		t.Fatalf("after the first partition: %+v, %d left", got, c.Left())
+	}
+	owed.Remove(4)
+	c.Look(130)
+	c.Look(140) // it stays ended
+	if got := c.Report(); got.PartitionsOwed != 0 || got.FinishedMillis != 130 || got.StartedMillis != 100 || c.Left() != 0 {
+		t.Fatalf("at the end: %+v, %d left", got, c.Left())
+	}
+}
+
+func TestCopy_AWalkThatStartsOverIsNotCountedTwice(t *testing.T) {
+	var owed store.PartSet
+	c := newCopy(&owed)
+	owed.Add(1)
+	c.Begin(1, 10, 1)
+	c.Moved(1, 6, 60, 2)
+	c.Begin(1, 12, 3)
+	if got := c.Report(); got.ItemsDone != 0 || got.ItemsTotal != 12 || got.Bytes != 60 {
+		t.Fatalf("after the restart: %+v", got)
+	}
+	owed.Remove(1)
+	c.Moved(1, 12, 120, 4)
+	if got := c.Report(); got.ItemsDone != 12 || got.PartitionsOwed != 0 || got.FinishedMillis != 4 {
+		t.Fatalf("at the end: %+v", got)
+	}
+}
+
+func TestCopy_AnotherSessionGoesOn(t *testing.T) {
+	var owed store.PartSet
+	c := newCopy(&owed)
+	owed.Add(1)
+	c.Begin(1, 10, 1)
+	c.Moved(1, 6, 60, 2)
+	c.Lend(9)
+	c.Attach(true, 50)
+	if got := c.Report(); got.PartitionsOwed != 1 || got.ItemsDone != 6 || got.StartedMillis != 1 {
+		t.Fatalf("in the next session: %+v", got)
+	}
+	owed.Remove(1)
+	c.Moved(1, 4, 40, 60)
+	if got := c.Report(); got.ItemsDone != 10 || got.ItemsTotal != 10 || got.StartedMillis != 1 || got.FinishedMillis != 60 {
+		t.Fatalf("at the end: %+v", got)
+	}
+	c.Attach(false, 70)
+	if got := c.Report(); got != (Report{}) {
+		t.Fatalf("with another process: %+v", got)
+	}
+}
+
+// TestCopy_AValueOnItsWayIsOwed: the store's cursor has passed it, and the wire has not.
+func TestCopy_AValueOnItsWayIsOwed(t *testing.T) {
+	var owed, parked store.PartSet
+	c := newCopy(&owed)
+	owed.Add(1)
+	c.Begin(1, 1, 1)
+	owed.Remove(1)
+	c.Lend(1)
+	c.Look(2)
+	if got := c.Report(); got.PartitionsOwed != 1 || got.FinishedMillis != 0 || c.Left() != 1 {
+		t.Fatalf("on its way: %+v, %d left", got, c.Left())
+	}
+	c.Arrived()
+	c.Moved(1, 1, 9, 3)
+	if got := c.Report(); got.PartitionsOwed != 0 || got.FinishedMillis != 3 || c.Next(&parked) != -1 {
+		t.Fatalf("there: %+v", got)
+	}
+}
+
+// TestCopy_OneWalkEndsBeforeTheNextBegins: what a copy that is broken off has moved is
+// whole partitions, but for one.
+func TestCopy_OneWalkEndsBeforeTheNextBegins(t *testing.T) {
+	var owed, parked store.PartSet
+	c := newCopy(&owed)
+	for _, part := range []int{2, 7, 200} {
+		owed.Add(part)
+	}
+	next := func(want int) {
+		t.Helper()
+		if got := c.Next(&parked); got != want {
+			t.Fatalf("the walk goes on with %d, want %d", got, want)
+		}
+	}
+	next(2)
+	next(2)
+	owed.Remove(2)
+	next(7)
+	parked.Add(7)
+	next(200)
+	parked = store.PartSet{}
+	next(200)
+	owed.Remove(200)
+	next(7)
+	owed.Remove(7)
+	next(-1)
+	owed.Add(200)
+	c.Attach(true, 1)
+	owed.Add(3)
+	next(3)
+}

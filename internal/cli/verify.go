@@ -17,9 +17,9 @@ import (
 
 const verifyText = `A and B are HOST[:PORT] of the nodes' client ports (11211), or a unix socket (/PATH).
 Every key is looked up on both: value, flags, version (the cas unique), expiry to the
-second, marks of the meta protocol. What differs is looked at again until it has stood
-still for --settle, so that a write under way is no difference. Nothing on the nodes
-changes, not even what was used last and the counts of hits.
+second, marks of the meta protocol. A key that differs is checked again until it has not
+changed for --settle, so a key that is being written is no difference. Nothing on the
+nodes changes, not even what was used last and the counts of hits.
 
 Keys that stay on their node (--local-keys) are left out. A key that only one node has
 breaks agreement if the other node has evicted nothing; a node that evicts, or has
@@ -60,7 +60,7 @@ func (p *program) verifyCommand() *cli.Command {
 		ArgsUsage:   "A B",
 		Description: verifyText,
 		Flags: []cli.Flag{
-			newOption("settle", "", "TIME", durationUpTo(verifyMaxSettle, &w.settle), "how long a difference has to stand still"),
+			newOption("settle", "", "TIME", durationUpTo(verifyMaxSettle, &w.settle), "how long a key must not change to count as different"),
 			newOption("show", "", "N", numberFrom(0, math.MaxInt, "a number of keys", &w.show), "keys of each kind to print"),
 			&cli.BoolFlag{Name: "strict", Usage: "a key that only one node has is a difference, whatever the reason"},
 			newOption("auth-file", "Y", "FILE", protection(&w.authFile), "log in with the first line of FILE, name:password"),

@@ -36,7 +36,7 @@ func (a *arrival) due() bool { return a != nil && a.ready() && (a.tail == 0 || a
 
 // body finds the value of size bytes behind the head bytes of the command at the start of
 // rest, with tail bytes behind it, which begin at rest[n]. value is nil where it is not all
-// there: then n and need are for step. refused: it is going to be swallowed, and the
+// there: then n and need are for next. refused: it is going to be swallowed, and the
 // command is to be answered as one that found no memory.
 func (c *Conn) body(key, rest []byte, head, size, tail int) (value []byte, n, need int, refused bool) {
 	if a := c.coming; a != nil {

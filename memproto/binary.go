@@ -68,7 +68,7 @@ type packet struct {
 // is the way to say that it is not.
 func (p *packet) compares() bool { return p.cas != 0 }
 
-// packet runs the request at the start of rest. It returns what step returns.
+// packet runs the request at the start of rest. It returns what next returns.
 func (c *Conn) packet(rest []byte) (n, need int) {
 	if len(rest) < binaryHeadBytes {
 		return 0, binaryHeadBytes

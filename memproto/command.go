@@ -7,7 +7,7 @@ import (
 )
 
 // command runs the command line rest[:end]; the line with its end is
-// rest[:lineBytes]. It returns what step returns: for storage commands the
+// rest[:lineBytes]. It returns what next returns: for storage commands the
 // bytes of the value are part of n, or need.
 func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 	if c.mode&modeCommands != 0 {

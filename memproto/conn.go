@@ -136,7 +136,7 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 			res.N += n
 			continue
 		}
-		n, need := c.step(in[res.N:])
+		n, need := c.next(in[res.N:])
 		if n == 0 {
 			res.Need, res.More = need, c.dump.kind != dumpNone
 			res.Later, res.Until = res.More, c.until
@@ -161,10 +161,10 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 	return res
 }
 
-// step does the next thing at the start of rest (never empty) and returns how
+// next does the next thing at the start of rest (never empty) and returns how
 // many bytes of it are done with. n == 0: more input is needed, need bytes in
 // all if that is known.
-func (c *Conn) step(rest []byte) (n, need int) {
+func (c *Conn) next(rest []byte) (n, need int) {
 	switch {
 	case c.swallow > 0:
 		n = int(min(c.swallow, int64(len(rest))))

@@ -53,7 +53,7 @@ func TestLines_EachWordThatDispatchKnowsIsAccountedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			words++
-			if !known([]byte(word)) {
+			if !isCommand([]byte(word)) {
 				t.Errorf("-vv does not know %q", word)
 			}
 			row := slices.ContainsFunc(lineMutations, func(line string) bool { return line == word || strings.HasPrefix(line, word+" ") })

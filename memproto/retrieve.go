@@ -40,8 +40,8 @@ func (c *Conn) noKeys() { c.reply(replyBadFormat, false) }
 // retrieveAndTouch answers a gat or gats whose arguments are rest[at:end].
 func (c *Conn) retrieveAndTouch(rest []byte, at, end, lineBytes int, cas bool) (n int) {
 	args := rest[at:end]
-	_, behind := cutWord(args)
-	if key, _ := cutWord(args[behind:]); len(key) == 0 {
+	_, keyAt := cutWord(args)
+	if key, _ := cutWord(args[keyAt:]); len(key) == 0 {
 		c.noKeys()
 		return lineBytes
 	}

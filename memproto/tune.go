@@ -34,7 +34,7 @@ type tunables struct {
 // tuning is the tunables of a Server. The zero value has memcached's defaults.
 type tuning struct {
 	mu    sync.Mutex
-	known bool // s holds them
+	begun bool // s holds them
 	s     tunables
 }
 
@@ -42,8 +42,8 @@ type tuning struct {
 func (u *tuning) set(f func(*tunables)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.known {
-		u.known = true
+	if !u.begun {
+		u.begun = true
 		u.s = tunables{crawlerSleep: 100, hotPercent: 20, warmPercent: 40, hotFactor: 0.2, warmFactor: 2, tempTTL: 61,
 			automove: 1, ratio: 0.8, freeRatio: 0.01, window: 30}
 	}

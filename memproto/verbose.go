@@ -55,15 +55,15 @@ func (c *Conn) sayLine(line []byte) {
 		return // its value was not there yet
 	}
 	c.said = true
-	if name, _ := cutWord(line); known(name) {
+	if name, _ := cutWord(line); isCommand(name) {
 		c.say('<', string(line))
 		return
 	}
 	c.say('<', fmt.Sprintf("(no command, %d bytes)", len(line)))
 }
 
-// known tells whether a command line may begin with word.
-func known(word []byte) bool {
+// isCommand tells whether a command line may begin with word.
+func isCommand(word []byte) bool {
 	switch string(word) {
 	case "get", "gets", "gat", "gats", "set", "add", "replace", "append", "prepend", "cas",
 		"delete", "incr", "decr", "touch", "flush_all", "stats", "version", "verbosity", "quit",

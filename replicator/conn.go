@@ -100,7 +100,7 @@ func (c *conn) run() error {
 	c.s.OnLoss(c.l.cfg.Now())
 	c.left = c.s.Farewell() != session.FarewellNone
 	c.mu.Unlock()
-	c.l.solo.CompareAndSwap(c, nil)
+	c.l.storeUser.CompareAndSwap(c, nil)
 	return err
 }
 
@@ -141,7 +141,7 @@ func (c *conn) handshake() error {
 			return err
 		}
 		if c.s.Phase() >= session.PhaseAuthed {
-			c.l.known(c)
+			c.l.proved(c)
 		}
 	}
 	// The proof goes out before the wait for the earlier session.
@@ -153,7 +153,7 @@ func (c *conn) handshake() error {
 	}
 	_ = c.nc.SetDeadline(time.Time{})
 	c.growTo(readBytes)
-	if !c.l.solo.CompareAndSwap(nil, c) {
+	if !c.l.storeUser.CompareAndSwap(nil, c) {
 		panic("replicator: two sessions at once")
 	}
 	state := c.l.State()

@@ -12,19 +12,19 @@ import (
 )
 
 // Link keeps a node and its peer together: it listens, dials for ever, elects one
-// connection, and owns the gate. Use: New, Listen, Run in a goroutine, wait for
+// connection, and owns the gate. Use: New, Run in a goroutine, wait for
 // Ready, and in the end Drain and cancel Run's context.
 type Link struct {
-	cfg      Config
-	core     *session.Core
-	calls    calls
-	refusals refusals
-	strikes  struck               // of addresses that fail handshakes
-	room     room                 // where their connections wait
-	active   atomic.Pointer[conn] // whom changes of the store wake
-	solo     atomic.Pointer[conn] // whose session may touch the store: one at a time
-	slots    chan struct{}        // one for each accepted connection that has not authenticated or not ended
-	ready    chan struct{}
+	cfg       Config
+	core      *session.Core
+	calls     calls
+	refusals  refusals
+	strikes   struck               // of addresses that fail handshakes
+	room      room                 // where their connections wait
+	active    atomic.Pointer[conn] // whom changes of the store wake
+	storeUser atomic.Pointer[conn] // whose session may touch the store: one at a time
+	slots     chan struct{}        // one for each accepted connection that has not authenticated or not ended
+	ready     chan struct{}
 
 	admitting sync.Mutex // one election at a time; held while the loser's goroutines end
 
@@ -97,7 +97,7 @@ func (l *Link) Run(ctx context.Context) {
 	l.mu.Unlock()
 	loops := []func(context.Context){l.watch}
 	if l.cfg.Listener != nil {
-		loops = append(loops, l.accept, l.usher)
+		loops = append(loops, l.accept, l.serveWaiting)
 	}
 	if l.cfg.Peer != "" {
 		loops = append(loops, l.dial)
@@ -197,8 +197,8 @@ func (l *Link) enter(c *conn) bool {
 	return true
 }
 
-// known takes a connection off the list of strangers: its peer has proved itself.
-func (l *Link) known(c *conn) {
+// proved takes a connection off the list of strangers: its peer has proved itself.
+func (l *Link) proved(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !c.authed {

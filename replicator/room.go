@@ -89,13 +89,13 @@ func (r *room) close() {
 	r.guests = nil
 }
 
-// receive hears a connection that was accepted, at once or once it has waited.
+// receive serves a connection that was accepted, at once or once it has waited.
 // false: the link closes.
 func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 	now := l.cfg.Now()
 	wait, foreign := l.strikes.delay(sourceOf(nc), now)
 	if wait == 0 {
-		return l.hear(ctx, nc)
+		return l.serveSoon(ctx, nc)
 	}
 	address := nc.RemoteAddr().String()
 	if foreign && l.room.full() {
@@ -106,15 +106,15 @@ func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 	l.calls.delayed.Add(1)
 	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "", "DELAYED", "an address fails the handshake over and over: its connections wait", "address", address, "wait", wait)
 	if next := l.room.add(nc, time.Now().Add(wait)); next != nil {
-		return l.hear(ctx, next)
+		return l.serveSoon(ctx, next)
 	}
 	return true
 }
 
-// hear serves a connection once it has a slot. false: the link closes.
-func (l *Link) hear(ctx context.Context, nc net.Conn) bool {
+// serveSoon serves a connection once it has a slot. false: the link closes.
+func (l *Link) serveSoon(ctx context.Context, nc net.Conn) bool {
 	select {
-	case l.slots <- struct{}{}: // given back by known or leave
+	case l.slots <- struct{}{}: // given back by proved or leave
 	case <-ctx.Done():
 		_ = nc.Close()
 		return false
@@ -123,13 +123,13 @@ func (l *Link) hear(ctx context.Context, nc net.Conn) bool {
 	return true
 }
 
-// usher hears the connections that have waited.
-func (l *Link) usher(ctx context.Context) {
+// serveWaiting serves the connections that have waited.
+func (l *Link) serveWaiting(ctx context.Context) {
 	defer l.room.close()
 	for {
 		nc, wait := l.room.next(time.Now())
 		if nc != nil {
-			if !l.hear(ctx, nc) {
+			if !l.serveSoon(ctx, nc) {
 				return
 			}
 			continue

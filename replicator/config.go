@@ -1,6 +1,3 @@
-// Package replicator is the link to the peer: the sockets around a session.Core. It
-// dials and listens, elects one of the connections between the two nodes, passes bytes
-// and time to its session, and keeps strangers cheap.
 package replicator
 
 import (

@@ -1,9 +1,3 @@
-// Package store is the truth on this node: every item, in partitions, off the
-// Go heap, with its version, its place in the change list and the tombstones
-// that the peer has not acknowledged yet.
-//
-// The package knows no socket and no clock: whoever calls passes the time
-// (nowMillis, Unix milliseconds of the node's steady clock).
 package store
 
 // Sizes that both nodes of a pair must agree on, or that a client can see.

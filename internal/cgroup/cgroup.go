@@ -1,4 +1,3 @@
-// Package cgroup finds out how much memory the container of this process may use.
 package cgroup
 
 import (

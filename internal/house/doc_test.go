@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path"
 	"testing"
 )
 
@@ -72,6 +73,9 @@ func TestExported_NamesAreDocumented(t *testing.T) {
 			continue
 		}
 		packages[s.pkg] = packages[s.pkg] || s.ast.Doc != nil
+		if home := path.Base(s.name) == "doc.go"; s.ast.Name.Name != "main" && home != (s.ast.Doc != nil) {
+			t.Errorf("%s: a package is described in its doc.go, and nowhere else", s.name)
+		}
 		for _, name := range undocumented(s) {
 			t.Errorf("%s has no doc comment", name)
 		}

@@ -1,6 +1,3 @@
-// Package node assembles one twincached node: the store, the client protocol,
-// the client listeners and the link to the peer, and starts and stops them in
-// the order that keeps the promises of a pair.
 package node
 
 import (

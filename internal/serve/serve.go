@@ -1,14 +1,3 @@
-// Package serve is the shell between client sockets and the protocol engine: it accepts conns, moves bytes, and calls a
-// Handler. It knows no command and no item.
-//
-// On Linux a few event loops share the conns (loop_linux.go); elsewhere, and where Config.Portable asks for it, each conn has a
-// goroutine of its own (portable.go). Both keep the same promises and run under the same tests:
-//
-//   - Between Bind and Listen the port is held but a client is refused. Listen is the moment the client port opens.
-//   - An idle conn owns no buffer (with a goroutine for each conn: a small one).
-//   - A client that sends and never reads is not read from any further; it costs what one round of replies costs.
-//   - A request is executed when all its bytes are there, or never.
-//   - Drain answers every whole request that had arrived, then says goodbye with FIN.
 package serve
 
 import (

@@ -1,9 +1,3 @@
-// Package session is what two nodes say to each other, and what follows from it: a
-// Core is what a node knows of its peer from one session to the next, and owns
-// readiness (the gate); a Session is one connection, from the first HELLO to the last
-// ACK. PROTOCOL.md is the contract. There is no socket, goroutine, clock or log here,
-// so that a simulation runs exactly what a node runs: package replicator puts sockets
-// around it.
 package session
 
 import (

@@ -231,6 +231,11 @@ func (l *loop) process(c *conn, in []byte) {
 			break
 		}
 	}
+	l.settle(c, in, out)
+}
+
+// settle keeps what process has left of the input, and sends the replies that are not out yet.
+func (l *loop) settle(c *conn, in, out []byte) {
 	if c.fd >= 0 {
 		l.keep(c, in)
 		if len(out) > 0 {

@@ -87,6 +87,32 @@ func (w *world) newNode(id, host int) *node {
 		since := func() time.Duration { return time.Duration(w.now-startMillis) * time.Millisecond }
 		n.clock = steady.NewFrom(wall, since, func() time.Duration { return 0 }, wallPatience)
 	}
+	cfg := n.storeConfig()
+	st, err := store.New(cfg, n.now())
+	if err != nil {
+		panic(err)
+	}
+	n.st = st
+	st.Observe(w.machines[host].bound)
+	if cfg.NoEviction {
+		n.fill()
+	}
+	rc := n.sessionConfig(st)
+	if n.core, err = session.NewCore(rc, n.now()); err != nil {
+		panic(err)
+	}
+	n.core.Start(n.now())
+	n.inc = rc.Inc
+	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
+	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
+	n.born = st.State().Born
+	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.off(), w.ver(n.born))
+	return n
+}
+
+// storeConfig is what the plan makes of this node's store.
+func (n *node) storeConfig() store.Config {
+	p, id, host := &n.w.plan, n.id, n.host
 	cfg := store.Config{
 		MemoryBytes: store.MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, Slot: uint8(host),
 		LocalKeys: []string{localPattern}, GraveBits: p.GraveBits, WalkItems: 1, LetIn: n.letIn,
@@ -110,15 +136,12 @@ func (w *world) newNode(id, host int) *node {
 	if p.SameSlot {
 		cfg.Slot = 5
 	}
-	st, err := store.New(cfg, n.now())
-	if err != nil {
-		panic(err)
-	}
-	n.st = st
-	st.Observe(w.machines[host].bound)
-	if cfg.NoEviction {
-		n.fill()
-	}
+	return cfg
+}
+
+// sessionConfig is what the plan and the seed make of this node's sessions.
+func (n *node) sessionConfig(st *store.Store) session.Config {
+	w, p, host := n.w, &n.w.plan, n.host
 	rc := session.Config{
 		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
 		PeerWait: peerWait, Handover: handover, Seeks: true,
@@ -143,18 +166,9 @@ func (w *world) newNode(id, host int) *node {
 	rc.Limits.GraveItems = rc.Limits.PumpBytes / 64
 	if p.Refuse && !w.healing && w.r.IntN(3) == 0 {
 		n.wrong, rc.Secret = true, []byte("another")
-		n.w.logf("%s has another secret", n.name)
+		w.logf("%s has another secret", n.name)
 	}
-	if n.core, err = session.NewCore(rc, n.now()); err != nil {
-		panic(err)
-	}
-	n.core.Start(n.now())
-	n.inc = rc.Inc
-	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
-	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
-	n.born = st.State().Born
-	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.off(), w.ver(n.born))
-	return n
+	return rc
 }
 
 // fill takes nearly all of the memory, down to the last bytes, with keys that are this

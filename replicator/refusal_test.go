@@ -3,9 +3,6 @@ package replicator
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -14,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"twincached/internal/session"
 	"twincached/internal/wire"
 	"twincached/store"
 )
@@ -310,28 +306,4 @@ func (r *recorder) Write(p []byte) (int, error) {
 	*r.to = append(*r.to, p...)
 	r.mu.Unlock()
 	return r.Conn.Write(p)
-}
-
-func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
-	var r refusals
-	lines := &logLines{}
-	log := testLogger(lines)
-	for i := range 100 {
-		r.note(log, slog.LevelWarn, int64(i), "AUTH", "AUTHin", "the peer refused the link")
-	}
-	r.note(log, slog.LevelWarn, 10_000, "AUTH", "AUTHin", "the peer refused the link")
-	counts, last := r.counts()
-	if counts["AUTH"] != 101 || last.text != "AUTH: the peer refused the link" || lines.count() != 2 || !lines.has("repeated=99") {
-		t.Fatalf("counts %v, last %q, %d lines", counts, last.text, lines.count())
-	}
-}
-
-func TestWord_NamesEveryCause(t *testing.T) {
-	for want, err := range map[string]error{
-		"AUTH": &session.End{Code: wire.ByeAuth}, "SILENT": &session.End{Text: "x"}, "CLOSED": io.EOF, "LOST": errors.New("x"),
-	} {
-		if got := word(err); got != want {
-			t.Errorf("%v: %s, want %s", err, got, want)
-		}
-	}
 }

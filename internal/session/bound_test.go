@@ -14,7 +14,7 @@ import (
 const hour = int64(3_600_000)
 
 // simVersion is a version of a time relative to the start of a simulation.
-func simVersion(millis int64) uint64 { return uint64(simStart+millis) << 19 }
+func simVersion(millis int64) uint64 { return uint64(testStart+millis) << 19 }
 
 // versionFrames are frames of every kind that carries versions, each with v in one place,
 // as the first numbered frame after n.
@@ -23,8 +23,8 @@ func versionFrames(n, v uint64) map[string]func(w *wire.Writer) {
 	batch := func(r store.Record) func(w *wire.Writer) {
 		return func(w *wire.Writer) {
 			w.BeginBatch(n+1, 7, store.Live)
-			w.Record(&store.Record{Key: simKey(1), Version: ok, ExpVersion: ok, Value: []byte("right, before it")})
-			r.Key = simKey(0)
+			w.Record(&store.Record{Key: pairKey(1), Version: ok, ExpVersion: ok, Value: []byte("right, before it")})
+			r.Key = pairKey(0)
 			w.Record(&r)
 			w.EndBatch(900)
 		}
@@ -33,15 +33,15 @@ func versionFrames(n, v uint64) map[string]func(w *wire.Writer) {
 		"BATCH ver":         batch(store.Record{Version: v, ExpVersion: v, Value: []byte("v")}),
 		"BATCH ver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: v}),
 		"PIECE ver": func(w *wire.Writer) {
-			w.Piece(&wire.Piece{N: n + 1, Part: 7, Key: simKey(0), Version: v, Bytes: 9, Data: []byte("v")})
+			w.Piece(&wire.Piece{N: n + 1, Part: 7, Key: pairKey(0), Version: v, Bytes: 9, Data: []byte("v")})
 		},
 		"BATCH expver":         batch(store.Record{Version: ok, ExpVersion: v, Value: []byte("v")}),
 		"BATCH expver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: ok, ExpVersion: v}),
-		"BATCH TOUCH":          batch(store.Record{Op: store.RecordTouch, Version: ok, ExpVersion: v, Expires: simStart + 1}),
+		"BATCH TOUCH":          batch(store.Record{Op: store.RecordTouch, Version: ok, ExpVersion: v, Expires: testStart + 1}),
 		"FLUSH flush":          func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: v}) },
 		"FLUSH pver":           func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: ok, Cancelled: v}) },
 		"FLUSH_AT": func(w *wire.Writer) {
-			w.FlushAt(wire.FlushAt{N: n + 1, Pending: store.PendingFlush{Version: v, AtMillis: simStart + hour}})
+			w.FlushAt(wire.FlushAt{N: n + 1, Pending: store.PendingFlush{Version: v, AtMillis: testStart + hour}})
 		},
 		"GRAVE": func(w *wire.Writer) { w.Grave(wire.Grave{N: n + 1, Part: 7, Gen: 1, Floor: v, Saturated: true}) },
 	}
@@ -60,7 +60,7 @@ func TestFailure_VersionsFarAhead(t *testing.T) {
 	for _, v := range tooFarVersions {
 		for name := range versionFrames(0, v) {
 			t.Run(fmt.Sprintf("%s %#x", name, v), func(t *testing.T) {
-				m := newQuietSim(t)
+				m := newQuietPair(t)
 				m.set(1, 0, []byte("mine"))
 				m.heal()
 				n := m.n[1]
@@ -76,7 +76,7 @@ func TestFailure_VersionsFarAhead(t *testing.T) {
 				if after := n.items(); !reflect.DeepEqual(after, items) {
 					t.Errorf("items were %v, are %v", items, after)
 				}
-				r := n.st.Do(m.now, &store.Request{Op: store.OpSet, Key: simKey(0), Value: []byte("later")})
+				r := n.st.Do(m.now, &store.Request{Op: store.OpSet, Key: pairKey(0), Value: []byte("later")})
 				if r.Status != store.Stored || r.Version>>63 != 0 || store.VersionMillis(r.Version) > m.now+1000 {
 					t.Errorf("a set gets status %d and version %#x", r.Status, r.Version)
 				}
@@ -89,7 +89,7 @@ func TestFailure_VersionsFarAhead(t *testing.T) {
 func TestSession_VersionsOfADayAheadAreTaken(t *testing.T) {
 	v := simVersion(24*hour - 1000)
 	for name := range versionFrames(0, v) {
-		m := newQuietSim(t)
+		m := newQuietPair(t)
 		m.heal()
 		n := m.n[1]
 		if err := n.s.OnFrame(m.now, body(t, versionFrames(n.s.rx.n, v)[name])); err != nil {
@@ -112,7 +112,7 @@ func TestSession_BoundGoesOnWithTheVersionsThatWereMet(t *testing.T) {
 
 // boundGoesOn is for nodes whose versions are ahead. One that is not has never held anything.
 func boundGoesOn(t *testing.T, ahead []int) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	for _, i := range ahead {
 		m.n[i].st.Observe(simVersion(1000 * hour)) // as a state directory says
 		m.set(i, i, []byte("v"))                   // else it would begin anew
@@ -146,7 +146,7 @@ func TestSession_StateFarAheadIsRefused(t *testing.T) {
 			"flush":   {func(st *wire.State) { st.Flush = v }, wire.ByeBadFrame},
 			"pending": {func(st *wire.State) { st.Pending = store.PendingFlush{Version: v, AtMillis: 1} }, wire.ByeBadFrame},
 		} {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			m.set(0, 0, []byte("mine"))
 			m.connect()
 			n := m.n[0] // it elects, and then waits for the other's STATE
@@ -178,7 +178,7 @@ func TestSession_StateFarAheadIsRefused(t *testing.T) {
 
 // TestSession_BoundOfExtremeClocks: the arithmetic holds at both ends of time.
 func TestSession_BoundOfExtremeClocks(t *testing.T) {
-	for _, now := range []int64{0, simStart, store.MaxClockMillis, wire.MaxMillis} {
+	for _, now := range []int64{0, testStart, store.MaxClockMillis, wire.MaxMillis} {
 		for _, v := range []uint64{0, simVersion(0), math.MaxInt64} {
 			var s Session
 			s.boundVersions(now, v, 0)

@@ -13,11 +13,11 @@ func TestDeparture_Look(t *testing.T) {
 	for _, s := range []*store.Store{st, empty, deleted, flushed} {
 		defer s.Close()
 	}
-	if st.Do(simStart, &store.Request{Op: store.OpSet, Key: []byte("k")}).Status != store.Stored {
+	if st.Do(testStart, &store.Request{Op: store.OpSet, Key: []byte("k")}).Status != store.Stored {
 		t.Fatal("not stored")
 	}
-	deleted.Do(simStart, &store.Request{Op: store.OpDelete, Key: []byte("k")}) // the peer may have the item
-	flushed.Flush(simStart)
+	deleted.Do(testStart, &store.Request{Op: store.OpDelete, Key: []byte("k")}) // the peer may have the item
+	flushed.Flush(testStart)
 	flush, _, _ := flushed.FlushState()
 	for _, tt := range []struct {
 		name string
@@ -65,7 +65,7 @@ func TestDeparture_Look(t *testing.T) {
 
 func newTestStore(t testing.TB) *store.Store {
 	t.Helper()
-	st, err := store.New(store.Config{MemoryBytes: 16 << 20, Replicated: true}, simStart)
+	st, err := store.New(store.Config{MemoryBytes: 16 << 20, Replicated: true}, testStart)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 // delayed is a pair with an item on both nodes, and a delayed flush that one of
 // them was asked for.
 type delayed struct {
-	*sim
+	*pair
 	maker, peer int
 	due         int64
 }
@@ -18,7 +18,7 @@ const delay = int64(10_000)
 
 // newDelayed makes one; the peer knows of the flush if told.
 func newDelayed(t *testing.T, maker int, told bool) *delayed {
-	d := &delayed{sim: newSkewedSim(t, [2]int64{}), maker: maker, peer: 1 - maker}
+	d := &delayed{pair: newSkewedPair(t, [2]int64{}), maker: maker, peer: 1 - maker}
 	d.set(0, 1, []byte("before"))
 	d.connect()
 	d.settle()
@@ -75,7 +75,7 @@ func (d *delayed) wantPending(a, b int64) {
 
 func (d *delayed) holds(i, k int, want bool) {
 	d.t.Helper()
-	_, ok := d.n[i].st.Get(d.at(i), simKey(k), nil, func(b []byte, _ *store.View) []byte { return b })
+	_, ok := d.n[i].st.Get(d.at(i), pairKey(k), nil, func(b []byte, _ *store.View) []byte { return b })
 	if ok != want {
 		d.t.Fatalf("node %d: key %d: hit %v", i, k, ok)
 	}

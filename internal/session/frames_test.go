@@ -23,13 +23,13 @@ func TestSession_BrokenFramesEndIt(t *testing.T) {
 		"STATE again": func(w *wire.Writer, tx *sender) { w.State(&wire.State{}) },
 		"a key of another partition": func(w *wire.Writer, tx *sender) {
 			w.BeginBatch(tx.n+1, 8, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
+			w.Record(&store.Record{Key: pairKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
 			w.EndBatch(1)
 		},
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			m.heal()
 			w := wire.NewWriter()
 			f(w, m.n[0].s.tx)
@@ -56,7 +56,7 @@ func TestSession_BrokenFramesEndIt(t *testing.T) {
 }
 
 func TestSession_UnknownSkippableFrameIsSkipped(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	if err := m.n[1].s.OnFrame(m.now, []byte{0x92, 0x7f, 0x01}); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestSession_UnknownSkippableFrameIsSkipped(t *testing.T) {
 }
 
 func TestSession_SilenceEndsIt(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	s := m.n[0].s
 	m.now += 3_600_000 // this process was stopped for an hour: it has heard nothing, but not for an hour
@@ -86,7 +86,7 @@ func TestSession_SilenceEndsIt(t *testing.T) {
 }
 
 func TestSession_HandshakeTakesNoLongerThan3s(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.connect()
 	if err := m.n[0].s.Tick(m.now + HelloMillis - 1); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestSession_HandshakeTakesNoLongerThan3s(t *testing.T) {
 }
 
 func TestSession_PingsAfter200msOfSilence(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	s, before := m.n[0].s, m.n[0].s.tx.pings
 	m.now = s.lastSend + pingMillis - 1
@@ -134,12 +134,12 @@ func TestSession_StreamingAllocatesNothing(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	a, b := m.n[0], m.n[1]
-	key, value := simKey(3), bytes.Repeat([]byte("v"), 100)
+	key, value := pairKey(3), bytes.Repeat([]byte("v"), 100)
 	r := store.Request{Op: store.OpSet, Key: key, Value: value}
-	pass := func(from, to *simNode) {
+	pass := func(from, to *pairNode) {
 		from.w.Reset()
 		from.s.Pump(m.now, from.w)
 		for p := from.w.Bytes(); len(p) > 0; {

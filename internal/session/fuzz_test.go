@@ -138,24 +138,24 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 		func(w *wire.Writer) { w.Bulk(wire.Bulk{N: 1, Part: 7, T: 5, Count: 3}) },
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Bulk)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(1), ExpVersion: simVersion(1), Value: []byte("v"), Flags: 3, Expires: simStart + 5})
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), ExpVersion: simVersion(3), Op: store.RecordTombstone})
+			w.Record(&store.Record{Key: pairKey(0), Version: simVersion(1), ExpVersion: simVersion(1), Value: []byte("v"), Flags: 3, Expires: testStart + 5})
+			w.Record(&store.Record{Key: pairKey(0), Version: simVersion(3), ExpVersion: simVersion(3), Op: store.RecordTombstone})
 			w.EndBatch(5)
 		},
 		func(w *wire.Writer) {
 			w.BeginBatch(1, 7, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(3), ExpVersion: simVersion(3) + 64, Op: store.RecordTouch, Marks: store.MarkWon})
+			w.Record(&store.Record{Key: pairKey(0), Version: simVersion(3), ExpVersion: simVersion(3) + 64, Op: store.RecordTouch, Marks: store.MarkWon})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { // of another partition
 			w.BeginBatch(1, 8, store.Live)
-			w.Record(&store.Record{Key: simKey(0), Version: simVersion(4), ExpVersion: simVersion(4), Value: []byte("astray")})
+			w.Record(&store.Record{Key: pairKey(0), Version: simVersion(4), ExpVersion: simVersion(4), Value: []byte("astray")})
 			w.EndBatch(9)
 		},
 		func(w *wire.Writer) { w.Done(wire.Done{N: 1, Part: 7}) },
 		func(w *wire.Writer) { w.Flush(wire.Flush{N: 1, Flush: simVersion(-hour), Cancelled: 1 << 57}) },
 		func(w *wire.Writer) {
-			w.FlushAt(wire.FlushAt{N: 1, Pending: store.PendingFlush{Version: simVersion(5), AtMillis: simStart + 1}})
+			w.FlushAt(wire.FlushAt{N: 1, Pending: store.PendingFlush{Version: simVersion(5), AtMillis: testStart + 1}})
 		},
 		func(w *wire.Writer) {
 			w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: simVersion(-1), Saturated: true})
@@ -164,8 +164,8 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 			w.Grave(wire.Grave{N: 1, Part: 64, Gen: 1, Floor: simVersion(6), Filter: []byte{1}})
 		},
 		func(w *wire.Writer) { w.Ack(wire.Ack{N: 3}) },
-		func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: simStart}) },
-		func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: simStart, T1: simStart, T2: simStart}) },
+		func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: testStart}) },
+		func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: testStart, T1: testStart, T2: testStart}) },
 		func(w *wire.Writer) { w.Barrier(wire.Barrier{N: 1}) },
 		func(w *wire.Writer) { w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "so long"}) },
 		func(w *wire.Writer) { w.State(&wire.State{State: store.State{Clock: simVersion(7)}}) },
@@ -198,7 +198,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, []byte{1}, byte(0))
 	f.Add([]byte{0, 0x10, 0, 0, 0, 0, 0, 0}, []byte{1}, byte(0)) // 1 MiB, which an authenticated peer may send
 	f.Fuzz(func(t *testing.T, stream, cuts []byte, how byte) {
-		m := newQuietSim(t)
+		m := newQuietPair(t)
 		m.set(0, 0, []byte("a"))
 		m.set(1, 1, []byte("b"))
 		m.heal()
@@ -233,8 +233,8 @@ func FuzzSession(f *testing.F) {
 }
 
 // strangersStore serves all runs of FuzzSession_Stranger: none may change it.
-func strangersStore(t testing.TB) *sim {
-	m := newQuietSim(t)
+func strangersStore(t testing.TB) *pair {
+	m := newQuietPair(t)
 	m.set(1, 1, []byte("treasure"))
 	return m
 }

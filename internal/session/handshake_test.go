@@ -27,20 +27,20 @@ func body(t testing.TB, f func(w *wire.Writer)) []byte {
 func TestSession_HelloThatDoesNotFit(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(m *sim, h *wire.Hello)
+		change func(m *pair, h *wire.Hello)
 		code   wire.ByeCode
 		text   string
 	}{
-		{"newer protocol", func(_ *sim, h *wire.Hello) { h.ProtoMin, h.ProtoMax = 7, 9 }, wire.ByeProto, "7 to 9 there"},
-		{"partition count", func(_ *sim, h *wire.Hello) { h.Partitions = 64 }, wire.ByeProto, "partition count 256 here, 64 there"},
-		{"this node", func(m *sim, h *wire.Hello) { h.Inc = m.n[1].cfg.Inc }, wire.ByeSelf, "this node"},
-		{"cluster", func(_ *sim, h *wire.Hello) { h.Cluster = "other" }, wire.ByeCluster, "cluster"},
-		{"clock", func(_ *sim, h *wire.Hello) { h.SteadyMillis += clockRefuseMillis + 1 }, wire.ByeClock, "ahead"},
-		{"pin", func(m *sim, h *wire.Hello) { m.n[1].cfg.PinPeerID = store.ID{9} }, wire.ByePeerTaken, "pinned"},
+		{"newer protocol", func(_ *pair, h *wire.Hello) { h.ProtoMin, h.ProtoMax = 7, 9 }, wire.ByeProto, "7 to 9 there"},
+		{"partition count", func(_ *pair, h *wire.Hello) { h.Partitions = 64 }, wire.ByeProto, "partition count 256 here, 64 there"},
+		{"this node", func(m *pair, h *wire.Hello) { h.Inc = m.n[1].cfg.Inc }, wire.ByeSelf, "this node"},
+		{"cluster", func(_ *pair, h *wire.Hello) { h.Cluster = "other" }, wire.ByeCluster, "cluster"},
+		{"clock", func(_ *pair, h *wire.Hello) { h.SteadyMillis += clockRefuseMillis + 1 }, wire.ByeClock, "ahead"},
+		{"pin", func(m *pair, h *wire.Hello) { m.n[1].cfg.PinPeerID = store.ID{9} }, wire.ByePeerTaken, "pinned"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			m.n[0].cfg.Cluster, m.n[1].cfg.Cluster = "classified", "classified"
 			m.set(1, 0, []byte("what a clock would outdate"))
 			s := newSession(m.n[1].Core, false, [32]byte{}, &Scratch{})
@@ -73,7 +73,7 @@ func TestSession_HelloThatDoesNotFit(t *testing.T) {
 func TestSession_NothingBeforeTheProof(t *testing.T) {
 	batch := func(w *wire.Writer) {
 		w.BeginBatch(1, 7, store.Live)
-		w.Record(&store.Record{Key: simKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
+		w.Record(&store.Record{Key: pairKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
 		w.EndBatch(1)
 	}
 	frames := map[string]func(w *wire.Writer){
@@ -85,7 +85,7 @@ func TestSession_NothingBeforeTheProof(t *testing.T) {
 	}
 	for name, f := range frames {
 		for _, helloFirst := range []bool{false, true} {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			n := m.n[1]
 			s := newSession(n.Core, false, [32]byte{}, &Scratch{})
 			s.OnConnect(m.now)
@@ -114,7 +114,7 @@ func TestSession_NothingBeforeTheProof(t *testing.T) {
 // TestSession_PoisonedVersionsAreRefused: a peer whose versions are a year ahead
 // would drag this node's clock there.
 func TestSession_PoisonedVersionsAreRefused(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.n[0].st.Observe(uint64(m.now+365*24*60*60*1000) << 19)
 	m.set(0, 0, []byte("a year ahead"))
 	m.set(1, 1, []byte("would be behind for ever"))
@@ -159,14 +159,14 @@ func FuzzSession_AnyFramesOfAPeer(f *testing.F) {
 	seed(func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: 1 << 62, Saturated: true}) })
 	seed(func(w *wire.Writer) { w.Ack(wire.Ack{N: 1}) })
 	seed(func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: wire.MaxMillis}) })
-	seed(func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: simStart, T1: wire.MaxMillis}) })
+	seed(func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: testStart, T1: wire.MaxMillis}) })
 	seed(func(w *wire.Writer) {
 		w.BeginBatch(1, 7, store.Bulk)
-		w.Record(&store.Record{Key: simKey(0), Version: 1 << 61, ExpVersion: 1 << 62, Value: []byte("v")})
+		w.Record(&store.Record{Key: pairKey(0), Version: 1 << 61, ExpVersion: 1 << 62, Value: []byte("v")})
 		w.EndBatch(1 << 62)
 	})
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		m := newQuietSim(t)
+		m := newQuietPair(t)
 		m.set(0, 0, []byte("a"))
 		m.set(1, 1, []byte("b"))
 		m.heal()

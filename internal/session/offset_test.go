@@ -16,9 +16,9 @@ const (
 // skews are how far node 0's and node 1's clocks are ahead of the truth.
 var skews = [][2]int64{{0, 0}, {-10 * minute, 10 * minute}, {10 * minute, -10 * minute}, {0, 2 * minute}, {150, 0}}
 
-// newSkewedSim is a quiet pair whose clocks differ, not linked yet.
-func newSkewedSim(t testing.TB, skew [2]int64) *sim {
-	m := newSim(t)
+// newSkewedPair is a quiet pair whose clocks differ, not linked yet.
+func newSkewedPair(t testing.TB, skew [2]int64) *pair {
+	m := newPair(t)
 	m.skew = skew
 	for i, n := range m.n {
 		n.st.Close()
@@ -30,8 +30,8 @@ func newSkewedSim(t testing.TB, skew [2]int64) *sim {
 	return m
 }
 
-func (m *sim) setFor(i, k int, ttl int64) {
-	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: simKey(k), Value: []byte("v"), Expires: m.at(i) + ttl})
+func (m *pair) setFor(i, k int, ttl int64) {
+	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: pairKey(k), Value: []byte("v"), Expires: m.at(i) + ttl})
 	if r.Status != store.Stored {
 		m.t.Fatalf("set: status %d", r.Status)
 	}
@@ -40,11 +40,11 @@ func (m *sim) setFor(i, k int, ttl int64) {
 
 // expiresIn says how long a key has to live, by the clock of node i; a key that
 // is not there fails the test.
-func (m *sim) expiresIn(i, k int) int64 {
+func (m *pair) expiresIn(i, k int) int64 {
 	m.t.Helper()
-	h, ok := m.n[i].items()[string(simKey(k))]
+	h, ok := m.n[i].items()[string(pairKey(k))]
 	if !ok || h.Op != store.RecordValue {
-		m.t.Fatalf("node %d lacks %s", i, simKey(k))
+		m.t.Fatalf("node %d lacks %s", i, pairKey(k))
 	}
 	if h.Expires == 0 {
 		return 0
@@ -58,7 +58,7 @@ func near(got, want int64) bool { return max(got-want, want-got) <= deadbandMill
 // its own clock, however it came there.
 func TestSession_ExpiryIsTheReceiversTime(t *testing.T) {
 	for _, skew := range skews {
-		m := newSkewedSim(t, skew)
+		m := newSkewedPair(t, skew)
 		for i := range m.n { // known to the first session's copy
 			m.setFor(i, i, ttl)
 		}
@@ -71,9 +71,9 @@ func TestSession_ExpiryIsTheReceiversTime(t *testing.T) {
 		}
 		m.settle()
 		for i := range m.n {
-			m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpTouch, Key: simKey(20 + i), Expires: m.at(i) + ttl})
+			m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpTouch, Key: pairKey(20 + i), Expires: m.at(i) + ttl})
 			v := m.n[i].st.State().Clock
-			m.learn(i, 20+i, fact{m.n[i].items()[string(simKey(20+i))].Version, v, false})
+			m.learn(i, 20+i, fact{m.n[i].items()[string(pairKey(20+i))].Version, v, false})
 		}
 		m.settle()
 		for i := range m.n {
@@ -95,10 +95,10 @@ func TestSession_ExpiryIsTheReceiversTime(t *testing.T) {
 }
 
 // hit says whether both nodes answer for a key.
-func (m *sim) hit(k int, want bool) {
+func (m *pair) hit(k int, want bool) {
 	m.t.Helper()
 	for i, n := range m.n {
-		if _, ok := n.st.Get(m.at(i), simKey(k), nil, func(b []byte, _ *store.View) []byte { return b }); ok != want {
+		if _, ok := n.st.Get(m.at(i), pairKey(k), nil, func(b []byte, _ *store.View) []byte { return b }); ok != want {
 			m.t.Errorf("clocks %v: node %d: hit %v", m.skew, i, ok)
 		}
 	}
@@ -108,7 +108,7 @@ func (m *sim) hit(k int, want bool) {
 // and keep their end.
 func TestSession_JoinerGetsExpiriesOfItsOwnClock(t *testing.T) {
 	for _, skew := range skews {
-		m := newSkewedSim(t, skew)
+		m := newSkewedPair(t, skew)
 		for k := range 10 {
 			m.setFor(0, k, ttl)
 		}
@@ -138,12 +138,12 @@ func TestSession_JoinerGetsExpiriesOfItsOwnClock(t *testing.T) {
 // 100 ms count as equal.
 func TestSession_DeadbandLeavesExpiriesAlone(t *testing.T) {
 	for lead, shifted := range map[int64]bool{0: false, 60: false, -60: false, deadbandMillis: false, deadbandMillis + 20: true, -deadbandMillis - 20: true} {
-		m := newSkewedSim(t, [2]int64{lead, 0})
+		m := newSkewedPair(t, [2]int64{lead, 0})
 		m.connect()
 		m.settle()
 		m.setFor(0, 1, ttl)
 		m.settle()
-		x, y := m.n[0].items()[string(simKey(1))], m.n[1].items()[string(simKey(1))]
+		x, y := m.n[0].items()[string(pairKey(1))], m.n[1].items()[string(pairKey(1))]
 		if (x.Expires != y.Expires) != shifted {
 			t.Errorf("lead of %d ms: %d and %d", lead, x.Expires, y.Expires)
 		}
@@ -156,7 +156,7 @@ func TestSession_DelayedFlushIsDueAtOneMoment(t *testing.T) {
 	for _, skew := range skews {
 		for try := range 4 {
 			taker, away := try%2, try/2 == 1
-			m := newSkewedSim(t, skew)
+			m := newSkewedPair(t, skew)
 			m.set(0, 1, []byte("a"))
 			m.connect()
 			m.settle()
@@ -205,7 +205,7 @@ func TestSession_DelayedFlushIsDueAtOneMoment(t *testing.T) {
 // are lost here, and still no item is off by the lead.
 func TestSession_DataBeforeThePongIsConverted(t *testing.T) {
 	for dialler := range 2 {
-		m := newSkewedSim(t, [2]int64{10 * minute, 0})
+		m := newSkewedPair(t, [2]int64{10 * minute, 0})
 		m.setFor(0, 1, ttl)
 		m.setFor(1, 2, ttl)
 		set := m.now
@@ -239,7 +239,7 @@ func TestSession_DataBeforeThePongIsConverted(t *testing.T) {
 // item may be: data comes behind the answer to its first PING.
 func TestSession_HelloThatWaitedIsNoMeasure(t *testing.T) {
 	for dialler := range 2 {
-		m := newSkewedSim(t, [2]int64{})
+		m := newSkewedPair(t, [2]int64{})
 		m.setFor(0, 1, ttl)
 		m.setFor(1, 2, ttl)
 		set := m.now
@@ -265,7 +265,7 @@ func TestOffset_SamplesThatCannotBeAreLeftOut(t *testing.T) {
 		"left before it came":           {1000, 5000, 4000, 1010},
 		"longer there than in all":      {1000, 2000, 9000, 1010},
 		"the end of time":               {1000, far, far, 1010},
-		"the beginning of time":         {simStart, 0, 0, simStart + 10},
+		"the beginning of time":         {testStart, 0, 0, testStart + 10},
 		"from here to eternity":         {1000, 0, far, 1010},
 		"all the way":                   {0, 0, far, far},
 	} {
@@ -330,7 +330,7 @@ func TestOffset_GuessOfTheHandshakeGivesWayToAnySample(t *testing.T) {
 func TestSession_TimesOfThePeerStayInRange(t *testing.T) {
 	for _, lead := range []int64{0, 101, -101, clockRefuseMillis, -clockRefuseMillis} {
 		s := Session{lead: lead}
-		for _, at := range []int64{0, 1, 2, clockRefuseMillis, simStart, wire.MaxMillis - 1, wire.MaxMillis} {
+		for _, at := range []int64{0, 1, 2, clockRefuseMillis, testStart, wire.MaxMillis - 1, wire.MaxMillis} {
 			got := s.ours(at)
 			if (got == 0) != (at == 0) || got < 0 || got > wire.MaxMillis {
 				t.Errorf("%d with a lead of %d becomes %d", at, lead, got)
@@ -345,11 +345,11 @@ func TestSession_TimesOfThePeerStayInRange(t *testing.T) {
 // TestSession_LyingPongsDoNotMoveExpiries: a peer that answers with absurd times is
 // not believed, and the session goes on.
 func TestSession_LyingPongsDoNotMoveExpiries(t *testing.T) {
-	m := newSkewedSim(t, [2]int64{})
+	m := newSkewedPair(t, [2]int64{})
 	m.connect()
 	m.settle()
 	s := m.n[1].s
-	for _, lie := range [][2]int64{{0, 0}, {wire.MaxMillis, wire.MaxMillis}, {0, wire.MaxMillis}, {wire.MaxMillis, 0}, {simStart * 2, simStart * 2}} {
+	for _, lie := range [][2]int64{{0, 0}, {wire.MaxMillis, wire.MaxMillis}, {0, wire.MaxMillis}, {wire.MaxMillis, 0}, {testStart * 2, testStart * 2}} {
 		m.now += pingMillis
 		m.n[1].w.Reset()
 		s.Pump(m.at(1), m.n[1].w)
@@ -361,11 +361,11 @@ func TestSession_LyingPongsDoNotMoveExpiries(t *testing.T) {
 			t.Errorf("PONG with %v: lead %d", lie, s.lead)
 		}
 	}
-	for _, at := range []int64{1, simStart + ttl, math.MaxInt64} {
-		m.n[0].st.Do(m.at(0), &store.Request{Op: store.OpSet, Key: simKey(3), Value: []byte("v"), Expires: at})
+	for _, at := range []int64{1, testStart + ttl, math.MaxInt64} {
+		m.n[0].st.Do(m.at(0), &store.Request{Op: store.OpSet, Key: pairKey(3), Value: []byte("v"), Expires: at})
 		m.settle()
 	}
-	if x, y := m.n[0].items()[string(simKey(3))], m.n[1].items()[string(simKey(3))]; y.Expires != x.Expires || y.Expires < simStart {
+	if x, y := m.n[0].items()[string(pairKey(3))], m.n[1].items()[string(pairKey(3))]; y.Expires != x.Expires || y.Expires < testStart {
 		t.Errorf("expires at %d and %d", x.Expires, y.Expires)
 	}
 }

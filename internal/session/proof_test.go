@@ -18,7 +18,7 @@ type side struct {
 	w   *wire.Writer
 }
 
-func newSide(m *sim, i int, dials bool) *side {
+func newSide(m *pair, i int, dials bool) *side {
 	n := m.n[i]
 	c := &side{
 		s:   newSession(n.Core, dials, n.cfg.nonce(), &Scratch{}),
@@ -74,7 +74,7 @@ func (c *side) refusedWith(t *testing.T, what string, codes ...wire.ByeCode) {
 type proofs struct{ dialHello, acceptHello, dialAuth, acceptAuth []byte }
 
 // trueHandshake lets two nodes that know the secret meet, on a clock that stands.
-func trueHandshake(t *testing.T, m *sim) (p proofs) {
+func trueHandshake(t *testing.T, m *pair) (p proofs) {
 	t.Helper()
 	d, a := newSide(m, 0, true), newSide(m, 1, false)
 	p.dialHello = d.says()[0]
@@ -90,7 +90,7 @@ func trueHandshake(t *testing.T, m *sim) (p proofs) {
 // A stranger who heard a whole handshake says it again, as either end, in the very
 // same millisecond.
 func TestProof_ReplayIsRefused(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	old := trueHandshake(t, m)
 	newSide(m, 1, false).hears(old.dialHello).replay(t, "as the dialler", old.dialAuth)
 	newSide(m, 1, false).hears(old.dialHello).replay(t, "as the dialler, with the other's proof", old.acceptAuth)
@@ -111,7 +111,7 @@ func (c *side) replay(t *testing.T, what string, auth []byte) {
 // Nobody can hand a node its own words back: not its HELLO, and not its proof
 // behind a HELLO of the stranger's own.
 func TestProof_ReflectionIsRefused(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	d := newSide(m, 0, true)
 	d.hears(d.says()[0]).refusedWith(t, "the dialler's HELLO", wire.ByeSelf)
 
@@ -138,7 +138,7 @@ func TestProof_ReflectionIsRefused(t *testing.T) {
 // A proof counts for one role, and for the two HELLOs in their order, whoever
 // computes it with the right secret.
 func TestProof_SwappedRolesAreRefused(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	secret := m.n[0].cfg.Secret
 	for _, asDialler := range []bool{true, false} { // what the one who proves is
 		for _, role := range []bool{true, false} {
@@ -169,7 +169,7 @@ func TestProof_SwappedRolesAreRefused(t *testing.T) {
 // A man in the middle changes one byte of a HELLO, or adds to it, and mends the
 // checksum: neither end believes the other, whatever the byte says.
 func TestProof_NothingInAHelloCanBeChanged(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	clean := trueHandshake(t, m)
 	var changes []func(hello []byte) []byte
 	for at := range clean.dialHello {

@@ -59,7 +59,7 @@ func readRecording(t testing.TB) (frames [][]byte) {
 // listener is the node that hears the recording.
 type listener struct {
 	t       *testing.T
-	n       *simNode
+	n       *pairNode
 	dialled bool
 	now     int64
 	hello   []byte // its own, as it said it
@@ -123,7 +123,7 @@ func newListener(t *testing.T, id byte, dialled bool) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &simNode{st: st, w: wire.NewWriter()}
+	n := &pairNode{st: st, w: wire.NewWriter()}
 	l := &listener{t: t, n: n, dialled: dialled, now: recordedAt}
 	n.Core = newCore(t, l.now, Config{Cluster: "recorded", NodeID: store.ID{id, 1}, Inc: store.ID{id, 2}, Store: st})
 	for _, own := range []struct {

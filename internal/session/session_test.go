@@ -8,10 +8,10 @@ import (
 	"twincached/store"
 )
 
-// newQuietSim is a pair that does nothing by itself, with the real limits.
-func newQuietSim(t testing.TB) *sim {
+// newQuietPair is a pair that does nothing by itself, with the real limits.
+func newQuietPair(t testing.TB) *pair {
 	t.Helper()
-	m := newSim(t)
+	m := newPair(t)
 	for _, n := range m.n {
 		n.cfg.Limits = Limits{}
 		n.cfg.Limits.fill()
@@ -21,30 +21,30 @@ func newQuietSim(t testing.TB) *sim {
 }
 
 // finish settles and checks.
-func (m *sim) finish() {
+func (m *pair) finish() {
 	m.t.Helper()
 	m.settle()
 	m.check()
 }
 
-func (m *sim) del(i, k int) {
-	m.n[i].st.Do(m.now, &store.Request{Op: store.OpDelete, Key: simKey(k)})
+func (m *pair) del(i, k int) {
+	m.n[i].st.Do(m.now, &store.Request{Op: store.OpDelete, Key: pairKey(k)})
 	v := m.n[i].st.State().Clock
 	m.learn(i, k, fact{v, v, true})
 }
 
 func TestSession_CrossingWritesConverge(t *testing.T) {
-	cross := map[string]func(m *sim){
-		"set/set":     func(m *sim) { m.set(0, 1, []byte("a")); m.set(1, 1, []byte("b")) },
-		"set/delete":  func(m *sim) { m.set(0, 1, []byte("a")); m.del(1, 1) },
-		"delete/set":  func(m *sim) { m.del(0, 1); m.set(1, 1, []byte("b")) },
-		"set/flush":   func(m *sim) { m.set(0, 1, []byte("a")); m.n[1].st.Flush(m.now) },
-		"flush/set":   func(m *sim) { m.n[0].st.Flush(m.now); m.set(1, 1, []byte("b")) },
-		"flush/flush": func(m *sim) { m.n[0].st.Flush(m.now); m.n[1].st.Flush(m.now) },
+	cross := map[string]func(m *pair){
+		"set/set":     func(m *pair) { m.set(0, 1, []byte("a")); m.set(1, 1, []byte("b")) },
+		"set/delete":  func(m *pair) { m.set(0, 1, []byte("a")); m.del(1, 1) },
+		"delete/set":  func(m *pair) { m.del(0, 1); m.set(1, 1, []byte("b")) },
+		"set/flush":   func(m *pair) { m.set(0, 1, []byte("a")); m.n[1].st.Flush(m.now) },
+		"flush/set":   func(m *pair) { m.n[0].st.Flush(m.now); m.set(1, 1, []byte("b")) },
+		"flush/flush": func(m *pair) { m.n[0].st.Flush(m.now); m.n[1].st.Flush(m.now) },
 	}
 	for name, f := range cross {
 		t.Run(name, func(t *testing.T) {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			m.set(0, 1, []byte("before"))
 			m.heal()
 			f(m) // neither has heard of the other's
@@ -57,14 +57,14 @@ func TestSession_CrossingWritesConverge(t *testing.T) {
 }
 
 func TestSession_FlushReachesThePeer(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.set(0, 1, []byte("a"))
 	m.heal()
 	sent := m.n[1].s.tx.n
 	m.now++
 	m.n[0].st.Flush(m.now)
 	m.finish()
-	if _, ok := m.n[1].items()[string(simKey(1))]; ok {
+	if _, ok := m.n[1].items()[string(pairKey(1))]; ok {
 		t.Fatal("node 1 still has the item")
 	}
 	if m.n[1].s.tx.n != sent {
@@ -73,7 +73,7 @@ func TestSession_FlushReachesThePeer(t *testing.T) {
 }
 
 func TestSession_DelayedFlushReachesThePeerAndIsCancelled(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	at := m.now + 5000
 	m.n[0].st.FlushAt(m.now, at)
@@ -92,8 +92,8 @@ func TestSession_DelayedFlushReachesThePeerAndIsCancelled(t *testing.T) {
 // TestSession_ResumeSendsOnlyTheDifference counts bytes after a cut during which
 // both sides were written.
 func TestSession_ResumeSendsOnlyTheDifference(t *testing.T) {
-	m := newQuietSim(t)
-	for k := range simKeys {
+	m := newQuietPair(t)
+	for k := range pairKeys {
 		m.set(0, k, bytes.Repeat([]byte("v"), 1000))
 	}
 	m.heal()
@@ -117,7 +117,7 @@ func TestSession_ResumeSendsOnlyTheDifference(t *testing.T) {
 // stays shut, and what had arrived does not travel again.
 func TestSession_CopyCutResumes(t *testing.T) {
 	const items = 6000
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	for i := range items {
 		m.n[0].st.Do(m.now, &store.Request{Op: store.OpSet, Key: fmt.Appendf(nil, "copy:%d", i), Value: bytes.Repeat([]byte("v"), 100)})
 	}
@@ -154,9 +154,9 @@ func TestSession_CopyCutResumes(t *testing.T) {
 // TestSession_BarrierWaitsForWhatMovedToTheTail: an item that an earlier session
 // sent in vain changes while its partition is on the way.
 func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
-	one := partKeys(simKey(0))
+	one := partKeys(pairKey(0))
 	for _, k := range one {
 		m.set(0, k, []byte("first"))
 	}
@@ -182,7 +182,7 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 			m.deliver(1, 1)
 		}
 	}
-	if _, ok := m.n[1].items()[string(simKey(last))]; !ok {
+	if _, ok := m.n[1].items()[string(pairKey(last))]; !ok {
 		t.Fatal("the BARRIER came before the item")
 	}
 	m.finish()
@@ -190,8 +190,8 @@ func TestSession_BarrierWaitsForWhatMovedToTheTail(t *testing.T) {
 
 // partKeys are the numbers of the keys that share a partition with key.
 func partKeys(key []byte) (numbers []int) {
-	for k := range simKeys {
-		if store.PartitionOf(simKey(k)) == store.PartitionOf(key) {
+	for k := range pairKeys {
+		if store.PartitionOf(pairKey(k)) == store.PartitionOf(key) {
 			numbers = append(numbers, k)
 		}
 	}
@@ -200,7 +200,7 @@ func partKeys(key []byte) (numbers []int) {
 
 // TestSession_SlowPeerCostsAWindow: a peer that reads nothing.
 func TestSession_SlowPeerCostsAWindow(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	value := bytes.Repeat([]byte("v"), 10_000)
 	for i := range 1000 {
@@ -218,7 +218,7 @@ func TestSession_SlowPeerCostsAWindow(t *testing.T) {
 
 // TestSession_BulkGetsItsShare: a copy goes on while clients write without pause.
 func TestSession_BulkGetsItsShare(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	value := bytes.Repeat([]byte("v"), 1000)
 	write := func(prefix string, from, to int) {
 		for i := from; i < to; i++ {
@@ -248,13 +248,13 @@ func TestSession_BulkGetsItsShare(t *testing.T) {
 // this node touched an item before it noticed. Then the link breaks off before the
 // copy is announced. What the old process had acknowledged is not taken for known.
 func TestSession_CopyWhoseAnnouncementWasLostBeginsAnew(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.set(0, 1, []byte("v"))
 	m.heal()
 	m.lose(1)
 	m.n[1].st.Close()
 	m.n[1] = m.newNode(1)
-	if r := m.n[0].st.Do(m.at(0), &store.Request{Op: store.OpTouch, Key: simKey(1), Expires: m.at(0) + 1<<30}); r.Status != store.Touched {
+	if r := m.n[0].st.Do(m.at(0), &store.Request{Op: store.OpTouch, Key: pairKey(1), Expires: m.at(0) + 1<<30}); r.Status != store.Touched {
 		t.Fatalf("touch: status %d", r.Status)
 	}
 	m.connect()
@@ -269,7 +269,7 @@ func TestSession_CopyWhoseAnnouncementWasLostBeginsAnew(t *testing.T) {
 	}
 	m.connect()
 	m.settle()
-	if got := m.n[1].items()[string(simKey(1))]; got.value != "v" {
+	if got := m.n[1].items()[string(pairKey(1))]; got.value != "v" {
 		t.Errorf("the restarted node has %+v", got)
 	}
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // slotOfNext is the slot in the next version that node i makes.
-func (m *sim) slotOfNext(i int) uint8 {
+func (m *pair) slotOfNext(i int) uint8 {
 	m.now++
 	m.set(i, 1, []byte("v"))
-	return uint8(m.n[i].items()[string(simKey(1))].Version & wire.MaxSlot)
+	return uint8(m.n[i].items()[string(pairKey(1))].Version & wire.MaxSlot)
 }
 
 func TestSession_EqualSlotsAreResolvedByTheLargerID(t *testing.T) {
@@ -29,7 +29,7 @@ func TestSession_EqualSlotsAreResolvedByTheLargerID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, slot := range []uint8{0, 17, wire.MaxSlot} {
-				m := newQuietSim(t)
+				m := newQuietPair(t)
 				for i, n := range m.n {
 					n.cfg.NodeID, n.cfg.Inc = tt.ids[i], tt.incs[i]
 					n.st.SetSlot(slot)
@@ -63,7 +63,7 @@ func TestSession_EqualSlotsAreResolvedByTheLargerID(t *testing.T) {
 }
 
 func TestSession_DifferentSlotsStay(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	if a, b := m.n[0].st.Slot(), m.n[1].st.Slot(); a != 1 || b != 2 || m.n[0].meter.slotClashes.Load() != 0 {
 		t.Fatalf("slots %d and %d", a, b)
@@ -83,7 +83,7 @@ func TestOtherSlot_IsNeverTheSame(t *testing.T) {
 // TestSession_RefusedForItsSlot: a peer may be one that cannot change its slot and
 // sends this node away. This one never says so itself.
 func TestSession_RefusedForItsSlot(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	m.heal()
 	bye := body(t, func(w *wire.Writer) { w.Bye(wire.Bye{Code: wire.ByeSlot, Text: "both nodes have slot 1"}) })
 	var end *End

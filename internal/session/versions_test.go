@@ -15,7 +15,7 @@ import (
 // behind those of every frame, hints between the frames, protocol versions and
 // features in HELLO.
 type later struct {
-	m      *sim
+	m      *pair
 	from   int // the node of the later release
 	frames map[wire.Type]int
 }
@@ -79,7 +79,7 @@ func appendFrame(out, body []byte) []byte {
 // and whoever elects, and both ends hold the same.
 func TestVersions_ALaterReleaseSpeaksVersion1(t *testing.T) {
 	for try := range 8 {
-		m := newQuietSim(t)
+		m := newQuietPair(t)
 		l := &later{m: m, from: try % 2, frames: map[wire.Type]int{}}
 		m.wrap = l.wrap
 		for k := range 30 {
@@ -116,7 +116,7 @@ func TestVersions_ALaterReleaseSpeaksVersion1(t *testing.T) {
 
 // TestVersions_NoneInCommon: both ranges are named, on whichever side is read.
 func TestVersions_NoneInCommon(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	for _, dialled := range []bool{false, true} {
 		s := newSession(m.n[1].Core, dialled, [32]byte{}, &Scratch{})
 		s.OnConnect(m.now)
@@ -134,7 +134,7 @@ func TestVersions_NoneInCommon(t *testing.T) {
 
 // TestVersions_ARangeThatIsNone: proto_min above proto_max breaks the contract.
 func TestVersions_ARangeThatIsNone(t *testing.T) {
-	m := newQuietSim(t)
+	m := newQuietPair(t)
 	for _, r := range [][2]uint32{{2, 1}, {0, 1}, {3, 2}} {
 		s := newSession(m.n[1].Core, false, [32]byte{}, &Scratch{})
 		s.OnConnect(m.now)
@@ -155,7 +155,7 @@ func TestVersions_UnknownTypes(t *testing.T) {
 		frame := []byte{0x92, 0xcc, typ, 0x01}
 		for phase, s := range sessionsOfAllPhases(t) {
 			before := s.Phase()
-			err := s.OnFrame(simStart, frame)
+			err := s.OnFrame(testStart, frame)
 			var end *End
 			switch skip := typ >= byte(wire.FirstSkippable); {
 			case skip && (err != nil || s.Phase() != before):
@@ -172,7 +172,7 @@ func sessionsOfAllPhases(t *testing.T) map[string]*Session {
 	all := map[string]*Session{}
 	for i := range 2 {
 		for phase := PhaseHello; phase <= PhaseStream; phase++ {
-			m := newQuietSim(t)
+			m := newQuietPair(t)
 			m.connect()
 			for m.n[i].s.Phase() < phase {
 				for j := range 2 {

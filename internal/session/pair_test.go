@@ -24,7 +24,7 @@ func newCore(t testing.TB, now int64, cfg Config) *Core {
 	return c
 }
 
-const simStart = int64(1_750_000_000_000)
+const testStart = int64(1_750_000_000_000)
 
 // fact is the state of a key that somebody was told of.
 type fact struct {
@@ -42,8 +42,8 @@ func (f fact) less(o fact) bool {
 	return f.expVersion < o.expVersion
 }
 
-// simNode is a node without sockets: a real store and one session after the other.
-type simNode struct {
+// pairNode is a node without sockets: a real store and one session after the other.
+type pairNode struct {
 	*Core
 	st    *store.Store
 	s     *Session
@@ -52,14 +52,16 @@ type simNode struct {
 	known map[int]fact
 }
 
-// sim is two nodes and the network between them, on one thread, from a seed.
-type sim struct {
+// pair is two nodes and the network between them, for tests that look inside a session
+// and move it a step at a time. Runs by chance, with an oracle, are internal/sim's, which
+// sees of a session what a Link does: that is why this pair is not that one.
+type pair struct {
 	t      testing.TB
 	r      *rand.Rand
 	now    int64
 	skew   [2]int64 // how far each node's clock is ahead of now
 	id     byte
-	n      [2]*simNode
+	n      [2]*pairNode
 	net    [2][]byte // travelling to node i
 	closed [2]bool   // node i will see the end of the connection behind those bytes
 	up     bool
@@ -68,8 +70,8 @@ type sim struct {
 	bytes  int // delivered
 }
 
-func newSim(t testing.TB) *sim {
-	m := &sim{t: t, r: rand.New(rand.NewPCG(1, 7)), now: simStart, best: map[int]fact{}}
+func newPair(t testing.TB) *pair {
+	m := &pair{t: t, r: rand.New(rand.NewPCG(1, 7)), now: testStart, best: map[int]fact{}}
 	for i := range m.n {
 		m.n[i] = m.newNode(i)
 	}
@@ -77,23 +79,23 @@ func newSim(t testing.TB) *sim {
 }
 
 // at is the time on node i's clock.
-func (m *sim) at(i int) int64 { return m.now + m.skew[i] }
+func (m *pair) at(i int) int64 { return m.now + m.skew[i] }
 
-func (m *sim) newNode(i int) *simNode {
+func (m *pair) newNode(i int) *pairNode {
 	m.id++
 	st, err := store.New(store.Config{MemoryBytes: 4 << 20, Replicated: true, Slot: uint8(i + 1)}, m.at(i))
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	n := &simNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
+	n := &pairNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
 	n.Core = newCore(m.t, m.at(i), Config{
-		Cluster: "sim", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st,
+		Cluster: "pair", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st,
 		Limits: Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)},
 	})
 	return n
 }
 
-func (m *sim) close() {
+func (m *pair) close() {
 	for _, n := range m.n {
 		if err := n.st.CheckInvariants(); err != nil {
 			m.t.Errorf("store invariants: %v", err)
@@ -102,7 +104,7 @@ func (m *sim) close() {
 	}
 }
 
-func (m *sim) connect() {
+func (m *pair) connect() {
 	m.lose(0)
 	m.lose(1)
 	m.up = true
@@ -119,7 +121,7 @@ func (m *sim) connect() {
 
 // lose is node i seeing the end of its connection; the other one may go on for a
 // while with the bytes under way.
-func (m *sim) lose(i int) {
+func (m *pair) lose(i int) {
 	n := m.n[i]
 	if n.s == nil {
 		return
@@ -130,7 +132,7 @@ func (m *sim) lose(i int) {
 	m.up = m.n[1-i].s != nil
 }
 
-func (m *sim) pump(i int) bool {
+func (m *pair) pump(i int) bool {
 	n := m.n[i]
 	if n.s == nil {
 		return false
@@ -151,7 +153,7 @@ func (m *sim) pump(i int) bool {
 }
 
 // deliver passes at most most bytes of what travels to node i.
-func (m *sim) deliver(i, most int) bool {
+func (m *pair) deliver(i, most int) bool {
 	n := m.n[i]
 	if n.s == nil {
 		return false
@@ -190,9 +192,9 @@ func (m *sim) deliver(i, most int) bool {
 	return true
 }
 
-// simKeys are names whose items share three partitions, so that walks have a
+// pairKeys are names whose items share three partitions, so that walks have a
 // middle.
-var simKeys = func() (keys [][]byte) {
+var pairKeys = func() (keys [][]byte) {
 	for i := 0; len(keys) < 64; i++ {
 		key := fmt.Appendf(nil, "key:%d", i)
 		if p := store.PartitionOf(key); p == 7 || p == 64 || p == 255 {
@@ -202,9 +204,9 @@ var simKeys = func() (keys [][]byte) {
 	return keys
 }()
 
-func simKey(k int) []byte { return simKeys[k] }
+func pairKey(k int) []byte { return pairKeys[k] }
 
-func (m *sim) learn(i, k int, f fact) {
+func (m *pair) learn(i, k int, f fact) {
 	if m.n[i].known[k].less(f) {
 		m.n[i].known[k] = f
 	}
@@ -213,8 +215,8 @@ func (m *sim) learn(i, k int, f fact) {
 	}
 }
 
-func (m *sim) set(i, k int, value []byte) {
-	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: simKey(k), Value: value})
+func (m *pair) set(i, k int, value []byte) {
+	r := m.n[i].st.Do(m.at(i), &store.Request{Op: store.OpSet, Key: pairKey(k), Value: value})
 	if r.Status != store.Stored {
 		m.t.Fatalf("set: status %d", r.Status)
 	}
@@ -223,14 +225,14 @@ func (m *sim) set(i, k int, value []byte) {
 
 // heal connects the nodes, if they are not, and runs until neither has anything
 // more to say.
-func (m *sim) heal() {
+func (m *pair) heal() {
 	if m.n[0].s == nil || m.n[1].s == nil || m.closed[0] || m.closed[1] || m.r.IntN(2) == 0 {
 		m.connect()
 	}
 	m.settle()
 }
 
-func (m *sim) settle() {
+func (m *pair) settle() {
 	for range 10_000 {
 		m.now++
 		for i := range m.n {

@@ -11,7 +11,7 @@ type heldItem struct {
 	value string
 }
 
-func (n *simNode) items() map[string]heldItem {
+func (n *pairNode) items() map[string]heldItem {
 	f, _, _ := n.st.FlushState()
 	held := map[string]heldItem{}
 	for part := range store.Partitions {
@@ -27,15 +27,15 @@ func (n *simNode) items() map[string]heldItem {
 }
 
 // check is the oracle: run it at rest.
-func (m *sim) check() {
+func (m *pair) check() {
 	f0, _, p0 := m.n[0].st.FlushState()
 	f1, _, p1 := m.n[1].st.FlushState()
 	if f0 != f1 || p0.Version != p1.Version {
 		m.t.Fatalf("flush state differs: %d %+v, %d %+v", f0, p0, f1, p1)
 	}
 	a, b := m.n[0].items(), m.n[1].items()
-	for k := range simKeys {
-		key := string(simKey(k))
+	for k := range pairKeys {
+		key := string(pairKey(k))
 		x, okx := a[key]
 		y, oky := b[key]
 		switch {
@@ -79,7 +79,7 @@ func (m *sim) check() {
 
 // sameItem compares what two nodes hold. An expiry is a time of the clock of who
 // holds it; it may be off by how well the clocks were compared.
-func (m *sim) sameItem(x, y heldItem) bool {
+func (m *pair) sameItem(x, y heldItem) bool {
 	if (x.Expires == 0) != (y.Expires == 0) {
 		return false
 	}

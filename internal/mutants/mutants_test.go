@@ -111,6 +111,21 @@ func TestMutants_TheTableFitsTheCode(t *testing.T) {
 	}
 }
 
+// TestContributing_NamesAMutant: the example that runs one mutant alone finds one.
+func TestContributing_NamesAMutant(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := regexp.MustCompile(`-mutants\.only '([^']+)'`).FindSubmatch(text)
+	if only == nil {
+		t.Fatal("CONTRIBUTING.md does not show -mutants.only")
+	}
+	if !slices.ContainsFunc(table(), func(m mutant) bool { return strings.Contains(m.name, string(only[1])) }) {
+		t.Errorf("CONTRIBUTING.md shows -mutants.only '%s', and no mutant has that in its name", only[1])
+	}
+}
+
 // testsOf is the text of a package's tests.
 func testsOf(t *testing.T, pkg string) string {
 	t.Helper()

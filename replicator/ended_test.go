@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twincached/internal/session"
+	"twincached/internal/wire"
 )
 
 // named makes a node look for its peer under a name with these addresses, in this
@@ -158,7 +161,8 @@ func TestLink_LastErrorHasItsCauseAndEnds(t *testing.T) {
 func TestRefusals_LastErrorIsAWarningOrWorse(t *testing.T) {
 	var r refusals
 	log := slog.New(slog.DiscardHandler)
-	r.note(log, slog.LevelWarn, 7, "AUTH", "AUTHin", "the peer refused the link", "error", "replicator: BYE AUTH: wrong secret")
+	end := &session.End{Code: wire.ByeAuth, Text: "wrong secret"}
+	r.note(log, slog.LevelWarn, 7, "AUTH", "AUTHin", "the peer refused the link", "error", end.Error())
 	r.note(log, slog.LevelInfo, 8, "PLANNED", "PLANNEDin", "the peer stops by plan")
 	r.note(log, slog.LevelDebug, 9, "DUPLICATE", "DUPLICATEin", "another connection to the peer is kept")
 	if _, last := r.counts(); last.text != "AUTH: the peer refused the link: BYE AUTH: wrong secret" || last.at != 7 {

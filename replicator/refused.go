@@ -48,12 +48,12 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 	r.seldom.Say(log, level, now, key, msg, args...)
 }
 
-// detail is what a line says under "error", without what every error of this package
+// detail is what a line says under "error", without the name of the package that it
 // begins with.
 func detail(args []any) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		if text, ok := args[i+1].(string); ok && args[i] == "error" {
-			return ": " + strings.TrimPrefix(text, "replicator: ")
+			return ": " + strings.TrimPrefix(strings.TrimPrefix(text, "replicator: "), "session: ")
 		}
 	}
 	return ""

@@ -20,7 +20,10 @@ func (p *program) manCommand() *cli.Command {
 		Name:        "man",
 		Usage:       "print the manual page",
 		Description: manText,
-		Action: func(*cli.Context) error {
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unexpected(c.App, c.Args().First())
+			}
 			page, err := manPage(p.app())
 			if err != nil {
 				return err

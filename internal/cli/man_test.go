@@ -36,6 +36,12 @@ func rendered(t *testing.T) string {
 	return regexp.MustCompile(` +`).ReplaceAllString(string(out), " ")
 }
 
+func TestMan_TakesNoWord(t *testing.T) {
+	if _, code, out, stderr := parse("man", "pair"); code != exitUsage || out != "" || !strings.Contains(stderr, `unexpected word "pair"`) {
+		t.Errorf("exit %d, %q, %s", code, out, stderr)
+	}
+}
+
 func TestMan_SaysWhatTheHelpSays(t *testing.T) {
 	page := rendered(t)
 	for _, heading := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "FLAGS", "COMMANDS", "ENVIRONMENT", "EXIT STATUS"} {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,10 +44,15 @@ func (p *program) run() int {
 	if asksForCompletion(p.args) && slices.Contains(p.args, "--") {
 		return exitOK // the library would run what the words say
 	}
+	out := &firstError{Writer: p.stdout}
+	p.stdout = out
 	app := p.app()
 	words, err := p.words(app)
 	if err == nil {
 		err = app.Run(words)
+	}
+	if err == nil {
+		err = out.err
 	}
 	if err == nil {
 		return exitOK
@@ -56,6 +62,19 @@ func (p *program) run() int {
 		return coded.code
 	}
 	return exitFailed
+}
+
+// firstError remembers what went wrong with its Writer: the library prints the help
+// and the version, and asks nobody whether they arrived.
+type firstError struct {
+	io.Writer
+	err error
+}
+
+func (w *firstError) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // app is the program as the library knows it: flags, subcommands, help, completion

@@ -17,7 +17,7 @@ const versionText = "memcached " + node.MemcachedVersion + "\ntwincached " + nod
 func init() {
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Category: groupProcess, Usage: "print this"}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Category: groupProcess, Usage: "print the version"}
-	cli.VersionPrinter = func(c *cli.Context) { io.WriteString(c.App.Writer, versionText) } // as the library's own: nobody is there to hear of an error
+	cli.VersionPrinter = func(c *cli.Context) { io.WriteString(c.App.Writer, versionText) } // run hears of an error
 	cli.FlagStringer = flagLine
 	cli.MarkdownDocTemplate = manTemplate
 }
@@ -117,7 +117,7 @@ func (p *program) helpCommand() *cli.Command {
 			word := c.Args().First()
 			switch {
 			case word == "", word == "help", word == "version":
-				return cli.ShowAppHelp(c)
+				return cli.ShowAppHelp(cli.NewContext(p.app(), nil, nil)) // the library has given the one that runs more flags
 			case c.App.Command(word) == nil:
 				return unexpected(c.App, word)
 			}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,6 +25,31 @@ func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
 		}
 	}
 }
+
+func TestHelp_IsTheSameAskedForInAnyWay(t *testing.T) {
+	_, _, want, _ := parse("-h")
+	for _, line := range []string{"help", "help help", "help version", "-p1 --help"} {
+		if _, _, got, _ := parse(strings.Fields(line)...); got != want {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+}
+
+// Whoever keeps it in a file has to hear that the disk is full.
+func TestHelpAndVersion_AnErrorOfTheOutputIsOne(t *testing.T) {
+	for _, line := range []string{"-h", "help", "help pair", "pair -h", "-V", "version", "config", "man", "completion bash", "completion fish"} {
+		var stderr strings.Builder
+		p := program{args: strings.Fields(line), stdout: fullDisk{}, stderr: &stderr}
+		if code := p.run(); code != exitFailed || stderr.String() != "twincached: the disk is full\n" {
+			t.Errorf("%s: exit %d, %q", line, code, stderr.String())
+		}
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
 func TestHelp_NamesEachFlagOnce(t *testing.T) {
 	_, _, text, _ := parse("-h")

@@ -247,9 +247,12 @@ func (c *Conn) close(reason, reply string) {
 // do hands the finished request to the store. Nothing else in this package
 // changes an item, except doFetch.
 func (c *Conn) do() store.Result {
-	c.req.Look = c.watched()
+	watched := c.mode&modeItems != 0
+	if watched {
+		c.req.Look = &c.look
+	}
 	r := c.srv.Store.Do(c.now, &c.req)
-	if c.req.Look != nil {
+	if watched {
 		c.tellDone(&c.req, r)
 	}
 	c.req = store.Request{}

@@ -20,30 +20,25 @@ type Look struct {
 	ValueBytes int // 0 unless Present
 }
 
-// note fills in l. l may be nil: nobody watches.
-func (l *Look) note(p *partition, h handle, found Presence) {
+// note fills in l, if there is one, with what was found in hd; nil: nothing.
+func (l *Look) note(hd *header, found Presence) {
 	if l == nil {
 		return
 	}
 	*l = Look{Presence: found}
 	if found == Present {
-		hd := p.s.arena.at(h)
 		l.Class, l.ValueBytes = classOf(hd), int(hd.valLen)
 	}
 }
 
-// presence says what h, found under a key, is to clients; h may be 0.
-func (p *partition) presence(h handle, nowMillis int64) Presence {
-	if h == 0 {
-		return Absent
-	}
-	hd := p.s.arena.at(h)
+// presence says what an item or tombstone is to clients. flushedTo is the watermark.
+func (h *header) presence(flushedTo uint64, nowMillis int64) Presence {
 	switch {
-	case hd.is(bitTomb):
+	case h.is(bitTomb):
 		return Absent
-	case hd.version <= p.s.flushedTo.Load():
+	case h.version <= flushedTo:
 		return Flushed
-	case past(hd.expires(), nowMillis):
+	case past(h.expires(), nowMillis):
 		return Lapsed
 	}
 	return Present
@@ -54,17 +49,26 @@ func (p *partition) presence(h handle, nowMillis int64) Presence {
 // an item that a flush took is removed when it is found.
 func (p *partition) lookup(tag uint32, key []byte, nowMillis int64, look *Look) (handle, *header) {
 	h := p.find(tag, key)
-	found := p.presence(h, nowMillis)
-	look.note(p, h, found)
+	if h == 0 {
+		if look != nil {
+			look.note(nil, Absent)
+		}
+		return 0, nil
+	}
+	hd := p.s.arena.at(h)
+	found := hd.presence(p.s.flushedTo.Load(), nowMillis)
+	if look != nil {
+		look.note(hd, found)
+	}
 	switch found {
 	case Present:
-		return h, p.s.arena.at(h)
+		return h, hd
 	case Flushed:
 		p.stats.GetFlushed++
 		p.unlink(h)
 		return 0, nil
 	}
-	return h, nil // a tombstone, expired, or nothing
+	return h, nil // a tombstone, or expired
 }
 
 // Evicted is a live item that is removed to make room. Key points into the

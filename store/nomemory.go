@@ -12,7 +12,12 @@ func (p *partition) refuse(tag uint32, nowMillis int64, r *Request) Result {
 	p.stats.StoreNoMemory++
 	p.stats.requested(r).NoMemory++
 	h := p.find(tag, r.Key)
-	r.Look.note(p, h, p.presence(h, nowMillis))
+	if h == 0 {
+		r.Look.note(nil, Absent)
+	} else {
+		hd := p.s.arena.at(h)
+		r.Look.note(hd, hd.presence(p.s.flushedTo.Load(), nowMillis))
+	}
 	if r.Op == OpSet {
 		p.eraseWithoutMemory(tag, h, nowMillis, r.Key)
 	}

@@ -41,7 +41,7 @@ func needPHPMemcached(t *testing.T) {
 func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
 	needPHPMemcached(t)
 	c, ports := composePair(t)
-	a := memcache.New("127.0.0.1:" + ports[0])
+	a := newClient("127.0.0.1:" + ports[0])
 	for i := range composeKeys {
 		if err := a.Set(&memcache.Item{Key: fmt.Sprint("k", i), Value: []byte("v")}); err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
 		c.waitHealthy("b")
 		t.Logf("compose %v took %v", words, took.Round(100*time.Millisecond))
 		for i, port := range ports {
-			n := memcache.New("127.0.0.1:" + port)
+			n := newClient("127.0.0.1:" + port)
 			keys := 0
 			for k := range composeKeys {
 				if it, err := n.Get(fmt.Sprint("k", k)); err == nil && string(it.Value) == "v" {

@@ -156,7 +156,7 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 		t.Errorf("it runs as %q", user)
 	}
 
-	a, b := memcache.New("127.0.0.1:"+ports[0]), memcache.New("127.0.0.1:"+ports[1])
+	a, b := newClient("127.0.0.1:"+ports[0]), newClient("127.0.0.1:"+ports[1])
 	if err := a.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 
 	c.must("start", "a")
 	c.waitHealthy("a")
-	a = memcache.New("127.0.0.1:" + ports[0])
+	a = newClient("127.0.0.1:" + ports[0])
 	for key, want := range map[string]string{"k": "v", "while-away": "w"} {
 		if it, err := a.Get(key); err != nil || string(it.Value) != want {
 			t.Errorf("%s on a after its return: %v", key, err)

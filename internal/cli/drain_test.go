@@ -65,7 +65,7 @@ func TestDrain_SignalsWithinASecondCountAsOne(t *testing.T) {
 func TestFailure_TwoSigtermsAtOnce(t *testing.T) {
 	a, b, clients := twoNodes(t)
 	b.stop()
-	c := memcache.New(clients[0])
+	c := newClient(clients[0])
 	if err := c.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestFailure_TwoSigtermsAtOnce(t *testing.T) {
 	if code := a.exit(); code != exitOK {
 		t.Errorf("exit %d: %s", code, a.said())
 	}
-	if _, err := memcache.New(clients[1]).Get("k"); err != nil {
+	if _, err := newClient(clients[1]).Get("k"); err != nil {
 		t.Errorf("on the peer: %v", err)
 	}
 }

@@ -56,7 +56,7 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 			t.Errorf("the intro does not say %q", text)
 		}
 	}
-	a, b := memcache.New(clients[0]), memcache.New(clients[1])
+	a, b := newClient(clients[0]), newClient(clients[1])
 	if err := a.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	p.waitSaid("A ended: signal: killed. B serves on. 1 and Enter starts A again")
 	p.types("1")
 	p.waitTimes("A | ready", 2)
-	if _, err := memcache.New(clients[0]).Get("k"); err != nil {
+	if _, err := newClient(clients[0]).Get("k"); err != nil {
 		t.Fatalf("k on A after its return: %v", err)
 	}
 
@@ -74,7 +74,7 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	p.waitSaid("B ended: signal: killed. A serves on. 2 and Enter starts B again")
 	p.types("2")
 	p.waitTimes("B | ready", 2)
-	if _, err := memcache.New(clients[1]).Get("k"); err != nil {
+	if _, err := newClient(clients[1]).Get("k"); err != nil {
 		t.Fatalf("k on B after its return: %v", err)
 	}
 

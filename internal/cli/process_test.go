@@ -269,7 +269,7 @@ func TestProcess_SigtermSaysWhatThePeerLacks(t *testing.T) {
 	a, b, clients := twoNodes(t, "--drain-timeout=300ms")
 	b.stop()
 	defer b.cmd.Process.Signal(syscall.SIGCONT)
-	c := memcache.New(clients[0])
+	c := newClient(clients[0])
 	for i := range 10 {
 		if err := c.Set(&memcache.Item{Key: fmt.Sprint("k", i), Value: []byte("v")}); err != nil {
 			t.Fatal(err)
@@ -285,7 +285,7 @@ func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 	a, b, clients := twoNodes(t, "--drain-timeout=1h")
 	b.stop()
 	defer b.cmd.Process.Signal(syscall.SIGCONT)
-	c := memcache.New(clients[0])
+	c := newClient(clients[0])
 	if err := c.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {
 		t.Fatal(err)
 	}
@@ -332,11 +332,19 @@ func TestProcess_SigtermUnderPipelinedSetsLosesNothing(t *testing.T) {
 	if code := a.exit(); code != exitOK {
 		t.Errorf("exit %d", code)
 	}
-	c := memcache.New(clients[1])
+	c := newClient(clients[1])
 	for i := range acknowledged {
 		if _, err := c.Get(fmt.Sprint("k", i)); err != nil {
 			t.Fatalf("k%d of %d acknowledged: %v", i, acknowledged, err)
 		}
 	}
 	t.Logf("%d sets were acknowledged, all are on the peer", acknowledged)
+}
+
+// newClient waits as long as a busy machine takes; the library itself waits half a
+// second.
+func newClient(address string) *memcache.Client {
+	c := memcache.New(address)
+	c.Timeout = patience
+	return c
 }

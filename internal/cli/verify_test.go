@@ -34,7 +34,7 @@ func TestVerify_ComparesOverUnixSockets(t *testing.T) {
 	sockets := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
 	for i, s := range sockets {
 		run(t, asRoot("-s", s, "-m8")...).waitSaid("msg=ready")
-		c := memcache.New(s)
+		c := newClient(s)
 		if err := c.Set(&memcache.Item{Key: fmt.Sprint("keyof", i), Value: []byte("v")}); err != nil {
 			t.Fatal(err)
 		}

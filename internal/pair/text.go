@@ -7,11 +7,11 @@ import (
 
 // keys is what can be typed.
 const keys = `Type, then Enter:
-  set KEY VALUE   write on A (b set KEY VALUE: on B)
-  get KEY         read from both (a get KEY: from A)
-  1 or 2          stop node A or B as planned; again: start it
-  k1 or k2        kill node A or B (or use kill in another terminal)
-  s               how they are
+  set KEY VALUE   write on A; "b set KEY VALUE" writes on B
+  get KEY         read from both; "a get KEY" reads from A only
+  1 or 2          stop node A (1) or B (2) as planned; type it again to start it
+  k1 or k2        kill node A (k1) or B (k2); 1 or 2 starts it again
+  s               show how both are
   q               end both`
 
 // intro says what to do with two nodes.
@@ -23,7 +23,7 @@ Write on one, read on the other: type set greeting hello, and b get greeting, he
   printf 'set greeting 0 0 5\r\nhello\r\nquit\r\n' | nc 127.0.0.1 {A}
   printf 'get greeting\r\nquit\r\n' | nc 127.0.0.1 {B}
   telnet 127.0.0.1 {B}
-A PHP session that counts on, whichever node is gone:
+A PHP session that counts on, whichever node is gone (needs PHP's extension memcache):
   php -d session.save_handler=memcache -d 'session.save_path=tcp://127.0.0.1:{A},tcp://127.0.0.1:{B}' \
       -r 'session_id("me"); session_start(); echo $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1, "\n";'
 

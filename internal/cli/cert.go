@@ -23,8 +23,8 @@ const (
 )
 
 const certText = `For the names of both nodes, host names or IP addresses, it writes NAME.crt and
-NAME.key, and ca.crt and ca.key, the authority that signs them. Where those two
-are there already they sign: so a node can be replaced, or get a new certificate.
+NAME.key, and ca.crt and ca.key, the authority that signs them. If those two
+are there already, they sign: so a node can be replaced, or get a new certificate.
 No file is ever overwritten.`
 
 func (p *program) certCommand() *cli.Command {
@@ -36,7 +36,7 @@ func (p *program) certCommand() *cli.Command {
 		Description: certText,
 		Flags: asFlags([]*option{
 			newOption("dir", "", "DIR", text(&dir).instead("here"), "where the files are"),
-			newOption("days", "", "N", numberFrom(1, maxCertDays, fmt.Sprintf("a number of days from 1 to %d", maxCertDays), &days), "how long a node's certificate counts"),
+			newOption("days", "", "N", numberFrom(1, maxCertDays, fmt.Sprintf("a number of days from 1 to %d", maxCertDays), &days), "how many days a node's certificate is valid"),
 		}),
 		Before: applyOptions,
 		Action: func(c *cli.Context) error {

@@ -16,10 +16,10 @@ const healthTimeout = 3 * time.Second // a container engine's own limit is longe
 
 const healthText = `Without an address it asks the node that runs in the same container, or as the same
 user on this machine (Linux); where there is none, the node that the variables
-TWINCACHED_... and the file of --config make. A path is a unix socket.
+TWINCACHED_... and the file of --config describe. A path is a unix socket.
 
-A node that wants a login, a certificate, the binary protocol only or no more clients
-serves those it has: that is status 0.
+A node that asks for a login or a certificate, speaks the binary protocol only, or is
+full (-c), still serves its clients: that is status 0.
 
 Exit status:
   0   it serves (with --ready: its state is ready)

@@ -82,14 +82,14 @@ func (n *nodeOptions) accessOptions() []*option {
 		newOption("disable-flush-all", "F", "", onOff(&c.NoFlush), "refuse flush_all"),
 		newOption("disable-watch", "W", "", onOff(&c.NoWatch), "refuse the command watch"),
 		newOption("disable-dumping", "", "", onOff(&c.NoDumps), "refuse the commands that list keys"),
-		newOption("prefix-delimiter", "D", "CHAR", reader{read: s.setDelimiter, deflt: "off"}, "count commands by what stands before it in a key (stats detail)"),
+		newOption("prefix-delimiter", "D", "CHAR", reader{read: s.setDelimiter, deflt: "off"}, "count commands by the part of the key before this character (stats detail)"),
 		newOption("protocol", "B", "NAME", reader{read: s.setProtocol, deflt: "auto"}, "auto: what a client's first byte says; ascii or binary: that one only"),
 		newOption("auth-file", "Y", "FILE", protection(&c.AuthFile).instead("none"), "clients log in; lines name:password, read again at SIGHUP"),
 		newOption("enable-sasl", "S", "", reader{read: s.setSASL}, "clients of the binary protocol log in with SASL, with the names of -Y"),
 		newOption("enable-ssl", "Z", "", onOff(&c.TLS.Enabled), "TLS for clients, with the files of -o; -l notls:ADDRESS goes without, btls: asks for no certificate, mtls: wants one"),
 		newOption("enable-shutdown", "A", "", onOff(&c.AllowShutdown), "clients may end the node with shutdown"),
-		newOption("extended", "o", "WORDS", reader{read: s.setExtended}, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is kept for one that watches; other words are ignored"),
-		newOption("disable-cas", "C", "", onOff(&c.NoCAS), "stats settings says so; gets and cas go on, as what they compare orders the two nodes' writes"),
+		newOption("extended", "o", "WORDS", reader{read: s.setExtended}, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is the buffer of one watcher; other words are ignored"),
+		newOption("disable-cas", "C", "", onOff(&c.NoCAS), "only shown in stats settings; gets and cas still work, as the cas orders the two nodes' writes"),
 		newOption("udp-port", "U", "PORT", reader{read: s.setUDP, deflt: "0"}, "no UDP is opened, as it amplifies attacks on others; without -p it is the port for clients, as in memcached"),
 	}
 }
@@ -130,9 +130,9 @@ func (n *nodeOptions) pairOptions() []*option {
 	return []*option{
 		newOption("state-dir", "", "DIR", text(&c.StateDir).instead("nothing is kept"), "keep the node's id and clock here"),
 		newOption("local-keys", "", "PATTERNS", list(&c.LocalKeys), `keys that stay on this node: patterns of * ? [a-z] [^a-z] \c, with commas; '' for none`),
-		newOption("peer-wait", "", "TIME", duration(&c.PeerWait), "how long a starting node looks for its peer; 1s where its machine says that no such node runs"),
+		newOption("peer-wait", "", "TIME", duration(&c.PeerWait), "how long a starting node looks for its peer; 1s if the peer's machine refuses the connection"),
 		newOption("boot", "", "MODE", text((*string)(&c.Boot)), "auto: serve alone after --peer-wait, but not beside a peer that is there and refuses; serve: also then; wait: only with a copy from the peer"),
-		newOption("refused-wait", "", "TIME", duration(&c.RefusedWait), "how long --boot auto stays shut where one that never proved to be the peer refuses"),
+		newOption("refused-wait", "", "TIME", duration(&c.RefusedWait), "how long --boot auto stays shut when one refuses that has not proved to be the peer"),
 		newOption("drain-timeout", "", "TIME", duration(&c.DrainTimeout), "how long a stopping node waits for the peer to have everything"),
 		newOption("handover", "", "TIME", duration(&c.Handover), "how long a stopping node whose peer is gone waits for one to take over"),
 	}

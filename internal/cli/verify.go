@@ -22,12 +22,12 @@ changed for --settle, so a key that is being written is no difference. Nothing o
 nodes changes, not even what was used last and the counts of hits.
 
 Keys that stay on their node (--local-keys) are left out. A key that only one node has
-breaks agreement if the other node has evicted nothing; a node that evicts, or has
-refused an item as too large, may lack keys by right: then they are printed and
-counted, and only --strict objects. stats reset forgets evictions.
+is a difference, unless the other node has evicted items, or refused one as too large:
+such a node may lack keys. Then the key is printed and counted, and is a difference with
+--strict only. stats reset forgets evictions.
 
-Two nodes that are no pair have different versions even of what is the same to a
-client: that is a difference, as cas would fail on one of them.
+Two nodes that are not a pair give the same value different versions. That is a
+difference too, as a cas would fail on one of them.
 
 Last line of the output, for programs:
   verify: compared=N equal=N differ=N only_a=N only_b=N local=N in_flight=N seconds=S.S

@@ -80,14 +80,17 @@ func (h *healthCheck) find(arg string) (err error) {
 	for _, o := range n.all {
 		o.hearEnvironment()
 	}
-	s, err := n.read()
-	if err != nil {
-		return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
+	s, wrong := n.read()
+	if wrong != nil {
+		s = settings{Node: node.Default()}
 	}
 	if h.target, err = healthTarget(arg, &s); err != nil {
 		return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
 	}
 	nodes, silent := health.Local(healthName)
+	if wrong != nil && (arg != "" || len(nodes) != 1) { // the one node has flags that win over what is wrong
+		return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", wrong))
+	}
 	for i := range nodes {
 		if slices.ContainsFunc(nodes[i].Clients, func(a string) bool { return health.LeadsTo(h.target, a) }) {
 			h.node = &nodes[i]

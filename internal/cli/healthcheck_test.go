@@ -79,6 +79,30 @@ func TestHealthcheck_FindsTheNodeOfItsContainerHoweverItServes(t *testing.T) {
 	}
 }
 
+// A node's flag wins over its variable, which is then wrong for the health check only.
+func TestHealthcheck_AWrongVariableIsNoReasonWhereTheNodeIsFound(t *testing.T) {
+	ofThisMachine(t)
+	for name, value := range map[string]string{"TWINCACHED_AUTH_FILE": "", "TWINCACHED_MEMORY_LIMIT": "abc"} {
+		t.Setenv(name, value)
+	}
+	if _, code, _, stderr := parse("healthcheck"); code != exitUsage || !strings.Contains(stderr, "TWINCACHED_") {
+		t.Errorf("without a node: %d %q", code, stderr)
+	}
+	logins := filepath.Join(t.TempDir(), "logins")
+	if err := os.WriteFile(logins, []byte("ann:secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := "127.0.0.1:" + freePorts(t, 1)[0]
+	p := run(t, asRoot("-m8", "-l", address, "-Y", logins)...)
+	p.waitSaid("msg=ready")
+	if _, code, out, stderr := parse("healthcheck"); code != exitOK || out != address+" serves (clients log in)\n" {
+		t.Errorf("%d %q %q", code, out, stderr)
+	}
+	if _, code, _, stderr := parse("healthcheck", "127.0.0.1"); code != exitUsage || !strings.Contains(stderr, "TWINCACHED_") {
+		t.Errorf("of an address without its port: %d %q", code, stderr)
+	}
+}
+
 // A full node serves its clients: to kill it would cost them their conns.
 func TestHealthcheck_AFullNodeIsHealthy(t *testing.T) {
 	ofThisMachine(t)

@@ -132,6 +132,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 	if g.cas {
 		render = renderItemCAS
 	}
+	look := c.watched()
 	for at < end {
 		if rest[at] == ' ' {
 			at++
@@ -158,7 +159,10 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 			c.fetch = store.Fetch{Key: key, Touch: true, Expires: g.expires, Pin: &c.pin}
 			hit = c.doFetch(render)
 		} else {
-			hit = c.doGet(key, render)
+			c.out, hit = c.srv.Store.GetPinned(c.now, key, c.out, render, &c.pin, look)
+			if look != nil { // doGet, without a call
+				c.tellLookup(key, c.look)
+			}
 		}
 		if hit && c.mode&modeCommands != 0 {
 			c.sayKey(key)

@@ -42,12 +42,12 @@ func (s strike) now(r *Rules, now int64) int64 {
 // Source is what an address counts for: of IPv6 the network, as a machine has as
 // many addresses in it as it likes; the zero Prefix for the zero Addr.
 func Source(addr netip.Addr) netip.Prefix {
-	addr = addr.Unmap().WithZone("")
+	addr = addr.Unmap()
 	bits := 32
 	if addr.Is6() {
 		bits = 64
 	}
-	p, _ := addr.Prefix(bits)
+	p, _ := addr.Prefix(bits) // without a zone
 	return p
 }
 
@@ -91,9 +91,9 @@ func (b *Book) Delay(r *Rules, from netip.Prefix, now int64) time.Duration {
 	return r.delay(b.byFrom[from].now(r, now))
 }
 
-// delay is what milli thousandths of a failure cost.
+// delay is what milli thousandths of a failure cost: MaxDelay at most, as no more are counted.
 func (r *Rules) delay(milli int64) time.Duration {
-	return min(max(0, time.Duration(milli-r.Free*1000)*r.PerFailure/1000), r.MaxDelay)
+	return max(0, time.Duration(milli-r.Free*1000)*r.PerFailure/1000)
 }
 
 // Turn is when, in Unix ms, somebody from an address may try: now where it has

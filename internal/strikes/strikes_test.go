@@ -34,7 +34,8 @@ func TestBook_DelayGrowsAndPasses(t *testing.T) {
 		fails int
 		want  time.Duration
 	}{
-		{0, 10, 0}, {0, 1, 20 * time.Millisecond}, {0, 9, 200 * time.Millisecond}, {0, 1000, time.Second},
+		{0, 10, 0}, {0, 1, 20 * time.Millisecond},
+		{-5000, 0, 20 * time.Millisecond}, {5000, 9, 200 * time.Millisecond}, {0, 1000, time.Second},
 		{1000, 0, time.Second - 40*time.Millisecond},
 		{-5000, 0, time.Second}, // a clock that went back forgives nothing and adds nothing
 		{40_000, 0, 0}, {0, 1000, time.Second},
@@ -63,11 +64,21 @@ func TestBook_TurnsOfAnAddressKeepAGap(t *testing.T) {
 	if got := b.Turn(&rules, from(1), start, 70*time.Millisecond); got != start+70 {
 		t.Errorf("its own delay: %d ms", got-start)
 	}
-	b.fail(15, from(1), start) // 100 ms
+	b.fail(10, from(1), start)
+	for range 2 {
+		if got := b.Turn(&rules, from(1), start, 0); got != start {
+			t.Errorf("who failed little waits %d ms", got-start)
+		}
+	}
+	b.fail(5, from(1), start) // 100 ms
 	for i := range int64(500) {
 		if got, want := b.Turn(&rules, from(1), start, 0)-start, min(100+10*i, 2000); got != want {
 			t.Fatalf("turn %d comes after %d ms, want %d", i, got, want)
 		}
+	}
+	b.fail(1, from(1), start)
+	if got := b.Turn(&rules, from(1), start, 0); got != start+2000 {
+		t.Errorf("a failure lets it in after %d ms", got-start)
 	}
 	if got := b.Turn(&rules, from(2), start, 0); got != start {
 		t.Errorf("another address waits %d ms", got-start)
@@ -88,6 +99,7 @@ func TestBook_IsBounded(t *testing.T) {
 	for i := range 100 * rules.Addresses {
 		b.fail(1, from(i+1), start)
 	}
+	b.fail(1, from(0), start) // it is known: nobody goes
 	if b.Len() != rules.Addresses || b.Delay(&rules, from(0), start) != rules.MaxDelay {
 		t.Errorf("%d are remembered; the worst waits %v", b.Len(), b.Delay(&rules, from(0), start))
 	}

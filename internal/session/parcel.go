@@ -124,9 +124,6 @@ func (s *Session) applyBatch(now int64, f *wire.Batch) error {
 		defer rx.drop()
 	}
 	if len(f.Records) == 1 && f.Records[0].Op == store.RecordPieced {
-		if rx.inPart != f.Part {
-			rx.drop()
-		}
 		return st.ApplyIncoming(now, f.Part, f.Lane, f.To, &f.Records[0], rx.in)
 	}
 	return st.ApplyBatch(now, f.Part, f.Lane, f.To, f.Records)

@@ -321,7 +321,7 @@ func TestParcel_PiecesThatDoNotFitEndTheSession(t *testing.T) {
 			w.Piece(&p)
 		}
 	}
-	item := func(records ...store.Record) func(w *wire.Writer, n uint64) {
+	itemOf := func(part int, records ...store.Record) func(w *wire.Writer, n uint64) {
 		return func(w *wire.Writer, n uint64) {
 			w.BeginBatch(n, part, store.Live)
 			for i := range records {
@@ -337,9 +337,10 @@ func TestParcel_PiecesThatDoNotFitEndTheSession(t *testing.T) {
 		"another version":         with(func(p *wire.Piece) { p.Version = 8 }),
 		"another size":            with(func(p *wire.Piece) { p.Bytes = 11 }),
 		"another partition":       with(func(p *wire.Piece) { p.At, p.Part = 0, part^1 }),
-		"an item before its end":  item(pieced),
-		"an item among others":    item(pieced, store.Record{Key: key, Version: 5, ExpVersion: 5, Value: []byte("v")}),
-		"another item at its end": item(store.Record{Key: key, Op: store.RecordPieced, Version: 8}),
+		"an item elsewhere":       itemOf(part^1, pieced),
+		"an item before its end":  itemOf(part, pieced),
+		"an item among others":    itemOf(part, pieced, store.Record{Key: key, Version: 5, ExpVersion: 5, Value: []byte("v")}),
+		"another item at its end": itemOf(part, store.Record{Key: key, Op: store.RecordPieced, Version: 8}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := largeDuo(t)

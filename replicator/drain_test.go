@@ -331,6 +331,68 @@ func TestDrain_PeerThatIsDown(t *testing.T) {
 	})
 }
 
+// TestSayLost_NobodyLinksMeanwhile: who counts what is lost takes no more connections.
+func TestSayLost_NobodyLinksMeanwhile(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(3)
+		b.drain(drainTimeout).ends(w, 0)
+		if left := a.l.sayLost(false); left != 3 {
+			w.Errorf("%d are lost, it says", left)
+		}
+		if b = w.start(2); !a.l.closing {
+			w.Error("it takes connections")
+		}
+		b.stop()
+	})
+}
+
+// TestDrain_NobodyLinksBehindIt: whoever linked after it would hand over to nobody.
+func TestDrain_NobodyLinksBehindIt(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a := w.start(1)
+		if left := a.l.Drain(context.Background()); left != 0 || !a.l.closing {
+			w.Errorf("%d are lost, closing %v", left, a.l.closing)
+		}
+	})
+}
+
+// TestDrain_TimeIsUp: the peer hears that this node goes, and the log says why that costs
+// something.
+func TestDrain_TimeIsUp(t *testing.T) {
+	for why, large := range map[string]bool{"time was up before the peer had said that it stays": false, "the peer has no room for everything": true} {
+		inDrainWorld(t, 1, func(w *drainWorld) {
+			w.smaller = true
+			a, b := w.pair(3)
+			left := uint64(3)
+			if large {
+				left = 1
+				a.set("large", string(make([]byte, 20<<10)))
+				w.wait("b refuses it", func() bool { return a.st.Refused() == 1 && a.st.Unacked() == 1 })
+			}
+			a.drain(0).ends(w, left)
+			w.wait("b hears of it", func() bool { return b.log.has("the peer stops, and this node does not have everything") })
+			if !a.log.has(why) {
+				w.Errorf("the log does not say: %s", why)
+			}
+			b.stop()
+		})
+	}
+}
+
+// TestGiveUp_OfASessionThatHasEnded: it was not told, and may have left itself.
+func TestGiveUp_OfASessionThatHasEnded(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a, b := w.pair(3)
+		c := a.l.cur
+		b.stop()
+		<-c.done
+		if a.l.giveUp(c) {
+			w.Error("it counts as told")
+		}
+		a.stop()
+	})
+}
+
 func (m *memNet) forget(address string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -288,6 +288,7 @@ func TestRefused_SilenceIsHeardOut(t *testing.T) {
 // TestRefused_StopsAtOnce: there is nothing of its clients to hand over.
 func TestRefused_StopsAtOnce(t *testing.T) {
 	between(t, func(c *Config) { c.Secret = []byte("another") }, nil, func(w *refusedWorld, a *testNode) {
+		a.set("half", "a copy")
 		w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
 		d := a.drain(time.Minute)
 		d.ends(w, 0)

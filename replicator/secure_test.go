@@ -8,15 +8,19 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"twincached/internal/ca"
 	"twincached/internal/session"
+	"twincached/internal/wire"
+	"twincached/store"
 )
 
 func newAuthority(t testing.TB) *ca.Authority {
@@ -253,5 +257,62 @@ func TestBoundedConn_EndsAHandshakeThatIsTooLong(t *testing.T) {
 	got, err := io.ReadAll(b)
 	if len(got) != 64 || !errors.Is(err, errTLSTooLong) {
 		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestExplain_ErrorsOfTheNetworkStay, and those of a link that had been up; else it is TLS
+// that has failed.
+func TestExplain_ErrorsOfTheNetworkStay(t *testing.T) {
+	l := &Link{cfg: Config{TLS: always(&tls.Config{})}}
+	odd := errors.New("odd")
+	var failed *tlsError
+	if err := (&conn{l: l}).explain(odd); !errors.As(err, &failed) || !errors.Is(err, odd) {
+		t.Errorf("during the handshake: %v", err)
+	}
+	if err := (&conn{l: l, established: 1}).explain(odd); err != odd {
+		t.Errorf("of a link that had been up: %v", err)
+	}
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET, errGone} {
+		if got := (&conn{l: l}).explain(err); got != err {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
+// TestSayBye_AnAlertArrives: what the other side has sent and nobody reads does not cut it
+// off.
+func TestSayBye_AnAlertArrives(t *testing.T) {
+	ln := listen(t)
+	defer ln.Close()
+	far, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	_, _ = far.Write(make([]byte, 8<<10))
+	_ = far.(*net.TCPConn).CloseWrite()
+	near, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = near.Read(make([]byte, 1)) // all of it has come by now
+	_, _ = near.Write([]byte("alert"))
+	(&conn{raw: near, nc: near}).sayBye(&tlsError{})
+	_ = near.Close()
+	if got, err := io.ReadAll(far); string(got) != "alert" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestSpeaksTLS_OnlyAtTheBeginning: behind a HELLO it is a frame that is wrong.
+func TestSpeaksTLS_OnlyAtTheBeginning(t *testing.T) {
+	a := startNode(t, 1, listen(t), "", nil)
+	hello := wire.NewWriter()
+	hello.Hello(&wire.Hello{ProtoMin: 1, ProtoMax: 1, Cluster: "test", NodeID: store.ID{9}, Inc: store.ID{9}, Partitions: store.Partitions})
+	c := stranger(t, a, append(hello.Bytes(), 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc))
+	defer c.Close()
+	eventually(t, "sent away", func() bool { return a.refused("BADFRAME")+a.refused("TLS") == 1 })
+	if a.refused("TLS") != 0 {
+		t.Error("it counts as TLS")
 	}
 }

@@ -44,6 +44,9 @@ func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
 	if d, _ := s.delay(from(2), now); d != 0 {
 		t.Errorf("another address waits %v", d)
 	}
+	if _, foreign := s.delay(from(2), now); foreign {
+		t.Error("the peer is not known, and this is not its address")
+	}
 	now += 1000
 	if d := fail(0); d != linkRules.MaxDelay-time.Duration(linkRules.Calm)*linkRules.PerFailure {
 		t.Errorf("a second later: %v", d)

@@ -68,10 +68,13 @@ func (c check) String() string {
 //   - merge compares with an item that was flushed: it loses, and a conflict is counted;
 //   - a cursor counts from every peer: the copy that another peer was given since has a
 //     sequence of its own above that cursor, which makes it begin anew;
-//   - everything is buried for an old peer that is empty: that costs misses.
+//   - everything is buried for an old peer that is empty: that costs misses;
+//   - a dialled connection counts as one being set up for as long as it lasts: the gate has
+//     nothing to decide while there is a session;
+//   - a draining link does not wake its writer for the BYE: it wakes by itself, in 100 ms.
 func table() []mutant {
 	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants,
-		arriveMutants, serveMutants)
+		arriveMutants, serveMutants, strangerMutants)
 }
 
 // mutated is the text of the file with the fault in it.

@@ -74,7 +74,7 @@ func (c check) String() string {
 //   - a draining link does not wake its writer for the BYE: it wakes by itself, in 100 ms.
 func table() []mutant {
 	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants,
-		arriveMutants, serveMutants, strangerMutants)
+		arriveMutants, serveMutants, strangerMutants, saidMutants)
 }
 
 // mutated is the text of the file with the fault in it.

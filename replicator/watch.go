@@ -55,9 +55,12 @@ func (g *copyLog) look(l *Link, c *conn) {
 		return
 	}
 	c.mu.Lock()
-	r, _ := l.core.Copies()
+	r, ok := c.s.Report(now)
 	c.mu.Unlock()
-	if args := g.line(now, &r); args != nil {
+	if !ok { // it has ended, and another session may count by now
+		return
+	}
+	if args := g.line(now, &r.CopyIn); args != nil {
 		l.cfg.Log.Info("copying", args...)
 	}
 }

@@ -32,6 +32,25 @@ func TestCopyLog_SaysHowFarAndHowLong(t *testing.T) {
 	}
 }
 
+// TestCopyLog_SaysNothingOfASessionThatHasEnded: what it counted is another session's by now.
+func TestCopyLog_SaysNothingOfASessionThatHasEnded(t *testing.T) {
+	a, b := startPair(t, nil)
+	waitLinked(t, a, b)
+	a.l.mu.Lock()
+	c := a.l.cur
+	a.l.mu.Unlock()
+	if c == nil {
+		t.Fatal("the link is down again")
+	}
+	_ = c.raw.Close()
+	<-c.done
+	g := copyLog{at: 1}
+	g.look(a.l, c)
+	if g.at != 1 {
+		t.Error("it has looked at what the session before counted")
+	}
+}
+
 // slowConn takes its time for each read.
 type slowConn struct{ net.Conn }
 

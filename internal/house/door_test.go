@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,45 @@ func TestDoor_LintersArePinnedOnce(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(root, ".ci/run")); err != nil || info.Mode()&fs.FileMode(0o111) == 0 {
 		t.Errorf(".ci/run cannot be run: %v", err)
+	}
+}
+
+// runsByName finds a package and the tests of it that are run by name.
+var runsByName = regexp.MustCompile(`(?m) test (\./\S+) .*?-run '([^']+)'`)
+
+// notRun is each name that text runs and that matches no test there.
+func notRun(text string, all []*source) (found []string) {
+	for _, m := range runsByName.FindAllStringSubmatch(text, -1) {
+		pkg := strings.TrimSuffix(strings.TrimPrefix(m[1], "./"), "/")
+		for name := range strings.SplitSeq(strings.ReplaceAll(m[2], "$$", "$"), "|") {
+			re, there := regexp.MustCompile(name), false
+			for test := range testNames(slices.DeleteFunc(slices.Clone(all), func(s *source) bool { return pkg != "..." && s.pkg != pkg })) {
+				there = there || re.MatchString(test)
+			}
+			if !there {
+				found = append(found, m[1]+" "+name)
+			}
+		}
+	}
+	return found
+}
+
+// What CI and make run by name is there: go test says nothing of a name without a test.
+func TestDoor_WhatIsRunByNameIsThere(t *testing.T) {
+	all, runs := sources(t), 0
+	for _, name := range []string{".ci/run", "Makefile"} {
+		text := read(t, name)
+		runs += len(runsByName.FindAllString(text, -1))
+		for _, n := range notRun(text, all) {
+			t.Errorf("%s: no test matches %s", name, n)
+		}
+	}
+	if runs < 6 {
+		t.Errorf("found %d tests that are run by name", runs)
+	}
+	const moved = "	go test ./internal/sim -v -run '^TestSim$$|TestMutants_EachIsNoticed'"
+	if n := notRun(moved, all); len(n) != 1 || n[0] != "./internal/sim TestMutants_EachIsNoticed" {
+		t.Errorf("of a test that is elsewhere it says %q", n)
 	}
 }
 

@@ -44,9 +44,9 @@ func (p *program) run() int {
 	if asksForCompletion(p.args) && slices.Contains(p.args, "--") {
 		return exitOK // the library would run what the words say
 	}
-	out := &firstError{Writer: p.stdout}
-	p.stdout = out
 	app := p.app()
+	out := &firstError{Writer: p.stdout} // the library's only: what we print looks for itself
+	app.Writer = out
 	words, err := p.words(app)
 	if err == nil {
 		err = app.Run(words)

@@ -117,7 +117,9 @@ func (p *program) helpCommand() *cli.Command {
 			word := c.Args().First()
 			switch {
 			case word == "", word == "help", word == "version":
-				return cli.ShowAppHelp(cli.NewContext(p.app(), nil, nil)) // the library has given the one that runs more flags
+				whole := p.app() // the library has given the one that runs more flags
+				whole.Writer = c.App.Writer
+				return cli.ShowAppHelp(cli.NewContext(whole, nil, nil))
 			case c.App.Command(word) == nil:
 				return unexpected(c.App, word)
 			}

@@ -15,7 +15,7 @@ import (
 func watchWorld(t *testing.T, change func(*Config), f func(t *testing.T, w *world, p *memproto.Server)) {
 	var p *memproto.Server
 	engines(t, func(c *Config) {
-		p = &memproto.Server{}
+		p = &memproto.Server{Store: emptyStore(t)}
 		now := c.Now
 		c.NewConn = func() Handler { return memproto.NewConn(p) }
 		if change != nil {
@@ -225,7 +225,7 @@ func TestStream_ADrainDoesNotWaitForASlowWatcher(t *testing.T) {
 
 func TestStream_IsNotIdle(t *testing.T) {
 	idleWorld(t, func(c *Config) {
-		p := &memproto.Server{}
+		p := &memproto.Server{Store: emptyStore(t)}
 		c.NewConn = func() Handler { return memproto.NewConn(p) }
 	}, func(t *testing.T, w *world, pass func(int64)) {
 		watcher, idle := w.watch("connevents"), w.dial()

@@ -18,6 +18,7 @@ import (
 
 	"twincached/internal/testkit"
 	"twincached/memproto"
+	"twincached/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -273,4 +274,15 @@ func (ender) Process(_ int64, in, out []byte) (r memproto.Result) {
 	}
 	r.Out = out
 	return r
+}
+
+// emptyStore is a store of the smallest size, until the test ends.
+func emptyStore(t *testing.T) *store.Store {
+	t.Helper()
+	st, err := store.New(store.Config{MemoryBytes: store.MinMemoryBytes}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(st.Close)
+	return st
 }

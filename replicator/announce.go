@@ -42,7 +42,7 @@ func (c *conn) announceClocks(news session.Marks) {
 	}
 	l := c.l
 	c.mu.Lock()
-	said, ahead := c.s.TakeNews(), c.s.ClockAhead()
+	said, ahead := c.s.TakeClockNews(), c.s.ClockAhead()
 	c.mu.Unlock()
 	note := func(level slog.Level, word, msg string, args ...any) {
 		l.refusals.note(l.cfg.Log, level, l.cfg.Now(), word, word, msg, args...)
@@ -54,7 +54,7 @@ func (c *conn) announceClocks(news session.Marks) {
 		l.calls.skews.Add(1)
 		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
-	if news&session.MarkAstray != 0 {
+	if news&session.MarkClockRefused != 0 {
 		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
 }

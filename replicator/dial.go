@@ -86,7 +86,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 			continue
 		}
 		l.mu.Lock()
-		was := l.core.Answered()
+		was := l.core.DialAnswered()
 		l.mu.Unlock()
 		proved, ended := l.serve(nc, true, len(addresses) > 1)
 		if proved || ctx.Err() != nil || errors.Is(ended, errGone) {
@@ -98,7 +98,7 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 		}
 		selves++
 		l.mu.Lock()
-		l.core.AnsweredItself(was)
+		l.core.DialReachedItself(was)
 		l.mu.Unlock()
 	}
 	switch {

@@ -28,7 +28,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 	}
 	for waited := false; ctx.Err() == nil; {
 		c, s := l.standing()
-		verdict := l.core.Look(l.cfg.Now(), s)
+		verdict := l.core.Verdict(l.cfg.Now(), s)
 		switch {
 		case verdict == session.VerdictBye && l.depart(c), verdict == session.VerdictSafe:
 			return 0

@@ -317,7 +317,7 @@ func (l *Link) leave(c *conn, err error) {
 	}
 	end := endOf(err)
 	if c.established != 0 {
-		l.heard = c.s.HeardAt()
+		l.heard = c.s.LastRead()
 		l.refusals.over()
 		l.copies[0], l.copies[1] = l.core.Copies()
 		if end.PeerLeft() {

@@ -22,10 +22,10 @@ func TestBarrier_Steps(t *testing.T) {
 	set()
 	var b Barrier
 	var gens [store.Partitions]uint64
-	next := func(open bool, lent int, want Task, behind int) {
+	next := func(copying bool, largePart int, want Task, unsent int) {
 		t.Helper()
-		if got := b.Next(st, open, lent); got != want || b.Behind().Size() != behind || b.IsSent() {
-			t.Fatalf("task %d with %d partitions behind, want %d with %d", got, b.Behind().Size(), want, behind)
+		if got := b.Next(st, copying, largePart); got != want || b.Unsent().Size() != unsent || b.IsSent() {
+			t.Fatalf("task %d with %d partitions unsent, want %d with %d", got, b.Unsent().Size(), want, unsent)
 		}
 	}
 	// passes sends what there is, and tells the barrier how far that came.
@@ -47,11 +47,11 @@ func TestBarrier_Steps(t *testing.T) {
 	set()
 	passes()
 	set()
-	next(false, -1, Wait, 1) // and once more
+	next(false, -1, Wait, 1) // and are noted again
 	if b.Notes() != 2 {
 		t.Fatalf("noted %d times", b.Notes())
 	}
-	next(true, -1, Wait, 0) // a walk has begun again: so do the steps
+	next(true, -1, Wait, 0) // a walk has begun again: all begins again
 	if b.Notes() != 0 {
 		t.Fatal("the notes of before the walk still count")
 	}
@@ -60,13 +60,13 @@ func TestBarrier_Steps(t *testing.T) {
 	b.Passed(part, st.Tail(part), true)
 	next(false, -1, Announce, 0)
 	next(false, -1, Announce, 0)
-	b.owedGen[9], b.took = 3, true
+	b.graveGen[9], b.anyGrave = 3, true
 	gens[9] = 2
 	if b.Announced(st, &gens, -1) {
 		t.Fatal("a grave that has not been announced does not count")
 	}
 	gens[9] = 3
-	set() // what the grave took goes back
+	set() // what the peer dropped for the grave is sent again
 	if !b.Announced(st, &gens, -1) {
 		t.Fatal("the graves have been announced")
 	}

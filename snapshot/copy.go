@@ -2,21 +2,21 @@ package snapshot
 
 import "twincached/store"
 
-// Copy is one direction of a full copy. It outlives a session, because a copy that was
-// broken off goes on at its cursors. It is not for concurrent use: the session's lock
-// covers it.
+// Copy is the full copy in one direction. It outlives a session: when the link breaks, the
+// next session goes on where this one stopped. It is not for concurrent use: the session's
+// lock covers it.
 type Copy struct {
-	owed func() store.PartSet // by the store's cursors
-	lent int                  // 1 + the partition of a value that the walk has passed and that has not all been sent; 0: none
-	at   int                  // the partition that the walk is in
+	owed      func() store.PartSet // what the store's cursors say
+	largePart int                  // 1 + the partition of a large value that is being sent in pieces; 0 = none
+	at        int                  // the partition whose walk is under way
 
-	count    [store.Partitions]uint64 // items announced
-	got      [store.Partitions]uint64 // items moved so far
-	items    uint64
-	total    uint64
-	bytes    uint64
-	started  int64
-	finished int64
+	announced [store.Partitions]uint64 // items announced
+	moved     [store.Partitions]uint64 // items moved so far
+	items     uint64
+	total     uint64
+	bytes     uint64
+	started   int64
+	finished  int64
 }
 
 // To is the copy from a store to the peer.
@@ -28,41 +28,42 @@ func From(st *store.Store) *Copy { return &Copy{owed: st.Lacks} }
 // Owed is the partitions whose walk has not ended.
 func (c *Copy) Owed() store.PartSet {
 	owed := c.owed()
-	if c.lent != 0 {
-		owed.Add(c.lent - 1)
+	if c.largePart != 0 {
+		owed.Add(c.largePart - 1)
 	}
 	return owed
 }
 
-// Attach begins a session, once the store has. same: with the process of the peer that
-// the last one was with; another one's copy begins with nothing.
+// Attach begins a session. The store has attached the peer before. same: the peer is the
+// process that the last session was with. For another process the counters begin at 0.
 func (c *Copy) Attach(same bool, nowMillis int64) {
 	if !same {
 		*c = Copy{owed: c.owed}
 	}
-	c.at, c.lent = 0, 0
-	c.Look(nowMillis)
+	c.at, c.largePart = 0, 0
+	c.UpdateTimes(nowMillis)
 }
 
-// Begin is for the announcement of a partition's walk, over about count items. A walk that
-// begins again forgets what the earlier one moved. The store's cursor is there already.
+// Begin tells that the walk of a partition begins, over about count items. If it begins
+// again, what the earlier walk has moved does not count any more. The store's cursor stands
+// at the start already.
 func (c *Copy) Begin(part int, count uint64, nowMillis int64) {
-	c.total += count - c.count[part]
-	c.items -= c.got[part]
-	c.count[part], c.got[part] = count, 0
-	c.open(nowMillis)
-	c.Look(nowMillis)
+	c.total += count - c.announced[part]
+	c.items -= c.moved[part]
+	c.announced[part], c.moved[part] = count, 0
+	c.noteStart(nowMillis)
+	c.UpdateTimes(nowMillis)
 }
 
-func (c *Copy) open(nowMillis int64) {
+func (c *Copy) noteStart(nowMillis int64) {
 	if c.started == 0 {
 		c.started = nowMillis
 	}
 	c.finished = 0
 }
 
-// Next is the partition that the walk goes on with, of those that are not parked; -1:
-// there is none. The walk of one partition ends before that of the next one begins.
+// Next is the partition to go on with; -1 = there is none. Partitions in parked have to
+// wait. The walk of one partition ends before the walk of the next one begins.
 func (c *Copy) Next(parked *store.PartSet) int {
 	owed := c.Owed()
 	owed = owed.Without(parked)
@@ -73,35 +74,35 @@ func (c *Copy) Next(parked *store.PartSet) int {
 	return part
 }
 
-// Lend says that the walk has passed a large value that is sent in pieces from now on: its
-// partition is owed until Arrived.
-func (c *Copy) Lend(part int) { c.lent = part + 1 }
+// BeginLarge tells that the walk sends a large value in pieces from now on. The partition is
+// owed until EndLarge, although the store's cursor has passed the value.
+func (c *Copy) BeginLarge(part int) { c.largePart = part + 1 }
 
-// Arrived says that the last piece has been sent, or none will be.
-func (c *Copy) Arrived() { c.lent = 0 }
+// EndLarge tells that the value has been sent, or will not be.
+func (c *Copy) EndLarge() { c.largePart = 0 }
 
-// Moved counts one bulk batch, which the store's cursor has passed.
+// Moved counts one bulk batch. The store's cursor has passed it.
 func (c *Copy) Moved(part, items, bytes int, nowMillis int64) {
 	c.items += uint64(items)
-	c.got[part] += uint64(items)
+	c.moved[part] += uint64(items)
 	c.bytes += uint64(bytes)
-	c.Look(nowMillis)
+	c.UpdateTimes(nowMillis)
 }
 
-// Look notes when the copy has begun, and when it has come to its end.
-func (c *Copy) Look(nowMillis int64) {
+// UpdateTimes notes when the copy began and when it ended, as soon as it has.
+func (c *Copy) UpdateTimes(nowMillis int64) {
 	owed := c.Owed()
 	switch {
 	case !owed.Empty():
-		c.open(nowMillis)
+		c.noteStart(nowMillis)
 	case c.started != 0 && c.finished == 0:
 		c.finished = nowMillis
 	}
 }
 
-// Report is a copy of the counters for people.
+// Report is the counters of a Copy, for people.
 type Report struct {
-	PartitionsOwed int    // partitions whose bulk walk has not ended
+	PartitionsOwed int    // partitions whose walk has not ended
 	ItemsDone      uint64 // items moved on the bulk lane
 	ItemsTotal     uint64 // items announced, about; never below ItemsDone
 	Bytes          uint64 // frame bytes moved on the bulk lane

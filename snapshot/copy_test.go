@@ -33,8 +33,8 @@ func TestCopy_EndsWhenEveryPartitionHasEnded(t *testing.T) {
 		t.Fatalf("after the first partition: %+v, %d left", got, c.Left())
 	}
 	owed.Remove(4)
-	c.Look(130)
-	c.Look(140) // it stays ended
+	c.UpdateTimes(130)
+	c.UpdateTimes(140) // it stays ended
 	if got := c.Report(); got.PartitionsOwed != 0 || got.FinishedMillis != 130 || got.StartedMillis != 100 || c.Left() != 0 {
 		t.Fatalf("at the end: %+v, %d left", got, c.Left())
 	}
@@ -63,7 +63,7 @@ func TestCopy_AnotherSessionGoesOn(t *testing.T) {
 	owed.Add(1)
 	c.Begin(1, 10, 1)
 	c.Moved(1, 6, 60, 2)
-	c.Lend(9)
+	c.BeginLarge(9)
 	c.Attach(true, 50)
 	if got := c.Report(); got.PartitionsOwed != 1 || got.ItemsDone != 6 || got.StartedMillis != 1 {
 		t.Fatalf("in the next session: %+v", got)
@@ -86,12 +86,12 @@ func TestCopy_AValueOnItsWayIsOwed(t *testing.T) {
 	owed.Add(1)
 	c.Begin(1, 1, 1)
 	owed.Remove(1)
-	c.Lend(1)
-	c.Look(2)
+	c.BeginLarge(1)
+	c.UpdateTimes(2)
 	if got := c.Report(); got.PartitionsOwed != 1 || got.FinishedMillis != 0 || c.Left() != 1 {
 		t.Fatalf("on its way: %+v, %d left", got, c.Left())
 	}
-	c.Arrived()
+	c.EndLarge()
 	c.Moved(1, 1, 9, 3)
 	if got := c.Report(); got.PartitionsOwed != 0 || got.FinishedMillis != 3 || c.Next(&parked) != -1 {
 		t.Fatalf("there: %+v", got)

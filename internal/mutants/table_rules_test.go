@@ -121,7 +121,7 @@ var ruleMutants = []mutant{
 		plan("long", 300)},
 	{"BARRIER waits for tails that were noted once",
 		"they are noted twice",
-		"snapshot/barrier.go", "b.step = stepTwice\n			b.noteTails(st, lent)\n", "b.step = stepTwice\n",
+		"snapshot/barrier.go", "b.stage = stageGraves\n			b.noteTails(st, largePart)\n", "b.stage = stageGraves\n",
 		plan("copy", 100)},
 	{"BARRIER does not wait for the graves of what the tails stand for",
 		"it does",
@@ -129,25 +129,25 @@ var ruleMutants = []mutant{
 		plan("graves, busy clients", 100)},
 	{"BARRIER overtakes what was buried while the tails were collected",
 		"the graves are noted behind that",
-		"snapshot/barrier.go", `			b.noteTails(st, lent)
-		case stepOnce:
-			b.step = stepTwice
-			b.noteTails(st, lent)
-		case stepTwice:
-			b.step = stepGraves
+		"snapshot/barrier.go", `			b.noteTails(st, largePart)
+		case stageTailsAgain:
+			b.stage = stageGraves
+			b.noteTails(st, largePart)
+		case stageGraves:
+			b.stage = stageAnnounce
 			b.noteGraves(st)
-`, `			b.noteTails(st, lent)
+`, `			b.noteTails(st, largePart)
 			b.noteGraves(st)
-		case stepOnce:
-			b.step = stepTwice
-			b.noteTails(st, lent)
-		case stepTwice:
-			b.step = stepGraves
+		case stageTailsAgain:
+			b.stage = stageGraves
+			b.noteTails(st, largePart)
+		case stageGraves:
+			b.stage = stageAnnounce
 `,
 		plan("eviction", 1500)},
 	{"BARRIER overtakes what was flushed while the tails were collected",
 		"the flush goes before it",
-		"internal/session/barrier.go", "			s.pumpFlush(now) // of what was flushed instead of sent\n", "",
+		"internal/session/barrier.go", "			s.pumpFlush(now) // it stands for items that were flushed before they were sent\n", "",
 		test("internal/session", "TestPump_BarrierAfterWhatClientsDidMeanwhile/flushed")},
 	{"an expiry that arrives is taken as it is",
 		"it follows this node's clock",
@@ -175,7 +175,7 @@ var ruleMutants = []mutant{
 		plan("planned together", 300)},
 	{"a node goes when the connection ends",
 		"when the peer has said that it has read BYE and stays",
-		"internal/session/departure.go", "s.phase == PhaseLeaving && !s.answers() {", "s.phase == PhaseLeaving {",
+		"internal/session/departure.go", "s.phase == PhaseLeaving && !s.peerAnswers() {", "s.phase == PhaseLeaving {",
 		plan("planned together, and crashes", 300)},
 	{"a node that starts opens beside a peer that refuses it",
 		"it stays shut",

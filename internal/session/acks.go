@@ -6,7 +6,7 @@ import (
 	"twincached/internal/wire"
 )
 
-// applied notes that frame n counts: it is to be acknowledged before long.
+// applied notes that frame n has been applied. It is to be acknowledged soon.
 func (s *Session) applied(now int64, n uint64, frameBytes int) {
 	if s.rx.n == s.rx.acked {
 		s.rx.since = now
@@ -18,15 +18,15 @@ func (s *Session) applied(now int64, n uint64, frameBytes int) {
 	}
 }
 
-// OnIdle tells that every complete frame that arrived has been passed in: now is
-// the moment for an ACK.
+// OnIdle tells that every complete frame that has arrived was passed in. This is a good
+// moment for an ACK.
 func (s *Session) OnIdle() {
 	if s.rx.n > s.rx.acked {
 		s.rx.ackDue = true
 	}
 }
 
-// pumpAck acknowledges what has been applied, if that is due.
+// pumpAck writes an ACK if one is due.
 func (s *Session) pumpAck(now int64) {
 	if s.rx.ackDue || s.rx.n > s.rx.acked && now-s.rx.since >= ackMillis {
 		s.tx.w.Ack(wire.Ack{N: s.rx.n})
@@ -35,15 +35,15 @@ func (s *Session) pumpAck(now int64) {
 	}
 }
 
-// onAck takes frames off the list of what is under way.
+// onAck removes the acknowledged frames from the list of those under way.
 func (s *Session) onAck(a *wire.Ack) error {
 	if a.N > s.tx.n {
 		return s.fail(wire.ByeBadFrame, fmt.Sprintf("ACK of frame %d, %d were sent", a.N, s.tx.n))
 	}
 	for {
-		f := s.tx.fly.oldest()
+		f := s.tx.flights.oldest()
 		if f == nil {
-			s.meter.flushHeard.Store(s.tx.peerFlush)
+			s.meter.flushAcked.Store(s.tx.peerFlush)
 		}
 		if f == nil || f.n > a.N {
 			return nil
@@ -54,6 +54,6 @@ func (s *Session) onAck(a *wire.Ack) error {
 		case flightGrave:
 			s.cfg.Store.GraveAcked(int(f.part), f.gen)
 		}
-		s.tx.fly.pop()
+		s.tx.flights.pop()
 	}
 }

@@ -32,7 +32,7 @@ func count(types []wire.Type, t wire.Type) (n int) {
 	return n
 }
 
-// TestSession_AcksWithoutAPause: a sender that never pauses hears of what arrived, after
+// TestSession_AcksWithoutAPause: a sender that never pauses gets an ACK of what arrived, after
 // so many bytes or so much time.
 func TestSession_AcksWithoutAPause(t *testing.T) {
 	for _, test := range []struct {
@@ -141,11 +141,11 @@ func TestSession_AFlushIsHeardOfWithItsAck(t *testing.T) {
 	for d.take(0) {
 	}
 	flush, _, _ := n.st.FlushState()
-	if len(d.n[1].inbox) == 0 || n.meter.flushHeard.Load() >= flush {
+	if len(d.n[1].inbox) == 0 || n.meter.flushAcked.Load() >= flush {
 		t.Fatal("the ACK of an item counts for the flush behind it")
 	}
 	d.rest()
-	if n.meter.flushHeard.Load() != flush {
+	if n.meter.flushAcked.Load() != flush {
 		t.Fatal("the ACK of the flush does not count")
 	}
 }

@@ -6,15 +6,15 @@ import (
 	"twincached/store"
 )
 
-// pumpBarrier does what is due for BARRIER, which is sent once: snapshot.Barrier says
-// when, and why then.
+// pumpBarrier does what is due for BARRIER, which is sent once. snapshot.Barrier says when,
+// and why.
 func (s *Session) pumpBarrier(now int64) {
 	tx := s.tx
 	b := &tx.barrier
 	for {
 		owed := s.out.Owed()
 		task := b.Next(s.cfg.Store, !owed.Empty(), tx.parcel.liveLane())
-		tx.live.Merge(b.Behind())
+		tx.live.Merge(b.Unsent())
 		switch task {
 		case snapshot.Wait:
 			return
@@ -25,14 +25,14 @@ func (s *Session) pumpBarrier(now int64) {
 				return
 			}
 		case snapshot.Send:
-			s.pumpFlush(now) // of what was flushed instead of sent
+			s.pumpFlush(now) // it stands for items that were flushed before they were sent
 			s.sendBarrier(now)
 			return
 		}
 	}
 }
 
-// liveLane is the partition of a parcel on the live lane; -1: there is none.
+// liveLane is the partition of a parcel on the live lane; -1 = there is none.
 func (p *parcel) liveLane() int {
 	if p.loan != nil && p.lane == store.Live {
 		return p.part
@@ -45,11 +45,12 @@ func (s *Session) sendBarrier(now int64) {
 	start := tx.w.Len()
 	tx.n++
 	tx.w.Barrier(wire.Barrier{N: tx.n})
-	s.fly(flight{}, start, laneOther, now)
+	s.noteSent(flight{}, start, laneOther, now)
 	tx.barrier.Sent()
 	s.streamIfDone()
 }
 
+// streamIfDone ends the catch-up once BARRIER has been sent and received.
 func (s *Session) streamIfDone() {
 	if s.barrier && s.tx.barrier.IsSent() && s.phase == PhaseCatchup {
 		s.phase = PhaseStream

@@ -6,25 +6,25 @@ import (
 	"twincached/store"
 )
 
-// Core is a link without sockets, goroutines and timers: what outlives a session,
-// and the gate. A Link runs it over connections, a simulation over a network of its
-// own: what either of them does is to pass on time, bytes, and what became of them.
+// Core is a link without sockets, goroutines and timers: the gate, and what outlives a
+// session. A replicator.Link runs it over connections, and a simulation over a network of
+// its own. Either passes on the time, the bytes, and what happened to connections.
 //
-// It is not for concurrent use, nor is a session. A caller with threads needs two
-// locks: one for a session and Copies, where no two sessions are admitted at a time,
-// and one for the rest. Connect, Counts and Sessions need none; Look and Lost belong
-// to the one thread that drains, and may take a while.
+// Neither a Core nor a Session is for concurrent use. A caller with threads needs two
+// locks: one for the session and Copies, and one for the rest. Only one session may be
+// admitted at a time. Connect, Counts and Sessions need no lock. Verdict and Lost are for
+// the one thread that drains. They may take a while.
 type Core struct {
 	cfg     Config
 	meter   meter
-	in, out *snapshot.Copy // of the session that is admitted
+	in, out *snapshot.Copy // used by the session that is admitted
 	gate    *gate
 
 	departure departure
 	lastPeer  store.ID // node id of the last peer; zero: there has been none
-	left      bool     // the last peer has left by plan, and has not come back
-	nobody    bool     // the last dial met nobody: the name is unknown, or leads here
-	mayGo     bool     // the peer has everything, and stays
+	peerLeft  bool     // the last peer has left by plan, and has not come back
+	nobody    bool     // the last dial found no other node: the peer's name is unknown, or leads back here
+	mayGo     bool     // this node may go: the peer has everything, and stays
 }
 
 // NewCore makes the core of a node. It does nothing before Start.
@@ -39,30 +39,31 @@ func NewCore(cfg Config, nowMillis int64) (*Core, error) {
 // opens at once.
 func (c *Core) Start(nowMillis int64) { c.gate.start(nowMillis, c.cfg.Seeks) }
 
-// Scratch is room that a session works in. The zero value is ready; the session has
-// it until its end.
+// Scratch is memory that a session works in. The zero value is ready. It belongs to the
+// session until its end.
 type Scratch struct {
 	body wire.Body
 	dec  wire.Decoder
 }
 
-// Connect makes the session of a new connection to the peer, which this node
-// dialled, or the peer.
-func (c *Core) Connect(nowMillis int64, dialled bool, room *Scratch) *Session {
-	s := newSession(c, dialled, c.cfg.nonce(), room)
+// Connect makes the session of a new connection. dialled: this node opened it, and not
+// the peer.
+func (c *Core) Connect(nowMillis int64, dialled bool, scratch *Scratch) *Session {
+	s := newSession(c, dialled, c.cfg.nonce(), scratch)
 	s.OnConnect(nowMillis)
 	return s
 }
 
-// Proved tells that the other side of a connection has proved itself: somebody is there.
-func (c *Core) Proved() { c.gate.answered() }
+// Proved tells that the other side of a connection has proved to be the peer: so the peer
+// is there.
+func (c *Core) Proved() { c.gate.foundSomebody() }
 
-// Reached tells how far a session has come; before is what this returned for the
-// session last, 0 at first.
+// Reached notes what a session has newly reached, and returns all its marks. before is
+// what Reached returned for this session the last time; 0 = it is the first time.
 func (c *Core) Reached(s *Session, before Marks) (marks Marks) {
 	marks = before | s.Marks()
 	if marks&^before&MarkEstablished != 0 {
-		c.lastPeer, c.left = s.peer.NodeID, false
+		c.lastPeer, c.peerLeft = s.peer.NodeID, false
 		c.gate.linkUp()
 	}
 	if marks&^before&MarkBarrier != 0 {
@@ -71,16 +72,15 @@ func (c *Core) Reached(s *Session, before Marks) (marks Marks) {
 	return marks
 }
 
-// Ended tells that a connection is over whose session had reached marks. end is why,
-// as far as the session or its shell have a word for it; nil: they have none. secured:
-// TLS had found the other side's certificate right.
+// Ended tells that a connection is over. marks is what its session had reached. end is why
+// it ended; nil = nobody knows. secured: TLS had found the other side's certificate right.
 func (c *Core) Ended(nowMillis int64, s *Session, end *End, marks Marks, secured bool) {
 	established := marks&MarkEstablished != 0
 	if established {
 		c.gate.linkLost(nowMillis, marks&MarkData != 0)
 	}
 	c.mayGo = c.mayGo || s.MayGo()
-	c.left = c.left || established && end.PeerLeft() // a stranger may say so, too
+	c.peerLeft = c.peerLeft || established && end.PeerLeft() // only of a session: a stranger can say BYE too
 	if end != nil && end.Code == wire.ByeSelf && s.dialled {
 		c.nobody = true
 		c.gate.absent(nowMillis)
@@ -90,71 +90,74 @@ func (c *Core) Ended(nowMillis int64, s *Session, end *End, marks Marks, secured
 	}
 }
 
-// Answered tells that a dial met somebody. While it is not known who that is, nobody
-// has refused. It returns what AnsweredItself is to be told if it was this node.
-func (c *Core) Answered() (was Absence) {
-	was = c.gate.Absence
-	c.gate.answered()
+// DialAnswered tells that somebody has taken a dial. As long as nobody knows who, the dial
+// does not count as one that found no listener. It returns what DialReachedItself needs if
+// it was this node.
+func (c *Core) DialAnswered() (before Absence) {
+	before = c.gate.Absence
+	c.gate.foundSomebody()
 	c.nobody = false
-	return was
+	return before
 }
 
-// AnsweredItself tells that the dial led back to this node, which is not its peer.
-func (c *Core) AnsweredItself(was Absence) {
+// DialReachedItself tells that the dial led back to this node, which is not its own peer.
+// before is what DialAnswered returned.
+func (c *Core) DialReachedItself(before Absence) {
 	if !c.gate.linked {
-		c.gate.Absence = was
+		c.gate.Absence = before
 	}
 }
 
-// DialFailed tells that a dial met nobody. noName: the peer's name leads nowhere;
-// refused: nobody listens at any of its addresses. Neither: the peer is out of reach.
-func (c *Core) DialFailed(nowMillis int64, noName, refused bool) {
+// DialFailed tells that a dial met nobody. noName: the peer's name has no address.
+// noListener: nobody listens at any of its addresses. Neither: the peer is out of reach.
+func (c *Core) DialFailed(nowMillis int64, noName, noListener bool) {
 	c.nobody = noName
-	if refused || noName {
+	if noListener || noName {
 		c.gate.absent(nowMillis)
 	}
-	if refused {
-		c.gate.dialRefused(nowMillis)
+	if noListener {
+		c.gate.foundNoListener(nowMillis)
 	} else {
-		c.gate.answered()
+		c.gate.foundSomebody()
 	}
 }
 
-// Drain begins to stop the node as planned.
-func (c *Core) Drain() { c.gate.step(evDrain) }
+// Drain begins the planned stop of the node.
+func (c *Core) Drain() { c.gate.handle(evDrain) }
 
-// Standing is what a draining node sees of its peer, but for the session: the caller
-// adds that. establishing is as for Tick.
+// Standing is what a draining node sees of its peer. The caller fills in Linked, Quiet and
+// Leaving, which are about the session. establishing is as for Tick.
 func (c *Core) Standing(nowMillis int64, establishing bool) Standing {
 	return Standing{
-		establishing: establishing, mayGo: c.mayGo, sessions: c.meter.sessions.Load(), heard: c.meter.flushHeard.Load(),
-		away: c.left || c.nobody || !c.cfg.Seeks && c.lastPeer == (store.ID{}) || c.gate.refusedFor(nowMillis),
+		establishing: establishing, mayGo: c.mayGo, sessions: c.meter.sessions.Load(), flushAcked: c.meter.flushAcked.Load(),
+		away: c.peerLeft || c.nobody || !c.cfg.Seeks && c.lastPeer == (store.ID{}) || c.gate.longNoListener(nowMillis),
 	}
 }
 
-// Look decides, every few milliseconds, whether a draining node may go. Nothing but
-// the peer may write to the store any more.
-func (c *Core) Look(nowMillis int64, s Standing) Verdict {
-	return c.departure.look(nowMillis, c.cfg.Store, s)
+// Verdict decides whether a draining node may go. It is asked every few milliseconds. By
+// then only the peer may write to the store.
+func (c *Core) Verdict(nowMillis int64, s Standing) Verdict {
+	return c.departure.verdict(nowMillis, c.cfg.Store, s)
 }
 
-// Waiting says that Look has found no session, and how many items, about, wait for
-// somebody to take them over.
+// Waiting says that Verdict has found no session, and about how many items wait for a peer
+// to take them over.
 func (c *Core) Waiting() (items uint64, yes bool) { return c.departure.held, c.departure.waiting }
 
-// Lost counts what nobody else is known to have, for a node that goes without a
-// proof, and how much of that no peer has ever acknowledged, deletes included. What
-// only a peer acknowledged that is gone counts too. linked: it gave up on a peer that
-// was linked; unless that one had everything, the rest is there.
+// Lost counts what may be lost when a node goes without a proof that its peer has
+// everything. left is the items of this node that no live peer is known to have: also
+// those that a peer acknowledged which is gone now. unacked is how much of that no peer has
+// acknowledged, deletes and a flush included. linked: a peer was linked, and this node gave
+// up waiting for it; then only what it has not acknowledged counts, if there is any.
 func (c *Core) Lost(nowMillis int64, linked bool) (left, unacked uint64) {
-	return lost(nowMillis, c.cfg.Store, c.meter.flushHeard.Load(), linked)
+	return lost(nowMillis, c.cfg.Store, c.meter.flushAcked.Load(), linked)
 }
 
-// Stop tells that nothing more will happen.
-func (c *Core) Stop() { c.gate.step(evStop) }
+// Stop tells that the node has stopped.
+func (c *Core) Stop() { c.gate.handle(evStop) }
 
-// Tick lets the gate look at the time. establishing says that a connection is being
-// set up.
+// Tick is called every TickMillis. It moves the gate when something has lasted long enough.
+// establishing: a connection to the peer is being set up.
 func (c *Core) Tick(nowMillis int64, establishing bool) { c.gate.tick(nowMillis, establishing) }
 
 // State is what the node is doing.
@@ -164,18 +167,17 @@ func (c *Core) State() NodeState { return c.gate.state }
 // of its peer's data; else "".
 func (c *Core) Qualifier() string { return c.gate.qualifier() }
 
-// Denial is why the gate of a joining node is shut, or was when it opened beside a
-// peer that is not linked: in one word, "" without a refusal. proved: the other side
-// has proved to be the peer.
+// Denial is why one of the two nodes refuses to link: this keeps the gate of a joining
+// node shut, or did until it opened beside a peer that is not linked.
 func (c *Core) Denial() (d Denial) {
-	return Denial{Cause: c.gate.cause, Proved: c.gate.proved != 0}
+	return Denial{Cause: c.gate.cause, Proved: c.gate.lastProved != 0}
 }
 
-// LastPeer is the node id of the peer that was linked last; zero: none has been.
+// LastPeer is the node id of the peer that was linked last; zero = none has been.
 func (c *Core) LastPeer() store.ID { return c.lastPeer }
 
 // PeerLeft says that the last peer has left by plan, and has not come back.
-func (c *Core) PeerLeft() bool { return c.left }
+func (c *Core) PeerLeft() bool { return c.peerLeft }
 
 // Copies is how far the full copies have come, to this node and to the peer.
 func (c *Core) Copies() (in, out snapshot.Report) { return c.in.Report(), c.out.Report() }

@@ -35,7 +35,7 @@ func TestCore_WhoIsOutOfReachIsWaitedFor(t *testing.T) {
 		{"it has left", true, leaves, VerdictGiveUp},
 		{"it has left, came back, and is lost", true, func(c *Core) { leaves(c); lost(c) }, VerdictWait},
 		{"its name is gone", true, func(c *Core) { lost(c); c.DialFailed(start, true, false) }, VerdictGiveUp},
-		{"its name was gone", true, func(c *Core) { c.DialFailed(start, true, false); c.Answered() }, VerdictWait},
+		{"its name was gone", true, func(c *Core) { c.DialFailed(start, true, false); c.DialAnswered() }, VerdictWait},
 		{"nobody listens", true, func(c *Core) { lost(c); c.DialFailed(start, false, true) }, VerdictGiveUp},
 		{"nobody listens, for a moment", true, func(c *Core) { lost(c); c.DialFailed(start+handover-1, false, true) }, VerdictWait},
 		{"its address leads back", true, func(c *Core) { c.Ended(start, &Session{dialled: true}, &End{Code: wire.ByeSelf}, 0, false) }, VerdictGiveUp},
@@ -48,8 +48,8 @@ func TestCore_WhoIsOutOfReachIsWaitedFor(t *testing.T) {
 			st.Do(start, &store.Request{Op: store.OpSet, Key: []byte("k")})
 			tt.do(c)
 			c.Drain()
-			c.Look(start, c.Standing(start, false))
-			if got := c.Look(start+handover, c.Standing(start+handover, false)); got != tt.want {
+			c.Verdict(start, c.Standing(start, false))
+			if got := c.Verdict(start+handover, c.Standing(start+handover, false)); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

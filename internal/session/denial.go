@@ -3,74 +3,75 @@ package session
 import "twincached/internal/wire"
 
 const (
-	// denialMillis is how long a refusal stands that is not met again: two tries take
-	// 4 s each at most, when the peer says nothing, and a second lies between them.
+	// denialMillis is how long a refusal stands if it is not met again. Two dials take 4 s
+	// each at most, if the peer says nothing, and a second lies between them.
 	denialMillis = 15_000
-	// calledMillis is how long a refusal that a caller met, who had proved itself,
-	// counts against a dial that finds nobody.
+	// calledMillis: if a caller that proved to be the peer was refused, a dial that finds
+	// nobody does not end the refusal for so long.
 	calledMillis = 5000
 )
 
-// denial is a refusal that stands: somebody is where the peer should be, or has
-// called and proved to be the peer, and one of the two sides will not link. It keeps
-// the gate of a joining node shut, because that somebody may have everything.
+// denial is a refusal that stands: somebody is at the peer's address, or has called and
+// proved to be the peer, and one of the two sides will not link. It keeps the gate of a
+// joining node shut, because that somebody may have everything.
 //
-// What strangers do counts for nothing: a refusal is proved, when the other side had
-// proved itself by then, or it was met where this node had dialled its peer.
+// Strangers that call cannot cause one: only a dial of this node can, or a caller that has
+// proved to be the peer.
 type denial struct {
-	cause  string // as End.Word says it; "" = none stands
-	since  int64  // from when on it has been met, without a break of denialMillis, Unix ms
-	last   int64  // when it was met last; 0 = never
-	proved int64  // when it was last proved; 0 = never
-	called int64  // and that by a caller
+	cause       string // as End.Word says it; "" = none stands
+	deniedSince int64  // when the first refusal was met, Unix ms; a break of denialMillis begins anew
+	lastDenied  int64  // when one was met last, Unix ms; 0 = never
+	lastProved  int64  // when the other side had last proved to be the peer, Unix ms; 0 = never
+	lastCalled  int64  // the same, if it had called this node
 }
 
-// denied is for a connection that ended because one of the two sides will not link.
+// denied notes a connection that ended because one of the two sides will not link. proved:
+// the other side had proved to be the peer. dialled: this node had opened the connection.
 func (g *gate) denied(now int64, cause string, proved, dialled bool) {
 	if !proved && !dialled {
 		return
 	}
-	if g.cause == "" && (g.last == 0 || now-g.last >= denialMillis) {
-		g.denial = denial{since: now}
+	if g.cause == "" && (g.lastDenied == 0 || now-g.lastDenied >= denialMillis) {
+		g.denial = denial{deniedSince: now}
 	}
-	g.cause, g.last = cause, now
+	g.cause, g.lastDenied = cause, now
 	if proved {
-		g.proved = now
+		g.lastProved = now
 	}
 	if proved && !dialled {
-		g.called = now
+		g.lastCalled = now
 	}
 }
 
-// absent: nobody is where the peer should be. That ends a refusal, unless somebody
-// keeps calling who has proved to be the peer.
+// absent notes that nobody is at the peer's address. That ends a refusal, unless somebody
+// who has proved to be the peer calls again and again.
 func (g *gate) absent(now int64) {
-	if g.cause != "" && (g.called == 0 || now-g.called >= calledMillis) {
+	if g.cause != "" && (g.lastCalled == 0 || now-g.lastCalled >= calledMillis) {
 		g.settled(now)
 	}
 }
 
-// settled: no refusal stands any more, and a peer is looked for as at the start. For how
-// long one stood is not forgotten at once: who comes and goes is not to begin anew each time.
+// settled ends a refusal: the peer is looked for as at the start. deniedSince stays, so that
+// somebody who comes and goes does not begin a new wait each time.
 func (g *gate) settled(now int64) {
 	g.cause, g.waitSince = "", now
-	g.step(evSettled)
+	g.handle(evSettled)
 }
 
-// tickDenied looks after a refusal that stands; the gate stays shut because of it.
-// One that was never proved, or not for long, ends after refusedWaitMillis: whoever
-// sits at the peer's address without a proof cannot hold this node for ever.
+// tickDenied is tick while a refusal stands, which keeps the gate shut. After
+// refusedWaitMillis without a proof the gate opens all the same, so that somebody who sits
+// at the peer's address and proves nothing cannot hold this node for ever.
 func (g *gate) tickDenied(now int64) {
 	switch {
-	case now-max(g.since, g.proved) >= g.refusedWaitMillis && !g.bootWait:
-		g.step(evGiveUp)
-	case now-g.since >= refusedMillis:
-		g.step(evRefused)
+	case now-max(g.deniedSince, g.lastProved) >= g.refusedWaitMillis && !g.bootWait:
+		g.handle(evGiveUp)
+	case now-g.deniedSince >= sureMillis:
+		g.handle(evRefused)
 	}
 }
 
-// denialOf is the cause, as End.Word says it, if a connection ended because one of its
-// two sides will not link; "" if it ended otherwise. established: it was a session.
+// denialOf is the cause, as End.Word says it, if a connection ended because one of its two
+// sides will not link; "" if it ended for another reason. established: it was a session.
 func denialOf(e *End, dialled, established bool) string {
 	switch {
 	case e == nil:
@@ -82,11 +83,12 @@ func denialOf(e *End, dialled, established bool) string {
 		return e.Word()
 	}
 	switch e.Code {
-	case wire.ByePlanned, wire.ByeGivesUp, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate: // it leaves, twice; I leave; it is this node; another connection is kept
+	// The peer leaves (two ways), this node leaves, it called itself, another connection is kept.
+	case wire.ByePlanned, wire.ByeGivesUp, wire.ByeStays, wire.ByeSelf, wire.ByeDuplicate:
 		return ""
 	case wire.ByePeerTaken:
 		if !dialled && !e.FromPeer {
-			return "" // this node has a peer, and a third one has called
+			return "" // this node has a peer, and a third node has called
 		}
 	}
 	return e.Word()
@@ -98,7 +100,7 @@ type Denial struct {
 	Proved bool   // the other side has proved to be the peer
 }
 
-// Remedy is what a person may do about it.
+// Remedy is what a person can do about it.
 func (d Denial) Remedy() string {
 	switch d.Cause {
 	case wire.ByeClock.String():

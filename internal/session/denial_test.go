@@ -30,8 +30,8 @@ func TestDenial_Gate(t *testing.T) {
 			g.denied(700_000, "AUTH", false, true)
 		}, 701_000, Refused},
 		{"not met again, and the wait is over", func(g *gate) { g.denied(0, "AUTH", false, true); g.tick(15_000, false) }, 25_000, Ready},
-		{"nobody is there any more", func(g *gate) { g.denied(0, "AUTH", false, true); g.absent(500); g.dialRefused(500) }, 1500, Ready},
-		{"nobody is there, and somebody proved calls", func(g *gate) { g.denied(1, "HISTORY", true, false); g.absent(500); g.dialRefused(500) }, 1500, Refused},
+		{"nobody is there any more", func(g *gate) { g.denied(0, "AUTH", false, true); g.absent(500); g.foundNoListener(500) }, 1500, Ready},
+		{"nobody is there, and somebody proved calls", func(g *gate) { g.denied(1, "HISTORY", true, false); g.absent(500); g.foundNoListener(500) }, 1500, Refused},
 		{"a session came up and was lost", func(g *gate) {
 			g.denied(0, "BADFRAME", true, true)
 			g.linkUp()
@@ -51,9 +51,9 @@ func TestDenial_Gate(t *testing.T) {
 		g.denied(at, "AUTH", false, true)
 		g.tick(at, false)
 		g.absent(at + 900)
-		g.dialRefused(at + 900)
+		g.foundNoListener(at + 900)
 		g.tick(at+1700, false)
-		g.answered()
+		g.foundSomebody()
 	}
 	if g.state != Ready {
 		t.Errorf("%v after eleven minutes beside somebody who comes and goes and proves nothing", g.state)

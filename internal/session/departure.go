@@ -5,48 +5,47 @@ import (
 	"twincached/store"
 )
 
-// departure decides when a draining node may go. It may go for good when its peer
-// has acknowledged everything in a session that is up as it says BYE, or when there
-// is nothing to lose. A peer that has left by plan, was killed or cannot be found
-// proves nothing, whatever it acknowledged: the node waits for it to come back, for
-// handoverMillis, and for as long again whenever it came and has left.
+// departure decides when a draining node may go. It may go when its peer has acknowledged
+// everything, in a session that is up as this node says BYE, or when there is nothing to
+// lose. A peer that has left by plan, was killed or cannot be found proves nothing, whatever
+// it acknowledged. The node waits handoverMillis for it to come back. If it comes and
+// leaves again, the wait begins anew.
 //
-// It has no clock and no lock: its caller serialises.
+// It has no clock and no lock: its caller lets one call run at a time.
 type departure struct {
 	handoverMillis int64
-	waiting        bool  // there is no session
-	since          int64 // from then on, Unix ms
-	sessions       uint64
-	held, unacked  uint64
-	offered        bool // what the peer had refused has been sent once more
+	waiting        bool   // there was no session at the last call of verdict
+	since          int64  // when the wait began, Unix ms
+	sessions       uint64 // how many there had been by then
+	held, unacked  uint64 // items held here, and changes that no peer has acknowledged, as counted then
+	offered        bool   // the values that the peer refused have been sent once more
 }
 
 // Standing is what a draining node sees of its peer.
 type Standing struct {
 	Linked       bool   // a session is up
-	Quiet        bool   // it has nothing more to send or to wait for
-	Leaving      bool   // this node has said BYE PLANNED on it
-	mayGo        bool   // a session has ended so that this node may go
-	heard        uint64 // the newest flush that the last peer has
-	sessions     uint64 // that there have been so far: one may come and go between two looks
+	Quiet        bool   // the session has nothing more to send or to wait for
+	Leaving      bool   // this node has said BYE PLANNED in it
+	mayGo        bool   // a session has ended with the proof that this node needs: see Session.MayGo
+	flushAcked   uint64 // version of the newest flush that the last peer has acknowledged
+	sessions     uint64 // how many there have been: one may come and go between two calls of verdict
 	establishing bool   // a connection to the peer is being set up
-	away         bool   // without a session: the peer has left by plan, or nobody is where it should be. false: it may just be out of reach
+	away         bool   // without a session: the peer has left by plan, or nobody is at its address. false: it may only be out of reach
 }
 
-// Verdict is what a draining node shall do now.
+// Verdict is what a draining node is to do now.
 type Verdict uint8
 
 // The verdicts.
 const (
 	VerdictWait   Verdict = 0
-	VerdictBye    Verdict = 1 // the peer has everything: say so, and see Session.Depart
-	VerdictSafe   Verdict = 2 // a live peer has everything, or there is nothing to lose: go
-	VerdictGiveUp Verdict = 3 // nobody has taken over: go, and say what it costs
+	VerdictBye    Verdict = 1 // the peer has everything: call Session.Depart
+	VerdictSafe   Verdict = 2 // go: a live peer has everything, or there is nothing to lose
+	VerdictGiveUp Verdict = 3 // go, and log what is lost: nobody has taken over
 )
 
-// look is for every few milliseconds. Nothing but the peer may write to the store
-// any more.
-func (d *departure) look(now int64, st *store.Store, s Standing) Verdict {
+// verdict is asked every few milliseconds. By then only the peer may write to the store.
+func (d *departure) verdict(now int64, st *store.Store, s Standing) Verdict {
 	switch {
 	case s.mayGo:
 		return VerdictSafe
@@ -61,7 +60,7 @@ func (d *departure) look(now int64, st *store.Store, s Standing) Verdict {
 	}
 	if !d.waiting || d.sessions != s.sessions {
 		d.waiting, d.since, d.sessions = true, now, s.sessions
-		d.held, d.unacked = st.Held(now), unheard(st, s.heard)
+		d.held, d.unacked = st.Held(now), countUnacked(st, s.flushAcked)
 	}
 	switch {
 	case d.held == 0 && d.unacked == 0:
@@ -72,8 +71,8 @@ func (d *departure) look(now int64, st *store.Store, s Standing) Verdict {
 	return VerdictGiveUp
 }
 
-// quiet is for a session that has nothing more to send or to wait for. What the peer
-// refuses, it is offered once more.
+// quiet is the verdict for a session that has nothing more to send or to wait for. Values
+// that the peer has refused are sent once more.
 func (d *departure) quiet(st *store.Store) Verdict {
 	unacked, refused := st.Unacked(), st.Refused()
 	switch {
@@ -89,108 +88,104 @@ func (d *departure) quiet(st *store.Store) Verdict {
 	return VerdictWait
 }
 
-// unheard counts what the last peer has not acknowledged: items, deletes, a flush.
-func unheard(st *store.Store, heard uint64) uint64 {
+// countUnacked counts what the last peer has not acknowledged: items, deletes and a flush.
+func countUnacked(st *store.Store, flushAcked uint64) uint64 {
 	n := st.Unacked()
-	if flush, _, _ := st.FlushState(); flush > heard {
+	if flush, _, _ := st.FlushState(); flush > flushAcked {
 		n++
 	}
 	return n
 }
 
-// lost counts what nobody else is known to have, for a node that goes without a
-// proof, and how much of that no peer has ever acknowledged, deletes included. What
-// only a peer acknowledged that is gone counts too. linked: it gave up on a peer that
-// was linked. Where that one has acknowledged everything after all, it has not said
-// that it stays: it may have given up as well, so all counts.
-func lost(now int64, st *store.Store, heard uint64, linked bool) (left, unacked uint64) {
-	if unacked = unheard(st, heard); linked && unacked > 0 {
+// lost is Core.Lost. If a linked peer has acknowledged everything after all, everything
+// counts as lost nevertheless: it has not said that it stays, so it may have given up too.
+func lost(now int64, st *store.Store, flushAcked uint64, linked bool) (left, unacked uint64) {
+	if unacked = countUnacked(st, flushAcked); linked && unacked > 0 {
 		return unacked, unacked
 	}
 	return max(unacked, st.Held(now)), unacked
 }
 
-// Farewell is how a session of a node ended that said BYE PLANNED.
+// Farewell is what has become of this node's BYE PLANNED in a session.
 type Farewell uint8
 
-// The ways to part.
+// What has become of it.
 const (
-	FarewellNone    Farewell = 0 // it has not said it
-	FarewellSaid    Farewell = 1 // it has, and nothing has come back: nobody knows whether the peer has read it
-	FarewellHeard   Farewell = 2 // the peer has read it, and stays
-	FarewellCrossed Farewell = 3 // the peer said BYE PLANNED itself, before it read this node's
+	FarewellNone     Farewell = 0 // this node has not said it
+	FarewellSaid     Farewell = 1 // no answer has come: the peer may have read it or not
+	FarewellAnswered Farewell = 2 // the peer has read it, and stays
+	FarewellCrossed  Farewell = 3 // the peer said BYE PLANNED itself before it read this node's
 )
 
-// Quiet says that everything has been sent and acknowledged, as far as this
-// session knows. Only the store knows of changes that came in since the last Pump.
+// Quiet says that everything has been sent and acknowledged that this session has taken
+// from the store. Changes since the last Pump do not count.
 func (s *Session) Quiet() bool {
 	if s.phase != PhaseCatchup && s.phase != PhaseStream || !s.tx.started {
 		return false
 	}
 	tx := s.tx
 	flush, _, pending := s.cfg.Store.FlushState()
-	return tx.fly.num == 0 && !s.hasData() && tx.graves.Empty() && tx.barrier.IsSent() &&
+	return tx.flights.num == 0 && !s.hasData() && tx.graves.Empty() && tx.barrier.IsSent() &&
 		flush <= tx.peerFlush && pending.Version <= tx.peerPending
 }
 
-// Depart says BYE PLANNED, if the peer has everything. What the peer says until it
-// has read that counts for nothing. The caller waits for the end of the session,
-// and asks MayGo then.
+// Depart makes the session say BYE PLANNED, if the peer has everything. What the peer sends
+// until it has read that is ignored. The caller waits for the end of the session, and asks
+// MayGo then. false: it is too early, or the session is over.
 func (s *Session) Depart(now int64) bool {
 	if !s.Quiet() {
 		return false
 	}
-	s.phase, s.farewell, s.leftAt, s.bye = PhaseLeaving, FarewellSaid, now, true
+	s.phase, s.farewell, s.leftAt, s.sendBye = PhaseLeaving, FarewellSaid, now, true
 	return true
 }
 
-// GiveUp says BYE GIVES_UP: this node goes, and its peer does not have everything.
-// false: the session had ended before, and the peer may have left itself.
+// GiveUp makes the session say BYE GIVES_UP: this node goes, although its peer does not
+// have everything. false: the session had ended before, and the peer may have left itself.
 func (s *Session) GiveUp() bool {
 	ended := s.phase == PhaseEnded
 	s.Leave(wire.ByeGivesUp, "this node stops, and not everything has been acknowledged")
 	return !ended
 }
 
-// heardBye is for a BYE of the peer: the answer to this node's, or it leaves too.
-func (s *Session) heardBye(code wire.ByeCode) {
+// onBye takes a BYE of the peer. It may be the answer to this node's.
+func (s *Session) onBye(code wire.ByeCode) {
 	switch leaving := s.phase == PhaseLeaving; {
 	case leaving && code == wire.ByeStays:
-		s.farewell = FarewellHeard
+		s.farewell = FarewellAnswered
 	case code != wire.ByePlanned:
-	case leaving && !s.bye:
-		if s.answers() { // else it goes in any case
+	case leaving && !s.sendBye:
+		if s.peerAnswers() { // an older peer goes in any case
 			s.farewell = FarewellCrossed
 		}
-	default: // this node's has not gone out, and will not: the peer goes and this node stays
-		s.bye, s.farewell, s.answer = false, FarewellNone, s.attached
+	default: // the peer goes and this node stays, even if it was about to say BYE PLANNED itself
+		s.sendBye, s.farewell, s.sendStays = false, FarewellNone, s.attached
 	}
 }
 
-// OnEnd tells that the peer has ended the stream. That says no more than that its
-// process or its host may be gone, unless it is of those that give no other answer.
+// OnEnd tells that the peer has closed its side of the connection. For an older peer that
+// is the answer to BYE PLANNED. For others it is none: the process may just have died.
 func (s *Session) OnEnd() {
-	if s.phase == PhaseLeaving && !s.answers() {
-		s.farewell = FarewellHeard
+	if s.phase == PhaseLeaving && !s.peerAnswers() {
+		s.farewell = FarewellAnswered
 	}
 }
 
-// answers says that the peer is of those that answer BYE PLANNED, and stay where the
-// two cross.
-func (s *Session) answers() bool { return s.peer.Features&wire.FeatureAnswers != 0 }
+// peerAnswers says that the peer answers BYE PLANNED. Older peers do not, and go even when
+// both nodes say it at the same time.
+func (s *Session) peerAnswers() bool { return s.peer.Features&wire.FeatureAnswers != 0 }
 
-// Farewell is how far a session has come that is being left by plan.
+// Farewell is what became of this node's BYE PLANNED in this session.
 func (s *Session) Farewell() Farewell { return s.farewell }
 
-// MayGo says, of a session that has ended, that the peer has everything and stays:
-// this node may go. Two nodes that have both said BYE PLANNED both know it, as each
-// listens on behind its own; then the one with the smaller id stays, since it must
-// be one, and waits for somebody to take over.
+// MayGo says of a session that has ended whether this node may go: the peer has everything,
+// and stays. If both nodes have said BYE PLANNED, both know it, because each reads on after
+// its own. Then the decider stays, and waits for somebody to take over.
 func (s *Session) MayGo() bool {
-	return s.farewell == FarewellHeard || s.farewell == FarewellCrossed && !s.Decides()
+	return s.farewell == FarewellAnswered || s.farewell == FarewellCrossed && !s.Decides()
 }
 
-// PeerLeft says that a session is over because the peer has said that it stops.
+// PeerLeft says that a connection is over because the peer has said that it stops.
 func (e *End) PeerLeft() bool {
 	return e != nil && e.FromPeer && (e.Code == wire.ByePlanned || e.Code == wire.ByeGivesUp)
 }

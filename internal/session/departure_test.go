@@ -30,8 +30,8 @@ func TestDeparture_Look(t *testing.T) {
 		{"quiet, and the store has more", st, Standing{Linked: true, Quiet: true}, 0, VerdictWait},
 		{"quiet", empty, Standing{Linked: true, Quiet: true}, 0, VerdictBye},
 		{"alone with nothing", empty, Standing{away: true}, 0, VerdictSafe},
-		{"alone with a flush that the peer has", flushed, Standing{away: true, heard: flush}, 0, VerdictSafe},
-		{"alone with a flush", flushed, Standing{away: true, heard: flush - 1}, handover - 1, VerdictWait},
+		{"alone with a flush that the peer has", flushed, Standing{away: true, flushAcked: flush}, 0, VerdictSafe},
+		{"alone with a flush", flushed, Standing{away: true, flushAcked: flush - 1}, handover - 1, VerdictWait},
 		{"alone with a flush for long", flushed, Standing{away: true}, handover, VerdictGiveUp},
 		{"alone with a delete", deleted, Standing{away: true}, handover - 1, VerdictWait},
 		{"alone with a delete for long", deleted, Standing{away: true}, handover, VerdictGiveUp},
@@ -42,22 +42,22 @@ func TestDeparture_Look(t *testing.T) {
 		{"out of reach, and lacks something", st, Standing{}, 9 * handover, VerdictWait},
 	} {
 		d := departure{handoverMillis: handover}
-		d.look(1_000_000, tt.st, tt.s)
-		if got := d.look(1_000_000+tt.at, tt.st, tt.s); got != tt.want {
+		d.verdict(1_000_000, tt.st, tt.s)
+		if got := d.verdict(1_000_000+tt.at, tt.st, tt.s); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	for _, between := range [][]Standing{{{Linked: true, sessions: 1}}, nil} { // it came, and left again: seen, or between two looks
 		d := departure{handoverMillis: handover}
-		d.look(4000, st, Standing{away: true})
+		d.verdict(4000, st, Standing{away: true})
 		for _, s := range between {
-			d.look(6000, st, s)
+			d.verdict(6000, st, s)
 		}
-		d.look(8000, st, Standing{away: true, sessions: 1})
-		if got := d.look(4000+handover, st, Standing{away: true, sessions: 1}); got != VerdictWait {
+		d.verdict(8000, st, Standing{away: true, sessions: 1})
+		if got := d.verdict(4000+handover, st, Standing{away: true, sessions: 1}); got != VerdictWait {
 			t.Errorf("the wait does not begin anew: %v", got)
 		}
-		if got := d.look(8000+handover, st, Standing{away: true, sessions: 1}); got != VerdictGiveUp {
+		if got := d.verdict(8000+handover, st, Standing{away: true, sessions: 1}); got != VerdictGiveUp {
 			t.Errorf("the second wait does not end: %v", got)
 		}
 	}
@@ -81,7 +81,7 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 		d.rest()
 		return d
 	}
-	hear := func(d *duo, i int) {
+	reads := func(d *duo, i int) {
 		n := d.n[i]
 		for {
 			body, size, _ := wire.Split(n.inbox, n.s.FrameLimit())
@@ -95,15 +95,15 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 	t.Run("read", func(t *testing.T) {
 		d := quiet(t)
 		if !depart(d, 0) || d.n[0].s.MayGo() {
-			t.Fatal("it may go before anybody has heard")
+			t.Fatal("it may go before anybody has read its BYE")
 		}
 		d.send(0)
-		hear(d, 1)
+		reads(d, 1)
 		if d.n[0].s.OnEnd(); d.n[0].s.MayGo() {
 			t.Fatal("it may go because the connection has ended")
 		}
 		d.send(1)
-		hear(d, 0)
+		reads(d, 0)
 		if !d.n[0].s.MayGo() || d.n[1].s.Depart(d.now) {
 			t.Fatal("the one that said BYE stays, or the one that has read it leaves as well")
 		}
@@ -125,8 +125,8 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 		depart(d, 1)
 		d.send(0)
 		d.send(1)
-		hear(d, 0)
-		hear(d, 1)
+		reads(d, 0)
+		reads(d, 1)
 		if d.n[0].s.MayGo() || !d.n[1].s.MayGo() {
 			t.Fatal("not the one with the smaller id stays, or both")
 		}
@@ -141,7 +141,7 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			depart(d, 1)
 			d.send(0)
 			d.send(1)
-			hear(d, 1)
+			reads(d, 1)
 			if d.n[1].s.MayGo() {
 				t.Errorf("%s: both go", name)
 			}
@@ -153,12 +153,12 @@ func TestDepart_ByeStepByStep(t *testing.T) {
 			depart(d, goes)
 			d.send(goes)
 			depart(d, stays)
-			hear(d, stays)
+			reads(d, stays)
 			if d.n[stays].s.MayGo() {
 				t.Fatal("it goes, and its BYE never went out")
 			}
 			d.send(stays)
-			hear(d, goes)
+			reads(d, goes)
 			if !d.n[goes].s.MayGo() {
 				t.Fatal("it has not answered that it stays")
 			}

@@ -2,12 +2,12 @@ package session
 
 import "twincached/store"
 
-// flight is one numbered frame under way: what its ACK will mean.
+// flight is one numbered frame under way, and what to do when its ACK arrives.
 type flight struct {
 	n      uint64
-	cursor store.Cursor
-	gen    uint64 // of a grave
-	sentAt int64  // Unix ms
+	cursor store.Cursor // of flightData: how far the peer is then
+	gen    uint64       // of flightGrave: the generation of the grave
+	sentAt int64        // Unix ms
 	bytes  int32
 	part   uint8
 	kind   flightKind
@@ -16,13 +16,13 @@ type flight struct {
 type flightKind uint8
 
 const (
-	flightPlain flightKind = iota // only its bytes count
-	flightData                    // cursor: a batch or DONE
-	flightGrave                   // gen
+	flightPlain flightKind = iota // nothing more to do
+	flightData                    // a batch or DONE
+	flightGrave                   // a grave
 )
 
-// flights is the list of frames under way, oldest first: a ring that grows to its
-// working size and stays.
+// flights is the list of frames under way, oldest first. It is a ring that grows and never
+// shrinks.
 type flights struct {
 	ring  []flight
 	head  int
@@ -57,5 +57,5 @@ func (f *flights) pop() {
 	f.num--
 }
 
-// full says that no more data may be sent before an ACK.
+// full says that no more data may be sent before the next ACK.
 func (f *flights) full(window int) bool { return f.bytes >= window || f.num >= windowFrames }

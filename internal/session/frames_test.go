@@ -99,15 +99,15 @@ func TestSession_HandshakeTakesNoLongerThan3s(t *testing.T) {
 func TestSession_PingsAfter200msOfSilence(t *testing.T) {
 	m := newQuietPair(t)
 	m.heal()
-	s, before := m.n[0].s, m.n[0].s.tx.pings
+	s, before := m.n[0].s, m.n[0].s.tx.pingID
 	m.now = s.lastSend + pingMillis - 1
 	m.pump(0)
-	if s.tx.pings != before {
+	if s.tx.pingID != before {
 		t.Fatal("too early")
 	}
 	m.now++
 	m.pump(0)
-	if s.tx.pings != before+1 {
+	if s.tx.pingID != before+1 {
 		t.Fatal("no PING")
 	}
 	if rtt, _, ok := s.clock.best(); !ok || rtt < 0 {

@@ -224,8 +224,8 @@ func FuzzSession(f *testing.F) {
 		if clock := n.st.Clock(); store.VersionMillis(clock) > m.now+clockRefuseMillis {
 			t.Errorf("the clock is at %#x", clock)
 		}
-		if s := n.s.tx; s.fly.bytes > n.cfg.Limits.WindowBytes+wire.MaxFrameBytes(n.st.MaxItemBytes()) {
-			t.Errorf("%d bytes under way", s.fly.bytes)
+		if s := n.s.tx; s.flights.bytes > n.cfg.Limits.WindowBytes+wire.MaxFrameBytes(n.st.MaxItemBytes()) {
+			t.Errorf("%d bytes under way", s.flights.bytes)
 		}
 		m.lose(1)
 		m.lose(0)

@@ -7,8 +7,8 @@ type NodeState uint8
 // The states of a node.
 const (
 	Starting NodeState = 1
-	Joining  NodeState = 2 // the client port is closed: a peer is looked for
-	Copying  NodeState = 3 // the client port is closed: the peer's data is on its way
+	Joining  NodeState = 2 // the client port is closed: the node looks for its peer
+	Copying  NodeState = 3 // the client port is closed: the peer is sending its data
 	Ready    NodeState = 4 // the client port is open, with or without a peer
 	Draining NodeState = 5
 	Stopped  NodeState = 6
@@ -32,18 +32,18 @@ const (
 	evAlone    gateEvent = iota // started, and no peer is configured
 	evSeek                      // started, and a peer is configured
 	evLinkUp                    // a session is established
-	evLinkLost                  // it is gone
-	evBarrier                   // everything the peer had has arrived
-	evGiveUp                    // no peer is to be had in reasonable time
+	evLinkLost                  // the session is over
+	evBarrier                   // the peer's BARRIER has arrived
+	evGiveUp                    // the node has waited long enough
 	evDrain                     // asked to stop
-	evStop                      // nothing more will happen
+	evStop                      // the node has stopped
 	evRefused                   // the peer is there, and refuses or is refused
-	evSettled                   // that is over
+	evSettled                   // nobody refuses any more
 )
 
-// gateTable is every step a node can take; an event that is not listed for a state
-// changes nothing. A ready node stays ready whatever the link does: losing the
-// peer never closes, empties or blocks the node that is left.
+// gateTable is every change of state. An event that is not listed for a state changes
+// nothing. A ready node stays ready whatever the link does: losing the peer never closes,
+// empties or blocks the node that is left.
 var gateTable = map[NodeState]map[gateEvent]NodeState{
 	Starting: {evAlone: Ready, evSeek: Joining, evDrain: Draining, evStop: Stopped},
 	Joining:  {evLinkUp: Copying, evGiveUp: Ready, evRefused: Refused, evDrain: Draining, evStop: Stopped},
@@ -61,28 +61,30 @@ func nextState(n NodeState, e gateEvent) NodeState {
 	return n
 }
 
-// refusedMillis is how long the peer's host must refuse connections before a
-// joining node serves alone: nobody is there, and nobody is on the way.
-const refusedMillis = 1000
+// sureMillis is how long something must last before the gate acts on it: that nobody
+// listens at the peer's address, or that a refusal stands.
+const sureMillis = 1000
 
-// gate is the one owner of readiness. It has no clock; its caller serialises.
+// gate decides when the client port may open; nothing else does. It has no clock and no
+// lock: its caller lets one call run at a time.
 type gate struct {
 	state      NodeState
 	bootWait   bool
-	waitMillis int64 // how long to wait for a peer, from the last progress on
-	waitSince  int64
+	waitMillis int64 // how long to wait for a peer, from waitSince on
+	waitSince  int64 // the start, or when a session last brought data or a refusal ended, Unix ms
 	Absence
 	denial
-	bootServe         bool  // open after waitMillis even where the peer refuses
-	refusedWaitMillis int64 // and else after this, where it has not proved to be the peer
-	linked            bool
-	partial           bool // a copy has begun and not ended
+	bootServe         bool  // the gate opens after waitMillis even if one of the two refuses
+	refusedWaitMillis int64 // without bootServe it opens after this, if the other side has not proved to be the peer
+	linked            bool  // a session is established
+	partial           bool  // a copy to this node has begun and not ended
 }
 
-// Absence is what the dialler met last. The zero value: somebody, or nothing yet.
+// Absence is what dials say of whether the peer is there. The zero value: the last dial met
+// somebody, or there was none.
 type Absence struct {
-	refusing    bool // nobody listens where the peer should be
-	refusedFrom int64
+	noListener      bool // nobody listens at the peer's address
+	noListenerSince int64
 }
 
 func newGate(c *Config) *gate {
@@ -90,63 +92,66 @@ func newGate(c *Config) *gate {
 		waitMillis: c.PeerWait.Milliseconds(), refusedWaitMillis: c.RefusedWait.Milliseconds()}
 }
 
-func (g *gate) step(e gateEvent) { g.state = nextState(g.state, e) }
+// handle moves the node to its next state.
+func (g *gate) handle(e gateEvent) { g.state = nextState(g.state, e) }
 
-// start opens the gate at once if there is no peer to wait for.
+// start begins the search for a peer. Without one to look for, the gate opens at once.
 func (g *gate) start(now int64, hasPeer bool) {
 	g.waitSince = now
 	if hasPeer {
-		g.step(evSeek)
+		g.handle(evSeek)
 		return
 	}
-	g.step(evAlone)
+	g.handle(evAlone)
 }
 
-// dialRefused: the peer's host answered that nobody listens.
-func (g *gate) dialRefused(now int64) {
-	if !g.refusing {
-		g.refusing, g.refusedFrom = true, now
+// foundNoListener notes that the peer's host has answered a dial: nobody listens there.
+func (g *gate) foundNoListener(now int64) {
+	if !g.noListener {
+		g.noListener, g.noListenerSince = true, now
 	}
 }
 
-// refusedFor says that nobody has listened there for long enough to be believed.
-func (g *gate) refusedFor(now int64) bool {
-	return g.refusing && now-g.refusedFrom >= refusedMillis
+// longNoListener says that nobody has listened there for long enough to be sure.
+func (g *gate) longNoListener(now int64) bool {
+	return g.noListener && now-g.noListenerSince >= sureMillis
 }
 
-// answered: whatever the dialler met, it was not a refusal; or the peer called.
-func (g *gate) answered() { g.refusing = false }
+// foundSomebody notes that a dial did not meet that answer, or that the peer has called.
+func (g *gate) foundSomebody() { g.noListener = false }
 
+// linkUp notes that a session is established.
 func (g *gate) linkUp() {
-	g.linked, g.refusing = true, false
+	g.linked, g.noListener = true, false
 	if g.state == Joining || g.state == Refused {
 		g.partial = true
 	}
-	g.step(evLinkUp)
+	g.handle(evLinkUp)
 }
 
-// linkLost: progress says that the lost session brought data, which is worth
-// another full wait.
+// linkLost notes that the session is over. progress: it had brought data; then the wait for
+// a peer begins anew.
 func (g *gate) linkLost(now int64, progress bool) {
 	g.linked = false
 	if progress {
 		g.waitSince = now
 	}
-	g.step(evLinkLost)
+	g.handle(evLinkLost)
 }
 
+// barrier notes that the peer's BARRIER has arrived.
 func (g *gate) barrier() {
 	g.partial, g.denial = false, denial{}
-	g.step(evBarrier)
+	g.handle(evBarrier)
 }
 
-// tick gives up waiting when it is time. establishing: a connection to the peer is
-// being set up right now, so "refused" is old news.
+// tick gives up waiting when it is time. establishing: a connection to the peer is being
+// set up, so nothing is decided before its end.
 func (g *gate) tick(now int64, establishing bool) {
 	if establishing {
 		return
 	}
-	if g.cause != "" && now-g.last >= denialMillis {
+	if g.cause != "" && now-g.lastDenied >= denialMillis {
 		g.settled(now)
 	}
 	switch {
@@ -158,11 +163,11 @@ func (g *gate) tick(now int64, establishing bool) {
 	case g.bootWait:
 		return
 	}
-	// A node that holds half a copy waits longer: its peer may be restarting the
-	// link only, and the copy goes on where it stopped.
-	refused := g.refusedFor(now) && !g.partial
-	if refused || now-g.waitSince >= g.waitMillis {
-		g.step(evGiveUp)
+	// A node that holds half a copy waits its full time: if its peer comes back, the copy
+	// goes on where it stopped.
+	absent := g.longNoListener(now) && !g.partial
+	if absent || now-g.waitSince >= g.waitMillis {
+		g.handle(evGiveUp)
 	}
 }
 

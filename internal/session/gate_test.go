@@ -34,7 +34,7 @@ func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
 	g.start(0, true)
 	g.linkUp()
 	g.linkLost(4000, true)
-	g.dialRefused(4000)
+	g.foundNoListener(4000)
 	if g.tick(13_999, false); g.state != Joining {
 		t.Fatalf("%v: half a copy and the link may come back", g.state)
 	}
@@ -56,7 +56,7 @@ func TestGate_PartialNodeWaitsFromItsLastProgress(t *testing.T) {
 func TestGate_WaitsForAConnectionThatIsBeingSetUp(t *testing.T) {
 	g := newGate(&Config{PeerWait: 10 * time.Second, RefusedWait: time.Minute})
 	g.start(0, true)
-	g.dialRefused(0)
+	g.foundNoListener(0)
 	if g.tick(20_000, true); g.state != Joining {
 		t.Fatalf("%v: the peer is on the phone", g.state)
 	}

@@ -4,39 +4,40 @@ import (
 	"twincached/internal/wire"
 )
 
-// pumpGraves announces what was forgotten, at most every 200 ms a partition, and each in
-// its turn: there may always be more to announce than one Pump does. While there is data
-// to send it takes a quarter of the time: else a node with many items would send so little
-// beside it that it had to bury still more, for ever.
+// pumpGraves announces graves: those of one partition at most every 200 ms, and the
+// partitions in turn, because there may always be more to announce than one Pump can. While
+// there is data to send, the graves get a quarter of the time. Otherwise a node with many
+// items would send so little data that it had to bury more and more.
 func (s *Session) pumpGraves(now int64) {
 	tx := s.tx
 	tx.gravesLeft = false
-	if since := now - tx.walkedAt; since >= 0 && since < int64(tx.walked/s.cfg.Limits.GraveItems) && s.hasData() {
+	if since := now - tx.gravesAt; since >= 0 && since < int64(tx.gravesWalked/s.cfg.Limits.GraveItems) && s.hasData() {
 		return
 	}
-	said := 0
+	sent := 0
 	for n := tx.graves.Size(); n > 0; n-- {
-		if tx.gravesLeft = said == gravesAtOnce; tx.gravesLeft {
+		if tx.gravesLeft = sent == gravesAtOnce; tx.gravesLeft {
 			return
 		}
 		part := tx.graves.Next(tx.gravesFrom)
 		tx.gravesFrom = part + 1
 		if tx.parcel.loan != nil && tx.parcel.part == part {
-			continue // a walk that begins anew would leave its cursor behind
+			continue // the grave may make the walk begin anew, and the parcel's cursor would be wrong then
 		}
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
 			tx.graves.Remove(part)
 			if walked, due := s.sendGrave(part, now); due {
-				if said++; said == 1 {
-					tx.walkedAt, tx.walked = now, 0
+				if sent++; sent == 1 {
+					tx.gravesAt, tx.gravesWalked = now, 0
 				}
-				tx.walked += walked
+				tx.gravesWalked += walked
 			}
 		}
 	}
 }
 
-// sendGrave announces the grave of a partition, if it is due.
+// sendGrave announces the grave of a partition, if one is due. walked is how many items the
+// store walked over for it.
 func (s *Session) sendGrave(part int, now int64) (walked int, due bool) {
 	tx := s.tx
 	g, b, bulk, due := s.cfg.Store.NextGrave(part, tx.filter[:0])
@@ -50,7 +51,7 @@ func (s *Session) sendGrave(part int, now int64) (walked int, due bool) {
 	start := tx.w.Len()
 	tx.n++
 	tx.w.Grave(wire.Grave{N: tx.n, Part: part, Gen: g.Gen, Floor: g.Floor, Saturated: g.Saturated, Filter: g.Filter})
-	s.fly(flight{kind: flightGrave, part: uint8(part), gen: g.Gen}, start, laneOther, now)
+	s.noteSent(flight{kind: flightGrave, part: uint8(part), gen: g.Gen}, start, laneOther, now)
 	s.meter.gravesOut.Add(1)
 	if bulk {
 		b.Part = part

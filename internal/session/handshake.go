@@ -14,15 +14,15 @@ import (
 //	         AUTH  ->            <- AUTH
 //	decider  STATE ->            <- STATE  follower
 //
-// The acceptor proves itself only to a dialler who did. The follower elects the
-// connection on which the decider's STATE arrives.
+// The acceptor proves itself only after the dialler has. The follower takes the connection
+// on which the decider's STATE arrives.
 type handshake struct {
 	sendHello, sendAuth, sendState bool
-	myHello, peerHello             []byte      // bodies as they travelled
-	own                            *wire.State // as sent
+	myHello, peerHello             []byte      // bodies of the frames
+	own                            *wire.State // this node's STATE, as it was sent
 	helloOut, helloIn              int64       // when the HELLOs were sent and received, Unix ms
 	peerState                      *wire.State
-	pending                        store.PendingFlush // of peerState, by the peer's clock: until a PONG has measured that
+	pending                        store.PendingFlush // of peerState, by the peer's clock; zero once a PONG has measured that clock
 }
 
 func (s *Session) onHandshake(now int64, body []byte, b *wire.Body) error {
@@ -59,7 +59,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 		return s.fail(wire.ByeCluster, "the nodes belong to two clusters: --cluster has to be the same on both") // no name: a stranger reads this
 	case h.Partitions != store.Partitions:
 		return s.fail(wire.ByeProto, fmt.Sprintf("partition count %d here, %d there", store.Partitions, h.Partitions))
-	case h.SteadyMillis-s.believed(now) > clockRefuseMillis && !c.Store.Untouched(): // attach looks at it again
+	case h.SteadyMillis-s.latestBelievable(now) > clockRefuseMillis && !c.Store.Untouched(): // checkClocks looks at it again
 		return s.fail(wire.ByeClock, fmt.Sprintf("the peer's clock is %d s ahead", (h.SteadyMillis-now)/1000))
 	case c.PinPeerID != (store.ID{}) && h.NodeID != c.PinPeerID:
 		return s.fail(wire.ByePeerTaken, "this node is pinned to another peer id")
@@ -75,7 +75,7 @@ func (s *Session) onHello(now int64, h *wire.Hello) error {
 	return nil
 }
 
-// onAuth checks the peer's proof. Only the acceptor still owes its own.
+// onAuth checks the peer's proof. The acceptor sends its own then; the dialler has.
 func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	if s.hs.myHello == nil {
 		return s.fail(wire.ByeBadFrame, "AUTH before HELLO was answered")
@@ -93,14 +93,14 @@ func (s *Session) onAuth(now int64, a *wire.Auth) error {
 	return nil
 }
 
-// measureHandshake compares the clocks before the first PONG: data may come
-// earlier. The two HELLOs are a question and its answer to the dialler. The one
-// who was called knows when the peer's HELLO left and when it arrived; how long it
-// travelled, the way from its own HELLO to the AUTH tells, about.
+// measureHandshake compares the clocks before the first PONG, because data may come
+// earlier. For the dialler the two HELLOs are a question and its answer. The acceptor knows
+// when the peer's HELLO was sent and when it arrived. It guesses the time on the way: half
+// of the time from its own HELLO to the peer's AUTH.
 func (s *Session) measureHandshake(now int64) {
 	hs := &s.hs
 	if ahead := s.peer.SteadyMillis - hs.helloIn; max(ahead, -ahead) > clockRefuseMillis {
-		s.clock.about = ahead // one of the two is wrong, and the session is made all the same
+		s.clock.expected = ahead // one of the two clocks is wrong; checkClocks decides whether there is a session all the same
 	}
 	if s.dialled {
 		s.clock.sample(hs.helloOut, s.peer.SteadyMillis, s.peer.SteadyMillis, hs.helloIn)
@@ -110,7 +110,7 @@ func (s *Session) measureHandshake(now int64) {
 	s.lead = s.clock.lead()
 }
 
-// mac is the proof of the side that dialled, or of the other.
+// mac is the proof of the dialler, or of the acceptor.
 func (s *Session) mac(dialler bool) [32]byte {
 	first, second := s.hs.myHello, s.hs.peerHello
 	if !s.dialled {
@@ -119,17 +119,17 @@ func (s *Session) mac(dialler bool) [32]byte {
 	return wire.AuthMAC(s.cfg.Secret, dialler, first, second)
 }
 
-// Admit makes this connection the session to its peer. Every earlier session has
-// seen its OnLoss: STATE counts what was applied until now. nodeState is what this
-// node is, for the peer's stats.
+// Admit makes this connection the session. OnLoss of every earlier session must have been
+// called, because STATE says what has been applied so far. nodeState is for the peer's
+// stats.
 func (s *Session) Admit(now int64, nodeState NodeState) error {
 	if s.phase != PhaseElected {
 		return s.end
 	}
 	if s.farAhead(now, s.cfg.Store.Clock()) && s.cfg.Store.Rewind(now) {
-		s.news = append(s.news, "this node's versions began far ahead of its clock, as --state-dir says: it holds nothing, and begins anew at its clock")
+		s.clockNews = append(s.clockNews, "this node's versions began far ahead of its clock, as --state-dir says: it holds nothing, and begins anew at its clock")
 	}
-	s.partSlots() // STATE's clock is above every version with the old slot
+	s.separateSlots() // STATE's clock is above every version with the old slot
 	st := s.cfg.Store.State()
 	s.hs.own = &wire.State{State: *st, ForInc: st.LastPeer, NodeState: uint8(nodeState)}
 	s.hs.sendState = true
@@ -154,11 +154,11 @@ func (s *Session) attach(now int64) error {
 	if err := s.checkState(now, st); err != nil {
 		return err
 	}
-	// A cursor counts the changes of one incarnation, as one incarnation received
-	// them. That the two met last is for the store to know.
+	// The peer's cursors count if they are about this incarnation. The store checks that
+	// these two incarnations also met each other last.
 	resumable := st.ForInc == s.cfg.Inc
 	if own.Pending.Version >= st.Pending.Version {
-		s.hs.pending = store.PendingFlush{} // known here, by our own clock
+		s.hs.pending = store.PendingFlush{} // this node has it already, by its own clock
 	}
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
 	same := own.LastPeer == s.peer.Inc
@@ -175,11 +175,10 @@ func (s *Session) attach(now int64) error {
 	return nil
 }
 
-// partSlots keeps the two nodes from making the same version: where both have one
-// slot, the one with the larger id takes another before it makes a version in this
-// session. What the peer's slot is, its HELLO said; if the peer is the one to
-// change, it knows ours from our HELLO, and does.
-func (s *Session) partSlots() {
+// separateSlots keeps the two nodes from making the same version. If both have the same
+// slot, the follower takes another one before it makes a version in this session. Each
+// node knows the other's slot from its HELLO, so both come to the same result.
+func (s *Session) separateSlots() {
 	st := s.cfg.Store
 	slot := st.Slot()
 	if s.peer.Slot != slot {
@@ -191,13 +190,13 @@ func (s *Session) partSlots() {
 	}
 }
 
-// otherSlot is a slot that is not slot: which, the id says.
+// otherSlot is a slot that differs from slot. The id chooses which one.
 func otherSlot(slot uint8, id store.ID) uint8 {
 	return (slot + 1 + id[1]%store.MaxSlot) & store.MaxSlot
 }
 
-// twoHistories says that both sides hold data which grew with somebody else. To
-// merge such silently could bring back what was deleted years ago.
+// twoHistories says that both nodes hold items, and each has replicated with somebody else
+// last. To merge them could bring back what was deleted long ago.
 func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
 	none := store.ID{}
 	return own.Items > 0 && peer.Items > 0 &&
@@ -205,7 +204,7 @@ func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
 		own.LastPeer != peerInc && peer.LastPeer != inc
 }
 
-// pumpHandshake writes what is due before data flows.
+// pumpHandshake writes the frames of the handshake that are due.
 func (s *Session) pumpHandshake(now int64, w *wire.Writer) {
 	if s.hs.sendHello {
 		s.hs.sendHello, s.hs.helloOut = false, now

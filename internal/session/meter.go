@@ -6,7 +6,8 @@ import (
 	"twincached/store"
 )
 
-// Which counter a frame goes to; the first two are store.Live and store.Bulk.
+// laneOther is the counter of frames that carry no items. The counters before it are those
+// of store.Live and store.Bulk.
 const laneOther = 2
 
 // meter counts over all sessions of a link. Safe for concurrent use.
@@ -18,13 +19,13 @@ type meter struct {
 	resumes, bulkStarts atomic.Uint64
 	gravesOut           atomic.Uint64
 	slotClashes         atomic.Uint64
-	refusedOut          atomic.Uint64 // values of the peer that are not stored here, each time it was told so
-	refusedBy           atomic.Uint64 // and the other way
+	refusedOut          atomic.Uint64 // REFUSED frames sent: values of the peer that are not stored here
+	refusedBy           atomic.Uint64 // REFUSED frames received that the store noted: values that the peer does not store
 
-	flushHeard atomic.Uint64 // no count: the newest flush that the last peer has acknowledged, or sent
+	flushAcked atomic.Uint64 // not a counter: version of the newest flush that the last peer has acknowledged, or made itself
 }
 
-// LaneCounts is what travelled on one lane of all sessions.
+// LaneCounts is what went over one lane in all sessions.
 type LaneCounts struct {
 	BytesOut, BytesIn uint64 // frames, heads included
 	ItemsOut, ItemsIn uint64
@@ -37,15 +38,15 @@ type Counts struct {
 	BulkStarts  uint64 // partitions whose bulk walk to the peer began, or began again
 	Graves      uint64 // graves announced
 	SlotClashes uint64 // sessions whose peer had the same slot: one of the two took another
-	RefusedOut  uint64 // values of the peer that are not stored here, each time it was told so
-	RefusedBy   uint64 // and the other way
+	RefusedOut  uint64 // times the peer was told that a value of its own is not stored here
+	RefusedBy   uint64 // times the peer said that it does not store a value of this node
 
 	Live, Bulk          LaneCounts
 	OtherOut, OtherIn   uint64 // bytes of frames that carry no items
 	FramesOut, FramesIn uint64 // of established sessions
 }
 
-// Counts is what has happened so far.
+// Counts is the counters as they are now.
 func (c *Core) Counts() Counts {
 	m := &c.meter
 	return Counts{
@@ -57,7 +58,7 @@ func (c *Core) Counts() Counts {
 	}
 }
 
-// Sessions is how many sessions there have been.
+// Sessions is how many sessions have been established.
 func (c *Core) Sessions() uint64 { return c.meter.sessions.Load() }
 
 func (m *meter) lane(lane store.Lane) LaneCounts {

@@ -53,7 +53,7 @@ func TestNotStored_IsTold(t *testing.T) {
 	d.same()
 }
 
-// TestNotStored_SurvivesACut, wherever that comes: what was refused and not told is told
+// TestNotStored_SurvivesACut, wherever that comes: what was refused and not sent is sent
 // in the next session.
 func TestNotStored_SurvivesACut(t *testing.T) {
 	for frames := range 12 {
@@ -77,7 +77,7 @@ func TestNotStored_SurvivesACut(t *testing.T) {
 	}
 }
 
-// TestNotStored_APongToAnEarlierPing does not tell that the peer has heard.
+// TestNotStored_APongToAnEarlierPing is no proof that the peer has read REFUSED.
 func TestNotStored_APongToAnEarlierPing(t *testing.T) {
 	d := unequal(t)
 	d.heal()
@@ -174,7 +174,7 @@ func TestNotStored_DrainSaysWhatIsLost(t *testing.T) {
 		verdict, turns := VerdictWait, 0
 		for ; verdict == VerdictWait && turns < 10_000; turns++ {
 			d.turn()
-			verdict = dep.look(d.now, d.n[0].st, Standing{sessions: 1, Linked: true, Quiet: d.n[0].s.Quiet()})
+			verdict = dep.verdict(d.now, d.n[0].st, Standing{sessions: 1, Linked: true, Quiet: d.n[0].s.Quiet()})
 		}
 		left, unacked := lost(d.now, d.n[0].st, 0, true)
 		switch {

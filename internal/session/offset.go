@@ -2,29 +2,30 @@ package session
 
 import "twincached/internal/wire"
 
-// deadbandMillis is the lead of the peer's clock that is left alone: within it two
-// clocks count as kept in step, and expiries travel unchanged.
+// deadbandMillis: two clocks that differ by no more count as equal, and expiries travel
+// unchanged.
 const deadbandMillis = 100
 
-// roundMillis is by how much whole milliseconds can be wrong in a difference of
-// two clocks.
+// roundMillis is by how much a difference of two clocks can be wrong because both count in
+// whole milliseconds.
 const roundMillis = 2
 
-// offset measures how far the peer's clock is ahead of ours: of the last samples
-// the one with the shortest round trip is believed. Each is wrong by half of its
-// round trip at most.
+// offset measures how far the peer's clock is ahead of this node's. Of the last samples it
+// takes the one with the shortest round trip, because a sample is wrong by half of its round
+// trip at most.
 type offset struct {
-	ring    [8]struct{ rtt, ahead int64 }
-	num     int
-	guess   int64 // what the handshake of a called node says, until the first sample
-	guessed bool
-	about   int64 // where the measure is looked for: 0, or what the handshake said where the two are more than a day apart
-	refused int64 // the last sample, if it was more than a day from there; else 0
+	ring     [8]struct{ rtt, ahead int64 }
+	num      int
+	guess    int64 // what the acceptor's handshake says, for use before the first sample
+	guessed  bool
+	expected int64 // samples more than a day from here are refused: 0, or what the handshake said if the clocks are more than a day apart
+	refused  int64 // the last sample, if it was refused; else 0
 }
 
-// sample adds one question and its answer: t0 and t3 by our clock, t1 and t2 by
-// the peer's, all ms. What cannot be is left out: an answer before the question. A clock
-// that no session is made with is only noted: it would move every expiry.
+// sample adds one question and its answer. By this node's clock it was sent at t0 and
+// answered at t3; by the peer's it arrived at t1 and was answered at t2; all Unix ms. A
+// sample in which an answer comes before its question is ignored. One that is too far from
+// what is expected is only noted: it would move every expiry.
 func (o *offset) sample(t0, t1, t2, t3 int64) {
 	rtt, ahead := (t3-t0)-(t2-t1), ((t1-t0)+(t2-t3))/2
 	if t3 < t0 || t2 < t1 || rtt < -roundMillis {
@@ -35,8 +36,8 @@ func (o *offset) sample(t0, t1, t2, t3 int64) {
 		return
 	}
 	rtt = max(rtt, 0)
-	// Two samples whose errors do not explain the difference: a clock has jumped,
-	// and the earlier ones tell of the time before.
+	// If two samples differ by more than both can be wrong, a clock has jumped. Then the
+	// earlier samples count no more.
 	if best, was, ok := o.best(); ok && max(ahead-was, was-ahead) > (best+rtt)/2+roundMillis {
 		o.num = 0
 	}
@@ -45,8 +46,8 @@ func (o *offset) sample(t0, t1, t2, t3 int64) {
 	o.num++
 }
 
-// suppose notes what a called node can tell before it has asked anything. There is
-// no bound for its error, so any sample is better.
+// suppose notes what the acceptor knows before its first PING is answered. It may be wrong
+// by any amount, so every sample is better.
 func (o *offset) suppose(ahead int64) {
 	if !o.tooFar(ahead) {
 		o.guess, o.guessed = ahead, true
@@ -54,12 +55,13 @@ func (o *offset) suppose(ahead int64) {
 }
 
 func (o *offset) tooFar(ahead int64) bool {
-	off := ahead - o.about
+	off := ahead - o.expected
 	return max(off, -off) > clockRefuseMillis
 }
 
-// seen is how far the peer is ahead as measured last, believed or not, ms.
-func (o *offset) seen() int64 {
+// measured is how far the peer's clock is ahead by the last measurement, ms, even if that
+// was refused.
+func (o *offset) measured() int64 {
 	if o.refused != 0 {
 		return o.refused
 	}
@@ -67,8 +69,8 @@ func (o *offset) seen() int64 {
 	return ahead
 }
 
-// best returns the round trip and how far the peer is ahead, ms; false before the
-// first sample.
+// best returns the round trip of the best sample, and how far the peer's clock is ahead by
+// it, both ms. false: there is no sample.
 func (o *offset) best() (rtt, ahead int64, ok bool) {
 	n := min(o.num, len(o.ring))
 	if n == 0 {
@@ -83,8 +85,8 @@ func (o *offset) best() (rtt, ahead int64, ok bool) {
 	return b.rtt, b.ahead, true
 }
 
-// lead is what has to be taken off the peer's times, ms: 0 for clocks that are
-// kept in step.
+// lead is what has to be subtracted from the peer's times, ms; 0 if the clocks count as
+// equal.
 func (o *offset) lead() int64 {
 	_, ahead, ok := o.best()
 	if !ok && o.guessed {
@@ -96,8 +98,8 @@ func (o *offset) lead() int64 {
 	return ahead
 }
 
-// ours turns a time of the peer into one of this node: once, before anything else
-// sees it. 0, which is never, stays 0; everything else stays a time.
+// ours turns a time of the peer into one of this node, Unix ms. That happens once, before
+// anything else sees the time. 0 means never, and stays 0; no other time becomes 0.
 func (s *Session) ours(millis int64) int64 {
 	if millis == 0 || s.lead == 0 {
 		return millis

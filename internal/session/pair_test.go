@@ -26,7 +26,7 @@ func newCore(t testing.TB, now int64, cfg Config) *Core {
 
 const testStart = int64(1_750_000_000_000)
 
-// fact is the state of a key that somebody was told of.
+// fact is a state of a key that a node, or a client of it, has seen.
 type fact struct {
 	version, expVersion uint64
 	tomb                bool
@@ -45,11 +45,11 @@ func (f fact) less(o fact) bool {
 // pairNode is a node without sockets: a real store and one session after the other.
 type pairNode struct {
 	*Core
-	st    *store.Store
-	s     *Session
-	w     *wire.Writer
-	buf   []byte // read, not yet passed in
-	known map[int]fact
+	st     *store.Store
+	s      *Session
+	w      *wire.Writer
+	buf    []byte       // read, not yet passed in
+	newest map[int]fact // of each key, the newest state that this node or a client of it has seen
 }
 
 // pair is two nodes and the network between them, for tests that look inside a session
@@ -87,7 +87,7 @@ func (m *pair) newNode(i int) *pairNode {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	n := &pairNode{st: st, w: wire.NewWriter(), known: map[int]fact{}}
+	n := &pairNode{st: st, w: wire.NewWriter(), newest: map[int]fact{}}
 	n.Core = newCore(m.t, m.at(i), Config{
 		Cluster: "pair", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{m.id, 1}, Store: st,
 		Limits: Limits{BatchItems: 2, PumpBytes: 64 << m.r.IntN(8), WindowBytes: 256 << m.r.IntN(10), GraveItems: 1 << m.r.IntN(8)},
@@ -207,8 +207,8 @@ var pairKeys = func() (keys [][]byte) {
 func pairKey(k int) []byte { return pairKeys[k] }
 
 func (m *pair) learn(i, k int, f fact) {
-	if m.n[i].known[k].less(f) {
-		m.n[i].known[k] = f
+	if m.n[i].newest[k].less(f) {
+		m.n[i].newest[k] = f
 	}
 	if m.best[k].less(f) {
 		m.best[k] = f

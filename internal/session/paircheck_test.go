@@ -52,8 +52,8 @@ func (m *pair) check() {
 			}
 			got := fact{h.Version, h.ExpVersion, false}
 			for j := range m.n {
-				if got.less(m.n[j].known[k]) {
-					m.t.Fatalf("%s on node %d is stale: %+v, node %d knew %+v", key, i, got, j, m.n[j].known[k])
+				if got.less(m.n[j].newest[k]) {
+					m.t.Fatalf("%s on node %d is stale: %+v, node %d knew %+v", key, i, got, j, m.n[j].newest[k])
 				}
 			}
 		}

@@ -5,33 +5,33 @@ import (
 	"twincached/store"
 )
 
-// parcel is a large value on its way to the peer, in pieces: one at a time in a session.
-// It is as it was when it was begun, whatever its item becomes meanwhile. Other partitions
-// go on beside it; both lanes of its own wait, as a cursor cannot pass what has not been
-// said, and so does its grave.
+// parcel is a large value that is being sent in pieces. A session has one at a time. The
+// value stays as it was when its first piece was sent, whatever becomes of the item. Other
+// partitions go on meanwhile. Both lanes of its own partition wait, because a cursor cannot
+// pass what has not been sent, and so does its grave.
 type parcel struct {
-	loan *store.Loan // nil: there is none
+	loan *store.Loan // the value; nil = there is no parcel
 	part int
 	lane store.Lane
-	at   int // bytes of it that have been sent
-	sent store.Sent
+	at   int        // how many bytes have been sent
+	sent store.Sent // what Collect said of it
 }
 
-// pieced says that the peer takes values in pieces.
+// pieced says that the peer can read values in pieces.
 func (s *Session) pieced() bool { return s.peer.Features&wire.FeaturePieces != 0 }
 
-// begin makes what a Collect lent the parcel under way.
-func (s *Session) begin(part int, lane store.Lane, sent store.Sent) {
+// beginParcel makes the value that Collect lent the parcel.
+func (s *Session) beginParcel(part int, lane store.Lane, sent store.Sent) {
 	tx := s.tx
 	if lane == store.Bulk {
-		s.out.Lend(part)
+		s.out.BeginLarge(part)
 	}
 	tx.parcel = parcel{loan: sent.Loan, part: part, lane: lane, sent: sent}
 	tx.parked[store.Live].Add(part)
 	tx.parked[store.Bulk].Add(part)
 }
 
-// sendPiece sends the next piece of the parcel, or the item behind the last one.
+// sendPiece sends the next piece of the parcel, or, after the last piece, its item.
 func (s *Session) sendPiece(now int64) {
 	tx := s.tx
 	p := &tx.parcel
@@ -42,7 +42,7 @@ func (s *Session) sendPiece(now int64) {
 		tx.w.Piece(&wire.Piece{N: tx.n, Part: p.part, Lane: p.lane, Key: l.Key, Version: l.Version, Bytes: l.Bytes, At: p.at, Data: data})
 		p.at += len(data)
 	}) {
-		s.fly(flight{}, start, int(p.lane), now)
+		s.noteSent(flight{}, start, int(p.lane), now)
 		return
 	}
 	r := &l.Record
@@ -54,27 +54,26 @@ func (s *Session) sendPiece(now int64) {
 	tx.w.Record(r)
 	tx.w.EndBatch(p.sent.To)
 	tx.n++
-	s.fly(flight{kind: flightData, part: uint8(p.part), cursor: p.sent.Cursor}, start, int(p.lane), now)
+	s.noteSent(flight{kind: flightData, part: uint8(p.part), cursor: p.sent.Cursor}, start, int(p.lane), now)
 	s.meter.itemsOut[p.lane].Add(1)
-	s.arrived(now)
+	s.endParcel(now)
 }
 
-// arrived ends the parcel. Its partition, and those that stand before a large value of
-// their own, go on.
-func (s *Session) arrived(now int64) {
+// endParcel ends the parcel. The partitions that waited for its end go on.
+func (s *Session) endParcel(now int64) {
 	tx := s.tx
 	p := tx.parcel
 	p.loan.Close()
-	s.out.Arrived()
+	s.out.EndLarge()
 	tx.parcel, tx.parked = parcel{}, [2]store.PartSet{}
 	if p.lane == store.Bulk {
 		s.bulkPassed(now, p.part, p.sent, p.at)
 	} else {
-		tx.barrier.Passed(p.part, p.sent.To, true) // whether the lane has more by now, the next look at it tells
+		tx.barrier.Passed(p.part, p.sent.To, true) // true: the next Collect finds out whether the lane has more by now
 	}
 }
 
-// whole writes a large value into the open batch, for a peer that takes no pieces.
+// whole writes a large value into the open batch, for a peer that cannot read pieces.
 func (tx *sender) whole(l *store.Loan) {
 	r := l.Record
 	if !l.Read(0, l.Bytes, func(value []byte) { r.Value = value; tx.w.Record(&r) }) {
@@ -83,10 +82,11 @@ func (tx *sender) whole(l *store.Loan) {
 	l.Close()
 }
 
-// marker is sent in the place of a value that was taken back before it was sent, as if it
-// had been evicted: it kills older copies. What the item is now stands further on in
-// the change list. Where the peer has sent something newer, it has no copy to be killed for
-// its expiry.
+// marker is sent instead of a value that has changed or gone before all of it was sent. As
+// after an eviction, it removes older copies from the peer. The new state of the item, if
+// there is one, stands further on in the change list. The marker of a touched value removes
+// this version too, because its expiry may be outdated on the peer. It does not if the peer
+// has sent something newer meanwhile.
 func marker(l *store.Loan) *store.Record {
 	v := l.Version
 	if l.ExpVersion == l.Version || l.Overruled() {
@@ -95,8 +95,8 @@ func marker(l *store.Loan) *store.Record {
 	return &store.Record{Key: l.Key, Op: store.RecordTombstone, Version: v}
 }
 
-// onPiece takes a part of a large value. The first one of another value ends the one
-// before, which the peer has given up.
+// onPiece takes a piece of a large value. If it is the first piece of a value, the peer has
+// given up the value before it.
 func (s *Session) onPiece(now int64, f *wire.Piece) error {
 	rx := &s.rx
 	if f.At == 0 {
@@ -110,14 +110,14 @@ func (s *Session) onPiece(now int64, f *wire.Piece) error {
 	return rx.in.Add(now, f.Key, f.Version, f.Bytes, f.At, f.Data)
 }
 
-// drop forgets what has come of a large value.
+// drop forgets the pieces that have arrived of a large value.
 func (rx *receiver) drop() {
 	rx.in.Drop()
 	rx.in = nil
 }
 
-// applyBatch merges a batch. What has come in pieces for its partition is its only item,
-// or was given up.
+// applyBatch merges a batch. If a large value of its partition has arrived in pieces, it is
+// the only item of the batch, or the peer has given it up.
 func (s *Session) applyBatch(now int64, f *wire.Batch) error {
 	st, rx := s.cfg.Store, &s.rx
 	if rx.in != nil && rx.inPart == f.Part {

@@ -5,21 +5,20 @@ import (
 	"twincached/store"
 )
 
-// pumpPing answers the peer's PING, and asks in turn: when nothing has been said for a
-// while, now and then in any case, and when a PONG is to show that the peer has heard
-// something.
+// pumpPing answers the peer's PING. It sends one itself when nothing was sent for a while,
+// once a second in any case, and when a PONG is needed as the proof that the peer has read
+// what was sent before.
 func (s *Session) pumpPing(now int64) {
 	tx := s.tx
 	if s.rx.pongDue {
-		s.rx.pongDue, tx.answered = false, true
+		s.rx.pongDue, tx.pongSent = false, true
 		tx.w.Pong(wire.Pong{ID: s.rx.ping.ID, T0: s.rx.ping.T0, T1: s.rx.pingAt, T2: now})
 		s.meter.framesOut.Add(1)
 	}
-	if tx.pings == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis || s.rx.told.asks() {
-		tx.pings++
-		tx.pingID, tx.pingAt = tx.pings, now
-		tx.pinged[tx.pingID%uint64(len(tx.pinged))] = now
-		s.rx.told.asked(tx.pingID)
+	if tx.pingID == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis || s.rx.notices.needPing() {
+		tx.pingID, tx.pingAt = tx.pingID+1, now
+		tx.pingSentAt[tx.pingID%uint64(len(tx.pingSentAt))] = now
+		s.rx.notices.pinged(tx.pingID)
 		tx.w.Ping(wire.Ping{ID: tx.pingID, T0: now, Backlog: s.Backlog(), BulkLeft: s.bulkLeft()})
 		s.meter.framesOut.Add(1)
 	}
@@ -27,31 +26,32 @@ func (s *Session) pumpPing(now int64) {
 
 // onPong measures the round trip and the peer's clock.
 func (s *Session) onPong(now int64, p *wire.Pong) {
-	at := &s.tx.pinged[p.ID%uint64(len(s.tx.pinged))]
+	at := &s.tx.pingSentAt[p.ID%uint64(len(s.tx.pingSentAt))]
 	if p.T0 == 0 || p.T0 != *at {
 		return
 	}
 	*at = 0
 	s.clock.sample(p.T0, p.T1, p.T2, now)
 	s.lead = s.clock.lead()
-	if p := s.hs.pending; p.Version != 0 { // what the handshake said of the clocks may be seconds off
+	if p := s.hs.pending; p.Version != 0 { // its time came by the handshake's guess, which may be seconds off
 		p.AtMillis = s.ours(p.AtMillis)
 		s.cfg.Store.MoveFlushAt(p)
 		s.hs.pending = store.PendingFlush{}
 	}
-	ahead := s.clock.seen()
+	ahead := s.clock.measured()
 	s.skewed = s.skewed || max(ahead, -ahead) > clockWarnMillis
-	s.astray = s.astray || s.clock.refused != 0
+	s.clockRefused = s.clockRefused || s.clock.refused != 0
 }
 
-// mayTell says that times may be told: the peer has an answer to its first PING, and
-// so knows what they mean by its own clock, or has had time enough to ask.
-func (tx *sender) mayTell(now int64) bool {
-	return tx.answered || now-tx.began >= measureMillis || now < tx.began
+// maySendTimes says that frames with times may be sent: the answer to the peer's first
+// PING has been sent, so the peer can measure this node's clock, or the peer has had enough
+// time to send one.
+func (tx *sender) maySendTimes(now int64) bool {
+	return tx.pongSent || now-tx.began >= measureMillis || now < tx.began
 }
 
-// Backlog is about how many changes the peer has not been sent yet. It asks every
-// partition: not for hot paths.
+// Backlog is about how many changes have not been sent to the peer yet. It looks at every
+// partition, so it is not for hot paths.
 func (s *Session) Backlog() uint64 {
 	if !s.attached {
 		return 0

@@ -143,7 +143,7 @@ func TestSession_VersionsAheadButNotTheClock(t *testing.T) {
 		}
 		if !held {
 			d.wants("k", "newer than anything", "newer than anything")
-			if news := d.n[0].s.news; len(news) != 1 || !strings.Contains(news[0], "this node held nothing and goes on from there") {
+			if news := d.n[0].s.clockNews; len(news) != 1 || !strings.Contains(news[0], "this node held nothing and goes on from there") {
 				t.Errorf("said %q", news)
 			}
 		}
@@ -201,15 +201,15 @@ func TestFailure_PeersClockJumpsByDays(t *testing.T) {
 		d.n[1].skew += jump
 		d.pass(3000)
 		s := d.n[0].s
-		if !s.astray || !s.skewed || s.Marks()&MarkAstray == 0 || !near(s.clock.seen(), jump) {
-			t.Errorf("jump of %d ms: seen %d, astray %v", jump, s.clock.seen(), s.astray)
+		if !s.clockRefused || !s.skewed || s.Marks()&MarkClockRefused == 0 || !near(s.clock.measured(), jump) {
+			t.Errorf("jump of %d ms: seen %d, astray %v", jump, s.clock.measured(), s.clockRefused)
 		}
 		if s.lead != 0 {
 			t.Errorf("jump of %d ms: expiries follow by %d", jump, s.lead)
 		}
 		d.n[1].skew -= jump
 		d.pass(3000)
-		if got := s.clock.seen(); !near(got, 0) {
+		if got := s.clock.measured(); !near(got, 0) {
 			t.Errorf("right again: seen %d", got)
 		}
 	}

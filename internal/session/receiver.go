@@ -11,20 +11,20 @@ import (
 type receiver struct {
 	n        uint64 // number of the last frame applied
 	acked    uint64 // number of the last ACK sent
-	bytes    int    // received since the last ACK
+	bytes    int    // bytes received since the last ACK
 	since    int64  // when the first of those arrived, Unix ms
 	ackDue   bool
 	pongDue  bool
-	ping     wire.Ping // to be answered
-	pingAt   int64     // when it arrived
-	backlog  uint64    // what the peer last said it has not sent yet
-	bulkLeft uint64
-	in       *store.Incoming // a large value that comes in pieces; nil: none
-	inPart   int
-	told     told
+	ping     wire.Ping       // to be answered
+	pingAt   int64           // when it arrived, Unix ms
+	backlog  uint64          // changes that the peer has not sent yet, as it said in its last PING
+	bulkLeft uint64          // items of its copy that it has not sent yet, the same
+	in       *store.Incoming // a large value that arrives in pieces; nil = none
+	inPart   int             // the partition of in
+	notices  notices
 }
 
-// onData takes a frame of an established session.
+// onData takes a frame that comes after the handshake.
 func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 	s.meter.framesIn.Add(1)
 	switch b.Type {
@@ -38,7 +38,7 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 		return nil
 	case wire.TPong:
 		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
-		s.rx.told.heard(b.Pong.ID)
+		s.rx.notices.ponged(b.Pong.ID)
 		s.onPong(now, &b.Pong)
 		return nil
 	case wire.TRefused:
@@ -91,7 +91,7 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		s.in.Begin(b.Bulk.Part, b.Bulk.Count, now)
 	case wire.TDone:
 		st.BulkDone(b.Done.Part)
-		s.in.Look(now)
+		s.in.UpdateTimes(now)
 	case wire.TFlush:
 		st.ApplyFlush(b.Flush.Flush, b.Flush.Cancelled)
 		s.tx.peerFlush = max(s.tx.peerFlush, b.Flush.Flush)
@@ -136,10 +136,10 @@ func frameNumber(b *wire.Body) uint64 {
 	return 0
 }
 
-// WantsWrite says that Pump has something to say because of what was received.
+// WantsWrite says that Pump has something to write.
 func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
-		return s.bye || s.answer || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
+		return s.sendBye || s.sendStays || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
-	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.hasData() && !s.tx.fly.full(s.cfg.Limits.WindowBytes)
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.hasData() && !s.tx.flights.full(s.cfg.Limits.WindowBytes)
 }

@@ -56,16 +56,16 @@ func readRecording(t testing.TB) (frames [][]byte) {
 	return frames
 }
 
-// listener is the node that hears the recording.
+// listener is the node that reads the recording.
 type listener struct {
-	t       *testing.T
-	n       *pairNode
-	dialled bool
-	now     int64
-	hello   []byte // its own, as it said it
-	heard   []byte // the recorded one
-	acked   uint64
-	byes    int
+	t         *testing.T
+	n         *pairNode
+	dialled   bool
+	now       int64
+	hello     []byte // its own HELLO, as it was written
+	peerHello []byte // the recorded HELLO
+	acked     uint64
+	byes      int
 }
 
 // say lets the node write, and notes what it said.
@@ -93,15 +93,15 @@ func (l *listener) say() {
 	}
 }
 
-// hear passes in one recorded frame. The proof depends on what both sides said in
-// HELLO: it alone is made anew.
-func (l *listener) hear(frame []byte) error {
+// read passes in one recorded frame. The proof depends on what both sides said in
+// HELLO, so it is the only frame that is made anew.
+func (l *listener) read(frame []byte) error {
 	body := frame[wire.HeadBytes:]
 	switch wire.Type(body[1]) {
 	case wire.THello:
-		l.heard = body
+		l.peerHello = body
 	case wire.TAuth:
-		first, second := l.heard, l.hello
+		first, second := l.peerHello, l.hello
 		if l.dialled {
 			first, second = second, first
 		}
@@ -157,7 +157,7 @@ func TestRecorded_SessionOfVersion1(t *testing.T) {
 				for i, frame := range frames {
 					l.say()
 					kinds[wire.Type(frame[wire.HeadBytes+1])]++
-					err := l.hear(frame)
+					err := l.read(frame)
 					if last := i == len(frames)-1; (err != nil) != last {
 						t.Fatalf("frame %d, %x: %v", i, frame[:min(len(frame), 40)], err)
 					}
@@ -184,7 +184,7 @@ func TestRecorded_SessionOfVersion1(t *testing.T) {
 	}
 }
 
-// checkSession looks at the session when all but BYE has been heard.
+// checkSession looks at the session when all frames but BYE have been read.
 func (l *listener) checkSession() {
 	s, st := l.n.s, l.n.st.State()
 	if !s.BarrierReceived() || l.acked != recordedNumbered || l.byes != 0 || s.proto != 1 {
@@ -196,7 +196,7 @@ func (l *listener) checkSession() {
 	if rtt, ahead, ok := s.clock.best(); !ok || rtt != 0 || ahead != 0 || s.clock.num != 1 && !l.dialled {
 		l.t.Errorf("of PONG: %d %d %v", rtt, ahead, ok)
 	}
-	if s.tx.fly.num != 0 && s.tx.fly.oldest().n <= 1 {
+	if s.tx.flights.num != 0 && s.tx.flights.oldest().n <= 1 {
 		l.t.Error("of ACK: nothing was taken off")
 	}
 	if c := st.Cursors[7]; c != (store.Cursor{A: 13, T: 13, B: 13}) {

@@ -17,12 +17,12 @@ const (
 	PhaseDown    Phase = 0 // no connection
 	PhaseHello   Phase = 1 // the peer's HELLO is awaited
 	PhaseAuth    Phase = 2 // the peer's proof is awaited
-	PhaseAuthed  Phase = 3 // the peer is who it says; nobody has elected this connection yet
-	PhaseElected Phase = 4 // this connection shall be the session: Admit is awaited
+	PhaseAuthed  Phase = 3 // the peer has proved who it is; nobody has elected this connection yet
+	PhaseElected Phase = 4 // this connection is to be the session: Admit is awaited
 	PhaseState   Phase = 5 // the peer's STATE is awaited
 	PhaseCatchup Phase = 6 // data flows; one of the two BARRIERs is still to come
 	PhaseStream  Phase = 7 // both sides have everything the other had at the start
-	PhaseLeaving Phase = 8 // BYE PLANNED is said: the peer's own, or the end of its stream, is awaited
+	PhaseLeaving Phase = 8 // this node has said BYE PLANNED: the peer's answer is awaited
 	PhaseEnded   Phase = 9 // nothing will be read any more; Pump may still write a BYE
 )
 
@@ -57,21 +57,21 @@ func (e *End) Word() string {
 	return "SILENT"
 }
 
-// Session is one connection to the peer, from the first HELLO to the last ACK: a
-// pure state machine. It has no goroutine, socket, clock or randomness; the
-// caller passes the time (Unix ms of the node's steady clock) and moves bytes,
-// and serialises all calls. Life: OnConnect, then OnFrame and Pump in any order,
-// Admit once when WantsAdmission says so, OnLoss at the end, always.
+// Session is one connection to the peer, from the first HELLO to the last ACK. It is a
+// pure state machine, without goroutines, sockets, clocks and randomness. The caller
+// passes the time (Unix ms of the node's steady clock), moves the bytes, and lets one call
+// run at a time. It calls OnConnect first, then OnFrame and Pump in any order, Admit once
+// when WantsAdmission says so, and in the end always OnLoss.
 type Session struct {
-	cfg     *Config
-	meter   *meter
-	in, out *snapshot.Copy // copies in each direction; they outlive the session
-	dialled bool
-	nonce   [32]byte
-	phase   Phase
-	end     *End
-	bye     bool // a BYE is to be written
-	answer  bool // the peer's BYE PLANNED is to be answered
+	cfg       *Config
+	meter     *meter
+	in, out   *snapshot.Copy // copies in each direction; they outlive the session
+	dialled   bool
+	nonce     [32]byte
+	phase     Phase
+	end       *End
+	sendBye   bool // a BYE is to be written
+	sendStays bool // the peer's BYE PLANNED is to be answered
 
 	farewell Farewell
 	leftAt   int64 // when BYE PLANNED was said, Unix ms
@@ -80,28 +80,28 @@ type Session struct {
 	dec  *wire.Decoder
 
 	hs       handshake
-	peer     wire.Hello // valid from PhaseAuth on, to be believed from PhaseAuthed on
+	peer     wire.Hello // filled in from PhaseAuth on; believe it from PhaseAuthed on
 	proto    uint32     // protocol version of this session
 	proved   bool       // the peer's AUTH was right
 	attached bool
 	barrier  bool // the peer's BARRIER has arrived
 
-	started, lastTick, lastSend int64
-	heard                       int64 // when bytes arrived last
-	silence                     int64 // ms that nothing was heard, as counted by Tick
+	started, lastTick, lastSend int64 // Unix ms
+	lastRead                    int64 // when bytes arrived last, Unix ms; 0 = none have
+	silence                     int64 // how long nothing has arrived, ms, as Tick counts it
 	rx                          receiver
 	tx                          *sender // nil before the peer's STATE
 	clock                       offset
-	lead                        int64    // clock.lead(), for each item
-	ahead                       int64    // how far the two nodes' versions are ahead of this node's clock, ms: see boundVersions
-	skewed                      bool     // the clocks were once seen to differ by too much
-	astray                      bool     // and by more than is believed
-	news                        []string // of clocks, for the log: set before the session is established
+	lead                        int64    // clock.lead(), kept here because each item needs it
+	versionsAhead               int64    // how far the two nodes' versions are ahead of this node's clock, ms: see boundVersions
+	skewed                      bool     // the clocks have differed by more than clockWarnMillis
+	clockRefused                bool     // and by more than this node believes
+	clockNews                   []string // lines about the two clocks for the log; set before the session is established
 }
 
 // newSession makes a session for one connection. dialled: this node opened it.
-func newSession(c *Core, dialled bool, nonce [32]byte, room *Scratch) *Session {
-	return &Session{cfg: &c.cfg, meter: &c.meter, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &room.body, dec: &room.dec}
+func newSession(c *Core, dialled bool, nonce [32]byte, scratch *Scratch) *Session {
+	return &Session{cfg: &c.cfg, meter: &c.meter, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &scratch.body, dec: &scratch.dec}
 }
 
 // Phase says how far the session has come.
@@ -110,7 +110,8 @@ func (s *Session) Phase() Phase { return s.phase }
 // Peer is the other node's HELLO; believe it from PhaseAuthed on.
 func (s *Session) Peer() *wire.Hello { return &s.peer }
 
-// BarrierReceived says that everything the peer had at the start is here.
+// BarrierReceived says that the peer's BARRIER has arrived: this node has everything that
+// the peer had.
 func (s *Session) BarrierReceived() bool { return s.barrier }
 
 // Marks are what a session has reached, as bits.
@@ -118,11 +119,11 @@ type Marks uint8
 
 // The marks.
 const (
-	MarkEstablished Marks = 1 << iota // both STATEs are known
-	MarkData                          // the peer sent something that counts
-	MarkBarrier                       // everything the peer had has arrived
-	MarkSkew                          // the clocks differ by more than is healthy
-	MarkAstray                        // and by more than is believed
+	MarkEstablished  Marks = 1 << iota // both STATEs are known
+	MarkData                           // the peer has sent a numbered frame
+	MarkBarrier                        // the peer's BARRIER has arrived
+	MarkSkew                           // the clocks have differed by more than 500 ms
+	MarkClockRefused                   // and by more than this node believes
 )
 
 // Marks is what the session has reached.
@@ -139,8 +140,8 @@ func (s *Session) Marks() (m Marks) {
 	if s.skewed {
 		m |= MarkSkew
 	}
-	if s.astray {
-		m |= MarkAstray
+	if s.clockRefused {
+		m |= MarkClockRefused
 	}
 	return m
 }
@@ -150,7 +151,7 @@ func (s *Session) FrameLimit() int {
 	if s.phase < PhaseAuthed {
 		return wire.MaxHandshakeBytes
 	}
-	peers := int(min(s.peer.MaxItem, store.MaxItemLimitBytes)) // whatever it says of itself
+	peers := int(min(s.peer.MaxItem, store.MaxItemLimitBytes)) // whatever the peer says of itself
 	return wire.MaxFrameBytes(max(s.cfg.Store.MaxItemBytes(), peers))
 }
 
@@ -158,14 +159,14 @@ func (s *Session) FrameLimit() int {
 func (s *Session) OnConnect(now int64) {
 	s.phase = PhaseHello
 	s.started, s.lastTick, s.lastSend = now, now, now
-	s.hs.sendHello = s.dialled // the one who was called names itself to a true caller only
+	s.hs.sendHello = s.dialled // the node that was called says who it is only after it has seen a HELLO that fits
 }
 
-// OnRead tells that bytes arrived, of a frame that may not be complete yet.
-func (s *Session) OnRead(now int64) { s.silence, s.lastTick, s.heard = 0, now, now }
+// OnRead tells that bytes have arrived. Their frame may not be complete yet.
+func (s *Session) OnRead(now int64) { s.silence, s.lastTick, s.lastRead = 0, now, now }
 
-// OnFrame takes the body of one frame. It keeps nothing of it. An error is an
-// *End: the session is over, and Pump may have a BYE to write.
+// OnFrame takes the body of one frame, and keeps nothing of it. An error is an *End: the
+// session is over, and Pump may have a BYE to write.
 func (s *Session) OnFrame(now int64, body []byte) error {
 	if s.phase == PhaseEnded {
 		return s.end
@@ -179,28 +180,29 @@ func (s *Session) OnFrame(now int64, body []byte) error {
 	case b.Unknown:
 		return nil
 	case b.Type == wire.TBye:
-		s.heardBye(b.Bye.Code)
+		s.onBye(b.Bye.Code)
 		return s.finish(&End{Code: b.Bye.Code, Text: b.Bye.Text, FromPeer: true})
 	case s.phase == PhaseLeaving:
-		return nil // sent before the peer knew: it will send it to whom it links with next
+		return nil // the peer sent this before it read the BYE: it will send it again in its next session
 	case s.phase < PhaseCatchup:
 		return s.onHandshake(now, body, b)
 	}
 	return s.onData(now, b, len(body)+wire.HeadBytes)
 }
 
-// WantsAdmission says that this connection is to become the session to its peer:
-// end the one before it, see its OnLoss happen, then call Admit. Until then no
-// more frames may be passed in.
+// WantsAdmission says that this connection is to become the session. The caller ends the
+// session before it, calls OnLoss of that one, and then Admit of this one. Until then it
+// passes in no more frames.
 func (s *Session) WantsAdmission() bool { return s.phase == PhaseElected }
 
-// Tick looks at the time, a few times a second. An error is an *End.
+// Tick is called every TickMillis. It ends a session whose peer takes too long. An error is
+// an *End.
 func (s *Session) Tick(now int64) error {
 	if s.phase == PhaseEnded {
 		return s.end
 	}
-	// A process that was stopped itself has heard nothing and knows nothing: one
-	// look at the clock counts for a few ticks at most.
+	// This process may have been stopped itself, and could not read meanwhile. So the time
+	// between two calls counts for four ticks at most.
 	s.silence += min(max(now-s.lastTick, 0), 4*TickMillis)
 	s.lastTick = now
 	switch {
@@ -214,12 +216,12 @@ func (s *Session) Tick(now int64) error {
 	return nil
 }
 
-// Leave ends the session from this side with a BYE, which Pump writes. It returns why
-// the session has ended: the first reason counts.
+// Leave ends the session from this side. Pump writes the BYE. It returns why the session
+// has ended, which is an earlier reason if there is one.
 func (s *Session) Leave(code wire.ByeCode, text string) error { return s.fail(code, text) }
 
-// OnLoss ends the session: the connection is gone. What was sent and not
-// acknowledged will be sent again by the next session.
+// OnLoss tells that the connection is gone. The next session sends again what was not
+// acknowledged in this one.
 func (s *Session) OnLoss(now int64) {
 	_ = s.finish(&End{Text: "connection lost"})
 	s.rx.drop()
@@ -227,9 +229,9 @@ func (s *Session) OnLoss(now int64) {
 		s.attached = false
 		if l := s.tx.parcel.loan; l != nil {
 			l.Close()
-			s.out.Arrived()
+			s.out.EndLarge()
 		}
-		s.cfg.Store.PutRefused(s.rx.told.list)
+		s.cfg.Store.PutRefused(s.rx.notices.list)
 		s.cfg.Store.Detach()
 	}
 }
@@ -237,7 +239,7 @@ func (s *Session) OnLoss(now int64) {
 // fail ends the session with a BYE to the peer.
 func (s *Session) fail(code wire.ByeCode, text string) error {
 	if s.phase != PhaseEnded {
-		s.bye = true
+		s.sendBye = true
 	}
 	return s.finish(&End{Code: code, Text: text})
 }
@@ -250,14 +252,15 @@ func (s *Session) finish(e *End) error {
 	return s.end
 }
 
-// Decides says that this node elects which of several connections between the
-// two is kept. One node decides and the other follows, so that two connections
-// opened at the same time can never end each other.
+// Decides says that this node is the decider: it elects which of several connections
+// between the two is kept. The other node follows. So two connections that were opened at
+// the same time can never end each other.
 func (s *Session) Decides() bool {
 	return lowerNode(s.cfg.NodeID, s.cfg.Inc, s.peer.NodeID, s.peer.Inc)
 }
 
-// lowerNode orders nodes by id; a copied id is told apart by the incarnation.
+// lowerNode says that the first node has the smaller id. If one node runs with a copy of
+// the other's id, the incarnations decide.
 func lowerNode(id, inc, peerID, peerInc store.ID) bool {
 	if c := bytes.Compare(id[:], peerID[:]); c != 0 {
 		return c < 0

@@ -211,7 +211,7 @@ func TestSession_SlowPeerCostsAWindow(t *testing.T) {
 		n.w.Reset()
 		n.s.Pump(m.now, n.w)
 	}
-	if got := n.s.tx.fly.bytes; got < WindowBytes || got > WindowBytes+batchBytes+2*len(value) {
+	if got := n.s.tx.flights.bytes; got < WindowBytes || got > WindowBytes+batchBytes+2*len(value) {
 		t.Fatalf("%d bytes are under way", got)
 	}
 }

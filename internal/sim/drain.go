@@ -44,7 +44,7 @@ func (n *node) depart(establishing bool) {
 	st := n.core.Standing(n.now(), establishing)
 	st.Linked, st.Quiet = s != nil, s != nil && s.Quiet()
 	st.Leaving = s != nil && s.Phase() == session.PhaseLeaving
-	verdict := n.core.Look(n.now(), st)
+	verdict := n.core.Verdict(n.now(), st)
 	if late := n.until != 0 && w.now >= n.until; late && verdict != session.VerdictSafe && !st.Leaving {
 		verdict = session.VerdictGiveUp
 	}

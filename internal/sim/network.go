@@ -60,7 +60,7 @@ func (n *node) over(e *end, why string, end *session.End) {
 	e.s.OnLoss(n.now())
 	n.core.Ended(n.now(), e.s, end, e.marks, false)
 	n.mayGo = n.mayGo || e.s.MayGo()
-	if n.mayGo && e.s.Farewell() == session.FarewellHeard && !n.read {
+	if n.mayGo && e.s.Farewell() == session.FarewellAnswered && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
 	}
 	if n.admit == e {

@@ -97,7 +97,7 @@ func TestStore_IsChangedByOnePath(t *testing.T) {
 	}
 	changing := []string{"Do", "Fetch", "Flush", "FlushAt"}
 	reading := []string{
-		"CountFlush", "CountTooLarge", "Get", "GetPinned", "NewDraft", "Dump", "Stats", "ResetStats", "Sizes", "Crawl", "Crawling", "SetMemoryLimit", "SetEvicted", "Ages",
+		"CountFlush", "CountTooLarge", "Get", "GetPinned", "MaxItemBytes", "NewDraft", "Dump", "Stats", "ResetStats", "Sizes", "Crawl", "Crawling", "SetMemoryLimit", "SetEvicted", "Ages",
 	}
 	for name := range calls {
 		if !slices.Contains(changing, name) && !slices.Contains(reading, name) {

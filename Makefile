@@ -44,11 +44,12 @@ faults: ## each failure and each scenario of docs/faults.md, by name
 	$(GO) test ./... -count=1 -v -run 'TestFailure_|TestScenario|TestRefused_|TestDenial_Gate|TestLink_SilentPeerIsDeadInASecond' >$(OUT)/faults.txt; status=$$?; \
 		grep -E '^(--- |FAIL|panic:)' $(OUT)/faults.txt; exit $$status
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck, and that it builds where there is no Linux
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags faults ./internal/node # what internal/torture builds
 	$(GO) tool -modfile=.ci/tools.mod staticcheck ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 fuzz: ## each fuzz test for FUZZ (30s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z_0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | while read -r dir name; do \

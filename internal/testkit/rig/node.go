@@ -69,7 +69,7 @@ func (n *Node) Start() {
 	if n.Stderr != nil {
 		n.cmd.Stderr = n.Stderr
 	}
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	n.cmd.SysProcAttr = childAttributes()
 	if err := n.cmd.Start(); err != nil {
 		n.T.Fatal(err)
 	}

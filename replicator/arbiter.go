@@ -10,18 +10,18 @@ type contender struct {
 	peer, inc   store.ID
 	dialled     bool   // by this node
 	decides     bool   // this node elects (it is the same on all connections of one peer)
-	began       uint64 // order of events on this node: when the connection was there
-	established uint64 // the same: when the peer's STATE arrived; 0 = not yet
+	began       uint64 // when the connection began, by Link.order
+	established uint64 // when the peer's STATE arrived, by Link.order; 0 = not yet
 }
 
-// elect says whether c becomes the session in place of cur. If not, code and text
-// are the BYE for c.
+// elect says whether c becomes the session in place of cur. If not, code and text are the
+// BYE for c.
 //
-// Only the node with the smaller id elects. The other follows: it meets elect
-// when the decider's STATE has arrived on c, and obeys. It has then closed its own
-// dials that are still in a handshake, and it does not dial while it has a
-// session. So when a connection that began after cur was established reaches the
-// decider, the peer must have lost cur: it is half-open, and the newest wins.
+// The node with the smaller id is the decider. The other one follows: it calls elect when
+// the decider's STATE has arrived on c, and takes c. It then closes its own
+// dials that are still in a handshake, and it does not dial while it has a session. So if a
+// connection that began after cur was established reaches the decider, the peer must have
+// lost cur, which is half-open. Then c wins.
 func elect(cur *contender, c contender) (yes bool, code wire.ByeCode, text string) {
 	switch {
 	case cur == nil:

@@ -15,19 +15,19 @@ import (
 
 // Limits and times of a link.
 const (
-	writeBytes    = 256 << 10 // what goes out with one write, about
-	restartMillis = 10_000    // a node that restarts by plan is back by then
-	reportMillis  = 5000      // between two lines about a copy
+	writeBytes    = 256 << 10 // about how much goes out with one write
+	restartMillis = 10_000    // a node that was restarted by plan is back after so long
+	reportMillis  = 5000      // between two lines in the log about a copy
 
 	dialTimeout  = time.Second
 	backoffFirst = 50 * time.Millisecond
 	backoffMost  = time.Second
 
-	backoffDraining = 200 * time.Millisecond // of a node that waits for somebody to take over
+	backoffDraining = 200 * time.Millisecond // the longest wait of a draining node, which needs a peer to take over
 
-	// maxStrangers bounds the connections that have not authenticated: 32 of
-	// about 20 KiB, 30 with TLS, stay below 1 MiB. The oldest makes room for the newest, so
-	// that nobody can keep the peer out by holding on.
+	// maxStrangers bounds the connections that have not authenticated: 32 of about 20 KiB,
+	// or 30 KiB with TLS, take less than 1 MiB. When one more comes, the oldest is closed,
+	// so that nobody can keep the peer out by holding connections open.
 	maxStrangers = 32
 )
 
@@ -39,9 +39,9 @@ type Config struct {
 	Peer     string       // HOST:PORT to dial; "" = nobody
 	Listener net.Listener // the replication port, open; the end of Run closes it; nil = none
 
-	// TLS says how the connections that begin from now on are secured, on both
-	// sides of them: with a certificate, and a check of the peer's in
-	// VerifyConnection. It is asked for each connection. nil = they are in the clear.
+	// TLS is called for each new connection and returns how it is secured, whichever node
+	// opened it: this node's certificate, and a check of the peer's in VerifyConnection.
+	// nil = connections are in the clear.
 	TLS func() *tls.Config
 
 	Now func() int64 // required: the node's steady clock, Unix ms
@@ -55,7 +55,7 @@ type Config struct {
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
 }
 
-// check fills in defaults and says what is missing or contradictory.
+// check fills in defaults and says what is missing or wrong.
 func (c *Config) check() error {
 	if c.Now == nil {
 		return errors.New("replicator: config lacks the clock")

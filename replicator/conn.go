@@ -14,25 +14,26 @@ import (
 )
 
 const (
-	readBytes     = 128 << 10 // one read serves many frames
-	farewell      = 250 * time.Millisecond
-	farewellBytes = 4 << 20 // what is read and dropped so that a BYE is not cut off by a reset
+	readBytes   = 128 << 10              // one read serves many frames
+	byeWait     = 250 * time.Millisecond // how long the write of a BYE may take
+	lingerBytes = 4 << 20                // how much is read and dropped after a BYE: see linger
 )
 
-// errGone means that this node closed the connection for another one.
-var errGone = errors.New("replicator: connection given up")
+// errGivenUp means that this node has closed the connection because it keeps another one, or
+// because the link is closing.
+var errGivenUp = errors.New("replicator: connection given up")
 
-// conn is one TCP connection and its session. One goroutine reads (and does the
-// handshake), a second one writes once the session is admitted. Neither holds the
-// session's lock while it waits for the network.
+// conn is one TCP connection and its session. One goroutine does the handshake, and then
+// reads. A second one writes from when the session is admitted. Neither holds the session's
+// lock while it waits for the network.
 type conn struct {
-	l       *Link
-	raw     net.Conn // the TCP connection; any goroutine may close it
-	nc      net.Conn // what frames pass through: raw, or TLS over it
-	dialled bool
-	others  bool   // dialled, and the peer's name has other addresses
-	heard   bool   // anything at all has been read
-	began   uint64 // order of events on the link
+	l              *Link
+	raw            net.Conn // the TCP connection; any goroutine may close it
+	nc             net.Conn // where frames are read and written: raw, or TLS over it
+	dialled        bool
+	otherAddresses bool   // this node dialled, and the peer's name has other addresses
+	gotBytes       bool   // at least one byte has been read
+	began          uint64 // when it was registered, by Link.order
 
 	mu sync.Mutex // the session
 	s  *session.Session
@@ -43,30 +44,30 @@ type conn struct {
 	from    int
 	to      int
 
-	seen session.Marks // what the link knows that the session has reached; guarded by mu
+	seen session.Marks // what noteReached has seen that the session has reached; guarded by mu
 
-	wake chan struct{} // capacity 1: the writer has something to look at
-	stop chan struct{} // closed: the writer shall say its last and go
-	done chan struct{} // closed: both goroutines have gone, OnLoss has been seen
+	wake chan struct{} // capacity 1: there may be something to write
+	stop chan struct{} // closed: the writer is to write what is left, and end
+	done chan struct{} // closed: both goroutines have ended and OnLoss was called
 
-	slot        bool // holds one of Link.slots; guarded by Link.mu, as is the rest
-	admitted    bool
-	overtaken   bool   // a dial that another connection was elected before: it never becomes the session
-	authed      bool   // no stranger any more
-	secured     bool   // TLS has found the other side's certificate right; set before leave
-	established uint64 // order of events on the link; 0 = not yet
-	since       int64  // when that was, Unix ms
-	left        bool   // this node has said BYE PLANNED; set before leave
-	expected    bool   // and nobody wonders
-	replaces    bool   // another node is linked than the last peer; set before announce
+	holdsPlace  bool   // it holds one of Link.places; guarded by Link.mu, as is the rest
+	admitted    bool   // it was elected
+	overtaken   bool   // a dial that was late: another connection was elected, and this one never becomes the session
+	authed      bool   // the other side has proved to be the peer
+	secured     bool   // TLS has found the other side's certificate right; set before unregister
+	established uint64 // when the session was established, by Link.order; 0 = not yet
+	since       int64  // the same as a time, Unix ms
+	saidBye     bool   // this node has said BYE PLANNED; set before unregister
+	expected    bool   // it is no surprise that this peer has come: it was linked last, or the last one has left by plan
+	replaces    bool   // another node was linked last; both are set before logNews
 }
 
-// scratch is what a connection needs during its handshake. It is pooled, so that
-// strangers cost no garbage.
+// scratch is the memory that a connection needs during its handshake. It is pooled, so that
+// strangers make no garbage.
 type scratch struct {
-	room session.Scratch
-	w    *wire.Writer
-	buf  []byte
+	session session.Scratch
+	w       *wire.Writer
+	buf     []byte
 }
 
 var scratches = sync.Pool{New: func() any {
@@ -79,11 +80,11 @@ func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 		l: l, raw: nc, nc: nc, dialled: dialled, scratch: sc, w: sc.w, buf: sc.buf,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	c.s = l.core.Connect(l.cfg.Now(), dialled, &sc.room)
+	c.s = l.core.Connect(l.cfg.Now(), dialled, &sc.session)
 	return c
 }
 
-// run lives as long as the connection and returns why it ended.
+// run runs the connection to its end, and returns why it ended.
 func (c *conn) run() error {
 	_ = c.raw.SetDeadline(time.Now().Add(session.HelloMillis * time.Millisecond))
 	err := c.secure()
@@ -94,18 +95,18 @@ func (c *conn) run() error {
 		err = c.exchange()
 	}
 	err = c.explain(err)
-	c.sayBye(err)
+	c.sendBye(err)
 	_ = c.raw.Close()
 	c.mu.Lock()
 	c.s.OnLoss(c.l.cfg.Now())
-	c.left = c.s.Farewell() != session.FarewellNone
+	c.saidBye = c.s.Farewell() != session.FarewellNone
 	c.mu.Unlock()
 	c.l.storeUser.CompareAndSwap(c, nil)
 	return err
 }
 
-// release gives the scratch space back. A connection that became a session keeps
-// its buffers to itself: they have grown.
+// release gives the scratch back. A connection that became a session has larger buffers,
+// which are not pooled.
 func (c *conn) release() {
 	if c.scratch != nil && cap(c.buf) <= wire.MaxHandshakeBytes+wire.HeadBytes {
 		c.w.Reset()
@@ -115,7 +116,7 @@ func (c *conn) release() {
 	c.scratch = nil
 }
 
-// handshake runs until the session may be admitted, in one goroutine: the two
+// handshake runs until the session is admitted. One goroutine is enough, because the two
 // sides take turns.
 func (c *conn) handshake() error {
 	for !c.s.WantsAdmission() {
@@ -144,7 +145,7 @@ func (c *conn) handshake() error {
 			c.l.proved(c)
 		}
 	}
-	// The proof goes out before the wait for the earlier session.
+	// This node's proof must go out now: to end the earlier session may take a while.
 	if err := c.pumpOnce(); err != nil {
 		return err
 	}
@@ -159,13 +160,13 @@ func (c *conn) handshake() error {
 	state := c.l.State()
 	c.mu.Lock()
 	err := c.s.Admit(c.l.cfg.Now(), state)
-	news := c.l.observe(c)
+	news := c.l.noteReached(c)
 	c.mu.Unlock()
-	c.announce(news)
+	c.logNews(news)
 	return err
 }
 
-// pumpOnce writes what the session has to say now; for one goroutine only.
+// pumpOnce writes what the session has to write now. Only one goroutine may write.
 func (c *conn) pumpOnce() error {
 	c.w.Reset()
 	now := c.l.cfg.Now()
@@ -179,19 +180,19 @@ func (c *conn) pumpOnce() error {
 	return err
 }
 
-// exchange runs an admitted session: this goroutine reads, another one writes.
+// exchange runs an admitted session. This goroutine reads, and another one writes.
 func (c *conn) exchange() error {
 	c.l.active.Store(c)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		if c.write() != nil {
-			_ = c.raw.Close() // the reader learns it from that
+			_ = c.raw.Close() // this ends the reader
 		}
 	}()
 	err := c.read()
 	c.l.active.CompareAndSwap(c, nil)
-	_ = c.nc.SetWriteDeadline(time.Now().Add(farewell))
+	_ = c.nc.SetWriteDeadline(time.Now().Add(byeWait))
 	close(c.stop)
 	<-written
 	return err
@@ -212,7 +213,7 @@ func (c *conn) read() error {
 			err = c.s.Tick(now)
 		} else if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = c.s.Tick(now)
-		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // of TLS without its last word
+		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // the second one is of TLS that was not closed properly
 			c.s.OnEnd()
 		}
 		c.mu.Unlock()
@@ -222,7 +223,7 @@ func (c *conn) read() error {
 	}
 }
 
-// frames passes in every complete frame of the buffer.
+// frames passes every complete frame of the buffer to the session.
 func (c *conn) frames() error {
 	any := false
 	for {
@@ -239,10 +240,10 @@ func (c *conn) frames() error {
 		case any:
 			c.s.OnIdle()
 		}
-		news := c.l.observe(c)
+		news := c.l.noteReached(c)
 		wants := c.s.WantsWrite()
 		c.mu.Unlock()
-		c.announce(news)
+		c.logNews(news)
 		if wants {
 			c.signal()
 		}
@@ -260,7 +261,7 @@ func (c *conn) signal() {
 	}
 }
 
-// write sends what the session has to say, whenever it has.
+// write writes what the session has to write, whenever there is something.
 func (c *conn) write() error {
 	tick := time.NewTicker(session.TickMillis * time.Millisecond)
 	defer tick.Stop()
@@ -279,8 +280,8 @@ func (c *conn) write() error {
 	}
 }
 
-// flush pumps and writes until the session has nothing to say. Several frames go
-// out with one write, and none waits for long: the peer takes silence for death.
+// flush writes until the session has nothing more to write. Several frames go out with one
+// write. None waits for long, because a peer that gets nothing takes this node for dead.
 func (c *conn) flush() (ended bool, err error) {
 	for more := true; more; {
 		c.w.Reset()
@@ -306,37 +307,38 @@ func (c *conn) flush() (ended bool, err error) {
 	return ended, nil
 }
 
-// sayBye writes the BYE that a failed handshake owes (an exchange has written its
-// own). Where TLS failed, it has left an alert that must arrive as well.
-func (c *conn) sayBye(err error) {
+// sendBye writes the BYE of a handshake that has failed. (After an exchange, its writer has
+// done that.) If TLS has failed, it has written an alert that must arrive too.
+func (c *conn) sendBye(err error) {
 	var e *session.End
 	var failed *tlsError
 	switch {
 	case errors.As(err, &e) && e.Code != 0 && !e.FromPeer:
-		_ = c.nc.SetDeadline(time.Now().Add(farewell))
+		_ = c.nc.SetDeadline(time.Now().Add(byeWait))
 		if c.pumpOnce() == nil {
 			c.linger()
 		}
 	case errors.As(err, &failed) && !failed.byPeer:
-		_ = c.raw.SetDeadline(time.Now().Add(farewell))
+		_ = c.raw.SetDeadline(time.Now().Add(byeWait))
 		c.linger()
 	}
 }
 
-// linger says that nothing more will come, and reads on for a moment: closing a
-// socket with unread bytes would reset it, and what was written last with it.
+// linger closes this side of the connection, and reads on for a moment. To close a socket
+// with unread bytes would reset the connection, and the peer might lose what was written
+// last.
 func (c *conn) linger() {
 	if t, ok := c.nc.(*tls.Conn); ok {
 		_ = t.CloseWrite()
 	}
 	if t, ok := c.raw.(*net.TCPConn); ok {
 		_ = t.CloseWrite()
-		_, _ = io.CopyN(io.Discard, t, farewellBytes)
+		_, _ = io.CopyN(io.Discard, t, lingerBytes)
 	}
 }
 
-// fill reads once. The buffer grows as the bytes of a large frame arrive, never
-// because a frame claims to be large.
+// fill reads once. The buffer grows only as bytes arrive, never because a frame claims to be
+// large.
 func (c *conn) fill() error {
 	if c.from == c.to {
 		c.from, c.to = 0, 0
@@ -353,7 +355,7 @@ func (c *conn) fill() error {
 	n, err := c.nc.Read(c.buf[c.to:])
 	c.to += n
 	if n > 0 {
-		c.heard = true
+		c.gotBytes = true
 		return nil
 	}
 	if err == nil {

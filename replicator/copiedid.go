@@ -7,10 +7,10 @@ import (
 	"twincached/store"
 )
 
-// sayIfCopied says that the peer has this node's id: the state directory of one was
-// made from the other's. The link works, as incarnations tell the two apart; what
-// asks for a node by its id (a pinned peer, verify) takes them for one.
-func (l *Link) sayIfCopied(peer store.ID) {
+// logSameID logs that the peer has the same id as this node: the state directory of one is
+// a copy of the other's. The link works, because the incarnations differ. But whoever looks
+// for a node by its id (--peer-id, verify) takes the two for one.
+func (l *Link) logSameID(peer store.ID) {
 	if peer != l.cfg.NodeID {
 		return
 	}

@@ -24,14 +24,14 @@ func (l *Link) accept(ctx context.Context) {
 			}
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
-		default: // out of descriptors, most likely
+		default: // most likely there are no file descriptors left
 			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "ACCEPT", "accept", "cannot accept a connection", "error", err.Error())
 			rest(ctx, backoffFirst)
 		}
 	}
 }
 
-// dial calls the peer for ever, while there is no session.
+// dial dials the peer again and again while there is no session.
 func (l *Link) dial(ctx context.Context) {
 	var b backoff
 	for l.waitUnlinked(ctx) {
@@ -46,7 +46,7 @@ func (l *Link) dial(ctx context.Context) {
 	}
 }
 
-// waitUnlinked blocks while there is a session; false = the link is closing.
+// waitUnlinked waits until there is no session. false: the link is closing.
 func (l *Link) waitUnlinked(ctx context.Context) bool {
 	for {
 		l.mu.Lock()
@@ -65,45 +65,45 @@ func (l *Link) waitUnlinked(ctx context.Context) bool {
 	}
 }
 
-// dialOnce resolves the peer's name, afresh each time because it may move, and
-// tries its addresses in turn until one of them is a node that proves itself. It
-// returns when the connection has ended; true if it was a session.
+// dialOnce resolves the peer's name, which may have a new address each time. It tries the
+// addresses in turn until the node at one of them proves to be the peer. It returns when
+// that connection has ended. true: it was a session.
 func (l *Link) dialOnce(ctx context.Context) bool {
-	l.calls.dials.Add(1)
+	l.counters.dials.Add(1)
 	addresses, err := l.resolve(ctx)
 	if err != nil {
 		l.dialFailed(ctx, "RESOLVE", "cannot resolve the peer's name, will keep trying", err, false)
 		return false
 	}
-	before := l.core.Sessions()
-	refused, selves := true, 0
+	sessions := l.core.Sessions()
+	noListener, selves := true, 0
 	err = nil
 	for _, address := range addresses {
 		nc, e := l.connect(ctx, address)
 		if e != nil {
 			err = e
-			refused = refused && errors.Is(e, syscall.ECONNREFUSED)
+			noListener = noListener && errors.Is(e, syscall.ECONNREFUSED)
 			continue
 		}
 		l.mu.Lock()
-		was := l.core.DialAnswered()
+		absence := l.core.DialAnswered()
 		l.mu.Unlock()
 		proved, ended := l.serve(nc, true, len(addresses) > 1)
-		if proved || ctx.Err() != nil || errors.Is(ended, errGone) {
-			return l.core.Sessions() != before
+		if proved || ctx.Err() != nil || errors.Is(ended, errGivenUp) {
+			return l.core.Sessions() != sessions
 		}
 		if !isSelf(ended) {
-			refused = false
+			noListener = false
 			continue
 		}
 		selves++
 		l.mu.Lock()
-		l.core.DialReachedItself(was)
+		l.core.DialReachedItself(absence)
 		l.mu.Unlock()
 	}
 	switch {
 	case err != nil:
-		l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, refused)
+		l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, noListener)
 	case selves == len(addresses) && selves > 1:
 		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "", "selves", "every address of the peer's name leads back to this node, will keep trying: -x has to name the other one", "peer", l.cfg.Peer)
 	}
@@ -141,26 +141,27 @@ func (l *Link) connect(ctx context.Context, address string) (net.Conn, error) {
 	return l.cfg.Dial(ctx, address)
 }
 
-// dialFailed tells the gate and the log.
-func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, refused bool) {
+// dialFailed tells the gate and the log that a dial has found nobody. noListener: nobody
+// listens at any of the peer's addresses.
+func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, noListener bool) {
 	if ctx.Err() != nil {
 		return
 	}
 	now := l.cfg.Now()
-	l.calls.fails.Add(1)
+	l.counters.fails.Add(1)
 	l.mu.Lock()
-	l.core.DialFailed(now, word == "RESOLVE", refused)
+	l.core.DialFailed(now, word == "RESOLVE", noListener)
 	l.mu.Unlock()
-	level := l.absence(now)
+	level := l.absenceLevel(now)
 	l.refusals.note(l.cfg.Log, level, now, word, word+level.String(), msg, "peer", l.cfg.Peer, "error", err.Error())
 }
 
-// absence is how loud it is said that the peer is not there: it is no trouble while both
-// nodes are being started, and after it left by plan.
-func (l *Link) absence(now int64) slog.Level {
+// absenceLevel is the level of a log line which says that the peer is not there. That is
+// normal while both nodes are being started, and after the peer has left by plan.
+func (l *Link) absenceLevel(now int64) slog.Level {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now < l.calmUntil {
+	if now < l.absentUntil {
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

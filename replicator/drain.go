@@ -7,13 +7,13 @@ import (
 	"twincached/internal/session"
 )
 
-// Drain hands everything over, says BYE PLANNED and closes the link for good.
-// Nothing may write to the store any more. It returns 0 when a live peer had
-// acknowledged everything in a session that was up as this node left, or when there
-// is nothing to lose, as for a node that was Refused. Without a session it waits: for Config.Handover where the peer
-// has left by plan or is nowhere to be found, until ctx ends where it is only out of
-// reach and lacks something. When nobody came it returns how many items nobody else
-// is known to have, and says so in the log.
+// Drain hands everything over to the peer, says BYE PLANNED and closes the link for good. By
+// then no client may write to the store. It returns 0 if a live peer had acknowledged
+// everything in a session that was up as this node left, or if there is nothing to lose, as
+// for a node that was Refused. Without a session it waits: for Config.Handover if the peer
+// has left by plan or cannot be found, and until ctx ends if the peer is only out of reach
+// and lacks something. If nobody comes, it returns how many items no live peer is known to
+// have, and logs it.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
 	refused := l.core.State() == session.Refused
@@ -33,7 +33,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		case verdict == session.VerdictBye && l.depart(c), verdict == session.VerdictSafe:
 			return 0
 		case verdict == session.VerdictGiveUp && (!s.Linked || l.giveUp(c)):
-			return l.sayLost(s.Linked)
+			return l.logLost(s.Linked)
 		}
 		items, waiting := l.core.Waiting()
 		if waiting && !waited {
@@ -42,16 +42,16 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		waited = waiting
 		pause := 5 * time.Millisecond
 		if s.Quiet || waiting {
-			pause = 50 * time.Millisecond // counting walks over every item
+			pause = 50 * time.Millisecond // Verdict may count, which walks over every item
 		}
 		rest(ctx, pause)
 	}
 	c, s := l.standing()
-	return l.sayLost(s.Linked && l.giveUp(c))
+	return l.logLost(s.Linked && l.giveUp(c))
 }
 
-// standing is what this node, which drains, sees of its peer; c is the session, if one
-// is established.
+// standing is what a draining node sees of its peer. c carries the session, if one is
+// established.
 func (l *Link) standing() (c *conn, s session.Standing) {
 	l.mu.Lock()
 	s = l.core.Standing(l.cfg.Now(), l.establishingLocked())
@@ -67,7 +67,7 @@ func (l *Link) standing() (c *conn, s session.Standing) {
 	return c, s
 }
 
-// depart says BYE PLANNED on a session and waits for its end. true: this node may go.
+// depart says BYE PLANNED in a session and waits for its end. true: this node may go.
 func (l *Link) depart(c *conn) bool {
 	c.mu.Lock()
 	said := c.s.Depart(l.cfg.Now())
@@ -85,8 +85,8 @@ func (l *Link) depart(c *conn) bool {
 	return c.s.MayGo()
 }
 
-// giveUp takes leave of a peer that does not have everything, and stays. false: the
-// session had ended before, and the peer may have left itself.
+// giveUp leaves a session although the peer does not have everything. The peer stays.
+// false: the session had ended before, and the peer may have left itself.
 func (l *Link) giveUp(c *conn) bool {
 	c.mu.Lock()
 	said := c.s.GiveUp()
@@ -98,7 +98,7 @@ func (l *Link) giveUp(c *conn) bool {
 	l.closing = true
 	l.mu.Unlock()
 	c.signal()
-	wait := time.NewTimer(4 * farewell)
+	wait := time.NewTimer(4 * byeWait)
 	defer wait.Stop()
 	select {
 	case <-c.done:
@@ -107,9 +107,10 @@ func (l *Link) giveUp(c *conn) bool {
 	return true
 }
 
-// sayLost says what goes with this node. linked: with a peer that stays. Counting takes
-// a while, and nobody may link with this node meanwhile, hand over and go.
-func (l *Link) sayLost(linked bool) (left uint64) {
+// logLost counts what is lost with this node, and logs it. linked: a peer is linked, and stays.
+// Counting takes a while. The link is shut before it, because a peer that linked meanwhile
+// could hand its own items over to this node and leave.
+func (l *Link) logLost(linked bool) (left uint64) {
 	l.shut()
 	left, unacked := l.core.Lost(l.cfg.Now(), linked)
 	if left == 0 {

@@ -336,7 +336,7 @@ func TestSayLost_NobodyLinksMeanwhile(t *testing.T) {
 	inDrainWorld(t, 1, func(w *drainWorld) {
 		a, b := w.pair(3)
 		b.drain(drainTimeout).ends(w, 0)
-		if left := a.l.sayLost(false); left != 3 {
+		if left := a.l.logLost(false); left != 3 {
 			w.Errorf("%d are lost, it says", left)
 		}
 		if b = w.start(2); !a.l.closing {

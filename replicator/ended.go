@@ -14,16 +14,16 @@ const textNoNode = "what answers is no node: -x leads to a client port, a memcac
 
 const textHungUp = "the peer hung up during the handshake"
 
-// say logs why a connection ended: each cause now and then, never a stranger's
-// bytes beyond the text of a BYE.
-func (l *Link) say(c *conn, err error, now int64) {
-	if err == nil || errors.Is(err, errGone) || c.left {
+// logEnd logs why a connection has ended, each cause now and then. Of what a stranger has
+// sent, it logs only the text of a BYE.
+func (l *Link) logEnd(c *conn, err error, now int64) {
+	if err == nil || errors.Is(err, errGivenUp) || c.saidBye {
 		return
 	}
-	cause := word(err)
-	level, msg := c.verdict(err)
-	if msg == textHungUp { // a node that starts or stops is met between two of its steps
-		level = l.absence(now)
+	cause := causeOf(err)
+	level, msg := c.describe(err)
+	if msg == textHungUp { // perhaps the peer was just starting or stopping
+		level = l.absenceLevel(now)
 	}
 	who := "in"
 	if c.dialled {
@@ -33,12 +33,12 @@ func (l *Link) say(c *conn, err error, now int64) {
 		"cause", cause, "address", c.raw.RemoteAddr().String(), "dialled", c.dialled, "error", err.Error())
 }
 
-// verdict is how the end of a connection is told, and how loud. "Connection refused"
-// is what kernels say, so nothing here does.
-func (c *conn) verdict(err error) (level slog.Level, msg string) {
+// describe is the level and the message of the log line about the end of a connection. No
+// message says "connection refused", because that is what a kernel says when nobody listens.
+func (c *conn) describe(err error) (level slog.Level, msg string) {
 	var e *session.End
 	if errors.As(err, &e) && e.Code != 0 {
-		return c.verdictOfBye(e)
+		return c.describeBye(e)
 	}
 	var insecure *tlsError
 	switch {
@@ -50,20 +50,20 @@ func (c *conn) verdict(err error) (level slog.Level, msg string) {
 		return slog.LevelWarn, "link lost"
 	case c.overtaken:
 		return slog.LevelDebug, "another connection to the peer was quicker"
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.dialled && !c.heard:
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.dialled && !c.gotBytes:
 		return slog.LevelWarn, "the peer takes the connection and says nothing: it hangs, or -x leads to a client port or another program; the replication port is 11212, unless -X there says otherwise"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return slog.LevelWarn, "a handshake took too long"
 	case c.dialled && !c.authed:
 		return slog.LevelWarn, textHungUp
-	case c.authed: // two dials at once: the peer keeps the other one
+	case c.authed: // both nodes have dialled: the peer keeps the other connection
 		return slog.LevelDebug, "the peer gave this connection up"
 	}
 	return slog.LevelInfo, "a caller hung up during the handshake"
 }
 
-// verdictOfBye is for an end that one side said BYE for.
-func (c *conn) verdictOfBye(e *session.End) (level slog.Level, msg string) {
+// describeBye is for an end that one side said BYE for.
+func (c *conn) describeBye(e *session.End) (level slog.Level, msg string) {
 	switch e.Code {
 	case wire.ByePlanned:
 		if e.FromPeer {
@@ -82,7 +82,7 @@ func (c *conn) verdictOfBye(e *session.End) (level slog.Level, msg string) {
 	case wire.ByeDuplicate:
 		return slog.LevelDebug, "another connection to the peer is kept"
 	case wire.ByeSelf:
-		if !c.dialled || c.others { // the one that dialled says it, or goes on to the next address
+		if !c.dialled || c.otherAddresses { // the side that dialled logs it, or tries the next address
 			return slog.LevelDebug, "this node called itself"
 		}
 		return slog.LevelWarn, "the peer's address leads back to this node, will keep trying: -x has to name the other one"
@@ -96,8 +96,8 @@ func (c *conn) verdictOfBye(e *session.End) (level slog.Level, msg string) {
 	return slog.LevelWarn, "this node does not link with the other side"
 }
 
-// answersText says that what was read begins as words do, not as a frame: frames of a
-// handshake begin with a byte of 0.
+// answersText says that the bytes that were read begin as text does. A frame of a handshake
+// begins with a byte of 0.
 func (c *conn) answersText() bool {
 	b := c.buf[c.from:c.to]
 	return c.dialled && c.s.Phase() == session.PhaseHello && len(b) > 0 && b[0] >= ' ' && b[0] < 0x7f

@@ -168,7 +168,7 @@ func TestRefusals_LastErrorIsAWarningOrWorse(t *testing.T) {
 	if _, last := r.counts(); last.text != "AUTH: the peer refused the link: BYE AUTH: wrong secret" || last.at != 7 {
 		t.Errorf("%+v", last)
 	}
-	r.over()
+	r.clearLast()
 	if _, last := r.counts(); last != (trouble{}) {
 		t.Errorf("%+v", last)
 	}
@@ -178,11 +178,11 @@ func TestRefusals_LastErrorIsAWarningOrWorse(t *testing.T) {
 func TestSay_APeerThatStopsMayHangUp(t *testing.T) {
 	for until, want := range map[int64]string{0: "level=WARN", 100: "level=INFO"} {
 		lines := &logLines{}
-		l := &Link{cfg: Config{Log: testLogger(lines)}, calmUntil: until}
+		l := &Link{cfg: Config{Log: testLogger(lines)}, absentUntil: until}
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		defer theirs.Close()
-		l.say(&conn{l: l, raw: ours, dialled: true}, io.EOF, 99)
+		l.logEnd(&conn{l: l, raw: ours, dialled: true}, io.EOF, 99)
 		if !lines.has(want) || !lines.has(textHungUp) {
 			t.Errorf("calm until %d: %s", until, lines)
 		}

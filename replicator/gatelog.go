@@ -6,21 +6,21 @@ import (
 	"twincached/internal/session"
 )
 
-// sayGate logs what became of the gate since the watch looked last: before is its
-// state right before time moved it, seen that of the last look.
-func (l *Link) sayGate(before, seen, after session.NodeState, as string, d session.Denial) {
+// logGate logs how the node's state has changed. before is the state before the last Tick,
+// after the one after it, and seen is what after was at the call before this one.
+func (l *Link) logGate(before, seen, after session.NodeState, as string, d session.Denial) {
 	switch {
 	case before != after && after == session.Ready:
-		l.sayAlone(as, d)
+		l.logOpened(as, d)
 	case seen != after && after == session.Refused:
-		l.sayShut(d)
+		l.logShut(d)
 	case seen == session.Refused && after == session.Joining:
 		l.cfg.Log.Info("the refusal is over: looking for the peer", "state", after.String())
 	}
 }
 
-// sayAlone logs that the gate has opened because time went by.
-func (l *Link) sayAlone(as string, d session.Denial) {
+// logOpened logs that the gate has opened because the node has waited long enough.
+func (l *Link) logOpened(as string, d session.Denial) {
 	if d.Cause == "" {
 		l.cfg.Log.Warn("no peer found: serving without it", "state", session.Ready.String(), "as", as)
 		return
@@ -29,8 +29,8 @@ func (l *Link) sayAlone(as string, d session.Denial) {
 		"cause", d.Cause, "do", d.Remedy())
 }
 
-// sayShut says now and then that the gate is shut because of a refusal.
-func (l *Link) sayShut(d session.Denial) {
+// logShut logs now and then that the gate is shut because of a refusal.
+func (l *Link) logShut(d session.Denial) {
 	opens := "once that is done"
 	if !d.Proved && !l.cfg.BootWait {
 		opens = "once that is done, or else " + l.cfg.RefusedWait.String() + " after it began, as whoever is there has not proved to be the peer"
@@ -39,8 +39,8 @@ func (l *Link) sayShut(d session.Denial) {
 		"state", session.Refused.String(), "cause", d.Cause, "do", d.Remedy(), "opens", opens)
 }
 
-// diallingLocked says that somebody has taken this node's call and has not answered
-// yet: he may be about to refuse, which takes 3 s at most.
+// diallingLocked says that a dial of this node has been taken, and its handshake has not
+// ended: it may end in a refusal, within 3 s.
 func (l *Link) diallingLocked() bool {
 	for c := range l.conns {
 		if c.dialled && !c.authed {

@@ -6,8 +6,8 @@ import (
 	"twincached/internal/session"
 )
 
-// TestSayGate_WhatBecameOfIt: each step is said once, by whoever saw it.
-func TestSayGate_WhatBecameOfIt(t *testing.T) {
+// TestLogGate_WhatBecameOfIt: each step is said once, by whoever saw it.
+func TestLogGate_WhatBecameOfIt(t *testing.T) {
 	const joining, refused, ready = session.Joining, session.Refused, session.Ready
 	stranger, peer := session.Denial{Cause: "AUTH"}, session.Denial{Cause: "CLOCK", Proved: true}
 	const orElse = "once that is done, or else 10m0s after it began"
@@ -33,7 +33,7 @@ func TestSayGate_WhatBecameOfIt(t *testing.T) {
 			cfg := Config{Now: now, Log: testLogger(lines)}
 			cfg.BootWait, cfg.RefusedWait = tt.bootWait, session.DefaultRefusedWait
 			l := &Link{cfg: cfg}
-			l.sayGate(tt.before, tt.seen, tt.after, "", tt.denial)
+			l.logGate(tt.before, tt.seen, tt.after, "", tt.denial)
 			if tt.want != "" && !lines.has(tt.want) || tt.not != "" && lines.has(tt.not) {
 				t.Errorf("the log is to have %q, and not %q:\n%s", tt.want, tt.not, lines)
 			}

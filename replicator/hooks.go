@@ -24,8 +24,7 @@ func (c *Config) hooks() {
 	}
 }
 
-// keepAlive finds a peer that vanished while nothing is under way, should PING
-// ever not.
+// keepAlive finds out that a peer is gone even if the session's PINGs should fail to.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3}
 
 // chance returns a number in [0,1).

@@ -11,35 +11,36 @@ import (
 	"twincached/store"
 )
 
-// Link keeps a node and its peer together: it listens, dials for ever, elects one
-// connection, and owns the gate. Use: New, Run in a goroutine, wait for
-// Ready, and in the end Drain and cancel Run's context.
+// Link keeps a node and its peer together: it listens, dials, elects one connection, and
+// owns the gate. Use: New, Run in a goroutine, wait for Ready, and in the end Drain and
+// cancel Run's context. All methods are safe for concurrent use; Run and Drain are called
+// once.
 type Link struct {
 	cfg       Config
 	core      *session.Core
-	calls     calls
+	counters  counters
 	refusals  refusals
-	strikes   struck               // of addresses that fail handshakes
-	room      room                 // where their connections wait
-	active    atomic.Pointer[conn] // whom changes of the store wake
-	storeUser atomic.Pointer[conn] // whose session may touch the store: one at a time
-	slots     chan struct{}        // one for each accepted connection that has not authenticated or not ended
-	ready     chan struct{}
+	strikes   addressStrikes       // against addresses whose handshakes fail
+	room      room                 // where connections from these addresses wait
+	active    atomic.Pointer[conn] // the session that is woken when the store changes; nil = none
+	storeUser atomic.Pointer[conn] // the session that may use the store, one at a time; nil = none
+	places    chan struct{}        // as many values as places are taken: see doc.go
+	ready     chan struct{}        // closed when the gate opens
 
-	admitting sync.Mutex // one election at a time; held while the loser's goroutines end
+	admitting sync.Mutex // one election at a time; held until the goroutines of the conn that lost have ended
 
-	mu        sync.Mutex // the rest, and the core; never held during I/O, nor when a session's lock is asked for
-	gateOpen  bool       // ready has been closed
-	cur       *conn
-	conns     map[*conn]struct{}
-	strangers []*conn // oldest first
-	changed   chan struct{}
-	order     uint64
-	closing   bool
-	heard     int64 // when the last link heard of the peer last, Unix ms; 0 = never linked
-	calmUntil int64 // until then nobody wonders that the peer is not there, Unix ms
-	copies    [2]snapshot.Report
-	wg        sync.WaitGroup
+	mu          sync.Mutex // guards the rest and the core. Not held during I/O, nor when a conn's lock is taken
+	gateOpen    bool       // ready is closed
+	cur         *conn
+	conns       map[*conn]struct{}
+	strangers   []*conn // accepted connections that have not proved to be the peer, the oldest first
+	changed     chan struct{}
+	order       uint64
+	closing     bool
+	lastContact int64 // when the last session that has ended last read bytes, Unix ms; 0 = there was none
+	absentUntil int64 // until then it is normal that the peer is not there, Unix ms
+	copies      [2]snapshot.Report
+	wg          sync.WaitGroup
 }
 
 // New makes a link. The gate of a node without a peer is open at once.
@@ -54,7 +55,7 @@ func New(cfg Config) (*Link, error) {
 	l := &Link{
 		cfg: cfg, core: core,
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
-		slots: make(chan struct{}, 2*maxStrangers), room: room{came: make(chan struct{}, 1)},
+		places: make(chan struct{}, 2*maxStrangers), room: room{added: make(chan struct{}, 1)},
 	}
 	l.cfg.Store.SetNotify(func() {
 		if c := l.active.Load(); c != nil {
@@ -87,12 +88,12 @@ func (l *Link) State() session.NodeState {
 }
 
 // Run keeps the link up until ctx ends. It returns when every goroutine and every
-// connection of the link has gone.
+// connection of the link has ended.
 func (l *Link) Run(ctx context.Context) {
 	l.mu.Lock()
 	if l.core.State() == session.Starting {
 		l.core.Start(l.cfg.Now())
-		l.calmUntil = l.cfg.Now() + min(l.cfg.PeerWait.Milliseconds(), restartMillis)
+		l.absentUntil = l.cfg.Now() + min(l.cfg.PeerWait.Milliseconds(), restartMillis)
 	}
 	l.mu.Unlock()
 	loops := []func(context.Context){l.watch}
@@ -113,7 +114,7 @@ func (l *Link) Run(ctx context.Context) {
 	l.mu.Unlock()
 }
 
-// shut refuses new connections and ends those there are.
+// shut closes the listener and all connections.
 func (l *Link) shut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,43 +149,45 @@ func (l *Link) publishLocked() {
 	}
 }
 
-// changeLocked wakes everybody who waits for the link to come or go.
+// changeLocked wakes waitUnlinked: a session has begun or ended, or the link is closing.
 func (l *Link) changeLocked() {
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
-func (l *Link) tickOrderLocked() uint64 {
+// nextOrderLocked returns the number of the next event: events are in the order of their
+// numbers.
+func (l *Link) nextOrderLocked() uint64 {
 	l.order++
 	return l.order
 }
 
-// serve runs one connection from its first byte to its end. others: the peer's name
-// has other addresses. proved says that the other end was the peer.
+// serve runs one connection from its first byte to its end. others: the peer's name has
+// other addresses. proved: the other side has proved to be the peer.
 func (l *Link) serve(nc net.Conn, dialled, others bool) (proved bool, err error) {
 	tune(nc)
 	c := newConn(l, nc, dialled)
-	c.slot, c.others = !dialled, others
-	if !l.enter(c) {
+	c.holdsPlace, c.otherAddresses = !dialled, others
+	if !l.register(c) {
 		_ = nc.Close()
 		c.release()
-		return false, errGone
+		return false, errGivenUp
 	}
 	err = c.run()
-	l.leave(c, err)
+	l.unregister(c, err)
 	return c.authed, err
 }
 
-// enter registers a connection. A dial that completes when a session is there has
-// been overtaken and must not say a word: see elect.
-func (l *Link) enter(c *conn) bool {
+// register notes a new connection. false: it must be closed. That is so for a dial that
+// succeeds when there is a session already, which must not send anything: see elect.
+func (l *Link) register(c *conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing || c.dialled && l.cur != nil {
-		l.freeSlotLocked(c)
+		l.freePlaceLocked(c)
 		return false
 	}
-	c.began = l.tickOrderLocked()
+	c.began = l.nextOrderLocked()
 	l.conns[c] = struct{}{}
 	if c.dialled {
 		return true
@@ -197,7 +200,7 @@ func (l *Link) enter(c *conn) bool {
 	return true
 }
 
-// proved takes a connection off the list of strangers: its peer has proved itself.
+// proved notes that the other side of a connection has proved to be the peer.
 func (l *Link) proved(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,18 +208,18 @@ func (l *Link) proved(c *conn) {
 		c.authed = true
 		l.core.Proved()
 		l.dropStrangerLocked(c)
-		l.freeSlotLocked(c)
+		l.freePlaceLocked(c)
 		if !c.dialled {
 			l.strikes.proved(sourceOf(c.raw))
 		}
 	}
 }
 
-// freeSlotLocked lets the listener take another connection.
-func (l *Link) freeSlotLocked(c *conn) {
-	if c.slot {
-		c.slot = false
-		<-l.slots
+// freePlaceLocked gives back the place of a connection, if it has one.
+func (l *Link) freePlaceLocked(c *conn) {
+	if c.holdsPlace {
+		c.holdsPlace = false
+		<-l.places
 	}
 }
 
@@ -229,15 +232,15 @@ func (l *Link) dropStrangerLocked(c *conn) {
 	}
 }
 
-// admit elects c, ends the session before it and waits until its goroutines have
-// gone. An error is the verdict against c.
+// admit holds an election. If c wins, admit ends the session before it and waits until its
+// goroutines have ended. An error says why c has lost.
 func (l *Link) admit(c *conn) error {
 	l.admitting.Lock()
 	defer l.admitting.Unlock()
 	l.mu.Lock()
 	if l.closing || c.overtaken {
 		l.mu.Unlock()
-		return errGone
+		return errGivenUp
 	}
 	old := l.cur
 	me := c.contender()
@@ -257,9 +260,9 @@ func (l *Link) admit(c *conn) error {
 		old.overtaken = true
 	}
 	l.changeLocked()
-	for o := range l.conns { // overtaken dials: see elect
+	for o := range l.conns { // dials that were late: see elect
 		if o != c && o.dialled && !o.admitted {
-			o.overtaken = true // it may wait for its own election already
+			o.overtaken = true // it may be waiting for its own election
 			_ = o.raw.Close()
 		}
 	}
@@ -272,15 +275,15 @@ func (l *Link) admit(c *conn) error {
 	return nil
 }
 
-// contender is what an election looks at; Link.mu is held.
+// contender is c as elect compares it. Link.mu is held.
 func (c *conn) contender() contender {
 	h := c.s.Peer()
 	return contender{peer: h.NodeID, inc: h.Inc, dialled: c.dialled, decides: c.s.Decides(), began: c.began, established: c.established}
 }
 
-// observe passes on what the session reached; the session's lock is held. It
-// returns what is new, to be logged once no lock is held.
-func (l *Link) observe(c *conn) (news session.Marks) {
+// noteReached tells the core what the session of c has newly reached, and returns that.
+// The caller holds the conn's lock, and logs the news after it has given it back.
+func (l *Link) noteReached(c *conn) (news session.Marks) {
 	marks := c.s.Marks()
 	if marks == c.seen {
 		return 0
@@ -288,8 +291,8 @@ func (l *Link) observe(c *conn) (news session.Marks) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if news = marks &^ c.seen; news&session.MarkEstablished != 0 {
-		c.established, c.since = l.tickOrderLocked(), l.cfg.Now()
-		l.refusals.over()
+		c.established, c.since = l.nextOrderLocked(), l.cfg.Now()
+		l.refusals.clearLast()
 		last := l.core.LastPeer()
 		c.replaces = last != (store.ID{}) && last != c.s.Peer().NodeID
 		c.expected = l.core.PeerLeft() || !c.replaces
@@ -304,28 +307,28 @@ func (l *Link) observe(c *conn) (news session.Marks) {
 	return news
 }
 
-// leave forgets a connection that has ended.
-func (l *Link) leave(c *conn, err error) {
+// unregister forgets a connection that has ended, and logs why it has.
+func (l *Link) unregister(c *conn, err error) {
 	now := l.cfg.Now()
 	l.mu.Lock()
 	delete(l.conns, c)
 	l.dropStrangerLocked(c)
-	l.freeSlotLocked(c)
+	l.freePlaceLocked(c)
 	if l.cur == c {
 		l.cur = nil
 		l.changeLocked()
 	}
 	end := endOf(err)
 	if c.established != 0 {
-		l.heard = c.s.LastRead()
-		l.refusals.over()
+		l.lastContact = c.s.LastRead()
+		l.refusals.clearLast()
 		l.copies[0], l.copies[1] = l.core.Copies()
 		if end.PeerLeft() {
-			l.calmUntil = now + restartMillis
+			l.absentUntil = now + restartMillis
 		}
 	}
 	if l.closing {
-		end = nil // nobody waits for a peer any more
+		end = nil // the node stops, so a refusal has no effect any more
 	}
 	l.core.Ended(now, c.s, end, c.seen, c.secured)
 	refused, d := l.core.State() == session.Refused, l.core.Denial()
@@ -337,9 +340,9 @@ func (l *Link) leave(c *conn, err error) {
 	c.release()
 	close(c.done)
 	if !closing {
-		l.say(c, err, now)
+		l.logEnd(c, err, now)
 		if refused {
-			l.sayShut(d)
+			l.logShut(d)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestWord_NamesEveryCause(t *testing.T) {
 	for want, err := range map[string]error{
 		"AUTH": &session.End{Code: wire.ByeAuth}, "SILENT": &session.End{Text: "x"}, "CLOSED": io.EOF, "LOST": errors.New("x"),
 	} {
-		if got := word(err); got != want {
+		if got := causeOf(err); got != want {
 			t.Errorf("%v: %s, want %s", err, got, want)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"twincached/internal/wire"
 )
 
-// refusals counts connections that did not become a session, or ended, by cause,
-// and says each cause in the log once in ten seconds. Safe for concurrent use.
+// refusals counts by cause the connections that did not become a session or have ended, and
+// other trouble. It logs each cause once in ten seconds. Safe for concurrent use.
 type refusals struct {
 	mu     sync.Mutex
 	byWord map[string]uint64
@@ -24,15 +24,15 @@ type refusals struct {
 	seldom nodelog.Seldom
 }
 
-// trouble is the last line about the link that was a warning or worse. The zero value
-// is none.
+// trouble is a log line about the link that was a warning or worse, or a dial that failed.
+// The zero value is none.
 type trouble struct {
-	text string // what it was, after its cause in one word
+	text string // its cause in one word, and then the message
 	at   int64  // Unix ms, the node's steady clock
 }
 
-// note counts one; with an empty word it only says it. key is what is rate limited:
-// word and who caused it, from a small set.
+// note counts word and logs msg. An empty word is not counted. Lines with the same key are
+// logged once in ten seconds; keys are from a small set.
 func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
 	r.mu.Lock()
 	if word != "" {
@@ -41,15 +41,15 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 		}
 		r.byWord[word]++
 	}
-	if level >= slog.LevelWarn || word == "DIAL" || word == "RESOLVE" { // those say why the link is down, however normal that is
+	if level >= slog.LevelWarn || word == "DIAL" || word == "RESOLVE" { // they say why the link is down, at whatever level they are logged
 		r.last = trouble{strings.TrimPrefix(word+": "+msg+detail(args), ": "), now}
 	}
 	r.mu.Unlock()
 	r.seldom.Say(log, level, now, key, msg, args...)
 }
 
-// detail is what a line says under "error", without the name of the package that it
-// begins with.
+// detail is the value of "error" in args, without the name of the package at its beginning;
+// "" = there is none.
 func detail(args []any) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		if text, ok := args[i+1].(string); ok && args[i] == "error" {
@@ -59,23 +59,22 @@ func detail(args []any) string {
 	return ""
 }
 
-// counts returns a copy, and the last trouble.
+// counts returns a copy of the counters by cause, and the last trouble.
 func (r *refusals) counts() (map[string]uint64, trouble) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.byWord), r.last
 }
 
-// over forgets the last trouble: the link has come up, or is lost, which is news of
-// its own.
-func (r *refusals) over() {
+// clearLast forgets the last trouble, when the link has come up or is lost.
+func (r *refusals) clearLast() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = trouble{}
 }
 
-// endOf is why a connection ended, as far as a session has a word for it: its own, or
-// that for a TLS that failed, or for a silence. nil: it has none.
+// endOf is why a connection has ended, as a session says it: the session itself ended, TLS
+// failed, or nothing was read in time. nil = it was something else.
 func endOf(err error) *session.End {
 	var e *session.End
 	var insecure *tlsError
@@ -90,8 +89,8 @@ func endOf(err error) *session.End {
 	return nil
 }
 
-// word is the cause of an end in one word, from a small set.
-func word(err error) string {
+// causeOf is the cause of an end in one word, from a small set.
+func causeOf(err error) string {
 	if e := endOf(err); e != nil {
 		return e.Word()
 	}

@@ -9,88 +9,89 @@ import (
 	"time"
 )
 
-// maxWaiting bounds the connections that wait: some hundred bytes each, and a
-// descriptor, which with those of the slots are fewer than a node reserves.
+// maxWaiting bounds the connections that wait. Each takes some hundred bytes and a file
+// descriptor. Together with the places that is fewer descriptors than a node reserves.
 const maxWaiting = 40
 
-// room is where connections wait that strikes delays. They take no slot, no buffer
-// and no goroutine, and nothing is read from them.
+// room is where connections wait whose address has too many strikes. They take no place, no
+// buffer and no goroutine, and nothing is read from them.
 type room struct {
-	mu     sync.Mutex
-	guests []guest // the next one first
-	closed bool
-	came   chan struct{} // capacity 1: the next one may be another
+	mu      sync.Mutex
+	waiters []waiter // in the order in which they are due
+	closed  bool
+	added   chan struct{} // capacity 1: a connection was added, which may be the next one
 }
 
-type guest struct {
+// waiter is a connection that waits until it is due.
+type waiter struct {
 	nc  net.Conn
 	due time.Time
 }
 
-// add takes a connection in. If there is no place, next is the one that has to go
-// on now instead; of a room that is closed, the one that came.
+// add lets a connection wait until it is due. If the room is full then, next is the
+// connection that is due first: the caller serves it now. If the room is closed, next is nc.
 func (r *room) add(nc net.Conn, due time.Time) (next net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nc
 	}
-	i, _ := slices.BinarySearchFunc(r.guests, due, func(g guest, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(r.waiters, due, func(g waiter, t time.Time) int {
 		if g.due.After(t) {
 			return 1
 		}
-		return -1 // behind those that are due at the same time
+		return -1 // after those that are due at the same time
 	})
-	r.guests = slices.Insert(r.guests, i, guest{nc, due})
-	if len(r.guests) > maxWaiting {
+	r.waiters = slices.Insert(r.waiters, i, waiter{nc, due})
+	if len(r.waiters) > maxWaiting {
 		next = r.popLocked()
 	}
 	select {
-	case r.came <- struct{}{}:
+	case r.added <- struct{}{}:
 	default:
 	}
 	return next
 }
 
-// full says that there is no place.
+// full says that as many connections wait as may.
 func (r *room) full() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.guests) >= maxWaiting
+	return len(r.waiters) >= maxWaiting
 }
 
 func (r *room) popLocked() net.Conn {
-	nc := r.guests[0].nc
-	r.guests = slices.Delete(r.guests, 0, 1)
+	nc := r.waiters[0].nc
+	r.waiters = slices.Delete(r.waiters, 0, 1)
 	return nc
 }
 
-// next is a connection that is due; without one, how long that takes.
+// next returns a connection that is due. nil: none is, and wait is how long that takes.
 func (r *room) next(now time.Time) (nc net.Conn, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.guests) == 0 {
+	if len(r.waiters) == 0 {
 		return nil, time.Hour
 	}
-	if wait = r.guests[0].due.Sub(now); wait > 0 {
+	if wait = r.waiters[0].due.Sub(now); wait > 0 {
 		return nil, wait
 	}
 	return r.popLocked(), 0
 }
 
-// close ends all that wait, and all that will.
+// close closes all connections that wait. No more are taken.
 func (r *room) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	for _, g := range r.guests {
+	for _, g := range r.waiters {
 		_ = g.nc.Close()
 	}
-	r.guests = nil
+	r.waiters = nil
 }
 
-// receive serves a connection that was accepted, at once or once it has waited.
-// false: the link closes.
+// receive takes an accepted connection. It is served at once, or after it has waited.
+// false: the link is closing.
 func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 	now := l.cfg.Now()
 	wait, foreign := l.strikes.delay(sourceOf(nc), now)
@@ -103,7 +104,7 @@ func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "FLOOD", "FLOOD", "too many connections from an address that fails over and over and is not the peer's", "address", address)
 		return true
 	}
-	l.calls.delayed.Add(1)
+	l.counters.delayed.Add(1)
 	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "", "DELAYED", "an address fails the handshake over and over: its connections wait", "address", address, "wait", wait)
 	if next := l.room.add(nc, time.Now().Add(wait)); next != nil {
 		return l.serveSoon(ctx, next)
@@ -111,10 +112,10 @@ func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 	return true
 }
 
-// serveSoon serves a connection once it has a slot. false: the link closes.
+// serveSoon serves a connection as soon as a place is free. false: the link is closing.
 func (l *Link) serveSoon(ctx context.Context, nc net.Conn) bool {
 	select {
-	case l.slots <- struct{}{}: // given back by proved or leave
+	case l.places <- struct{}{}: // given back by proved or unregister
 	case <-ctx.Done():
 		_ = nc.Close()
 		return false
@@ -123,7 +124,7 @@ func (l *Link) serveSoon(ctx context.Context, nc net.Conn) bool {
 	return true
 }
 
-// serveWaiting serves the connections that have waited.
+// serveWaiting serves the connections of the room as they are due.
 func (l *Link) serveWaiting(ctx context.Context) {
 	defer l.room.close()
 	for {
@@ -137,7 +138,7 @@ func (l *Link) serveWaiting(ctx context.Context) {
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-		case <-l.room.came:
+		case <-l.room.added:
 		case <-t.C:
 		}
 		t.Stop()

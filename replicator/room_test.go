@@ -38,8 +38,8 @@ func (p *pipes) call(t *testing.T) net.Conn {
 	return nc
 }
 
-// heardWithin says that the node reads from nc; else it may have closed it.
-func heardWithin(nc net.Conn, d time.Duration) (heard, closed bool) {
+// readsWithin says that the node reads from nc; else it may have closed it.
+func readsWithin(nc net.Conn, d time.Duration) (read, closed bool) {
 	_ = nc.SetWriteDeadline(time.Now().Add(d))
 	_, err := nc.Write([]byte{0})
 	return err == nil, err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
@@ -49,10 +49,10 @@ func heardWithin(nc net.Conn, d time.Duration) (heard, closed bool) {
 func TestRoom_WhoComesIsHeardInTime(t *testing.T) {
 	inStruckWorld(t, func(t *testing.T, a *testNode, p *pipes) {
 		nc := p.call(t)
-		if heard, _ := heardWithin(nc, linkRules.MaxDelay/2); heard {
+		if read, _ := readsWithin(nc, linkRules.MaxDelay/2); read {
 			t.Error("it did not wait")
 		}
-		if heard, _ := heardWithin(nc, linkRules.MaxDelay); !heard {
+		if read, _ := readsWithin(nc, linkRules.MaxDelay); !read {
 			t.Error("it waits for longer than its delay")
 		}
 	})
@@ -63,13 +63,13 @@ func TestRoom_EndsWithTheLink(t *testing.T) {
 	inStruckWorld(t, func(t *testing.T, a *testNode, p *pipes) {
 		nc := p.call(t)
 		a.stop()
-		if _, closed := heardWithin(nc, time.Second); !closed {
+		if _, closed := readsWithin(nc, time.Second); !closed {
 			t.Error("a connection that waited outlives the link")
 		}
 	})
 }
 
-// TestRoom_FullOfCallers: the next one is heard in the place of one more, while the peer may
+// TestRoom_FullOfCallers: the next one is served when one more comes, while the peer may
 // be among them; once it is known to be elsewhere, the one more is closed.
 func TestRoom_FullOfCallers(t *testing.T) {
 	inStruckWorld(t, func(t *testing.T, a *testNode, p *pipes) {
@@ -77,18 +77,18 @@ func TestRoom_FullOfCallers(t *testing.T) {
 		for range maxWaiting {
 			p.call(t)
 		}
-		if heard, _ := heardWithin(first, time.Millisecond); !heard || a.refused("FLOOD") != 0 {
-			t.Errorf("heard %v, %d closed", heard, a.refused("FLOOD"))
+		if read, _ := readsWithin(first, time.Millisecond); !read || a.refused("FLOOD") != 0 {
+			t.Errorf("read %v, %d closed", read, a.refused("FLOOD"))
 		}
 		a.l.strikes.proved(from(1))
-		if _, closed := heardWithin(p.call(t), time.Millisecond); !closed || a.refused("FLOOD") != 1 {
+		if _, closed := readsWithin(p.call(t), time.Millisecond); !closed || a.refused("FLOOD") != 1 {
 			t.Errorf("closed %v, %d counted", closed, a.refused("FLOOD"))
 		}
 	})
 }
 
 func TestRoom_OfOneMomentTheFirstIsFirst(t *testing.T) {
-	r := room{came: make(chan struct{}, 1)}
+	r := room{added: make(chan struct{}, 1)}
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
@@ -96,18 +96,18 @@ func TestRoom_OfOneMomentTheFirstIsFirst(t *testing.T) {
 	r.add(near, due)
 	r.add(far, due)
 	if nc, _ := r.next(due); nc != near {
-		t.Error("the later one is heard first")
+		t.Error("the later one is served first")
 	}
 }
 
-// TestServeSoon_ALinkThatCloses leaves nobody waiting for a slot.
+// TestServeSoon_ALinkThatCloses leaves nobody waiting for a place.
 func TestServeSoon_ALinkThatCloses(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	near, far := net.Pipe()
 	defer near.Close()
-	if (&Link{slots: make(chan struct{})}).serveSoon(ctx, far) {
-		t.Error("it was heard")
+	if (&Link{places: make(chan struct{})}).serveSoon(ctx, far) {
+		t.Error("it was served")
 	}
 	_ = near.SetReadDeadline(time.Now().Add(time.Second))
 	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

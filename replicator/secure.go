@@ -15,20 +15,20 @@ import (
 	"twincached/internal/wire"
 )
 
-// maxTLSHandshakeBytes bounds what a stranger may send before TLS has found out who
-// it is. Two certificates of a private CA take about 1 KiB each; without a bound
-// the library would keep 256 KiB for each.
+// maxTLSHandshakeBytes bounds what a stranger may send before TLS knows who it is. Two
+// certificates of a private CA take about 1 KiB each. Without a bound the library would
+// keep 256 KiB for each connection.
 const maxTLSHandshakeBytes = 32 << 10
 
-// What is wrong where only one side has certificates.
+// What is logged if only one side has certificates.
 const (
 	textUnwantedTLS = "the caller speaks TLS, this node does not: give both nodes --repl-tls-cert, --repl-tls-key and --repl-tls-ca, or neither"
 	textMissingTLS  = "the caller speaks without TLS, this node does not: give both nodes --repl-tls-cert, --repl-tls-key and --repl-tls-ca, or neither"
 	textPlainPeer   = "the peer answers without TLS: give both nodes --repl-tls-cert, --repl-tls-key and --repl-tls-ca, or neither"
 )
 
-// tlsError is why a connection could not be secured. The peer can be told no more
-// than an alert: frames need the TLS that failed.
+// tlsError is why TLS has failed on a connection. The peer gets only an alert, because
+// frames need the TLS that has failed.
 type tlsError struct {
 	text   string
 	byPeer bool // the peer refused, and its log has the reason
@@ -38,9 +38,9 @@ type tlsError struct {
 func (e *tlsError) Error() string { return fmt.Sprintf("replicator: TLS: %s: %v", e.text, e.err) }
 func (e *tlsError) Unwrap() error { return e.err }
 
-// secure puts TLS on the connection, where it is configured. The deadline of the
-// handshake is set. A side that dialled cannot know yet whether its certificate
-// is accepted: it learns that from its first read.
+// secure does the handshake of TLS, if the link has it. The caller has set a deadline. The
+// side that dialled does not know after it whether the other side accepts its certificate:
+// its first read fails if not.
 func (c *conn) secure() error {
 	if c.l.cfg.TLS == nil {
 		return nil
@@ -60,7 +60,7 @@ func (c *conn) secure() error {
 		c.nc = t
 		return nil
 	case errors.As(err, &plain) && !c.dialled:
-		return c.s.Leave(wire.ByeTLS, textMissingTLS) // in the clear: whoever called reads nothing else
+		return c.s.Leave(wire.ByeTLS, textMissingTLS) // without TLS: the caller could not read anything else
 	case errors.As(err, &plain) && string(plain.RecordHeader[:]) == "ERROR":
 		return &tlsError{text: textNoNode, err: err}
 	case errors.As(err, &plain):
@@ -69,14 +69,14 @@ func (c *conn) secure() error {
 	return err
 }
 
-// explain finds the reason in an error of TLS. Errors of the network, and of a
-// link that had been up, stay as they are.
+// explain turns an error of TLS into a tlsError with its reason. Errors of the network, and
+// of an established session, stay as they are.
 func (c *conn) explain(err error) error {
 	var e *session.End
-	var known *tlsError
+	var explained *tlsError
 	var code syscall.Errno
 	switch {
-	case err == nil, c.l.cfg.TLS == nil, c.established != 0, errors.As(err, &e), errors.As(err, &known), errors.Is(err, errGone):
+	case err == nil, c.l.cfg.TLS == nil, c.established != 0, errors.As(err, &e), errors.As(err, &explained), errors.Is(err, errGivenUp):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &code):
 		return err
@@ -88,7 +88,7 @@ func (c *conn) explain(err error) error {
 	return &tlsError{text: reason(err), err: err}
 }
 
-// reason is what a person may do about an error of a TLS handshake.
+// reason says what is wrong in a TLS handshake, and what a person can do about it.
 func reason(err error) string {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
@@ -107,13 +107,13 @@ func reason(err error) string {
 
 var errTLSTooLong = fmt.Errorf("more than %d bytes in a handshake", maxTLSHandshakeBytes)
 
-// boundedConn reads left bytes and no more.
+// boundedConn is a connection from which only left more bytes may be read.
 type boundedConn struct {
 	net.Conn
 	left int
 }
 
-// Read is net.Conn's.
+// Read implements net.Conn.
 func (b *boundedConn) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTLSTooLong
@@ -123,7 +123,7 @@ func (b *boundedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// speaksTLS says that what was read begins as TLS does, not as a frame.
+// speaksTLS says that the bytes that were read begin as TLS does, and not as a frame.
 func (c *conn) speaksTLS() bool {
 	const record, major = 0x16, 3 // of a TLS handshake
 	b := c.buf[c.from:c.to]

@@ -272,7 +272,7 @@ func TestExplain_ErrorsOfTheNetworkStay(t *testing.T) {
 	if err := (&conn{l: l, established: 1}).explain(odd); err != odd {
 		t.Errorf("of a link that had been up: %v", err)
 	}
-	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET, errGone} {
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET, errGivenUp} {
 		if got := (&conn{l: l}).explain(err); got != err {
 			t.Errorf("%v became %v", err, got)
 		}
@@ -297,7 +297,7 @@ func TestSayBye_AnAlertArrives(t *testing.T) {
 	}
 	_, _ = near.Read(make([]byte, 1)) // all of it has come by now
 	_, _ = near.Write([]byte("alert"))
-	(&conn{raw: near, nc: near}).sayBye(&tlsError{})
+	(&conn{raw: near, nc: near}).sendBye(&tlsError{})
 	_ = near.Close()
 	if got, err := io.ReadAll(far); string(got) != "alert" || err != nil {
 		t.Errorf("%q, %v", got, err)

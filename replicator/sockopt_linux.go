@@ -5,15 +5,15 @@ import (
 	"syscall"
 )
 
-// tcpUserTimeout is Linux's TCP_USER_TIMEOUT: the connection dies when sent bytes
-// stay unacknowledged for so many ms.
+// tcpUserTimeout is Linux's TCP_USER_TIMEOUT: the kernel ends a connection whose bytes the
+// other side has not acknowledged for so many ms.
 const (
 	tcpUserTimeout    = 18
 	userTimeoutMillis = 1500
 )
 
-// tune sets what the net package has no call for. It is best effort: the session
-// has its own idea of a dead peer.
+// tune sets options of the socket. Errors do not matter: the session finds out itself that
+// its peer is dead.
 func tune(nc net.Conn) {
 	t, ok := nc.(*net.TCPConn)
 	if !ok {

@@ -4,7 +4,7 @@ package replicator
 
 import "net"
 
-// tune sets what the net package does not set by itself.
+// tune sets options of the socket. Errors do not matter.
 func tune(nc net.Conn) {
 	if t, ok := nc.(*net.TCPConn); ok {
 		_ = t.SetNoDelay(true)

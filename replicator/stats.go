@@ -8,8 +8,8 @@ import (
 	"twincached/store"
 )
 
-// calls counts what becomes of a link's connections. Safe for concurrent use.
-type calls struct{ dials, fails, delayed, replaced, skews atomic.Uint64 }
+// counters count what becomes of a link's connections. Safe for concurrent use.
+type counters struct{ dials, fails, delayed, replaced, skews atomic.Uint64 }
 
 // Stats is a snapshot of a link. Counters grow over all sessions.
 type Stats struct {
@@ -17,26 +17,26 @@ type Stats struct {
 	Qualifier string            // "alone" or "partial" for a ready node without its peer or the rest of its data, else ""
 	Denial    session.Denial    // why one of the two nodes refuses to link, while it does
 
-	PeerID      store.ID // zero = never linked; the last one while down
+	PeerID      store.ID // while down, of the last peer; zero = there was none
 	PeerAddress string   // "" while down
 	Slot        uint8    // of this node: the low 6 bits of the versions it makes
 
 	session.Counts        // of all sessions
 	Replaced       uint64 // times another node took the place of the last peer
 	Skews          uint64 // sessions whose clocks differed by more than 500 ms
-	Dials          uint64 // attempts to reach the peer
-	DialFails      uint64 // those without a connection
+	Dials          uint64 // dials of the peer
+	DialFails      uint64 // dials that found nobody
 	Delayed        uint64 // connections that waited because their address fails the handshake over and over
 
-	session.Report // of the session; while the link is down (Link: "down"), what is left of the last one: how far the copies came, and when the peer was heard
+	session.Report // of the session. While the link is down (Link: "down"), only CopyIn, CopyOut and ContactMillis, of the last session
 
-	Unacked             uint64 // items the peer does not have for certain: exact while few, else about
+	Unacked             uint64 // items that the peer may lack: the exact number while they are few, else about
 	NotOnPeer           uint64 // of those, items that the peer has said it does not store
-	VersionsAheadMillis int64  // how far the versions are ahead of this node's clock, because a clock was wrong once; 0 = not
+	VersionsAheadMillis int64  // how far the versions are ahead of this node's clock, because a clock was wrong once; 0 = they are not
 	LinkMillis          int64  // how long the link has been up; 0 while down
 
 	Refused            map[string]uint64 // connections refused or ended, failed dials and warnings, by cause
-	LastError          string            // why the link is down, as far as known: the last warning, after its cause in one word; "" = the link is up, or nothing is wrong
+	LastError          string            // why the link is down: the cause of the last warning in one word, and the warning; "" = the link is up, or nothing is wrong
 	LastErrorAgeMillis int64             // how long ago that was; 0 without one
 }
 
@@ -45,7 +45,7 @@ type Stats struct {
 func (l *Link) Stats() Stats {
 	st := Stats{
 		Slot: l.cfg.Store.Slot(), Counts: l.core.Counts(),
-		Replaced: l.calls.replaced.Load(), Skews: l.calls.skews.Load(), Dials: l.calls.dials.Load(), DialFails: l.calls.fails.Load(), Delayed: l.calls.delayed.Load(),
+		Replaced: l.counters.replaced.Load(), Skews: l.counters.skews.Load(), Dials: l.counters.dials.Load(), DialFails: l.counters.fails.Load(), Delayed: l.counters.delayed.Load(),
 		Report: session.Report{Link: session.PhaseDown.String(), RTTMillis: -1, ContactMillis: -1},
 	}
 	var last trouble
@@ -57,8 +57,8 @@ func (l *Link) Stats() Stats {
 	st.State, st.Qualifier, st.Denial = l.core.State(), l.core.Qualifier(), l.core.Denial()
 	st.PeerID = l.core.LastPeer()
 	st.CopyIn, st.CopyOut = l.copies[0], l.copies[1]
-	if l.heard != 0 {
-		st.ContactMillis = max(now-l.heard, 0)
+	if l.lastContact != 0 {
+		st.ContactMillis = max(now-l.lastContact, 0)
 	}
 	if established {
 		st.LinkMillis = max(now-c.since, 0)

@@ -23,7 +23,7 @@ func from(i int) netip.Prefix {
 }
 
 func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
-	var s struck
+	var s addressStrikes
 	const start = int64(1_750_000_000_000)
 	now := start
 	fail := func(n int) time.Duration {
@@ -73,7 +73,7 @@ func TestStrikes_DelayGrowsAndPasses(t *testing.T) {
 
 // However many addresses fail, few are remembered, and the worst of them.
 func TestStrikes_TableIsBounded(t *testing.T) {
-	var s struck
+	var s addressStrikes
 	for range linkRules.Free + int64(linkRules.MaxDelay/linkRules.PerFailure) {
 		s.failed(from(0), 1)
 	}
@@ -111,7 +111,7 @@ func TestSourceOf_IsAMachine(t *testing.T) {
 }
 
 func TestRoom_InTurnAndBounded(t *testing.T) {
-	r := room{came: make(chan struct{}, 1)}
+	r := room{added: make(chan struct{}, 1)}
 	start := time.Unix(1_750_000_000, 0)
 	conns := make([]net.Conn, maxWaiting+1)
 	for i := range conns {

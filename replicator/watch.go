@@ -8,19 +8,19 @@ import (
 	"twincached/snapshot"
 )
 
-// watch looks at the gate a few times a second.
+// watch moves the gate with time and logs its changes, every session.TickMillis.
 func (l *Link) watch(ctx context.Context) {
 	tick := time.NewTicker(session.TickMillis * time.Millisecond)
 	defer tick.Stop()
 	var copying copyLog
-	var said refusalsSaid
+	var logged notStoredLogged
 	for seen := session.Joining; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		l.sayRefused(l.cfg.Now(), &said)
+		l.logNotStored(l.cfg.Now(), &logged)
 		l.mu.Lock()
 		establishing := l.establishingLocked() || l.diallingLocked()
 		before := l.core.State()
@@ -33,18 +33,19 @@ func (l *Link) watch(ctx context.Context) {
 		}
 		l.mu.Unlock()
 		copying.look(l, c)
-		l.sayGate(before, seen, after, as, d)
+		l.logGate(before, seen, after, as, d)
 		seen = after
 	}
 }
 
-// copyLog says in the log how far the copy to a joining node has come.
+// copyLog logs how far the copy to a joining node has come.
 type copyLog struct {
-	at    int64 // of the last line, or of the beginning, Unix ms; 0 = there is no copy
-	bytes uint64
+	at    int64  // when the last line was logged, or the copy began, Unix ms; 0 = there is no copy
+	bytes uint64 // how many had arrived by then
 }
 
-// look writes a line when it is time. c is the session that brings the copy; nil: none does.
+// look logs a line when it is time. c carries the session that brings the copy; nil = none
+// does.
 func (g *copyLog) look(l *Link, c *conn) {
 	if c == nil {
 		g.at = 0
@@ -65,10 +66,10 @@ func (g *copyLog) look(l *Link, c *conn) {
 	}
 }
 
-// line is what there is to say now; nil: it is too early.
+// line is the keys and values of a line; nil = it is too early for one.
 func (g *copyLog) line(now int64, r *snapshot.Report) (args []any) {
 	if millis := now - g.at; g.at != 0 && millis > 0 && r.StartedMillis != 0 {
-		percent, left := uint64(0), int64(-1) // s; -1 = nobody knows
+		percent, left := uint64(0), int64(-1) // percent done; seconds left, -1 = unknown
 		if r.ItemsTotal > 0 {
 			percent = r.ItemsDone * 100 / r.ItemsTotal
 		}

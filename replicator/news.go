@@ -7,20 +7,20 @@ import (
 	"twincached/internal/session"
 )
 
-// announce logs what observe saw for the first time.
-func (c *conn) announce(news session.Marks) {
+// logNews logs what noteReached has returned. No lock is held.
+func (c *conn) logNews(news session.Marks) {
 	log := c.l.cfg.Log
 	if news&session.MarkEstablished != 0 {
 		h := c.s.Peer()
 		if c.replaces {
-			c.l.calls.replaced.Add(1)
+			c.l.counters.replaced.Add(1)
 			level := slog.LevelWarn
-			if c.expected { // restarted by plan, and without a state directory
+			if c.expected { // the same node, restarted by plan without a state directory
 				level = slog.LevelInfo
 			}
 			c.l.refusals.note(log, level, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
 		}
-		c.l.sayIfCopied(h.NodeID)
+		c.l.logSameID(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&session.MarkEstablished != 0 {
@@ -32,11 +32,11 @@ func (c *conn) announce(news session.Marks) {
 		c.mu.Unlock()
 		log.Info("copy complete", "state", session.Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
 	}
-	c.announceClocks(news)
+	c.logClocks(news)
 }
 
-// announceClocks says what is wrong with the two clocks.
-func (c *conn) announceClocks(news session.Marks) {
+// logClocks logs what is wrong with the two clocks.
+func (c *conn) logClocks(news session.Marks) {
 	if news == 0 {
 		return
 	}
@@ -51,7 +51,7 @@ func (c *conn) announceClocks(news session.Marks) {
 		note(slog.LevelError, "CLOCK", text)
 	}
 	if news&session.MarkSkew != 0 {
-		l.calls.skews.Add(1)
+		l.counters.skews.Add(1)
 		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
 	if news&session.MarkClockRefused != 0 {
@@ -59,8 +59,8 @@ func (c *conn) announceClocks(news session.Marks) {
 	}
 }
 
-// compareSettings says where the two nodes do not have the same settings: one of them then
-// lacks what the other keeps.
+// compareSettings logs in which settings the two nodes differ. One of them may then lack
+// what the other one keeps.
 func (c *conn) compareSettings() {
 	l, h := c.l, c.s.Peer()
 	differ := func(flag string, here, there any, cost string) {

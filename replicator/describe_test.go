@@ -12,9 +12,9 @@ import (
 	"twincached/internal/wire"
 )
 
-// TestVerdict_OfEachEnd: what is trouble is loud, what is not is quiet, and nobody is told
+// TestDescribe_OfEachEnd: what is trouble is loud, what is not is quiet, and nobody is told
 // something of a peer that this node did itself.
-func TestVerdict_OfEachEnd(t *testing.T) {
+func TestDescribe_OfEachEnd(t *testing.T) {
 	bye := func(code wire.ByeCode, fromPeer bool) error { return &session.End{Code: code, FromPeer: fromPeer} }
 	late := fmt.Errorf("read: %w", os.ErrDeadlineExceeded)
 	for name, tt := range map[string]struct {
@@ -25,7 +25,7 @@ func TestVerdict_OfEachEnd(t *testing.T) {
 	}{
 		"a dial that was overtaken":        {&conn{dialled: true, overtaken: true}, io.EOF, slog.LevelDebug, "another connection to the peer was quicker"},
 		"who takes a call and is silent":   {&conn{dialled: true}, late, slog.LevelWarn, "the peer takes the connection and says nothing: it hangs, or -x leads to a client port or another program; the replication port is 11212, unless -X there says otherwise"},
-		"who was heard and hangs":          {&conn{dialled: true, heard: true}, late, slog.LevelWarn, "a handshake took too long"},
+		"who was heard and hangs":          {&conn{dialled: true, gotBytes: true}, late, slog.LevelWarn, "a handshake took too long"},
 		"a caller that hangs":              {&conn{}, late, slog.LevelWarn, "a handshake took too long"},
 		"who is called and hangs up":       {&conn{dialled: true}, io.EOF, slog.LevelWarn, textHungUp},
 		"the peer, which keeps another":    {&conn{dialled: true, authed: true}, io.EOF, slog.LevelDebug, "the peer gave this connection up"},
@@ -39,29 +39,29 @@ func TestVerdict_OfEachEnd(t *testing.T) {
 		"a node that leaves":               {&conn{established: 1}, bye(wire.ByePlanned, false), slog.LevelWarn, "link lost"},
 		"a node that gives up":             {&conn{established: 1}, bye(wire.ByeGivesUp, false), slog.LevelWarn, "link lost"},
 		"itself":                           {&conn{dialled: true}, bye(wire.ByeSelf, false), slog.LevelWarn, "the peer's address leads back to this node, will keep trying: -x has to name the other one"},
-		"itself, and there is another one": {&conn{dialled: true, others: true}, bye(wire.ByeSelf, false), slog.LevelDebug, "this node called itself"},
+		"itself, and there is another one": {&conn{dialled: true, otherAddresses: true}, bye(wire.ByeSelf, false), slog.LevelDebug, "this node called itself"},
 		"itself, as it was called":         {&conn{}, bye(wire.ByeSelf, true), slog.LevelDebug, "this node called itself"},
 	} {
-		if level, msg := tt.c.verdict(tt.err); level != tt.level || msg != tt.msg {
+		if level, msg := tt.c.describe(tt.err); level != tt.level || msg != tt.msg {
 			t.Errorf("%s: %v %q, want %v %q", name, level, msg, tt.level, tt.msg)
 		}
 	}
 }
 
-// TestSay_NotOfASessionThatThisNodeLeft, and of callers and calls each its own.
-func TestSay_NotOfASessionThatThisNodeLeft(t *testing.T) {
+// TestLogEnd_NotOfASessionThatThisNodeLeft, and of callers and calls each its own.
+func TestLogEnd_NotOfASessionThatThisNodeLeft(t *testing.T) {
 	lines := &logLines{}
 	l := &Link{cfg: Config{Log: testLogger(lines)}}
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	l.say(&conn{l: l, raw: ours, established: 1, left: true}, io.EOF, 1)
+	l.logEnd(&conn{l: l, raw: ours, established: 1, saidBye: true}, io.EOF, 1)
 	if n := lines.count(); n != 0 {
 		t.Fatalf("%d lines of a session that was left by plan", n)
 	}
 	for range 2 {
 		for _, dialled := range []bool{false, true} {
-			l.say(&conn{l: l, raw: ours, dialled: dialled, established: 1}, io.EOF, 1)
+			l.logEnd(&conn{l: l, raw: ours, dialled: dialled, established: 1}, io.EOF, 1)
 		}
 	}
 	if n := lines.count(); n != 2 {

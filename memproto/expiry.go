@@ -12,19 +12,19 @@ const (
 )
 
 // absoluteExpiry converts a client's exptime in seconds to the store's
-// absolute milliseconds: 0 never, store.Expired if it has passed already.
+// absolute milliseconds: 0 never, store.AlreadyExpired if it has passed already.
 func absoluteExpiry(nowMillis, seconds int64) int64 {
 	switch {
 	case seconds == 0:
 		return 0
 	case seconds < 0:
-		return store.Expired
+		return store.AlreadyExpired
 	case seconds <= maxRelativeSeconds:
 		return nowMillis + seconds*1000
 	}
 	at := min(seconds, maxExptimeSeconds) * 1000
 	if at <= nowMillis {
-		return store.Expired
+		return store.AlreadyExpired
 	}
 	return at
 }

@@ -43,12 +43,12 @@ func TestAbsoluteExpiry(t *testing.T) {
 	const now = 1_900_000_000_500
 	for in, want := range map[int64]int64{
 		0:                      0,
-		-1:                     store.Expired,
-		-1 << 62:               store.Expired,
+		-1:                     store.AlreadyExpired,
+		-1 << 62:               store.AlreadyExpired,
 		1:                      now + 1000,
 		maxRelativeSeconds:     now + maxRelativeSeconds*1000,
-		maxRelativeSeconds + 1: store.Expired, // January 1970
-		1_900_000_000:          store.Expired, // half a second ago
+		maxRelativeSeconds + 1: store.AlreadyExpired, // January 1970
+		1_900_000_000:          store.AlreadyExpired, // half a second ago
 		1_900_000_001:          1_900_000_001_000,
 		4_102_444_800:          4_102_444_800_000, // 2100, beyond 32 bits
 		1<<63 - 1:              maxExptimeSeconds * 1000,

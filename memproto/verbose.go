@@ -130,7 +130,7 @@ func (c *Conn) sayLookup(key []byte, p store.Presence) {
 	switch p {
 	case store.Flushed:
 		text.WriteString(" -removed by flush")
-	case store.Lapsed:
+	case store.Expired:
 		text.WriteString(" -removed by expire")
 	}
 	c.srv.Log(text.String())

@@ -92,7 +92,7 @@ func (c *Conn) tellLookup(key []byte, look store.Look) {
 		status = " status=found"
 	case store.Flushed:
 		status = " status=flushed"
-	case store.Lapsed:
+	case store.Expired:
 		status = " status=expired"
 	}
 	j := &c.srv.journal

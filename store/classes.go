@@ -22,7 +22,7 @@ type ClassStats struct {
 	ChunkBytes   uint32 // largest item of the class, as ItemBytes counts; the last class takes larger ones too
 	Items        uint64 // values held
 	Bytes        uint64 // what they occupy
-	OldestMillis int64  // Unix ms of the longest idle item's last access, as the sweep found it on its last round; 0 not known
+	OldestMillis int64  // Unix ms of the longest idle item's last access, as the sweep found it on its last round; 0 = not known
 	EvictedIdle  uint64 // seconds for which the item last evicted had not been read
 
 	ClassCounters

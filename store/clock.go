@@ -4,8 +4,8 @@ import "sync/atomic"
 
 // A version is a 64-bit hybrid logical clock: bit 63 is 0, then 44 bits of Unix
 // milliseconds, 13 logical bits and 6 bits of the node's slot. One number is the
-// order of writes, the name of a tombstone and the memcached cas unique. Nobody else
-// looks at the parts of a version but through the functions here.
+// order of writes, the name of a tombstone and the memcached cas unique. Other files
+// read the parts of a version with the functions here.
 const (
 	slotBits    = 6
 	logicalBits = 13
@@ -20,9 +20,9 @@ const MaxSlot = slotMask
 // makes that many versions ahead of time, so bit 63 stays 0.
 const MaxClockMillis = 1<<44 - 366*24*60*60*1000
 
-// lastTick is the last of next's steps. The clock stands still there: its writes have
-// one version then, and the larger value of two wins. Nothing leads there but a clock
-// that was set, behind the start, beyond MaxClockMillis.
+// lastTick is the last time that next makes a version of, in logical steps. The clock stands
+// still there: all writes have one version then, and the larger value of two wins. Only a
+// clock that is set beyond MaxClockMillis after the start gets there.
 const lastTick = 1<<(63-slotBits) - 1
 
 // VersionAt returns the lowest version of a millisecond.
@@ -35,7 +35,7 @@ func VersionAt(nowMillis int64) uint64 {
 func VersionMillis(v uint64) int64 { return int64(v >> (logicalBits + slotBits)) }
 
 // VersionParts takes a version apart: its millisecond as VersionMillis, the number of the
-// step within that, and the slot of the node that made it.
+// logical step within that, and the slot of the node that made it.
 func VersionParts(v uint64) (millis int64, logical uint16, slot uint8) {
 	return VersionMillis(v), uint16(v >> slotBits & (1<<logicalBits - 1)), uint8(v & slotMask)
 }
@@ -60,8 +60,8 @@ func (c *clock) next(nowMillis int64) uint64 {
 	}
 }
 
-// observe lifts the clock to v. Every version that comes from the peer passes
-// here before it is applied: else a later local write could get a lower version.
+// observe lifts the clock to v. It is called with every version from the peer before that
+// is applied. Otherwise a later local write could get a lower version.
 func (c *clock) observe(v uint64) {
 	for {
 		old := c.hlc.Load()
@@ -71,16 +71,16 @@ func (c *clock) observe(v uint64) {
 	}
 }
 
-// Untouched says that no client and no peer has ever changed anything here: the store is
-// as New made it, but for what its clock has observed. It stops nobody: a stranger's
-// HELLO may ask for it.
+// Untouched says that no client and no peer has ever changed anything here. Only the clock
+// may have moved since New. It locks one partition at a time, because a stranger's HELLO can
+// cause a call, and that must not stop all clients.
 func (s *Store) Untouched() bool {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
 		touched := p.touchedLocked()
 		p.mu.Unlock()
-		if touched { // and stays so
+		if touched { // that never changes back
 			return false
 		}
 	}
@@ -89,14 +89,16 @@ func (s *Store) Untouched() bool {
 	return !s.anyFlushLocked()
 }
 
+// touchedLocked says that something was ever changed in the partition. Its lock is held.
 func (p *partition) touchedLocked() bool { return p.list.seq > 0 || p.grave.floor > 0 }
 
-// anyFlushLocked tells whether anything was flushed, or is to be. flushMu is held.
+// anyFlushLocked says that there was a flush, or one is pending. flushMu is held.
 func (s *Store) anyFlushLocked() bool { return s.flushedTo.Load() > 0 || s.pending.Version > 0 }
 
-// Rewind makes the clock of an untouched store begin at nowMillis, whatever bound it has
-// observed; false: it is not untouched. Nobody may hold a version above nowMillis that
-// was made here.
+// Rewind sets the clock of an untouched store to nowMillis, and so gives up what the clock
+// has observed. false: the store is not untouched, and nothing has changed. Nobody may hold
+// a version above nowMillis that was made here. It locks all partitions, so that no write
+// can begin meanwhile.
 func (s *Store) Rewind(nowMillis int64) bool {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
@@ -118,9 +120,9 @@ func (s *Store) Rewind(nowMillis int64) bool {
 // Slot is what every version made from now on has in its low 6 bits.
 func (s *Store) Slot() uint8 { return uint8(s.clock.slot.Load()) }
 
-// SetSlot changes it; only the low 6 bits of slot count. Versions stay in their
-// order, because the bits above grow with each. When it returns, no write is at work
-// that could still make one with the old slot.
+// SetSlot changes it; only the low 6 bits of slot count. Versions keep their order, because
+// the bits above the slot grow with each. When it returns, no write is under way that could
+// still make a version with the old slot.
 func (s *Store) SetSlot(slot uint8) {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()

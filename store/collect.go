@@ -72,7 +72,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 	r.Moved = r.Items > 0
 	if lane == Live {
 		if *pos == 0 {
-			r.To = p.list.seq // the changes behind the last item are of items that are gone
+			r.To = p.list.seq // the changes after the last item are of items that are gone
 		}
 		c.B = r.To
 		p.peer.sentMax = max(p.peer.sentMax, c.B)

@@ -36,8 +36,9 @@ func (s *Store) doNow(nowMillis int64, r *Request) Result {
 	return p.refuse(tag, nowMillis, r)
 }
 
-// maxAttempts bounds how often a writer reclaims memory that others then take
-// before it: with ten thousand writers at once the last one may be told so.
+// maxAttempts bounds how often a writer reclaims memory that other writers then take. Its
+// client gets an out-of-memory error after that, which may happen if ten thousand write at
+// once.
 const maxAttempts = 1000
 
 // do decides and acts in one critical section. done is false, and nothing has
@@ -283,7 +284,7 @@ func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins, 
 const maxUint64Digits = 20
 
 // delta is incr and decr. As memcached does, a result that got shorter keeps the
-// old length with spaces behind it.
+// old length with spaces after it.
 func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *Request) (Result, bool) {
 	if hd == nil && r.Create {
 		return p.createCounter(tag, h, nowMillis, r)
@@ -350,7 +351,7 @@ func (p *partition) createCounter(tag uint32, h handle, nowMillis int64, r *Requ
 	return Result{Status: Created, Version: c.version, Number: r.Initial, Expires: max(c.expires, 0)}, true
 }
 
-// parseCounter reads a decimal uint64 with spaces behind it, as decr leaves them.
+// parseCounter reads a decimal uint64 with spaces after it, as decr leaves them.
 func parseCounter(b []byte) (n uint64, ok bool) {
 	for len(b) > 0 && b[len(b)-1] == ' ' {
 		b = b[:len(b)-1]

@@ -11,27 +11,32 @@
 //   - The change list has the items of a partition in the order of their last change. The
 //     place of one is its sequence, and a Cursor says how much of the list somebody has.
 //   - Acked is a state that the peer has, or is never to have: it may go without a trace.
-//   - A tombstone is a delete that is remembered until it is acked. A marker is the one
-//     that is left of an item which had to go before it was acked. A buried tombstone was
-//     forgotten for want of room: the grave of its partition says which keys it may be of.
-//   - Unlinked is what stands in no index and no change list any more. Its memory is dead
-//     until the cleaner has emptied the segment. The hand is the cleaner's way over the
-//     oldest segments, where it evicts; the sweep looks for items that have expired.
-//   - Expired is an item whose expiry has passed, flushed one that the watermark has: a
-//     client misses it, and it is unlinked when somebody comes upon it.
+//   - A tombstone is a delete that is remembered until it is acked. A marker is a tombstone
+//     that is left in the place of an item which had to go before it was acked. A tombstone
+//     for which there was no room is buried: the grave of its partition remembers which keys
+//     it may have had.
+//   - An item is unlinked when it is in no index and no change list any more. Its memory is
+//     dead until the cleaner has emptied the segment.
+//   - The hand is the place in the oldest segments where the cleaner evicts next. The sweep
+//     looks for items that have expired.
+//   - An item is expired when its expiry has passed, and flushed when its version is not
+//     above the watermark. Clients do not see it, and it is unlinked when a command, the
+//     cleaner or the sweep finds it.
 //   - A Draft is memory that a value fills while it arrives. A Loan is a value that the
-//     session reads, and a Pinned one that a reply reads, though the item may go.
+//     session reads, and a Pinned is one that a reply reads. Both stay readable after their
+//     item has gone.
 //
 // # Locks
 //
-// First come reclaimMu, flushMu, the link's lock and behind that the sweeper's: each may be
-// held while partitions are locked, one at a time or all in their order (lockParts). Under
-// a partition's lock stand arena.mu and the list of refusals, which are leaves, as resetMu
-// is. A loan's lock is taken with no partition's, and arena.mu under it. Who holds a
-// partition's lock waits neither for reclaimMu nor for another partition: a writer that
-// finds no memory gives the lock back, reclaims, and begins again. Methods of a partition
-// expect its lock to be held; a name that ends in Locked expects the lock that its comment
-// says.
+// reclaimMu, flushMu, the link's lock and the sweeper's come first (the sweeper's after the
+// link's). Each of them may be held while partitions are locked, one at a time, or all in
+// their order (lockParts). arena.mu and the lock of the list of refusals may be taken under a
+// partition's lock. They are leaves, and so is resetMu: no other lock is taken under them. A
+// loan's lock is not taken while a partition's is held, and arena.mu may be taken under it.
+// Whoever holds a partition's lock waits neither for reclaimMu nor for another partition. A
+// writer that finds no memory gives the lock back, reclaims, and begins again. Methods of a
+// partition expect that its lock is held. A name that ends in Locked expects the lock that
+// its comment names.
 //
 // # What it must never do
 //

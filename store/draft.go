@@ -66,7 +66,7 @@ func (d *Draft) commit(end int64) (missing int64, ok bool) {
 	return 0, true
 }
 
-// Fill copies p behind what is there. false: no memory is to be had.
+// Fill appends a copy of p to the value. false: there is no memory for it.
 func (d *Draft) Fill(nowMillis int64, p []byte) bool {
 	for len(p) > 0 {
 		room := d.Grow(nowMillis, min(len(p), giveAtOnce))

@@ -17,7 +17,7 @@ const (
 	dumpVisits = 1 << 13 // items looked at in one call, about: a millisecond where none is in a cache
 )
 
-// Dump appends render(view) for the live items behind the cursor to dst, until
+// Dump appends render(view) for the live items after the cursor to dst, until
 // about maxBytes have been added, and moves the cursor on; done says that there are
 // no more. An item that is there for as long as the dump lasts is shown exactly
 // once, whatever else changes meanwhile: items are passed in the order of their

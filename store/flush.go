@@ -1,8 +1,7 @@
 package store
 
-// Flush removes everything written until now, in one step: readers compare
-// versions with the watermark, and the memory is reclaimed behind them. It
-// replaces a pending flush.
+// Flush removes everything written until now, in one step: readers compare versions with
+// the watermark, and the memory is reclaimed later. It replaces a pending flush.
 func (s *Store) Flush(nowMillis int64) {
 	s.cmdFlush.Add(1)
 	s.flushMu.Lock()
@@ -43,7 +42,7 @@ func (s *Store) flushLocked(nowMillis int64) {
 	s.raiseFlushLocked(s.clock.next(nowMillis))
 }
 
-// lockParts stops every reader and writer; some 2.5 us.
+// lockParts locks all partitions, which stops every reader and writer. It takes about 2.5 us.
 func (s *Store) lockParts() {
 	for i := range s.parts {
 		s.parts[i].mu.Lock()
@@ -85,8 +84,8 @@ func (s *Store) FlushState() (f, cancelled uint64, p PendingFlush) {
 	return s.flushedTo.Load(), s.cancelled, s.pending
 }
 
-// ApplyFlush merges the peer's watermark. As with a flush of our own, no client may
-// write between the clock's step and the watermark's.
+// ApplyFlush merges the peer's watermark. As with a flush of this node, no client may
+// write after the clock was moved and before the watermark is.
 func (s *Store) ApplyFlush(f, cancelled uint64) {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()

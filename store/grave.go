@@ -93,7 +93,8 @@ func (p *partition) saturate() {
 	}
 }
 
-// buryAll is for deletes up to version of which no key is known any more.
+// buryAll buries deletes up to version without their keys: the grave then counts for every
+// key.
 func (p *partition) buryAll(version uint64) {
 	p.grave.free(p.s)
 	p.deepen(version)

@@ -100,7 +100,7 @@ func TestLarge_WhatIsNotGoingToBeStoredTakesNoMemory(t *testing.T) {
 	before := s.committed()
 	for want, r := range map[Status]Request{
 		TooLarge: {Op: OpSet, Key: []byte("k"), Value: pattern(8<<20, 1)},
-		Stored:   {Op: OpSet, Key: []byte("k"), Value: pattern(4<<20-1000, 1), Expires: Expired},
+		Stored:   {Op: OpSet, Key: []byte("k"), Value: pattern(4<<20-1000, 1), Expires: AlreadyExpired},
 	} {
 		if res := s.Do(testNow, &r); res.Status != want {
 			t.Errorf("status %d, want %d", res.Status, want)

@@ -14,7 +14,7 @@ type index struct {
 }
 
 const (
-	indexPad      = 32 // overflow slots behind the last home, and the empty one that ends every search
+	indexPad      = 32 // overflow slots after the last home, and the empty one that ends every search
 	indexMinSlots = 64
 )
 
@@ -75,7 +75,7 @@ func (x *index) remove(tag uint32, h handle) {
 }
 
 // moveTo copies all slots into an empty table. It returns false when that leaves
-// no room behind the last home.
+// no room after the last home.
 func (x *index) moveTo(n *index) bool {
 	at := uint64(0)
 	for _, e := range x.slots {

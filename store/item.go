@@ -113,7 +113,7 @@ func (h *header) value() []byte {
 }
 
 // links returns the tombstone's list links. They stand at the end of the
-// header's 8-byte grid behind the key, so that they are aligned.
+// header's 8-byte grid after the key, so that they are aligned.
 func (h *header) links() *tombLinks {
 	off := (headerBytes + uintptr(h.keyLen) + 7) &^ 7
 	return (*tombLinks)(unsafe.Add(unsafe.Pointer(h), off))

@@ -53,8 +53,8 @@ func (a *arena) unpinLocked(id int32) {
 	}
 }
 
-// goneLocked is for a run that no item has any more: unless somebody reads it, its memory
-// goes back to the system, now if it is small, else step by step.
+// goneLocked is called for a run whose item is gone. Unless somebody still reads it, its
+// memory goes back to the system: at once if it is small, else in several steps.
 func (a *arena) goneLocked(id int32) {
 	s := &a.segs[id]
 	s.state = segGone
@@ -83,7 +83,8 @@ func (a *arena) giveFor(n int64) {
 	}
 }
 
-// giveSome is one step of giveFor; false: there is nothing more to give, or no need to.
+// giveSome is one step of giveFor. false: there is nothing more to give back, or n bytes are
+// available.
 func (a *arena) giveSome(n int64) bool {
 	a.mu.Lock()
 	if len(a.gone) == 0 || a.availableLocked() >= n {
@@ -110,7 +111,8 @@ func (a *arena) giveSome(n int64) bool {
 	return true
 }
 
-// giveAll gives back all that is to be given, letting others in between.
+// giveAll gives back all memory of large items that are gone. Others get reclaimMu between
+// two steps.
 func (s *Store) giveAll() {
 	for more := true; more; {
 		s.reclaimMu.Lock()

@@ -58,7 +58,7 @@ func (c *Config) tombBudget(bytes int64) int64 {
 	return min(max(bytes/20, min(1<<20, bytes/8)), 256<<20)
 }
 
-// shrink brings the limit a step nearer to what SetMemoryLimit said.
+// shrink moves the limit by one step towards what SetMemoryLimit has set.
 func (s *Store) shrink(nowMillis int64) {
 	a := s.arena
 	a.mu.Lock()

@@ -1,26 +1,26 @@
 package store
 
-// Presence says what stands under a key.
+// Presence says what a client finds under a key.
 type Presence uint8
 
-// What a lookup finds. Flushed and Lapsed are misses of which something is left.
+// What a client finds. Flushed and Expired are misses whose item is still in memory.
 const (
 	Absent  Presence = iota
 	Present          // a client may see it
-	Flushed          // a flush_all made it invisible
-	Lapsed           // it has expired
+	Flushed          // a flush has made it invisible
+	Expired          // it has expired
 )
 
-// Look is what stood under a key when a command came to it, as those see it who watch
-// the node at work. It is filled in within the critical section of the command, before
-// that changes anything.
+// Look is what stood under a key when a command began, for clients that watch the node's
+// commands. It is filled in within the critical section of the command, before the command
+// changes anything.
 type Look struct {
 	Presence   Presence
 	Class      int // as ClassOf; 0 unless Present
 	ValueBytes int // 0 unless Present
 }
 
-// note fills in l, if there is one, with what was found in hd; nil: nothing.
+// note fills in l, unless it is nil. hd is what was found; nil = nothing.
 func (l *Look) note(hd *header, found Presence) {
 	if l == nil {
 		return
@@ -31,7 +31,7 @@ func (l *Look) note(hd *header, found Presence) {
 	}
 }
 
-// presence says what an item or tombstone is to clients. flushedTo is the watermark.
+// presence says what clients find in an item or tombstone. flushedTo is the watermark.
 func (h *header) presence(flushedTo uint64, nowMillis int64) Presence {
 	switch {
 	case h.is(bitTomb):
@@ -39,14 +39,14 @@ func (h *header) presence(flushedTo uint64, nowMillis int64) Presence {
 	case h.version <= flushedTo:
 		return Flushed
 	case past(h.expires(), nowMillis):
-		return Lapsed
+		return Expired
 	}
 	return Present
 }
 
-// lookup is how every command of a client comes to a key. It returns the memory that
-// stands for the key (0: none), and its header if the item is Present. As in memcached,
-// an item that a flush took is removed when it is found.
+// lookup finds the key of a client's command. All commands use it. It returns the item or
+// tombstone of the key (0: none), and its header if the item is Present. As in memcached, an
+// item that was flushed is removed when it is found.
 func (p *partition) lookup(tag uint32, key []byte, nowMillis int64, look *Look) (handle, *header) {
 	h := p.find(tag, key)
 	if h == 0 {

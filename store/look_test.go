@@ -51,7 +51,7 @@ func TestLook_OfARefusedValue(t *testing.T) {
 	key := []byte("key")
 	s.Do(testNow, &Request{Op: OpSet, Key: key, Value: []byte("value")})
 	for _, want := range []Look{{Present, ClassOf(ItemBytes(3, 5)), 5}, {}} {
-		l := Look{Presence: Lapsed}
+		l := Look{Presence: Expired}
 		if r := s.Do(testNow, &Request{Op: OpSet, Key: key, Refused: true, Look: &l}); r.Status != NoMemory || l != want {
 			t.Errorf("status %d, look %+v, want %+v", r.Status, l, want)
 		}

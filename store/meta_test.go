@@ -51,7 +51,7 @@ func TestMark_MakesANewVersionOfTheSameValue(t *testing.T) {
 			t.Errorf("%+v: %+v, now %+v", c.r, res, v)
 		}
 	}
-	s.Do(testNow, &Request{Op: OpMark, Key: key, Invalidate: true, Touch: true, Expires: Expired})
+	s.Do(testNow, &Request{Op: OpMark, Key: key, Invalidate: true, Touch: true, Expires: AlreadyExpired})
 	if v, ok := s.see(testNow, "k"); ok {
 		t.Errorf("marked and expired at once: %+v", v)
 	}
@@ -232,7 +232,7 @@ func TestDo_ACompareWithZeroMatchesNothing(t *testing.T) {
 		if op == OpAdd || op == OpDrop || op == OpTouch {
 			continue // they look at no CAS
 		}
-		for _, r := range []Request{{}, {Invalidate: true}, {Empty: true}, {Create: true}, {Touch: true, Expires: Expired}} {
+		for _, r := range []Request{{}, {Invalidate: true}, {Empty: true}, {Create: true}, {Touch: true, Expires: AlreadyExpired}} {
 			r.Op, r.Key, r.Value, r.Compare = op, []byte("k"), []byte("6"), true
 			if op == OpCAS {
 				r.Compare = false // it always compares

@@ -36,7 +36,7 @@ type partition struct {
 type change struct {
 	key        []byte
 	value      []byte
-	tail       []byte // behind value; one of the two may be the present value of the item
+	tail       []byte // after value; one of the two may be the present value of the item
 	version    uint64
 	expVersion uint64
 	expires    int64

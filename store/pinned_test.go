@@ -169,7 +169,7 @@ func TestFetch_ATryThatIsTakenBackHoldsNothing(t *testing.T) {
 	}
 	var v Pinned
 	before := s.reclaimRuns.Load()
-	out, hit := s.Fetch(testNow, &Fetch{Key: []byte("k"), Touch: true, Expires: Expired, Pin: &v}, nil, Render(renderHead))
+	out, hit := s.Fetch(testNow, &Fetch{Key: []byte("k"), Touch: true, Expires: AlreadyExpired, Pin: &v}, nil, Render(renderHead))
 	if !hit || len(out) != 0 || !bytes.Equal(v.Value(), pattern(50_000, 1)) {
 		t.Fatalf("hit %v, %d bytes beside it, %d held", hit, len(out), len(v.Value()))
 	}

@@ -2,9 +2,9 @@ package store
 
 import "sync"
 
-// What one node cannot store and the other one holds. The node that refuses keeps a
-// list until its session has told; the one that holds the item marks it, for as long as
-// that stands in its place in the change list.
+// A value may be refused: one node has sent it, and the other one cannot store it. The node
+// that refuses keeps a list for its session, which tells the peer. The node that holds the
+// item marks it as refused, until the item changes, goes or is sent again.
 
 // Refused is a value that the peer sent and that is not stored here.
 type Refused struct {
@@ -14,7 +14,7 @@ type Refused struct {
 	Why     Refusal
 }
 
-// refusedList is what the peer is still to be told.
+// refusedList is the refused values that the session has not taken yet.
 type refusedList struct {
 	mu   sync.Mutex
 	list []Refused
@@ -31,8 +31,8 @@ func (p *partition) notStored(r *Record, why Refusal) {
 	l.mu.Unlock()
 }
 
-// TakeRefused returns what was refused since the last call, oldest first. It belongs
-// to the caller then.
+// TakeRefused returns what was refused since the last call, oldest first. The
+// list belongs to the caller then.
 func (s *Store) TakeRefused() []Refused {
 	l := &s.link.refused
 	l.mu.Lock()
@@ -42,7 +42,7 @@ func (s *Store) TakeRefused() []Refused {
 	return list
 }
 
-// PutRefused puts back what TakeRefused returned and the peer may not have heard.
+// PutRefused puts back what TakeRefused has returned and the peer may not have read.
 func (s *Store) PutRefused(list []Refused) {
 	l := &s.link.refused
 	l.mu.Lock()
@@ -50,8 +50,8 @@ func (s *Store) PutRefused(list []Refused) {
 	l.list = append(list, l.list...)
 }
 
-// PeerRefused takes the peer's word that it has not stored this version of a key: only
-// this node has it. false: it is not here any more.
+// PeerRefused notes that the peer has not stored this version of a key: only this node has
+// it. false: this node does not have it any more.
 func (s *Store) PeerRefused(part int, key []byte, version uint64) bool {
 	p := &s.parts[part]
 	p.mu.Lock()
@@ -71,7 +71,7 @@ func (s *Store) PeerRefused(part int, key []byte, version uint64) bool {
 	return true
 }
 
-// unrefuse is for an item that changes, goes, or is sent again.
+// unrefuse takes the mark from an item that changes, goes, or is sent again.
 func (p *partition) unrefuse(hd *header) {
 	if hd.refused() {
 		hd.seqHi &^= seqRefused
@@ -79,7 +79,7 @@ func (p *partition) unrefuse(hd *header) {
 	}
 }
 
-// Refused counts the items that the peer has not stored, as far as it has said so.
+// Refused counts the items that the peer has said it does not store.
 func (s *Store) Refused() (n uint64) {
 	for i := range s.parts {
 		p := &s.parts[i]

@@ -47,8 +47,8 @@ func (p *partition) setRecv(c Cursor) {
 	p.peer.recv = c
 }
 
-// Owes is the partitions whose copy to the peer has not all been sent: their cursors
-// say so, and nothing else does. Without a session it is what the last one left.
+// Owes is the partitions whose copy to the peer has not all been sent. It follows from
+// their cursors. Without a session it is as the last one left it.
 func (s *Store) Owes() PartSet { return s.link.owes.load() }
 
 // Lacks is the partitions whose copy from the peer has not all arrived.
@@ -56,25 +56,25 @@ func (s *Store) Lacks() PartSet { return s.link.lacks.load() }
 
 // linkState is what the store as a whole knows of the peer.
 type linkState struct {
-	mu     sync.Mutex
-	inc    ID            // incarnation last replicated with; guarded by mu
-	src    atomic.Uint32 // its small id, 1..3; 0: none yet
-	dirty  sharedSet
-	owes   sharedSet   // partitions whose sent cursor has a gap
-	lacks  sharedSet   // and whose recv cursor has one
-	told   atomic.Bool // the sender was signalled since its last TakeDirty
-	notify atomic.Pointer[func()]
+	mu        sync.Mutex
+	inc       ID            // incarnation last replicated with; guarded by mu
+	src       atomic.Uint32 // its small id, 1..3; 0: none yet
+	dirty     sharedSet
+	owes      sharedSet   // partitions whose copy to the peer has not all been sent
+	lacks     sharedSet   // partitions whose copy from the peer has not all arrived
+	signalled atomic.Bool // notify was called since the last TakeDirty
+	notify    atomic.Pointer[func()]
 
 	refused refusedList
 }
 
 func (s *Store) peerSrc() uint8 { return uint8(s.link.src.Load()) }
 
-// SetNotify registers f, which is called from any goroutine and under a partition
-// lock when there is new work for the sender and it was not told since its last
-// TakeDirty. It must only signal. nil takes it away.
+// SetNotify registers f, which is called when there is new work for the sender, once until
+// the next TakeDirty. It is called from any goroutine, and under a partition's lock, so it
+// must only signal. nil removes it.
 func (s *Store) SetNotify(f func()) {
-	s.link.told.Store(false)
+	s.link.signalled.Store(false)
 	if f == nil {
 		s.link.notify.Store(nil)
 		return
@@ -82,7 +82,7 @@ func (s *Store) SetNotify(f func()) {
 	s.link.notify.Store(&f)
 }
 
-// letIn is where clients may come in while a session works.
+// letIn calls Config.LetIn, which lets clients in while a session works.
 func (s *Store) letIn(part int) {
 	if s.cfg.LetIn != nil {
 		s.cfg.LetIn(part)
@@ -96,7 +96,7 @@ func (s *Store) markDirty(part uint8) {
 }
 
 func (s *Store) signal() {
-	if f := s.link.notify.Load(); f != nil && s.link.told.CompareAndSwap(false, true) {
+	if f := s.link.notify.Load(); f != nil && s.link.signalled.CompareAndSwap(false, true) {
 		(*f)()
 	}
 }
@@ -104,7 +104,7 @@ func (s *Store) signal() {
 // TakeDirty returns the partitions that got changes or graves since the last
 // call, and clears the set.
 func (s *Store) TakeDirty() (set PartSet) {
-	s.link.told.Store(false)
+	s.link.signalled.Store(false)
 	for i := range set {
 		set[i] = s.link.dirty[i].Swap(0)
 	}
@@ -155,9 +155,9 @@ type BulkStart struct {
 }
 
 // Attach begins a session with the incarnation inc, whose STATE was st.
-// resumable says that st's cursors are of this very store; they count only if inc is
-// whom it met last. The result lists the partitions whose copy starts anew; the
-// others resume where the peer stands.
+// resumable says that st's cursors are about this start of this node. They count only if inc
+// is also the incarnation that this node replicated with last. The result lists the
+// partitions whose copy starts anew. The others go on where the peer is.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
 	s.ApplyFlush(st.Flush, 0)

@@ -2,8 +2,8 @@ package store
 
 import "math/bits"
 
-// Large items: a run of whole pages, the segment entry's number in its first
-// unit, the item behind it.
+// A large item has a run of whole pages. The first unit of the run has the number of its
+// segment entry, and the item comes after it.
 
 func (a *arena) runPages(n int) int { return (n + 1<<a.shift + pageBytes - 1) / pageBytes }
 

@@ -196,7 +196,7 @@ func (t *partStats) addTo(st *Stats) {
 }
 
 // Sizes calls f for each 32-byte step of item size that is in use, ascending. It
-// walks everything, a partition at a time.
+// walks over all items, one partition at a time.
 func (s *Store) Sizes(f func(sizeBytes int, items uint64)) {
 	found := map[int]uint64{}
 	s.walkAll(func(p *partition, h handle) {

@@ -64,7 +64,7 @@ func (m reference) do(now int64, r *Request, got Result) (want Status) {
 		hit = false
 	}
 	put := func(v string, flags uint32, exp int64) Status {
-		if exp == Expired {
+		if exp == AlreadyExpired {
 			delete(m, k)
 		} else {
 			m[k] = entry{v, flags, exp, got.Version}
@@ -93,7 +93,7 @@ func (m reference) do(now int64, r *Request, got Result) (want Status) {
 		delete(m, k)
 		return Deleted
 	case r.Op == OpTouch:
-		if r.Expires == Expired {
+		if r.Expires == AlreadyExpired {
 			delete(m, k)
 		} else {
 			m[k] = entry{e.value, e.flags, r.Expires, e.version}
@@ -130,7 +130,7 @@ func randomRequest(rng *rand.Rand, keys int, m reference, now int64) *Request {
 	}
 	switch rng.IntN(8) {
 	case 0:
-		r.Expires = Expired
+		r.Expires = AlreadyExpired
 	case 1, 2:
 		r.Expires = now + 1 + int64(rng.IntN(5000))
 	}

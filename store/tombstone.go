@@ -4,11 +4,11 @@ import "unsafe"
 
 // A tombstone exists only where the delete was made, and only until the peer has
 // acknowledged it. It is an item whose value area holds the links of one of three
-// lists: by what is known of its way to the peer.
+// lists: not sent yet, or sent on one of the two lanes.
 const (
 	tombUnsent = 0
 	tombLive   = 1 // sent on the live lane, in the order of sending
-	tombBulk   = 2 // sent on the bulk lane, likewise
+	tombBulk   = 2 // sent on the bulk lane, the same
 	tombLists  = 3
 
 	// tombSpareBytes is how much larger than needed the memory of a value may be

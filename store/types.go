@@ -6,9 +6,9 @@ const (
 	MaxKeyBytes = 250 // memcached's doc/protocol.txt, "Keys"
 )
 
-// Expired is an expiry that has passed whatever the clock says; a Request that
+// AlreadyExpired is an expiry that has passed whatever the clock says; a Request that
 // carries it stores nothing and removes what was there.
-const Expired int64 = -1
+const AlreadyExpired int64 = -1
 
 // ID is a random 128-bit name: of a node, or of one start of its process (an
 // incarnation). The zero ID means "none".
@@ -49,7 +49,7 @@ type Request struct {
 	Draft   *Draft // where Value stands already, for set, add, replace and cas; the caller drops it afterwards. nil: Value is copied
 	Refused bool   // no memory could be had for the value while it arrived: it is as if Do had found none
 	Flags   uint32
-	Expires int64  // absolute Unix ms; 0 never; Expired: already
+	Expires int64  // absolute Unix ms; 0 never; AlreadyExpired: it is past
 	Compare bool   // carry it out only if the item's version is CAS; all ops but OpAdd, OpDrop and OpTouch, which look at no CAS
 	CAS     uint64 // with Compare, and for OpCAS: the version that must be current; no item has version 0, so 0 never matches
 	Delta   uint64 // OpIncr, OpDecr
@@ -135,7 +135,7 @@ type Renderer interface {
 type Fetch struct {
 	Key []byte // 1..MaxKeyBytes
 
-	Touch   bool  // the item gets a new expiry: Expires, absolute Unix ms, 0 never, Expired: already
+	Touch   bool  // the item gets a new expiry: Expires, absolute Unix ms, 0 never, AlreadyExpired: it is past
 	Expires int64 // without Touch: no meaning
 
 	Create        bool  // where there is no item make an empty one, whose reader wins

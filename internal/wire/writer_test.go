@@ -89,7 +89,7 @@ func TestWriter_BrokenInvariantsPanic(t *testing.T) {
 // An expiry that a client made up must not become a frame that the peer refuses.
 func TestWriter_AbsurdTimesAreBroughtIntoRange(t *testing.T) {
 	for in, want := range map[int64]int64{
-		store.Expired: 1, -1 << 63: 1, 0: 0, 1: 1, MaxMillis: MaxMillis, MaxMillis + 1: MaxMillis, 1<<63 - 1: MaxMillis,
+		store.AlreadyExpired: 1, -1 << 63: 1, 0: 0, 1: 1, MaxMillis: MaxMillis, MaxMillis + 1: MaxMillis, 1<<63 - 1: MaxMillis,
 	} {
 		w := NewWriter()
 		w.BeginBatch(1, 0, store.Live)

@@ -40,7 +40,9 @@ func TestFailure_NodeKilled(t *testing.T) {
 	s.nodes[0], s.nodes[1] = rig.NewPair(t)
 	rig.StartAll(s.nodes[:]...)
 	rig.WaitLinked(s.nodes[:]...)
-	s.nodes[0].Load(rig.Keys("ballast", ballast), func(i int) string { return fmt.Sprint("ballast", i) })
+	still := rig.Keys("ballast", ballast)
+	s.nodes[0].Load(still, func(i int) string { return still[i] })
+	rig.WaitEqual(s.nodes[0], s.nodes[1], still)
 	for i, n := range s.nodes {
 		for j := range killWriters {
 			w := &writer{node: n, own: fmt.Sprintf("own-%d-%d-", i, j), r: rand.New(rand.NewPCG(seed, uint64(10*i+j+1)))}

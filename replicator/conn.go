@@ -44,7 +44,7 @@ type conn struct {
 	from    int
 	to      int
 
-	seen session.Marks // what noteReached has seen that the session has reached; guarded by mu
+	seen session.Events // what noteEvents has seen; guarded by mu
 
 	wake chan struct{} // capacity 1: there may be something to write
 	stop chan struct{} // closed: the writer is to write what is left, and end
@@ -160,7 +160,7 @@ func (c *conn) handshake() error {
 	state := c.l.State()
 	c.mu.Lock()
 	err := c.s.Admit(c.l.cfg.Now(), state)
-	news := c.l.noteReached(c)
+	news := c.l.noteEvents(c)
 	c.mu.Unlock()
 	c.logNews(news)
 	return err
@@ -240,7 +240,7 @@ func (c *conn) frames() error {
 		case any:
 			c.s.OnIdle()
 		}
-		news := c.l.noteReached(c)
+		news := c.l.noteEvents(c)
 		wants := c.s.WantsWrite()
 		c.mu.Unlock()
 		c.logNews(news)

@@ -281,16 +281,16 @@ func (c *conn) contender() contender {
 	return contender{peer: h.NodeID, inc: h.Inc, dialled: c.dialled, decides: c.s.Decides(), began: c.began, established: c.established}
 }
 
-// noteReached tells the core what the session of c has newly reached, and returns that.
+// noteEvents tells the core what has newly happened in the session of c, and returns that.
 // The caller holds the conn's lock, and logs the news after it has given it back.
-func (l *Link) noteReached(c *conn) (news session.Marks) {
-	marks := c.s.Marks()
-	if marks == c.seen {
+func (l *Link) noteEvents(c *conn) (news session.Events) {
+	events := c.s.Events()
+	if events == c.seen {
 		return 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if news = marks &^ c.seen; news&session.MarkEstablished != 0 {
+	if news = events &^ c.seen; news&session.EventEstablished != 0 {
 		c.established, c.since = l.nextOrderLocked(), l.cfg.Now()
 		l.refusals.clearLast()
 		last := l.core.LastPeer()
@@ -299,9 +299,9 @@ func (l *Link) noteReached(c *conn) (news session.Marks) {
 		l.changeLocked()
 	}
 	before := l.core.State()
-	c.seen = l.core.Reached(c.s, c.seen)
-	if news&session.MarkBarrier != 0 && before == l.core.State() {
-		news &^= session.MarkBarrier // the gate was open already
+	c.seen = l.core.NoteEvents(c.s, c.seen)
+	if news&session.EventBarrier != 0 && before == l.core.State() {
+		news &^= session.EventBarrier // the gate was open already
 	}
 	l.publishLocked()
 	return news

@@ -7,10 +7,10 @@ import (
 	"twincached/internal/session"
 )
 
-// logNews logs what noteReached has returned. No lock is held.
-func (c *conn) logNews(news session.Marks) {
+// logNews logs what noteEvents has returned. No lock is held.
+func (c *conn) logNews(news session.Events) {
 	log := c.l.cfg.Log
-	if news&session.MarkEstablished != 0 {
+	if news&session.EventEstablished != 0 {
 		h := c.s.Peer()
 		if c.replaces {
 			c.l.counters.replaced.Add(1)
@@ -23,10 +23,10 @@ func (c *conn) logNews(news session.Marks) {
 		c.l.logSameID(h.NodeID)
 		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
-	if news&session.MarkEstablished != 0 {
+	if news&session.EventEstablished != 0 {
 		c.compareSettings()
 	}
-	if news&session.MarkBarrier != 0 {
+	if news&session.EventBarrier != 0 {
 		c.mu.Lock()
 		r, _ := c.l.core.Copies()
 		c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *conn) logNews(news session.Marks) {
 }
 
 // logClocks logs what is wrong with the two clocks.
-func (c *conn) logClocks(news session.Marks) {
+func (c *conn) logClocks(news session.Events) {
 	if news == 0 {
 		return
 	}
@@ -50,11 +50,11 @@ func (c *conn) logClocks(news session.Marks) {
 	for _, text := range said {
 		note(slog.LevelError, "CLOCK", text)
 	}
-	if news&session.MarkSkew != 0 {
+	if news&session.EventSkew != 0 {
 		l.counters.skews.Add(1)
 		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
-	if news&session.MarkClockRefused != 0 {
+	if news&session.EventClockRefused != 0 {
 		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
 }

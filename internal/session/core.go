@@ -58,26 +58,26 @@ func (c *Core) Connect(nowMillis int64, dialled bool, scratch *Scratch) *Session
 // is there.
 func (c *Core) Proved() { c.gate.foundSomebody() }
 
-// Reached notes what a session has newly reached, and returns all its marks. before is
-// what Reached returned for this session the last time; 0 = it is the first time.
-func (c *Core) Reached(s *Session, before Marks) (marks Marks) {
-	marks = before | s.Marks()
-	if marks&^before&MarkEstablished != 0 {
+// NoteEvents notes what has newly happened in a session, and returns all its events. before is
+// what NoteEvents returned for this session the last time; 0 = it is the first time.
+func (c *Core) NoteEvents(s *Session, before Events) (events Events) {
+	events = before | s.Events()
+	if events&^before&EventEstablished != 0 {
 		c.lastPeer, c.peerLeft = s.peer.NodeID, false
 		c.gate.linkUp()
 	}
-	if marks&^before&MarkBarrier != 0 {
+	if events&^before&EventBarrier != 0 {
 		c.gate.barrier()
 	}
-	return marks
+	return events
 }
 
-// Ended tells that a connection is over. marks is what its session had reached. end is why
+// Ended tells that a connection is over. events is what has happened in its session. end is why
 // it ended; nil = nobody knows. secured: TLS had found the other side's certificate right.
-func (c *Core) Ended(nowMillis int64, s *Session, end *End, marks Marks, secured bool) {
-	established := marks&MarkEstablished != 0
+func (c *Core) Ended(nowMillis int64, s *Session, end *End, events Events, secured bool) {
+	established := events&EventEstablished != 0
 	if established {
-		c.gate.linkLost(nowMillis, marks&MarkData != 0)
+		c.gate.linkLost(nowMillis, events&EventData != 0)
 	}
 	c.mayGo = c.mayGo || s.MayGo()
 	c.peerLeft = c.peerLeft || established && end.PeerLeft() // only of a session: a stranger can say BYE too

@@ -11,15 +11,15 @@ import (
 // as long as it may, unless the peer has left or cannot be found.
 func TestCore_WhoIsOutOfReachIsWaitedFor(t *testing.T) {
 	const start, handover = int64(1_750_000_000_000), int64(5000)
-	linked := func(c *Core) (s *Session, marks Marks) {
+	linked := func(c *Core) (s *Session, events Events) {
 		s = &Session{cfg: &c.cfg, attached: true}
 		s.peer.NodeID = store.ID{2}
-		return s, c.Reached(s, 0)
+		return s, c.NoteEvents(s, 0)
 	}
-	lost := func(c *Core) { s, marks := linked(c); c.Ended(start, s, nil, marks, false) }
+	lost := func(c *Core) { s, events := linked(c); c.Ended(start, s, nil, events, false) }
 	leaves := func(c *Core) {
-		s, marks := linked(c)
-		c.Ended(start, s, &End{Code: wire.ByePlanned, FromPeer: true}, marks, false)
+		s, events := linked(c)
+		c.Ended(start, s, &End{Code: wire.ByePlanned, FromPeer: true}, events, false)
 	}
 	for _, tt := range []struct {
 		name  string

@@ -201,7 +201,7 @@ func TestFailure_PeersClockJumpsByDays(t *testing.T) {
 		d.n[1].skew += jump
 		d.pass(3000)
 		s := d.n[0].s
-		if !s.clockRefused || !s.skewed || s.Marks()&MarkClockRefused == 0 || !near(s.clock.measured(), jump) {
+		if !s.clockRefused || !s.skewed || s.Events()&EventClockRefused == 0 || !near(s.clock.measured(), jump) {
 			t.Errorf("jump of %d ms: seen %d, astray %v", jump, s.clock.measured(), s.clockRefused)
 		}
 		if s.lead != 0 {

@@ -114,36 +114,36 @@ func (s *Session) Peer() *wire.Hello { return &s.peer }
 // the peer had.
 func (s *Session) BarrierReceived() bool { return s.barrier }
 
-// Marks are what a session has reached, as bits.
-type Marks uint8
+// Events are what has happened in a session so far, as bits.
+type Events uint8
 
-// The marks.
+// The events.
 const (
-	MarkEstablished  Marks = 1 << iota // both STATEs are known
-	MarkData                           // the peer has sent a numbered frame
-	MarkBarrier                        // the peer's BARRIER has arrived
-	MarkSkew                           // the clocks have differed by more than 500 ms
-	MarkClockRefused                   // and by more than this node believes
+	EventEstablished  Events = 1 << iota // both STATEs are known
+	EventData                            // the peer has sent a numbered frame
+	EventBarrier                         // the peer's BARRIER has arrived
+	EventSkew                            // the clocks have differed by more than 500 ms
+	EventClockRefused                    // and by more than this node believes
 )
 
-// Marks is what the session has reached.
-func (s *Session) Marks() (m Marks) {
+// Events is what has happened so far.
+func (s *Session) Events() (e Events) {
 	if s.attached {
-		m |= MarkEstablished
+		e |= EventEstablished
 	}
 	if s.rx.n > 0 {
-		m |= MarkData
+		e |= EventData
 	}
 	if s.barrier {
-		m |= MarkBarrier
+		e |= EventBarrier
 	}
 	if s.skewed {
-		m |= MarkSkew
+		e |= EventSkew
 	}
 	if s.clockRefused {
-		m |= MarkClockRefused
+		e |= EventClockRefused
 	}
-	return m
+	return e
 }
 
 // FrameLimit is the largest body that may be read now, in bytes.

@@ -15,7 +15,7 @@ type end struct {
 	other   *end
 	serial  int
 	dialled bool
-	marks   session.Marks // what the core knows that the session has reached
+	events  session.Events // what the core knows has happened in the session
 	frames  [][]byte
 	buf     []byte // has arrived, and is not a whole frame yet
 	stalled bool   // nothing arrives
@@ -58,7 +58,7 @@ func (n *node) over(e *end, why string, end *session.End) {
 	e.gone = true
 	n.w.logf("%s loses connection %d: %s", n.name, e.serial, why)
 	e.s.OnLoss(n.now())
-	n.core.Ended(n.now(), e.s, end, e.marks, false)
+	n.core.Ended(n.now(), e.s, end, e.events, false)
 	n.mayGo = n.mayGo || e.s.MayGo()
 	if n.mayGo && e.s.Farewell() == session.FarewellAnswered && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
@@ -239,9 +239,9 @@ func (n *node) reached(e *end) {
 	if e.gone {
 		return
 	}
-	before := e.marks
-	e.marks = n.core.Reached(e.s, e.marks)
-	if before == 0 && e.marks != 0 {
+	before := e.events
+	e.events = n.core.NoteEvents(e.s, e.events)
+	if before == 0 && e.events != 0 {
 		if n.lastPeer != e.other.n || !e.mine {
 			for part := range e.other.owes {
 				e.other.owes[part] = n.held[part]

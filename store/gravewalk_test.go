@@ -56,6 +56,28 @@ func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestWalkSettled_TheNextItemIsTouched: the walk stands at an item that goes to the end of the
+// list. It goes on with the one behind that, and does not end there.
+func TestWalkSettled_TheNextItemIsTouched(t *testing.T) {
+	const part = 7
+	keys := keysOf(part, 100)
+	s := sentAll(t, part, keys)
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := map[string]bool{}
+	p.walkSettled(func(_ handle, hd *header) {
+		seen[string(hd.key())] = true
+		if len(seen) == 10 {
+			next := s.arena.at(p.list.walk).key()
+			p.touch(s.tag(next), p.list.walk, testNow, 0, false, false)
+		}
+	})
+	if len(seen) != len(keys) {
+		t.Errorf("the walk has passed %d of %d items", len(seen), len(keys))
+	}
+}
+
 // TestApplyGrave_TouchedMeanwhile: clients touch items while the peer's grave is
 // carried out, and none that it covers lives on.
 func TestApplyGrave_TouchedMeanwhile(t *testing.T) {

@@ -89,7 +89,7 @@ var walkMutants = []mutant{
 	{"a grave's walk stays on an item that moves",
 		"it goes on to the next one",
 		"store/changelist.go", "{&l.live, &l.bulk, &l.sweep, &l.walk}", "{&l.live, &l.bulk, &l.sweep}",
-		plan("budget", 200)},
+		test("store", "TestWalkSettled_TheNextItemIsTouched")},
 	{"what was sent counts as acknowledged",
 		"only what an ACK covers does",
 		"store/partition.go", "p.fromPeer(hd) || p.peer.acked.covers(hd.seq())", "p.fromPeer(hd) || p.peer.sent.covers(hd.seq())",

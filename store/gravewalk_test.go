@@ -32,11 +32,11 @@ func sentAll(t *testing.T, part int, keys [][]byte) *Store {
 	return s
 }
 
-// TestWalkSettled_PassesWhatIsTouchedMeanwhile: a touch moves an item in the change
-// list and leaves its version. It must not carry the item past the walk.
-func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
+// walkAndTouch walks n values and calls touch behind each, with how many have been passed. The walk has to pass all.
+func walkAndTouch(t *testing.T, n int, touch func(s *Store, p *partition, keys [][]byte, passed int)) {
+	t.Helper()
 	const part = 7
-	keys := keysOf(part, 1000)
+	keys := keysOf(part, n)
 	s := sentAll(t, part, keys)
 	p := &s.parts[part]
 	p.mu.Lock()
@@ -44,38 +44,34 @@ func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
 	seen := map[string]bool{}
 	p.walkSettled(func(_ handle, hd *header) {
 		seen[string(hd.key())] = true
-		if n := len(keys) - len(seen); n > 0 && n%100 == 0 { // as a client would, between two chunks
-			for _, key := range keys[len(keys)-n:] {
-				p.touch(s.tag(key), p.find(s.tag(key), key), testNow, 0, false, false)
-				n--
-			}
-		}
+		touch(s, p, keys, len(seen))
 	})
 	if len(seen) != len(keys) {
 		t.Errorf("the walk has passed %d of %d items", len(seen), len(keys))
 	}
 }
 
+// TestWalkSettled_PassesWhatIsTouchedMeanwhile: a touch moves an item in the change
+// list and leaves its version. It must not carry the item past the walk.
+func TestWalkSettled_PassesWhatIsTouchedMeanwhile(t *testing.T) {
+	walkAndTouch(t, 1000, func(s *Store, p *partition, keys [][]byte, passed int) {
+		if n := len(keys) - passed; n > 0 && n%100 == 0 { // as a client would, between two chunks
+			for _, key := range keys[len(keys)-n:] {
+				p.touch(s.tag(key), p.find(s.tag(key), key), testNow, 0, false, false)
+			}
+		}
+	})
+}
+
 // TestWalkSettled_TheNextItemIsTouched: the walk stands at an item that goes to the end of the
 // list. It goes on with the one behind that, and does not end there.
 func TestWalkSettled_TheNextItemIsTouched(t *testing.T) {
-	const part = 7
-	keys := keysOf(part, 100)
-	s := sentAll(t, part, keys)
-	p := &s.parts[part]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	seen := map[string]bool{}
-	p.walkSettled(func(_ handle, hd *header) {
-		seen[string(hd.key())] = true
-		if len(seen) == 10 {
+	walkAndTouch(t, 100, func(s *Store, p *partition, _ [][]byte, passed int) {
+		if passed == 10 {
 			next := s.arena.at(p.list.walk).key()
 			p.touch(s.tag(next), p.list.walk, testNow, 0, false, false)
 		}
 	})
-	if len(seen) != len(keys) {
-		t.Errorf("the walk has passed %d of %d items", len(seen), len(keys))
-	}
 }
 
 // TestApplyGrave_TouchedMeanwhile: clients touch items while the peer's grave is

@@ -9,7 +9,15 @@ SEED    ?= 0
 ROUNDS  ?= 1000
 OUT     ?= /tmp
 
-.PHONY: help build pair test race sim mutants threads linear faults lint fuzz bench torture image ci clean
+# What make bench compares with: binaries, or nothing.
+ROWS           ?=
+MEMCACHED      ?= memcached
+MEMCACHED_HEAD ?=
+POGOCACHE      ?=
+REDIS          ?= redis-server
+VALKEY         ?=
+
+.PHONY: help build pair demo test race sim mutants threads linear faults lint fuzz bench gobench torture page image ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +27,9 @@ build: ## the program, static, as ./twincached
 
 pair: ## two nodes on this machine, to try it
 	$(GO) run . pair
+
+demo: ## two nodes and a PHP page with a counter that never goes back
+	deploy/demo/run.sh
 
 test: ## all tests
 	$(GO) test ./...
@@ -56,11 +67,18 @@ fuzz: ## each fuzz test for FUZZ (30s)
 		echo "$$dir $$name"; $(GO) test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) || exit 1; \
 	done
 
-bench: ## all benchmarks, BENCH (2s) each
+bench: ## BENCHMARKS.md: this against other servers, 25 minutes on a quiet machine; ROWS=load,tls only some
+	$(GO) run ./internal/bench/rows -rows '$(ROWS)' -memcached '$(MEMCACHED)' -memcached-head '$(MEMCACHED_HEAD)' \
+		-pogocache '$(POGOCACHE)' -redis '$(REDIS)' -valkey '$(VALKEY)'
+
+gobench: ## all benchmarks of the code, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
 
 torture: ## faults on real nodes in network namespaces for MINUTES (10), from SEED (0: any); as root
 	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES) -torture.seed $(SEED)
+
+page: ## docs/page.png, the picture of the status page in the README
+	$(GO) test ./internal/browser -run '^TestPage_ShowsEachStateLive$$' -count=1 -browser.page $(CURDIR)/docs/page.png
 
 image: ## the container image
 	docker build -t twincached .

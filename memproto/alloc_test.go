@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"twincached/internal/testkit"
 )
@@ -42,7 +43,10 @@ func hotPaths() map[string]string {
 }
 
 func hotConn(t testing.TB) *Conn {
-	c := NewConn(newTestServer(t))
+	s := newTestServer(t)
+	started := time.Now()
+	s.Nanos = func() int64 { return int64(time.Since(started)) }
+	c := NewConn(s)
 	var load strings.Builder
 	for i := range 100 {
 		fmt.Fprintf(&load, "set key:%d 0 0 100\r\n%s\r\n", i, strings.Repeat("v", 100))

@@ -104,6 +104,14 @@ func (c *Conn) fill() []byte {
 	return room
 }
 
+// runArrived is arrived, sampled where the turn was the command's when it began to come.
+func (c *Conn) runArrived(rest []byte) (n int, ok bool) {
+	if c.untilSample > 0 {
+		return c.arrived(rest)
+	}
+	return c.sampledArrival(rest)
+}
+
 // arrived runs the command whose value has come, or cannot be kept, and returns how many
 // bytes of rest belonged to it. false: what follows the value is not all there.
 func (c *Conn) arrived(rest []byte) (n int, ok bool) {

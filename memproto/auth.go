@@ -84,9 +84,9 @@ func (l *Logins) load(file []byte, strict bool, add func(list []login, name, res
 	return nil
 }
 
-// match tells whether name may log in with password. It takes as long for any
+// Match tells whether name may log in with password. It takes as long for any
 // name and any password of the same length.
-func (l *Logins) match(name, password []byte) bool {
+func (l *Logins) Match(name, password []byte) bool {
 	list := l.list.Load()
 	if list == nil {
 		return false
@@ -114,7 +114,7 @@ func (a *authCounts) reset() {
 
 // logIn checks a login, counts it, and lets the conn in or not.
 func (c *Conn) logIn(l *Logins, name, password []byte) (ok bool) {
-	ok = l.match(name, password)
+	ok = l.Match(name, password)
 	c.countLogin(ok)
 	c.tried(ok)
 	c.stranger = !ok
@@ -142,14 +142,14 @@ const (
 // login is line for a stranger: as in memcached it takes "set" with any key,
 // whose value is "name password", and answers any other line with an error.
 func (c *Conn) login(rest []byte) (n, need int) {
-	if c.loginBytes > 0 {
-		if len(rest) < c.loginBytes {
-			return 0, c.loginBytes
+	if b := c.trying().loginBytes; b > 0 {
+		if len(rest) < b {
+			return 0, b
 		}
 		if !c.mayTry() {
 			return 0, 0
 		}
-		n, c.loginBytes = c.loginBytes, 0
+		n, c.tries.loginBytes = b, 0
 		c.reply(c.loginValue(rest[:n]), false)
 		return n, 0
 	}
@@ -180,7 +180,7 @@ func (c *Conn) login(rest []byte) (n, need int) {
 	case size > maxLoginBytes:
 		c.reply(replyLoginTooLong, false)
 	default:
-		c.loginBytes = int(size) + 2
+		c.tries.loginBytes = int(size) + 2
 	}
 	return end + 1, 0
 }

@@ -111,7 +111,7 @@ func TestLogin_NothingIsDoneForAStranger(t *testing.T) {
 
 func TestLogins_ABadFileChangesNothing(t *testing.T) {
 	var l Logins
-	if l.match([]byte("bob"), []byte("secret")) || l.match(nil, nil) {
+	if l.Match([]byte("bob"), []byte("secret")) || l.Match(nil, nil) {
 		t.Error("the zero value lets in")
 	}
 	if err := l.Load([]byte(someLogins)); err != nil {
@@ -126,7 +126,7 @@ func TestLogins_ABadFileChangesNothing(t *testing.T) {
 	if err := l.Load(nil); err == nil || !strings.Contains(err.Error(), "nobody could log in") {
 		t.Error("an empty file, which memcached refuses too:", err)
 	}
-	if !l.match([]byte("bob"), []byte("secret")) || l.match([]byte("ann"), []byte("new")) {
+	if !l.Match([]byte("bob"), []byte("secret")) || l.Match([]byte("ann"), []byte("new")) {
 		t.Error("a bad file changed the logins")
 	}
 }
@@ -140,7 +140,7 @@ func TestLogins_MoreThanMemcachedsEight(t *testing.T) {
 	if err := l.Load([]byte(file.String())); err != nil {
 		t.Fatal(err)
 	}
-	if !l.match([]byte("name99"), []byte("password99")) || l.match([]byte("name99"), []byte("password98")) {
+	if !l.Match([]byte("name99"), []byte("password99")) || l.Match([]byte("name99"), []byte("password98")) {
 		t.Error("the last of a hundred")
 	}
 }

@@ -30,7 +30,12 @@ func (c *Conn) binaryTouch(p *packet) (n int) {
 	if p.op == opTouch {
 		c.fetch.Pin = nil // it answers without the value
 	}
-	return c.retrieved(p, at, c.doFetch(render))
+	hit := c.doFetch(render)
+	if c.fetch.NoMemory {
+		c.fail(p, statusNoMemory)
+		return p.headBytes
+	}
+	return c.retrieved(p, at, hit)
 }
 
 // retrieved finishes a retrieval whose reply, on a hit, begins at c.out[at].

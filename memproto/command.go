@@ -58,7 +58,7 @@ func (c *Conn) command(rest []byte, end, lineBytes int) (n, need int) {
 		return c.storage(store.OpCAS, &t, rest, lineBytes)
 	}
 	c.simple(string(name), &t, rest[:end])
-	if c.dump.kind != dumpNone {
+	if c.dump != nil {
 		return lineBytes - 1, 0 // see dumpState
 	}
 	return lineBytes, 0

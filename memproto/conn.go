@@ -9,41 +9,33 @@ import (
 // Conn is one client connection's protocol state. The zero Conn is not
 // usable; see NewConn. Not for concurrent use. Between calls it holds no part
 // of the caller's buffers.
+//
+// Most conns are idle most of the time, and there may be many. So it holds only what
+// the next call has to know; the rest is in the Scratch. What few conns need stands
+// behind a pointer.
 type Conn struct {
-	srv     *Server
-	maxItem int // of the store, read once
-	client  Client
+	*scratch // means nothing between two calls
+	srv      *Server
 
-	started bool     // the first byte, which names the protocol, has been seen
-	binary  bool     // it named the binary protocol
-	md      bool     // the command is the meta protocol's delete
-	said    bool     // the command at the start of the input has been printed
-	scanned int      // bytes at the start of the input known to hold no line end
-	swallow int64    // bytes of a refused value that are still to be dropped
-	coming  *arrival // a large value on its way; nil = none
-	pin     Pinned   // a value that the caller is to write
+	coming *arrival   // a large value on its way; nil = none
+	dump   *dumpState // a dump in progress; nil = none
+	tries  *tries     // of a client that logs in; nil = it has not begun to
+
+	swallow int64 // bytes of a refused value that are still to be dropped
 	get     getState
-	dump    dumpState
+	client  client
 
-	stranger    bool  // it has not logged in, and has to
-	loginBytes  int   // bytes of the text login that are to come; 0: its line
-	saslStarted bool  // an auth without a value: a step follows
-	failures    int   // logins that failed since the last that did not; not counted far
-	turn        int64 // Unix ms at which the login at the start of the input may be looked at; 0: not asked yet
+	// untilSample counts the requests down to the next one that is sampled; 0: the next one is.
+	untilSample int32
+	ahead       int32 // bytes at the start of the input whose keys are asked for: see Ahead
+	scanned     int32 // bytes at the start of the input known to hold no line end
 
-	// Set for the length of one Process call.
-	now    int64
-	mode   uint32 // what is to be told of it: see journal
-	taken  int    // bytes of the input done with
-	until  int64  // Result.Until
-	out    []byte
-	closed string   // why to close; "" = do not
-	stream *Watcher // what the conn becomes; nil = nothing
-
-	req   store.Request // fields and not locals, so that they cost no allocation
-	fetch store.Fetch
-	look  store.Look // what stood under the key, while somebody watches
-	meta  *metaLine  // nil until the first meta command
+	started   bool // the first byte, which names the protocol, has been seen
+	binary    bool // it named the binary protocol
+	said      bool // the command at the start of the input has been printed
+	pipelined bool // the last input had more than one request
+	stranger  bool // it has not logged in, and has to
+	over      bool // it is to be closed
 }
 
 // Result is what one call of Process did.
@@ -61,7 +53,8 @@ type Result struct {
 	// empty. It is valid until that call, or Closed.
 	Fill []byte
 	// Pin: a value to be written at Out[Pin.At:], from where it stands. The caller
-	// releases it, before the next call. nil = none.
+	// releases it, or has Take move it, before the next call of a conn with the same
+	// Scratch. nil = none.
 	Pin *Pinned
 	// More: Out is full. Write it out, then call again with the same rest,
 	// even if nothing has arrived.
@@ -94,9 +87,12 @@ const (
 	ReasonStranger    = "not logged in"
 )
 
-// NewConn returns the state of a fresh connection.
-func NewConn(s *Server) *Conn {
-	return &Conn{srv: s, maxItem: s.Store.MaxItemBytes(), stranger: s.TextLogins != nil || s.SASLLogins != nil}
+// NewConn returns the state of a fresh connection, with a Scratch of its own.
+func NewConn(s *Server) *Conn { return NewConnWith(s, new(Scratch)) }
+
+// NewConnWith is NewConn for a connection that shares a Scratch with others.
+func NewConnWith(s *Server, shared *Scratch) *Conn {
+	return &Conn{scratch: &shared.scratch, srv: s, stranger: s.TextLogins != nil || s.SASLLogins != nil, untilSample: gap()}
 }
 
 // Process answers the complete requests at the start of in and appends the
@@ -106,8 +102,14 @@ func NewConn(s *Server) *Conn {
 // It is safe to call it again too early (before Need bytes are there): it does
 // nothing then.
 func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
-	c.until = 0
-	c.now, c.out, c.mode = nowMillis, out, c.srv.journal.mode.Load()
+	if c.over {
+		return Result{N: len(in), Out: out, Close: true}
+	}
+	if c.pin.Value() != nil { // it may be another conn's
+		return Result{Out: out, More: true}
+	}
+	c.begin(nowMillis, out, c.srv.journal.mode.Load())
+	ahead, many := int(c.ahead), false
 	for c.closed == "" && c.stream == nil {
 		if c.coming != nil && !c.coming.ready() {
 			if res.N < len(in) {
@@ -126,8 +128,14 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 			break
 		}
 		c.taken = res.N
+		if res.N > 0 {
+			many = true
+		}
+		if res.N >= ahead && (many || c.pipelined) {
+			ahead = res.N + c.lookAhead(in[res.N:])
+		}
 		if c.coming != nil {
-			n, ok := c.arrived(in[res.N:])
+			n, ok := c.runArrived(in[res.N:])
 			if !ok {
 				res.Need = c.coming.tail
 				break
@@ -136,29 +144,40 @@ func (c *Conn) Process(nowMillis int64, in, out []byte) (res Result) {
 			res.N += n
 			continue
 		}
-		n, need := c.next(in[res.N:])
+		var n, need int
+		if c.untilSample--; c.untilSample > 0 {
+			n, need = c.next(in[res.N:])
+		} else {
+			n, need = c.sampled(in[res.N:])
+		}
 		if n == 0 {
-			res.Need, res.More = need, c.dump.kind != dumpNone
+			c.untilSample++ // it will be here again: what comes in pieces has no better chance
+			res.Need, res.More = need, c.dump != nil
 			res.Later, res.Until = res.More, c.until
 			break
 		}
 		c.said = false
 		res.N += n
 	}
+	c.end(&res, len(in))
+	c.ahead, c.pipelined = 0, many
+	return res
+}
+
+// end completes the result of a call whose input had inBytes.
+func (c *Conn) end(res *Result, inBytes int) {
 	if c.closed != "" {
-		res.N, res.Need = len(in), 0
-		res.Close, res.Reason = true, c.closed
+		res.N, res.Need = inBytes, 0
+		res.Close, res.Reason, c.over = true, c.closed, true
 	}
 	if c.stream != nil {
-		res.N, res.Need, res.Stream = len(in), 0, c.stream
+		res.N, res.Need, res.Stream = inBytes, 0, c.stream
 		c.stream = nil
 	}
 	if c.pin.Value() != nil {
 		res.Pin = &c.pin
 	}
-	res.Out = c.out
-	c.out = nil
-	return res
+	res.Out, c.out = c.out, nil
 }
 
 // next does the next thing at the start of rest (never empty) and returns how
@@ -172,13 +191,13 @@ func (c *Conn) next(rest []byte) (n, need int) {
 		return n, 0
 	case c.get.on:
 		return c.resumeGet(rest), 0
-	case c.dump.kind != dumpNone:
+	case c.dump != nil:
 		return c.resumeDump(), 0
 	case !c.started:
 		// As in memcached, the first byte of a conn decides which protocol
 		// it speaks.
 		c.started = true
-		text, binary := c.srv.speaks(c.client.Listener)
+		text, binary := c.srv.speaks(int(c.client.listener))
 		c.binary = !text || rest[0] == binaryMagic
 		if c.binary && !binary {
 			c.close(ReasonBinary, replyBinary)
@@ -202,19 +221,19 @@ func (c *Conn) line(rest []byte) (n, need int) {
 	i := bytes.IndexByte(window[c.scanned:], '\n')
 	whole := i >= 0
 	if whole {
-		i += c.scanned
+		i += int(c.scanned)
 	}
 	switch {
 	case whole && i <= MaxLineBytes:
 	case !whole && len(rest) <= MaxLineBytes:
-		c.scanned = len(rest)
+		c.scanned = int32(len(rest))
 		return 0, 0
 	case !mayBeLong(rest):
 		c.close(ReasonLineTooLong, "") // as memcached, without a word
 		return 0, 0
 	case whole:
 	case len(rest) < getWindowBytes:
-		c.scanned = len(rest)
+		c.scanned = int32(len(rest))
 		return 0, 0
 	default:
 		c.scanned = 0
@@ -259,14 +278,15 @@ func (c *Conn) do() store.Result {
 	return r
 }
 
-// doFetch hands the finished c.fetch to the store; the reply of a hit stands in c.out.
+// doFetch hands the finished c.fetch to the store; the reply of a hit stands in c.out. No
+// hit may also be a touch that found no memory: c.fetch.NoMemory tells.
 func (c *Conn) doFetch(render store.Renderer) (hit bool) {
 	c.fetch.Look = c.watched()
 	c.out, hit = c.srv.Store.Fetch(c.now, &c.fetch, c.out, render)
 	if c.fetch.Look != nil {
 		c.tellLookup(c.fetch.Key, c.look)
 	}
-	c.fetch = store.Fetch{}
+	c.fetch = store.Fetch{NoMemory: c.fetch.NoMemory}
 	return hit
 }
 

@@ -84,7 +84,7 @@ func (c *Conn) startDump(kind dumpKind, classes []byte, quiet bool) {
 	}
 	c.srv.tune.countCrawl()
 	c.out = append(c.out, replyOK...) // noreply or not: the dump is no reply to memcached
-	c.dump = dumpState{kind: kind, classes: set}
+	c.dump = &dumpState{kind: kind, classes: set}
 }
 
 // crawlerNumber takes the settings of memcached's crawler, which are shown and

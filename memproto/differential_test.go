@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // A batch of random commands goes to the engine and to stock memcached; the
@@ -277,7 +279,7 @@ func differentialBatches() int {
 	case err == nil:
 		return n
 	}
-	return 1500
+	return 1500 / testkit.Step
 }
 
 // TestDifferential_StockMemcached takes TWINCACHED_DIFF_BATCHES for a long run.

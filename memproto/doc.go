@@ -4,7 +4,7 @@
 // A Server is what all conns of a node share; a Conn is the state of one
 // client connection. Whoever owns the socket keeps two buffers and calls
 // [Conn.Process] whenever bytes have arrived; the package starts no goroutine,
-// reads no clock and does no I/O. It knows the store, and nothing of a peer.
+// reads no clock but Server.Nanos and does no I/O. It knows the store, and nothing of a peer.
 //
 // # What it does
 //
@@ -14,7 +14,7 @@
 //	set add replace append prepend cas
 //	delete incr decr touch
 //	flush_all [delay]            refused with Server.FlushEnabled off (-F)
-//	stats [settings|items|slabs|sizes|conns|detail|replication|cachedump|reset]
+//	stats [settings|items|slabs|sizes|conns|detail|replication|status|latency|hotkeys|cachedump|reset]
 //	lru_crawler metadump|mgdump|crawl|...    lru slabs cache_memlimit
 //	version verbosity quit
 //	mn mg ms md ma me            the meta protocol, all flags but E
@@ -51,6 +51,15 @@
 // are known words with nothing to tell (memcached 1.6 logs no rawcmds either).
 // With verbosity 2 and 3 commands and replies go to Server.Log, without values.
 //
+// # What is sampled
+//
+// One request in [SampleEvery], chosen by chance, is timed, and its keys are counted: see
+// Latency and "stats hotkeys". The time is that of the engine's work: it begins when the
+// command with its value is there, and ends when the reply stands in Out. So a client that
+// sends slowly, or many requests at once, does not look like a slow node; a lock, an
+// eviction, or a thread that had to wait for a processor does. A retrieval that fills Out
+// counts in parts.
+//
 // # Where it differs from memcached 1.6.45
 //
 // Everything else is answered as memcached 1.6.45 answers it. What it said is recorded
@@ -71,6 +80,8 @@
 //
 //   - Words behind a command's name are known in full only. memcached takes any
 //     beginning of one, so that "stats r" resets all counters.
+//
+//   - stats replication and stats status are kinds of our own; memcached answers ERROR.
 //
 //   - gat and gats lines may be as long as get lines, which have no bound.
 //
@@ -124,7 +135,7 @@
 // In the binary protocol:
 //
 //   - verbosity is answered; memcached does not know it.
-//   - stat knows the groups conns and replication.
+//   - stat knows the groups conns, replication, status, latency and hotkeys.
 //   - An unknown opcode costs its packet only. memcached drops the length of
 //     extras and key once more, and with it what follows.
 //   - A refused value of 2 GiB and more is dropped as any other; memcached

@@ -12,10 +12,9 @@ import (
 type dumpKind uint8
 
 const (
-	dumpNone dumpKind = iota
-	dumpMeta          // lru_crawler metadump: a line of properties, with a space and no CR at its end
-	dumpMG            // lru_crawler mgdump: the meta get that fetches it
-	dumpOld           // stats cachedump
+	dumpMeta dumpKind = iota // lru_crawler metadump: a line of properties, with a space and no CR at its end
+	dumpMG                   // lru_crawler mgdump: the meta get that fetches it
+	dumpOld                  // stats cachedump
 )
 
 // cachedumpBytes is what memcached answers to a cachedump at most.
@@ -38,7 +37,7 @@ const maxDumps = 4
 // resumeDump prints the next part of the dump: what fits Out and one turn, and the
 // end with its last part.
 func (c *Conn) resumeDump() (n int) {
-	d, before := &c.dump, len(c.out)
+	d, before := c.dump, len(c.out)
 	room := OutSoftLimitBytes + 1 - before
 	done := false
 	switch d.kind {
@@ -64,10 +63,10 @@ func (c *Conn) resumeDump() (n int) {
 
 // endDump makes room for another one.
 func (c *Conn) endDump() {
-	if c.dump.kind == dumpMeta || c.dump.kind == dumpMG {
+	if c.dump != nil && c.dump.kind != dumpOld {
 		c.srv.dumps.Add(-1)
 	}
-	c.dump = dumpState{}
+	c.dump = nil
 }
 
 // metaLine is the store.Render of metadump.
@@ -116,7 +115,7 @@ func mgLine(dst []byte, v *store.View) []byte {
 // cachedumpLine is the store.Render of cachedump, which leaves out what cannot
 // stand in a line.
 func (c *Conn) cachedumpLine(dst []byte, v *store.View) []byte {
-	d := &c.dump
+	d := c.dump
 	if d.items == 0 || d.bytes == 0 || !printableKey(v.Key) {
 		return dst
 	}
@@ -180,5 +179,5 @@ func (c *Conn) cachedump(t *tokens) {
 	if limit == 0 {
 		items = -1 // never reaches 0
 	}
-	c.dump = dumpState{kind: dumpOld, classes: 1 << class, items: items, bytes: cachedumpBytes}
+	c.dump = &dumpState{kind: dumpOld, classes: 1 << class, items: items, bytes: cachedumpBytes}
 }

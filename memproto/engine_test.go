@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -203,13 +204,14 @@ func TestTranscripts_AnySplit(t *testing.T) {
 			if total > 1<<20 { // large values: the cuts that matter are in the lines
 				splits, sizes, seeds = 30, []int{1 << 16}, 0
 			}
-			for at := 1; at < splits; at++ {
+			for at := 1; at < splits; at += testkit.Step {
 				check(fmt.Sprintf("cut at %d", at), cutAt(at), at%2 == 0)
 			}
-			for _, n := range sizes {
+			for i := 0; i < len(sizes); i += testkit.Step {
+				n := sizes[i]
 				check(fmt.Sprintf("cut every %d", n), cutEvery(n), true)
 			}
-			for seed := range seeds {
+			for seed := uint64(0); seed < seeds; seed += testkit.Step {
 				check(fmt.Sprintf("random cuts, seed %d", seed), cutRandomly(seed), seed%2 == 0)
 			}
 		})
@@ -326,7 +328,7 @@ func TestProcess_RandomBatchesAnySplit(t *testing.T) {
 	const seed = 7
 	g := &generator{r: rand.New(rand.NewPCG(seed, 3))}
 	sides := [3]*side{newSide(), newSide(), newSide()}
-	for i := range 400 {
+	for i := range 400 / testkit.Step {
 		batch := g.batch()
 		want := sides[0].normalise(string(one.feed([]byte(sides[0].fill(batch)))))
 		for j, e := range []*engine{many, careless} {

@@ -24,36 +24,54 @@ var loginRules = strikes.Rules{
 // password to try.
 const freeOwnFailures = 3
 
+// tries is what a conn knows of its client's logins, until one succeeds.
+type tries struct {
+	loginBytes  int   // bytes of the text login that are to come; 0: its line
+	saslStarted bool  // an auth without a value: a step follows
+	failures    int   // logins that failed since the last that did not; not counted far
+	turn        int64 // Unix ms at which the login at the start of the input may be looked at; 0: not asked yet
+}
+
+// trying is c.tries, which begin now if there are none.
+func (c *Conn) trying() *tries {
+	if c.tries == nil {
+		c.tries = new(tries)
+	}
+	return c.tries
+}
+
 // mayTry tells whether a login may be looked at now. If not, c.until says when.
 func (c *Conn) mayTry() bool {
-	if c.turn == 0 {
-		own := min(time.Duration(max(0, c.failures-freeOwnFailures))*loginRules.PerFailure, loginRules.MaxDelay)
-		c.turn = c.srv.guesses.Turn(&loginRules, c.source(), c.now, own)
-		if wait := c.turn - c.now; wait > 0 {
+	t := c.trying()
+	if t.turn == 0 {
+		own := min(time.Duration(max(0, t.failures-freeOwnFailures))*loginRules.PerFailure, loginRules.MaxDelay)
+		t.turn = c.srv.guesses.Turn(&loginRules, c.source(), c.now, own)
+		if wait := t.turn - c.now; wait > 0 {
 			c.srv.auth.delayed.Add(1)
 			if c.srv.LoginDelayed != nil {
-				c.srv.LoginDelayed(c.client.Addr.Addr(), time.Duration(wait)*time.Millisecond)
+				c.srv.LoginDelayed(c.client.address(), time.Duration(wait)*time.Millisecond)
 			}
 		}
 	}
-	if c.now < c.turn {
-		c.until = c.turn
+	if c.now < t.turn {
+		c.until = t.turn
 		return false
 	}
-	c.turn = 0
+	t.turn = 0
 	return true
 }
 
 // tried notes what came of a login.
 func (c *Conn) tried(ok bool) {
 	if ok {
-		c.failures = 0
+		c.tries = nil
 		c.srv.guesses.Clear(c.source())
 		return
 	}
-	c.failures = min(c.failures+1, freeOwnFailures+int(loginRules.MaxDelay/loginRules.PerFailure))
+	t := c.trying()
+	t.failures = min(t.failures+1, freeOwnFailures+int(loginRules.MaxDelay/loginRules.PerFailure))
 	c.srv.guesses.Failed(&loginRules, c.source(), c.now)
 }
 
 // source is what the conn's failures count for. Clients of a unix socket are one.
-func (c *Conn) source() netip.Prefix { return strikes.Source(c.client.Addr.Addr()) }
+func (c *Conn) source() netip.Prefix { return strikes.Source(c.client.address()) }

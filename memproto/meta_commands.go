@@ -27,7 +27,10 @@ func (c *Conn) metaGet(m *metaLine, fault string) {
 		Create: m.create, CreateExpires: m.created(),
 		MayWin: true, Renew: m.renew, RenewBefore: m.soon, AfterTouch: !m.renewFirst,
 	}
-	if !c.doFetch(m) && !m.quiet {
+	switch hit := c.doFetch(m); {
+	case c.fetch.NoMemory:
+		c.reply(replyNoMemory, false)
+	case !hit && !m.quiet:
 		c.metaReply(m, "EN")
 	}
 }

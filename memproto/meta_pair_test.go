@@ -77,10 +77,10 @@ func TestLines_NoMutationWithoutARow(t *testing.T) {
 	for c := byte('a'); c <= 'z'; c++ {
 		name := "m" + string(c)
 		changes := false
+		s := newTestServer(t)
 		for _, line := range []string{name + " k", name + " k 1\r\nx", name + " k T100", name + " k I", name + " none N0"} {
-			s := newTestServer(t)
 			e := newEngine(t, s)
-			e.feed([]byte("set k 0 0 1\r\n1\r\n"))
+			e.feed([]byte("set k 0 0 1\r\n1\r\ndelete none\r\n"))
 			before := states(s.Store)
 			e.feed([]byte(line + "\r\n"))
 			changes = changes || states(s.Store) != before

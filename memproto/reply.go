@@ -27,6 +27,7 @@ const (
 	replyBadSlab       = "CLIENT_ERROR Illegal slab id\r\n"
 	replyNoCachedump   = "CLIENT_ERROR stats cachedump not allowed\r\n"
 	replyNoDetail      = "CLIENT_ERROR stats detail not allowed\r\n"
+	replyNoHotkeys     = "CLIENT_ERROR stats hotkeys not allowed\r\n"
 	replyNoMetadump    = "ERROR metadump not allowed\r\n"
 	replyNoMgdump      = "ERROR key dump not allowed\r\n"
 	replyBusy          = "BUSY currently processing crawler request\r\n"

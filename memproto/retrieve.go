@@ -11,9 +11,9 @@ import (
 // getState is a retrieval in progress: what kind, and, where Out became full in the
 // middle of the line or the line is a long one, that the rest of it is to come.
 type getState struct {
+	expires int64 // absolute ms, for touch
 	cas     bool  // print the CAS unique
 	touch   bool  // gat, gats
-	expires int64 // absolute ms, for touch
 
 	on    bool // the rest of the line stands at the start of the input, or has still to arrive
 	some  bool // it had a key
@@ -133,6 +133,7 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		render = renderItemCAS
 	}
 	look := c.watched()
+	ahead := at // the keys before it have been asked for
 	for at < end {
 		if rest[at] == ' ' {
 			at++
@@ -146,6 +147,9 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		stop := end
 		if i := bytes.IndexByte(rest[at:end], ' '); i >= 0 {
 			stop = at + i
+			if at >= ahead {
+				ahead = at + c.lookAheadKeys(rest[at:end])
+			}
 		}
 		if stop-at > store.MaxKeyBytes {
 			g.on, g.wrong = true, true
@@ -157,7 +161,12 @@ func (c *Conn) walk(rest []byte, at, end, lineBytes int, g getState) (n int) {
 		key, hit := rest[at:stop], false
 		if g.touch {
 			c.fetch = store.Fetch{Key: key, Touch: true, Expires: g.expires, Pin: &c.pin}
-			hit = c.doFetch(render)
+			if hit = c.doFetch(render); c.fetch.NoMemory { // as a touch; and it ends the reply
+				g.on, g.wrong = true, true
+				c.get = g
+				c.reply(replyNoMemory, false)
+				return stop
+			}
 		} else {
 			c.out, hit = c.srv.Store.GetPinned(c.now, key, c.out, render, &c.pin, look)
 			if look != nil { // doGet, without a call

@@ -1,6 +1,9 @@
 package memproto
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Stat is one row of a stats reply: "STAT Name Value", or a packet with the two.
 type Stat struct{ Name, Value string }
@@ -36,6 +39,13 @@ func (r *Rows) OneZero(name string, v bool) { r.Uint(name, flag(v)) }
 
 // hook adds the rows of a function of Server, at most MaxStatRows.
 func (r *Rows) hook(rows []Stat) { *r = append(*r, rows[:min(len(rows), MaxStatRows)]...) }
+
+// status adds the one row of "stats status". A reader of lines has to find its end.
+func (r *Rows) status(line []byte) {
+	if len(line) > 0 && bytes.IndexByte(line, '\n') < 0 {
+		r.Text("status", string(line))
+	}
+}
 
 func flag(v bool) uint64 {
 	if v {

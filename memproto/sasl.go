@@ -55,12 +55,12 @@ func (c *Conn) sasl(p *packet, rest []byte) (n, need int) {
 	if p.valueBytes > 0 && !c.mayTry() {
 		return 0, 0
 	}
-	value, stepping := rest[p.headBytes:end], c.saslStarted
-	c.stranger, c.saslStarted = true, false
+	value, stepping := rest[p.headBytes:end], c.trying().saslStarted
+	c.stranger, c.tries.saslStarted = true, false
 	known := stepping
 	if p.op == opSASLAuth {
 		if known = strings.EqualFold(string(p.key), saslMechanism); known && len(value) == 0 {
-			c.saslStarted = true
+			c.tries.saslStarted = true
 			c.head(p, statusAuthContinue, 0, 0, 0, 0)
 			return end, 0
 		}

@@ -33,7 +33,7 @@ type Server struct {
 	TextOnly     bool   // -B ascii: a conn that begins in binary is told so and closed
 	BinaryOnly   bool   // -B binary: a conn that begins in text is closed; not with TextOnly
 	NoWatch      bool   // -W: watch is refused
-	NoDumps      bool   // --disable-dumping: metadump, mgdump, stats cachedump and stats detail are refused
+	NoDumps      bool   // --disable-dumping: metadump, mgdump and stats cachedump, detail and hotkeys are refused
 	WatcherBytes int    // what a watcher holds for a client that does not read; 0 = DefaultWatcherBytes, at least MinWatcherBytes
 
 	PrefixDelimiter byte // -D: ends the prefix of a key in "stats detail"; 0 = ':'
@@ -55,14 +55,20 @@ type Server struct {
 	// Replication gives the rows about the other node, "stats replication" and the last
 	// ones of "stats", with what the store says in the same reply.
 	Replication func(data *store.Stats) []Stat
-	Conns       func() []Stat   // "stats conns"
-	Reset       func()          // "stats reset", after the store's own counters
-	Verbosity   func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
-	Shutdown    func()          // "shutdown" (-A): begins the end and returns; nil: refused
+	// Status is "stats status": what the node and its peer say of themselves, JSON on one
+	// line. nil, or an empty one: there is nothing to say.
+	Status    func() []byte
+	Conns     func() []Stat   // "stats conns"
+	Reset     func()          // "stats reset", after the store's own counters
+	Verbosity func(level int) // "verbosity LEVEL"; level >= 0, at most 2. SetVerbosity has been called
+	Shutdown  func()          // "shutdown" (-A): begins the end and returns; nil: refused
 	// RefreshCerts is "refresh_certs"; its error is shown to the client. nil: no TLS.
 	RefreshCerts func() error
 	// Listeners says what conns may begin in, by Client.Listener; what it lacks is SpeaksDefault.
 	Listeners []Speaks
+	// Nanos is a clock that only goes forward, in nanoseconds, for "stats latency". It is
+	// read for sampled requests only. nil: none is timed.
+	Nanos func() int64
 	// Log gets what SetVerbosity asks for, a line without its end at a time.
 	Log func(line string)
 
@@ -74,6 +80,15 @@ type Server struct {
 
 	prefixes   prefixes
 	metaDebugs atomic.Uint64 // cmd_meta
+	samples    samples
+}
+
+// nanos is the time by Nanos.
+func (s *Server) nanos() int64 {
+	if s.Nanos == nil {
+		return 0
+	}
+	return s.Nanos()
 }
 
 // Speaks says which protocols a conn may begin in.

@@ -16,6 +16,7 @@ type Stats struct {
 	MetaDebugs   uint64     // "me" commands
 	Crawls       uint64     // crawls and dumps of keys begun
 	Watch        WatchStats // of "watch"
+	Latency      []Latency  // one for each kind of command, always in the same order
 }
 
 // Stats returns a snapshot of the counts.
@@ -27,6 +28,7 @@ func (s *Server) Stats() Stats {
 		MetaDebugs:   s.metaDebugs.Load(),
 		Crawls:       s.tune.get().crawls,
 		Watch:        s.journal.stats(),
+		Latency:      s.samples.times.read(),
 	}
 }
 
@@ -47,6 +49,11 @@ func (c *Conn) stats(t *tokens) {
 	case "cachedump":
 		c.cachedump(t)
 		return
+	case "hotkeys":
+		if c.srv.NoDumps {
+			c.reply(replyNoHotkeys, false)
+			return
+		}
 	}
 	if rows, known := c.statRows(kind); known {
 		c.statText(rows)
@@ -57,25 +64,43 @@ func (c *Conn) stats(t *tokens) {
 
 // statRows are the rows of "stats [kind]" in both protocols. false: there is no such kind.
 func (c *Conn) statRows(kind string) (r Rows, known bool) {
-	s := c.srv
+	switch {
+	case kind == "conns":
+		c.connsRows(&r)
+		return r, true
+	case kind == "hotkeys" && !c.srv.NoDumps:
+		c.srv.hotkeysRows(&r, c.now)
+		return r, true
+	}
+	return c.srv.StatRows(kind, c.now)
+}
+
+// StatRows are the rows of "stats [kind]" at nowMillis, but for those of "conns", which
+// say who asks, and of "hotkeys", which are for clients only. false: there is no such kind.
+// It looks at every partition: call it a few times a second at most.
+func (s *Server) StatRows(kind string, nowMillis int64) (r Rows, known bool) {
 	switch kind {
 	case "":
 		s.generalRows(&r)
 	case "settings":
 		s.settingsRows(&r)
 	case "items":
-		s.itemsRows(&r, c.now)
+		s.itemsRows(&r, nowMillis)
 	case "slabs":
 		s.slabsRows(&r)
 	case "sizes":
 		s.sizesRows(&r)
-	case "conns":
-		c.connsRows(&r)
 	case "replication":
 		if s.Replication != nil {
 			data := s.Store.Stats()
 			r.hook(s.Replication(&data))
 		}
+	case "status":
+		if s.Status != nil {
+			r.status(s.Status())
+		}
+	case "latency":
+		s.latencyRows(&r)
 	case "extstore": // as a memcached that has it and was given no file for it
 	default:
 		return nil, false
@@ -89,6 +114,7 @@ func (s *Server) resetStats() {
 	s.auth.reset()
 	s.tune.reset()
 	s.prefixes.reset()
+	s.samples.reset()
 	if s.Reset != nil {
 		s.Reset()
 	}
@@ -215,7 +241,7 @@ func (c *Conn) connsRows(r *Rows) {
 		return
 	}
 	r.hook(c.srv.Conns())
-	own := strconv.Itoa(c.client.FD) + ":state"
+	own := strconv.Itoa(int(c.client.fd)) + ":state"
 	for i := range *r {
 		if row := &(*r)[i]; row.Name == own && row.Value == "conn_read" {
 			row.Value = "conn_parse_cmd"

@@ -127,7 +127,7 @@ func TestStats_ItemsAndSlabsAgree(t *testing.T) {
 func TestStats_Hooks(t *testing.T) {
 	s := newTestServer(t)
 	e := newEngine(t, s)
-	for _, kind := range []string{"conns", "replication"} {
+	for _, kind := range []string{"conns", "replication", "status"} {
 		if out := string(e.feed([]byte("stats " + kind + "\r\n"))); out != "END\r\n" {
 			t.Errorf("stats %s without a hook: %q", kind, out)
 		}
@@ -146,6 +146,15 @@ func TestStats_Hooks(t *testing.T) {
 	s.Conns = func() []Stat { return make([]Stat, MaxStatRows+10) }
 	if n := strings.Count(string(e.feed([]byte("stats conns\r\n"))), "STAT"); n != MaxStatRows {
 		t.Errorf("%d rows", n)
+	}
+	line := `{"this":{},"peer":null}`
+	s.Status = func() []byte { return []byte(line) }
+	if out, want := string(e.feed([]byte("stats status\r\n"))), "STAT status "+line+"\r\nEND\r\n"; out != want {
+		t.Errorf("%q, want %q", out, want)
+	}
+	line = "{\r\n}" // whoever reads lines would lose the thread
+	if out := string(e.feed([]byte("stats status\r\n"))); out != "END\r\n" {
+		t.Errorf("%q", out)
 	}
 	level := -1
 	s.Verbosity = func(l int) { level = l }

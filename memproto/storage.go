@@ -137,7 +137,8 @@ func (c *Conn) store(l *storageLine, rest []byte, lineBytes int) (n, need int) {
 
 // tooLarge tells whether an item would be above the limit.
 func (c *Conn) tooLarge(key []byte, valueBytes int64) bool {
-	return valueBytes > int64(c.maxItem) || store.ItemBytes(len(key), int(valueBytes)) > c.maxItem
+	limit := c.srv.Store.MaxItemBytes()
+	return valueBytes > int64(limit) || store.ItemBytes(len(key), int(valueBytes)) > limit
 }
 
 // refuseTooLarge is what becomes of a value that is too large, before it has come: it is

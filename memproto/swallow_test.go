@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"twincached/internal/testkit"
 	"twincached/store"
 )
 
@@ -61,7 +62,7 @@ func TestStorage_AValueIsNeverReadAsCommands(t *testing.T) {
 	s := newTestServer(t)
 	e := newEngine(t, s)
 	e.feed([]byte("set marker 0 0 1\r\n5\r\n"))
-	for i := range 5_000 {
+	for i := range 5_000 / testkit.Step {
 		sent := storageText(r)
 		out := string(e.feedAll(cutAt(1 + r.IntN(len(sent)))([]byte(sent + "get marker\r\n"))))
 		reply, found := strings.CutSuffix(out, "VALUE marker 0 1\r\n5\r\nEND\r\n")

@@ -44,7 +44,7 @@ func (s *Server) setVerbosity(level uint64) {
 // say prints "<cfd text" for what a client does, ">cfd text" for what we answer.
 func (c *Conn) say(direction byte, text string) {
 	if c.srv.Log != nil {
-		c.srv.Log(fmt.Sprintf("%c%d %s", direction, c.client.FD, text))
+		c.srv.Log(fmt.Sprintf("%c%d %s", direction, c.client.fd, text))
 	}
 }
 

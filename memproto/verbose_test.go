@@ -34,7 +34,7 @@ func talkative(t *testing.T, level int) (*Server, *engine, *logged) {
 	s.Log = l.add
 	s.SetVerbosity(level)
 	e := newEngine(t, s)
-	e.c.client.FD = 24
+	e.c.client.fd = 24
 	return s, e, l
 }
 

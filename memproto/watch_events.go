@@ -14,6 +14,35 @@ type Client struct {
 	Addr     netip.AddrPort // invalid for a unix socket, whose clients have no address
 }
 
+// client is a Client in little room.
+type client struct {
+	addr     [16]byte
+	fd       int32
+	listener uint16
+	port     uint16
+	tcp      bool // addr and port mean something
+}
+
+// pack leaves out the zone of an address, which nobody asks for.
+func pack(c Client) client {
+	return client{
+		addr: c.Addr.Addr().As16(), port: c.Addr.Port(), tcp: c.Addr.IsValid(),
+		fd: int32(c.FD), listener: uint16(c.Listener),
+	}
+}
+
+func (c *client) unpack() Client {
+	return Client{FD: int(c.fd), Listener: int(c.listener), Addr: netip.AddrPortFrom(c.address(), c.port)}
+}
+
+// address is invalid for a client of a unix socket.
+func (c *client) address() netip.Addr {
+	if !c.tcp {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom16(c.addr).Unmap()
+}
+
 // CloseReason says why a conn has ended.
 type CloseReason uint8
 
@@ -34,7 +63,7 @@ var closeWords = [...]string{
 
 // Opened tells the conn who its client is, before anything is processed.
 func (c *Conn) Opened(nowMillis int64, client Client) {
-	c.client = client
+	c.client = pack(client)
 	mode := c.srv.journal.mode.Load()
 	if mode&modeConns != 0 {
 		j := &c.srv.journal
@@ -52,7 +81,7 @@ func (c *Conn) Closed(nowMillis int64, reason CloseReason) {
 	mode := c.srv.journal.mode.Load()
 	if mode&modeConns != 0 {
 		j := &c.srv.journal
-		j.end(modeConns, appendClient(append(j.begin(nowMillis), "type=conn_close"...), c.client, closeWords[reason]))
+		j.end(modeConns, appendClient(append(j.begin(nowMillis), "type=conn_close"...), c.client.unpack(), closeWords[reason]))
 	}
 	if mode&modeCommands != 0 {
 		c.sayClosed()
@@ -98,7 +127,7 @@ func (c *Conn) tellLookup(key []byte, look store.Look) {
 	j := &c.srv.journal
 	b := appendKey(append(j.begin(c.now), "type=item_get"...), key)
 	b = appendInt(append(b, status...), " clsid=", int64(look.Class))
-	b = appendInt(b, " cfd=", int64(c.client.FD))
+	b = appendInt(b, " cfd=", int64(c.client.fd))
 	j.end(modeFetchers, appendInt(b, " size=", int64(look.ValueBytes)))
 }
 
@@ -126,7 +155,7 @@ func (c *Conn) tellStore(key []byte, op store.Op, status store.Status, expires i
 	// As in memcached the number has no sign: what is over at once has a huge one.
 	b = appendInt(b, " ttl=", int64(uint32(ttl)))
 	b = appendInt(b, " clsid=", int64(class))
-	b = appendInt(b, " cfd=", int64(c.client.FD))
+	b = appendInt(b, " cfd=", int64(c.client.fd))
 	j.end(modeMutations, appendInt(b, " size=", int64(max(valueBytes, 0))))
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"twincached/internal/session"
@@ -24,8 +24,8 @@ const (
 var errGivenUp = errors.New("replicator: connection given up")
 
 // conn is one TCP connection and its session. One goroutine does the handshake, and then
-// reads. A second one writes from when the session is admitted. Neither holds the session's
-// lock while it waits for the network.
+// reads. A second one writes from when the session is admitted, if there is too much to write
+// at once: see push. Nobody holds the session's lock while it waits for the network.
 type conn struct {
 	l              *Link
 	raw            net.Conn // the TCP connection; any goroutine may close it
@@ -44,9 +44,20 @@ type conn struct {
 	from    int
 	to      int
 
-	seen session.Events // what noteEvents has seen; guarded by mu
+	seen     session.Events // what noteEvents has seen; guarded by mu, as are the next three
+	timer    *time.Timer    // calls tend; nil before the exchange
+	timerAt  int64          // when, Unix ms; 0 = it is not set
+	timerOff bool           // it is not to be set again
 
-	wake chan struct{} // capacity 1: there may be something to write
+	direct  *direct     // nil = there is none: only the writer writes then
+	writing sync.Mutex  // held by whoever writes; it guards w and the next two, and is taken before mu
+	rest    []byte      // of w: what the socket did not take at once
+	ended   bool        // nothing more is to be written
+	owed    atomic.Bool // whoever holds writing has to look again
+
+	pushedAt atomic.Int64 // when an event loop wrote last, ns: see EndTurn
+
+	wake chan struct{} // capacity 1: there may be something for the writer
 	stop chan struct{} // closed: the writer is to write what is left, and end
 	done chan struct{} // closed: both goroutines have ended and OnLoss was called
 
@@ -88,6 +99,9 @@ func newConn(l *Link, nc net.Conn, dialled bool) *conn {
 func (c *conn) run() error {
 	_ = c.raw.SetDeadline(time.Now().Add(session.HelloMillis * time.Millisecond))
 	err := c.secure()
+	if err == nil && c.nc == c.raw {
+		c.direct = newDirect(c.raw)
+	}
 	if err == nil {
 		err = c.handshake()
 	}
@@ -180,133 +194,6 @@ func (c *conn) pumpOnce() error {
 	return err
 }
 
-// exchange runs an admitted session. This goroutine reads, and another one writes.
-func (c *conn) exchange() error {
-	c.l.active.Store(c)
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		if c.write() != nil {
-			_ = c.raw.Close() // this ends the reader
-		}
-	}()
-	err := c.read()
-	c.l.active.CompareAndSwap(c, nil)
-	_ = c.nc.SetWriteDeadline(time.Now().Add(byeWait))
-	close(c.stop)
-	<-written
-	return err
-}
-
-// read passes frames to the session until something ends it.
-func (c *conn) read() error {
-	for {
-		if err := c.frames(); err != nil {
-			return err
-		}
-		_ = c.nc.SetReadDeadline(time.Now().Add(session.TickMillis * time.Millisecond))
-		err := c.fill()
-		now := c.l.cfg.Now()
-		c.mu.Lock()
-		if err == nil {
-			c.s.OnRead(now)
-			err = c.s.Tick(now)
-		} else if errors.Is(err, os.ErrDeadlineExceeded) {
-			err = c.s.Tick(now)
-		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // the second one is of TLS that was not closed properly
-			c.s.OnEnd()
-		}
-		c.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// frames passes every complete frame of the buffer to the session.
-func (c *conn) frames() error {
-	any := false
-	for {
-		now := c.l.cfg.Now()
-		c.mu.Lock()
-		body, n, err := wire.Split(c.buf[c.from:c.to], c.s.FrameLimit())
-		switch {
-		case err != nil:
-			err = c.s.Leave(wire.ByeBadFrame, err.Error())
-		case n > 0:
-			err = c.s.OnFrame(now, body)
-			c.from += n
-			any = true
-		case any:
-			c.s.OnIdle()
-		}
-		news := c.l.noteEvents(c)
-		wants := c.s.WantsWrite()
-		c.mu.Unlock()
-		c.logNews(news)
-		if wants {
-			c.signal()
-		}
-		if err != nil || n == 0 {
-			return err
-		}
-	}
-}
-
-// signal wakes the writer.
-func (c *conn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// write writes what the session has to write, whenever there is something.
-func (c *conn) write() error {
-	tick := time.NewTicker(session.TickMillis * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ended, err := c.flush()
-		if ended || err != nil {
-			return err
-		}
-		select {
-		case <-c.wake:
-		case <-tick.C:
-		case <-c.stop:
-			_, err := c.flush()
-			return err
-		}
-	}
-}
-
-// flush writes until the session has nothing more to write. Several frames go out with one
-// write. None waits for long, because a peer that gets nothing takes this node for dead.
-func (c *conn) flush() (ended bool, err error) {
-	for more := true; more; {
-		c.w.Reset()
-		for began := c.l.cfg.Now(); more && c.w.Len() < writeBytes; {
-			now := c.l.cfg.Now()
-			if now-began >= session.TickMillis {
-				break
-			}
-			c.mu.Lock()
-			more = c.s.Pump(now, c.w)
-			ended = c.s.Phase() == session.PhaseEnded
-			c.mu.Unlock()
-		}
-		if c.w.Len() > 0 {
-			if _, err := c.nc.Write(c.w.Bytes()); err != nil {
-				return true, err
-			}
-		}
-	}
-	if cap(c.w.Bytes()) > 4*writeBytes {
-		c.w = wire.NewWriter() // one huge item is no reason to keep its size
-	}
-	return ended, nil
-}
-
 // sendBye writes the BYE of a handshake that has failed. (After an exchange, its writer has
 // done that.) If TLS has failed, it has written an alert that must arrive too.
 func (c *conn) sendBye(err error) {
@@ -335,42 +222,4 @@ func (c *conn) linger() {
 		_ = t.CloseWrite()
 		_, _ = io.CopyN(io.Discard, t, lingerBytes)
 	}
-}
-
-// fill reads once. The buffer grows only as bytes arrive, never because a frame claims to be
-// large.
-func (c *conn) fill() error {
-	if c.from == c.to {
-		c.from, c.to = 0, 0
-		if cap(c.buf) > 4*readBytes {
-			c.buf = make([]byte, readBytes)
-		}
-	} else if c.from > 0 && (c.to == len(c.buf) || c.to-c.from < 4<<10) {
-		copy(c.buf, c.buf[c.from:c.to])
-		c.from, c.to = 0, c.to-c.from
-	}
-	if c.to == len(c.buf) {
-		c.growTo(min(2*len(c.buf), max(wire.FrameNeed(c.buf[c.from:c.to]), len(c.buf)+1)))
-	}
-	n, err := c.nc.Read(c.buf[c.to:])
-	c.to += n
-	if n > 0 {
-		c.gotBytes = true
-		return nil
-	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
-}
-
-// growTo makes the read buffer at least size bytes large.
-func (c *conn) growTo(size int) {
-	if size <= len(c.buf) {
-		return
-	}
-	grown := make([]byte, size)
-	copy(grown, c.buf[c.from:c.to])
-	c.from, c.to = 0, c.to-c.from
-	c.buf = grown
 }

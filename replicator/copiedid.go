@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"twincached/internal/nodelog"
 	"twincached/store"
 )
 
@@ -14,7 +15,7 @@ func (l *Link) logSameID(peer store.ID) {
 	if peer != l.cfg.NodeID {
 		return
 	}
-	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "SAME_ID", "sameid",
+	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), nodelog.SameID, "SAME_ID", "",
 		"both nodes have the same id: the state directory of one is a copy of the other's. Stop one, remove the file node-id from its --state-dir, and start it again",
 		"node_id", fmt.Sprintf("%x", peer))
 }

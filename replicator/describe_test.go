@@ -42,7 +42,8 @@ func TestDescribe_OfEachEnd(t *testing.T) {
 		"itself, and there is another one": {&conn{dialled: true, otherAddresses: true}, bye(wire.ByeSelf, false), slog.LevelDebug, "this node called itself"},
 		"itself, as it was called":         {&conn{}, bye(wire.ByeSelf, true), slog.LevelDebug, "this node called itself"},
 	} {
-		if level, msg := tt.c.describe(tt.err); level != tt.level || msg != tt.msg {
+		level, event, msg := tt.c.describe(tt.err)
+		if level != tt.level || msg != tt.msg || event.Equal(quiet) != (level == slog.LevelDebug) {
 			t.Errorf("%s: %v %q, want %v %q", name, level, msg, tt.level, tt.msg)
 		}
 	}

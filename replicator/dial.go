@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/internal/wire"
 )
@@ -25,7 +28,7 @@ func (l *Link) accept(ctx context.Context) {
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default: // most likely there are no file descriptors left
-			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "ACCEPT", "accept", "cannot accept a connection", "error", err.Error())
+			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), nodelog.LinkAccept, "ACCEPT", "", "cannot accept a connection", "error", err.Error())
 			rest(ctx, backoffFirst)
 		}
 	}
@@ -72,9 +75,10 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 	l.counters.dials.Add(1)
 	addresses, err := l.resolve(ctx)
 	if err != nil {
-		l.dialFailed(ctx, "RESOLVE", "cannot resolve the peer's name, will keep trying", err, false)
+		l.dialFailed(ctx, nodelog.PeerUnresolved, "RESOLVE", "cannot resolve the peer's name"+keepTrying, err, false)
 		return false
 	}
+	l.sayOutOfReach(addresses)
 	sessions := l.core.Sessions()
 	noListener, selves := true, 0
 	err = nil
@@ -103,11 +107,35 @@ func (l *Link) dialOnce(ctx context.Context) bool {
 	}
 	switch {
 	case err != nil:
-		l.dialFailed(ctx, "DIAL", "cannot reach the peer, will keep trying", err, noListener)
+		l.dialFailed(ctx, nodelog.PeerUnreachable, "DIAL", "cannot reach the peer"+keepTrying, err, noListener)
 	case selves == len(addresses) && selves > 1:
-		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "", "selves", "every address of the peer's name leads back to this node, will keep trying: -x has to name the other one", "peer", l.cfg.Peer)
+		l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), nodelog.PeerIsSelf, "", "", "every address of the peer's name leads back to this node"+keepTrying+": -x has to name the other one", "peer", l.cfg.Peer)
 	}
 	return false
+}
+
+// sayOutOfReach says once that the peer is on another machine, and this node's replication
+// port listens where only this one can reach it.
+func (l *Link) sayOutOfReach(addresses []string) {
+	at := l.Addr()
+	if l.saidOutOfReach || at == nil || !isLoopback(at.String()) || !slices.ContainsFunc(addresses, isElsewhere) {
+		return
+	}
+	l.saidOutOfReach = true
+	l.cfg.Log.Warn("the peer is on another machine and cannot reach this node: the replication port listens on loopback only; give --repl-listen or -l an address of this machine's network, and look whether /etc/hosts says 127.0.1.1 of its name",
+		nodelog.ReplicationLoopback, "address", at.String(), "peer", l.cfg.Peer)
+}
+
+// isLoopback tells whether only this machine can reach ADDRESS:PORT.
+func isLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().Unmap().IsLoopback()
+}
+
+// isElsewhere tells whether ADDRESS:PORT is of no loopback interface.
+func isElsewhere(address string) bool {
+	_, err := netip.ParseAddrPort(address)
+	return err == nil && !isLoopback(address)
 }
 
 // isSelf says that a connection led back to this node.
@@ -143,7 +171,7 @@ func (l *Link) connect(ctx context.Context, address string) (net.Conn, error) {
 
 // dialFailed tells the gate and the log that a dial has found nobody. noListener: nobody
 // listens at any of the peer's addresses.
-func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, noListener bool) {
+func (l *Link) dialFailed(ctx context.Context, event slog.Attr, word, msg string, err error, noListener bool) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -153,7 +181,7 @@ func (l *Link) dialFailed(ctx context.Context, word, msg string, err error, noLi
 	l.core.DialFailed(now, word == "RESOLVE", noListener)
 	l.mu.Unlock()
 	level := l.absenceLevel(now)
-	l.refusals.note(l.cfg.Log, level, now, word, word+level.String(), msg, "peer", l.cfg.Peer, "error", err.Error())
+	l.refusals.note(l.cfg.Log, level, now, event, word, level.String(), msg, "peer", l.cfg.Peer, "error", err.Error())
 }
 
 // absenceLevel is the level of a log line which says that the peer is not there. That is

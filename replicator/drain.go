@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 )
 
@@ -19,6 +20,9 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 	refused := l.core.State() == session.Refused
 	l.core.Drain()
 	l.mu.Unlock()
+	if c := l.active.Load(); c != nil {
+		c.signal() // a copy may have waited for Config.CopyBytes
+	}
 	if l.cfg.Peer == "" && l.cfg.Listener == nil {
 		return 0
 	}
@@ -37,7 +41,7 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		}
 		items, waiting := l.core.Waiting()
 		if waiting && !waited {
-			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", "items", items, "for", l.cfg.Handover.String())
+			l.cfg.Log.Info("draining: no peer is linked; waiting for one to take over", nodelog.HandoverWaits, "items", items, "for", l.cfg.Handover.String())
 		}
 		waited = waiting
 		pause := 5 * time.Millisecond
@@ -75,12 +79,13 @@ func (l *Link) depart(c *conn) bool {
 	if !said {
 		return false
 	}
-	c.signal()
+	c.push()
+	c.setTimer()
 	<-c.done // a departure takes a second at most
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.s.Farewell() == session.FarewellCrossed {
-		l.cfg.Log.Info("both nodes stop at once", "this_one_stays", !c.s.MayGo())
+		l.cfg.Log.Info("both nodes stop at once", nodelog.BothStop, "this_one_stays", !c.s.MayGo())
 	}
 	return c.s.MayGo()
 }
@@ -97,7 +102,8 @@ func (l *Link) giveUp(c *conn) bool {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
-	c.signal()
+	c.push()
+	c.setTimer()
 	wait := time.NewTimer(4 * byeWait)
 	defer wait.Stop()
 	select {
@@ -126,6 +132,6 @@ func (l *Link) logLost(linked bool) (left uint64) {
 			why = "the peer has no room for everything, or its -I or --local-keys keep it out"
 		}
 	}
-	l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", "items", left, "unacknowledged", unacked, "why", why)
+	l.cfg.Log.Error("NOT HANDED OVER: what this node holds may be lost", nodelog.NotHandedOver, "items", left, "unacknowledged", unacked, "why", why)
 	return left
 }

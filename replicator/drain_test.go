@@ -20,6 +20,7 @@ type drainWorld struct {
 	m       *memNet
 	unnamed atomic.Bool // nobody's name is known
 	window  int         // Limits.WindowBytes of the nodes that start
+	rate    int64       // and their CopyBytes
 	smaller bool        // b stores no item above 8 KiB
 }
 
@@ -40,7 +41,7 @@ func (w *drainWorld) start(id byte) *testNode {
 		}
 		c.Store, _ = store.New(store.Config{MemoryBytes: 4 << 20, MaxItemBytes: most, Replicated: true}, now())
 		w.m.node(address, c)
-		c.Limits.WindowBytes = w.window
+		c.Limits.WindowBytes, c.CopyBytes = w.window, w.rate
 		resolve := c.Resolve
 		c.Resolve = func(ctx context.Context, host string) ([]string, error) {
 			if w.unnamed.Load() {
@@ -391,10 +392,4 @@ func TestGiveUp_OfASessionThatHasEnded(t *testing.T) {
 		}
 		a.stop()
 	})
-}
-
-func (m *memNet) forget(address string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.lns, address)
 }

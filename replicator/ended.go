@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/internal/wire"
 )
@@ -14,6 +15,9 @@ const textNoNode = "what answers is no node: -x leads to a client port, a memcac
 
 const textHungUp = "the peer hung up during the handshake"
 
+// quiet is for what only -v shows: it has no event word.
+var quiet slog.Attr
+
 // logEnd logs why a connection has ended, each cause now and then. Of what a stranger has
 // sent, it logs only the text of a BYE.
 func (l *Link) logEnd(c *conn, err error, now int64) {
@@ -21,7 +25,7 @@ func (l *Link) logEnd(c *conn, err error, now int64) {
 		return
 	}
 	cause := causeOf(err)
-	level, msg := c.describe(err)
+	level, event, msg := c.describe(err)
 	if msg == textHungUp { // perhaps the peer was just starting or stopping
 		level = l.absenceLevel(now)
 	}
@@ -29,13 +33,13 @@ func (l *Link) logEnd(c *conn, err error, now int64) {
 	if c.dialled {
 		who = "out"
 	}
-	l.refusals.note(l.cfg.Log, level, now, cause, cause+who+msg, msg,
+	l.refusals.note(l.cfg.Log, level, now, event, cause, cause+who+msg, msg,
 		"cause", cause, "address", c.raw.RemoteAddr().String(), "dialled", c.dialled, "error", err.Error())
 }
 
-// describe is the level and the message of the log line about the end of a connection. No
+// describe is the level, the event word and the message of the log line about the end of a connection. No
 // message says "connection refused", because that is what a kernel says when nobody listens.
-func (c *conn) describe(err error) (level slog.Level, msg string) {
+func (c *conn) describe(err error) (level slog.Level, event slog.Attr, msg string) {
 	var e *session.End
 	if errors.As(err, &e) && e.Code != 0 {
 		return c.describeBye(e)
@@ -43,57 +47,57 @@ func (c *conn) describe(err error) (level slog.Level, msg string) {
 	var insecure *tlsError
 	switch {
 	case errors.As(err, &insecure) && insecure.byPeer:
-		return slog.LevelWarn, "the peer refused the link"
+		return slog.LevelWarn, nodelog.Refused, "the peer refused the link"
 	case errors.As(err, &insecure):
-		return slog.LevelWarn, "this node does not link with the other side"
+		return slog.LevelWarn, nodelog.Refused, "this node does not link with the other side"
 	case c.established != 0:
-		return slog.LevelWarn, "link lost"
+		return slog.LevelWarn, nodelog.LinkLost, "link lost"
 	case c.overtaken:
-		return slog.LevelDebug, "another connection to the peer was quicker"
+		return slog.LevelDebug, quiet, "another connection to the peer was quicker"
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.dialled && !c.gotBytes:
-		return slog.LevelWarn, "the peer takes the connection and says nothing: it hangs, or -x leads to a client port or another program; the replication port is 11212, unless -X there says otherwise"
+		return slog.LevelWarn, nodelog.PeerSilent, "the peer takes the connection and says nothing: it hangs, or -x leads to a client port or another program; the replication port is 11212, unless -X there says otherwise"
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return slog.LevelWarn, "a handshake took too long"
+		return slog.LevelWarn, nodelog.HandshakeSlow, "a handshake took too long"
 	case c.dialled && !c.authed:
-		return slog.LevelWarn, textHungUp
+		return slog.LevelWarn, nodelog.PeerHungUp, textHungUp
 	case c.authed: // both nodes have dialled: the peer keeps the other connection
-		return slog.LevelDebug, "the peer gave this connection up"
+		return slog.LevelDebug, quiet, "the peer gave this connection up"
 	}
-	return slog.LevelInfo, "a caller hung up during the handshake"
+	return slog.LevelInfo, nodelog.CallerHungUp, "a caller hung up during the handshake"
 }
 
 // describeBye is for an end that one side said BYE for.
-func (c *conn) describeBye(e *session.End) (level slog.Level, msg string) {
+func (c *conn) describeBye(e *session.End) (level slog.Level, event slog.Attr, msg string) {
 	switch e.Code {
 	case wire.ByePlanned:
 		if e.FromPeer {
-			return slog.LevelInfo, "the peer stops by plan"
+			return slog.LevelInfo, nodelog.PeerStopped, "the peer stops by plan"
 		}
 	case wire.ByeGivesUp:
 		if e.FromPeer {
-			return slog.LevelWarn, "the peer stops, and this node does not have everything"
+			return slog.LevelWarn, nodelog.PeerGaveUp, "the peer stops, and this node does not have everything"
 		}
 	case wire.ByeHistory:
-		return slog.LevelError, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
+		return slog.LevelError, nodelog.Refused, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
 	case wire.ByeProto:
-		return slog.LevelError, "NOT LINKED: the two nodes do not speak the same protocol; serving alone until one of them is upgraded"
+		return slog.LevelError, nodelog.Refused, "NOT LINKED: the two nodes do not speak the same protocol; serving alone until one of them is upgraded"
 	case wire.ByeClock:
-		return slog.LevelError, "NOT LINKED: the clocks of the two nodes, or their versions, are more than a day apart; set the clock that is wrong and restart its node"
+		return slog.LevelError, nodelog.Refused, "NOT LINKED: the clocks of the two nodes, or their versions, are more than a day apart; set the clock that is wrong and restart its node"
 	case wire.ByeDuplicate:
-		return slog.LevelDebug, "another connection to the peer is kept"
+		return slog.LevelDebug, quiet, "another connection to the peer is kept"
 	case wire.ByeSelf:
 		if !c.dialled || c.otherAddresses { // the side that dialled logs it, or tries the next address
-			return slog.LevelDebug, "this node called itself"
+			return slog.LevelDebug, quiet, "this node called itself"
 		}
-		return slog.LevelWarn, "the peer's address leads back to this node, will keep trying: -x has to name the other one"
+		return slog.LevelWarn, nodelog.PeerIsSelf, "the peer's address leads back to this node" + keepTrying + ": -x has to name the other one"
 	}
 	switch {
 	case e.FromPeer:
-		return slog.LevelWarn, "the peer refused the link"
+		return slog.LevelWarn, nodelog.Refused, "the peer refused the link"
 	case c.established != 0:
-		return slog.LevelWarn, "link lost"
+		return slog.LevelWarn, nodelog.LinkLost, "link lost"
 	}
-	return slog.LevelWarn, "this node does not link with the other side"
+	return slog.LevelWarn, nodelog.Refused, "this node does not link with the other side"
 }
 
 // answersText says that the bytes that were read begin as text does. A frame of a handshake

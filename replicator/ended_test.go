@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/internal/wire"
 )
@@ -162,15 +163,59 @@ func TestRefusals_LastErrorIsAWarningOrWorse(t *testing.T) {
 	var r refusals
 	log := slog.New(slog.DiscardHandler)
 	end := &session.End{Code: wire.ByeAuth, Text: "wrong secret"}
-	r.note(log, slog.LevelWarn, 7, "AUTH", "AUTHin", "the peer refused the link", "error", end.Error())
-	r.note(log, slog.LevelInfo, 8, "PLANNED", "PLANNEDin", "the peer stops by plan")
-	r.note(log, slog.LevelDebug, 9, "DUPLICATE", "DUPLICATEin", "another connection to the peer is kept")
+	r.note(log, slog.LevelWarn, 7, nodelog.Refused, "AUTH", "", "the peer refused the link", "error", end.Error())
+	r.note(log, slog.LevelInfo, 8, nodelog.PeerStopped, "PLANNED", "", "the peer stops by plan")
+	r.note(log, slog.LevelDebug, 9, quiet, "DUPLICATE", "", "another connection to the peer is kept")
 	if _, last := r.counts(); last.text != "AUTH: the peer refused the link: BYE AUTH: wrong secret" || last.at != 7 {
 		t.Errorf("%+v", last)
+	}
+	for why, want := range map[string]string{
+		"dial tcp 127.0.0.1:11212: connect: connection refused":    "connection refused",
+		"dial tcp [::1]:11212: connect: connection refused":        "connection refused",
+		"dial tcp 10.0.0.1:5->10.0.0.2:11212: i/o timeout":         "i/o timeout",
+		"lookup no-such-host.invalid on 10.0.0.1:53: no such host": "lookup no-such-host.invalid on 10.0.0.1:53: no such host",
+	} {
+		r.note(log, slog.LevelInfo, 7, nodelog.PeerUnreachable, "DIAL", "", "cannot reach the peer"+keepTrying, "error", why)
+		if _, last := r.counts(); last.text != "DIAL: cannot reach the peer: "+want {
+			t.Errorf("%+v", last)
+		}
 	}
 	r.clearLast()
 	if _, last := r.counts(); last != (trouble{}) {
 		t.Errorf("%+v", last)
+	}
+}
+
+// TestDial_APortThatThePeerCannotReachIsSaid: each of the two would serve alone otherwise,
+// and say that it found nobody.
+func TestDial_APortThatThePeerCannotReachIsSaid(t *testing.T) {
+	const said = "event=replication_loopback"
+	for name, c := range map[string]struct {
+		listen, resolved string
+		want             int
+	}{
+		"the peer is elsewhere": {"127.0.0.1:0", "10.0.0.2", 1},
+		"IPv6":                  {"127.0.0.1:0", "fd00::2", 1},
+		"the peer is here":      {"127.0.0.1:0", "127.0.0.2", 0},
+		"it listens everywhere": {":0", "10.0.0.2", 0},
+	} {
+		ln, err := net.Listen("tcp", c.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dials atomic.Int64
+		a := startNode(t, 1, ln, "n2:11212", func(cfg *Config) {
+			cfg.Resolve = func(context.Context, string) ([]string, error) { return []string{c.resolved}, nil }
+			cfg.Dial = func(context.Context, string) (net.Conn, error) {
+				dials.Add(1)
+				return nil, io.ErrUnexpectedEOF
+			}
+		})
+		eventually(t, "it has dialled twice", func() bool { return dials.Load() > 1 })
+		if got := strings.Count(a.log.String(), said); got != c.want {
+			t.Errorf("%s: said %d times, want %d", name, got, c.want)
+		}
+		a.stop()
 	}
 }
 

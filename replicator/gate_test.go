@@ -72,6 +72,8 @@ type memNet struct {
 	mu  sync.Mutex
 	r   *rand.Rand
 	lns map[string]*memListener
+
+	slow string // the address of a node whose writes take slowWrite longer; set before it starts
 }
 
 func newMemNet(seed uint64) *memNet {
@@ -104,14 +106,20 @@ func (l *memListener) Close() error { l.once.Do(func() { close(l.end) }); return
 
 func (l *memListener) Addr() net.Addr { return &net.UnixAddr{Name: l.addr} }
 
+const slowWrite = 150 * time.Millisecond
+
 // lateConn delays what it writes.
 type lateConn struct {
 	net.Conn
-	m *memNet
+	m    *memNet
+	from string // the address of the node that has it
 }
 
 func (c *lateConn) Write(p []byte) (int, error) {
 	time.Sleep(c.m.delay())
+	if c.from == c.m.slow {
+		time.Sleep(slowWrite)
+	}
 	return c.Conn.Write(p)
 }
 
@@ -138,12 +146,18 @@ func (m *memNet) node(address string, c *Config) {
 		}
 		a, b := net.Pipe()
 		select {
-		case ln.in <- &lateConn{b, m}:
-			return &lateConn{a, m}, nil
+		case ln.in <- &lateConn{b, m, to}:
+			return &lateConn{a, m, address}, nil
 		case <-ln.end:
 			return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
 		}
 	}
+}
+
+func (m *memNet) forget(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.lns, address)
 }
 
 // TestScenario17_SimultaneousDial: two nodes that dial each other at the same

@@ -3,6 +3,7 @@ package replicator
 import (
 	"log/slog"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 )
 
@@ -15,17 +16,17 @@ func (l *Link) logGate(before, seen, after session.NodeState, as string, d sessi
 	case seen != after && after == session.Refused:
 		l.logShut(d)
 	case seen == session.Refused && after == session.Joining:
-		l.cfg.Log.Info("the refusal is over: looking for the peer", "state", after.String())
+		l.cfg.Log.Info("the refusal is over: looking for the peer", nodelog.Joining, "state", after.String())
 	}
 }
 
 // logOpened logs that the gate has opened because the node has waited long enough.
 func (l *Link) logOpened(as string, d session.Denial) {
 	if d.Cause == "" {
-		l.cfg.Log.Warn("no peer found: serving without it", "state", session.Ready.String(), "as", as)
+		l.cfg.Log.Warn("no peer found: serving without it", nodelog.Alone, "state", session.Ready.String(), "as", as)
 		return
 	}
-	l.cfg.Log.Error("SERVING BESIDE A PEER THAT IS NOT LINKED: the two nodes drift apart until they are", "state", session.Ready.String(), "as", as,
+	l.cfg.Log.Error("SERVING BESIDE A PEER THAT IS NOT LINKED: the two nodes drift apart until they are", nodelog.BesidePeer, "state", session.Ready.String(), "as", as,
 		"cause", d.Cause, "do", d.Remedy())
 }
 
@@ -35,7 +36,8 @@ func (l *Link) logShut(d session.Denial) {
 	if !d.Proved && !l.cfg.BootWait {
 		opens = "once that is done, or else " + l.cfg.RefusedWait.String() + " after it began, as whoever is there has not proved to be the peer"
 	}
-	l.refusals.note(l.cfg.Log, slog.LevelError, l.cfg.Now(), "", "refused"+d.Cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
+	// It is no trouble of the link: the last one has the cause.
+	l.refusals.seldom.Say(l.cfg.Log, slog.LevelError, l.cfg.Now(), nodelog.NotServing, d.Cause, "NOT SERVING: the peer is there, and one of the two nodes will not link",
 		"state", session.Refused.String(), "cause", d.Cause, "do", d.Remedy(), "opens", opens)
 }
 

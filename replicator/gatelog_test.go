@@ -33,9 +33,13 @@ func TestLogGate_WhatBecameOfIt(t *testing.T) {
 			cfg := Config{Now: now, Log: testLogger(lines)}
 			cfg.BootWait, cfg.RefusedWait = tt.bootWait, session.DefaultRefusedWait
 			l := &Link{cfg: cfg}
+			l.refusals.last = trouble{"AUTH: a wrong secret", 1}
 			l.logGate(tt.before, tt.seen, tt.after, "", tt.denial)
 			if tt.want != "" && !lines.has(tt.want) || tt.not != "" && lines.has(tt.not) {
 				t.Errorf("the log is to have %q, and not %q:\n%s", tt.want, tt.not, lines)
+			}
+			if _, last := l.refusals.counts(); last.text != "AUTH: a wrong secret" {
+				t.Errorf("the last error is %q: the state of the gate hides its cause", last.text)
 			}
 		})
 	}

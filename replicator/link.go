@@ -23,9 +23,12 @@ type Link struct {
 	strikes   addressStrikes       // against addresses whose handshakes fail
 	room      room                 // where connections from these addresses wait
 	active    atomic.Pointer[conn] // the session that is woken when the store changes; nil = none
+	turns     atomic.Int32         // event loops that are at work: see BeginTurn
 	storeUser atomic.Pointer[conn] // the session that may use the store, one at a time; nil = none
 	places    chan struct{}        // as many values as places are taken: see doc.go
 	ready     chan struct{}        // closed when the gate opens
+
+	saidOutOfReach bool // used by the goroutine that dials
 
 	admitting sync.Mutex // one election at a time; held until the goroutines of the conn that lost have ended
 
@@ -57,11 +60,7 @@ func New(cfg Config) (*Link, error) {
 		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
 		places: make(chan struct{}, 2*maxStrangers), room: room{added: make(chan struct{}, 1)},
 	}
-	l.cfg.Store.SetNotify(func() {
-		if c := l.active.Load(); c != nil {
-			c.signal()
-		}
-	})
+	l.cfg.Store.SetNotify(l.hasWork)
 	if cfg.Peer == "" {
 		core.Start(cfg.Now())
 		l.publishLocked()
@@ -85,6 +84,14 @@ func (l *Link) State() session.NodeState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.core.State()
+}
+
+// StateQualified is State, and what Stats.Qualifier says of it. It looks at nothing but the
+// gate.
+func (l *Link) StateQualified() (state session.NodeState, qualifier string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.core.State(), l.core.Qualifier()
 }
 
 // Run keeps the link up until ctx ends. It returns when every goroutine and every

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 )
 
@@ -18,19 +19,22 @@ func (c *conn) logNews(news session.Events) {
 			if c.expected { // the same node, restarted by plan without a state directory
 				level = slog.LevelInfo
 			}
-			c.l.refusals.note(log, level, c.l.cfg.Now(), "REPLACED", "replaced", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
+			c.l.refusals.note(log, level, c.l.cfg.Now(), nodelog.PeerReplaced, "REPLACED", "", "another node takes the place of the last peer", "peer_id", fmt.Sprintf("%x", h.NodeID))
 		}
 		c.l.logSameID(h.NodeID)
-		log.Info("linked", "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
+		log.Info("linked", nodelog.Linked, "peer_id", fmt.Sprintf("%x", h.NodeID), "address", c.raw.RemoteAddr().String(), "software", h.Software)
 	}
 	if news&session.EventEstablished != 0 {
 		c.compareSettings()
+		if state := c.l.State(); state == session.Copying {
+			log.Info(textCopying, nodelog.Copying, "state", state.String())
+		}
 	}
 	if news&session.EventBarrier != 0 {
 		c.mu.Lock()
 		r, _ := c.l.core.Copies()
 		c.mu.Unlock()
-		log.Info("copy complete", "state", session.Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
+		log.Info(textCopied, nodelog.Copied, "state", session.Ready.String(), "items", r.ItemsDone, "mib", r.Bytes>>20, "took_ms", max(r.FinishedMillis-r.StartedMillis, 0))
 	}
 	c.logClocks(news)
 }
@@ -44,18 +48,18 @@ func (c *conn) logClocks(news session.Events) {
 	c.mu.Lock()
 	said, ahead := c.s.TakeClockNews(), c.s.ClockAhead()
 	c.mu.Unlock()
-	note := func(level slog.Level, word, msg string, args ...any) {
-		l.refusals.note(l.cfg.Log, level, l.cfg.Now(), word, word, msg, args...)
+	note := func(level slog.Level, event slog.Attr, word, msg string, args ...any) {
+		l.refusals.note(l.cfg.Log, level, l.cfg.Now(), event, word, "", msg, args...)
 	}
 	for _, text := range said {
-		note(slog.LevelError, "CLOCK", text)
+		note(slog.LevelError, nodelog.PeerClock, "CLOCK", text)
 	}
 	if news&session.EventSkew != 0 {
 		l.counters.skews.Add(1)
-		note(slog.LevelWarn, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
+		note(slog.LevelWarn, nodelog.ClockSkew, "SKEW", "the clocks of the two nodes differ: keep them in step, or of two concurrent writes of one key the one on the faster clock wins", "peer_ahead_ms", ahead)
 	}
 	if news&session.EventClockRefused != 0 {
-		note(slog.LevelError, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
+		note(slog.LevelError, nodelog.PeerClock, "CLOCK", "the peer's clock has jumped by more than a day: it is not believed, and what it writes is refused; set it and restart its node", "peer_ahead_ms", ahead)
 	}
 }
 
@@ -65,7 +69,7 @@ func (c *conn) compareSettings() {
 	l, h := c.l, c.s.Peer()
 	differ := func(flag string, here, there any, cost string) {
 		if here != there {
-			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), "SETTINGS", "settings "+flag,
+			l.refusals.note(l.cfg.Log, slog.LevelWarn, l.cfg.Now(), nodelog.SettingsDiffer, "SETTINGS", flag,
 				"the two nodes have different settings: "+cost, "flag", flag, "here", here, "there", there)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/internal/wire"
 )
@@ -15,9 +16,9 @@ func TestRefusals_EachCauseIsSaidNowAndThen(t *testing.T) {
 	lines := &logLines{}
 	log := testLogger(lines)
 	for i := range 100 {
-		r.note(log, slog.LevelWarn, int64(i), "AUTH", "AUTHin", "the peer refused the link")
+		r.note(log, slog.LevelWarn, int64(i), nodelog.Refused, "AUTH", "", "the peer refused the link")
 	}
-	r.note(log, slog.LevelWarn, 10_000, "AUTH", "AUTHin", "the peer refused the link")
+	r.note(log, slog.LevelWarn, 10_000, nodelog.Refused, "AUTH", "", "the peer refused the link")
 	counts, last := r.counts()
 	if counts["AUTH"] != 101 || last.text != "AUTH: the peer refused the link" || lines.count() != 2 || !lines.has("repeated=99") {
 		t.Fatalf("counts %v, last %q, %d lines", counts, last.text, lines.count())

@@ -31,9 +31,9 @@ type trouble struct {
 	at   int64  // Unix ms, the node's steady clock
 }
 
-// note counts word and logs msg. An empty word is not counted. Lines with the same key are
-// logged once in ten seconds; keys are from a small set.
-func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key, msg string, args ...any) {
+// note counts word and logs msg. An empty word is not counted. Lines with the same event and
+// key are logged once in ten seconds; keys are from a small set.
+func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, event slog.Attr, word, key, msg string, args ...any) {
 	r.mu.Lock()
 	if word != "" {
 		if r.byWord == nil {
@@ -42,17 +42,23 @@ func (r *refusals) note(log *slog.Logger, level slog.Level, now int64, word, key
 		r.byWord[word]++
 	}
 	if level >= slog.LevelWarn || word == "DIAL" || word == "RESOLVE" { // they say why the link is down, at whatever level they are logged
-		r.last = trouble{strings.TrimPrefix(word+": "+msg+detail(args), ": "), now}
+		r.last = trouble{strings.TrimPrefix(word+": "+strings.Replace(msg, keepTrying, "", 1)+detail(args), ": "), now}
 	}
 	r.mu.Unlock()
-	r.seldom.Say(log, level, now, key, msg, args...)
+	r.seldom.Say(log, level, now, event, key, msg, args...)
 }
 
-// detail is the value of "error" in args, without the name of the package at its beginning;
-// "" = there is none.
+// keepTrying is what a message in the log says besides: last is read while it tries.
+const keepTrying = ", will keep trying"
+
+// detail is the value of "error" in args, without the name of the package at its beginning
+// and without the address of a dial; "" = there is none.
 func detail(args []any) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		if text, ok := args[i+1].(string); ok && args[i] == "error" {
+			if dial, why, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(dial, "dial ") {
+				text = strings.TrimPrefix(why, "connect: ")
+			}
 			return ": " + strings.TrimPrefix(strings.TrimPrefix(text, "replicator: "), "session: ")
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"twincached/internal/nodelog"
 )
 
 // maxWaiting bounds the connections that wait. Each takes some hundred bytes and a file
@@ -101,11 +103,11 @@ func (l *Link) receive(ctx context.Context, nc net.Conn) bool {
 	address := nc.RemoteAddr().String()
 	if foreign && l.room.full() {
 		_ = nc.Close()
-		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "FLOOD", "FLOOD", "too many connections from an address that fails over and over and is not the peer's", "address", address)
+		l.refusals.note(l.cfg.Log, slog.LevelWarn, now, nodelog.Flood, "FLOOD", "", "too many connections from an address that fails over and over and is not the peer's", "address", address)
 		return true
 	}
 	l.counters.delayed.Add(1)
-	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, "", "DELAYED", "an address fails the handshake over and over: its connections wait", "address", address, "wait", wait)
+	l.refusals.note(l.cfg.Log, slog.LevelWarn, now, nodelog.Delayed, "", "", "an address fails the handshake over and over: its connections wait", "address", address, "wait", wait)
 	if next := l.room.add(nc, time.Now().Add(wait)); next != nil {
 		return l.serveSoon(ctx, next)
 	}

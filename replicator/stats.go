@@ -19,14 +19,16 @@ type Stats struct {
 
 	PeerID      store.ID // while down, of the last peer; zero = there was none
 	PeerAddress string   // "" while down
+	Features    uint64   // what this node says that it understands: see wire.Hello
 	Slot        uint8    // of this node: the low 6 bits of the versions it makes
 
-	session.Counts        // of all sessions
-	Replaced       uint64 // times another node took the place of the last peer
-	Skews          uint64 // sessions whose clocks differed by more than 500 ms
-	Dials          uint64 // dials of the peer
-	DialFails      uint64 // dials that found nobody
-	Delayed        uint64 // connections that waited because their address fails the handshake over and over
+	session.Counts                      // of all sessions
+	Lag            session.LagHistogram // from sending a frame to its ACK, the same
+	Replaced       uint64               // times another node took the place of the last peer
+	Skews          uint64               // sessions whose clocks differed by more than 500 ms
+	Dials          uint64               // dials of the peer
+	DialFails      uint64               // dials that found nobody
+	Delayed        uint64               // connections that waited because their address fails the handshake over and over
 
 	session.Report // of the session. While the link is down (Link: "down"), only CopyIn, CopyOut and ContactMillis, of the last session
 
@@ -44,7 +46,7 @@ type Stats struct {
 // second at most.
 func (l *Link) Stats() Stats {
 	st := Stats{
-		Slot: l.cfg.Store.Slot(), Counts: l.core.Counts(),
+		Slot: l.cfg.Store.Slot(), Features: l.core.Features(), Counts: l.core.Counts(), Lag: l.core.Lag(),
 		Replaced: l.counters.replaced.Load(), Skews: l.counters.skews.Load(), Dials: l.counters.dials.Load(), DialFails: l.counters.fails.Load(), Delayed: l.counters.delayed.Load(),
 		Report: session.Report{Link: session.PhaseDown.String(), RTTMillis: -1, ContactMillis: -1},
 	}
@@ -78,6 +80,9 @@ func (l *Link) Stats() Stats {
 	}
 	return st
 }
+
+// Lag is Stats.Lag alone. It costs next to nothing.
+func (l *Link) Lag() session.LagHistogram { return l.core.Lag() }
 
 // String is one line for a log or a terminal.
 func (s Stats) String() string {

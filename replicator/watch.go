@@ -4,13 +4,21 @@ import (
 	"context"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/snapshot"
 )
 
-// watch moves the gate with time and logs its changes, every session.TickMillis.
+// Between two looks at the gate: while time can move it or a copy is to be reported, and
+// otherwise.
+const (
+	watchBusy    = session.TickMillis * time.Millisecond
+	watchSettled = time.Second
+)
+
+// watch moves the gate with time and logs its changes.
 func (l *Link) watch(ctx context.Context) {
-	tick := time.NewTicker(session.TickMillis * time.Millisecond)
+	tick := time.NewTimer(watchBusy)
 	defer tick.Stop()
 	var copying copyLog
 	var logged notStoredLogged
@@ -24,7 +32,7 @@ func (l *Link) watch(ctx context.Context) {
 		l.mu.Lock()
 		establishing := l.establishingLocked() || l.diallingLocked()
 		before := l.core.State()
-		l.core.Tick(l.cfg.Now(), establishing)
+		settled := l.core.Tick(l.cfg.Now(), establishing)
 		after, as, d := l.core.State(), l.core.Qualifier(), l.core.Denial()
 		l.publishLocked()
 		c := l.cur
@@ -35,8 +43,19 @@ func (l *Link) watch(ctx context.Context) {
 		copying.look(l, c)
 		l.logGate(before, seen, after, as, d)
 		seen = after
+		if settled {
+			tick.Reset(watchSettled)
+		} else {
+			tick.Reset(watchBusy)
+		}
 	}
 }
+
+// What repcached says of its copy, which is the whole of it (まるごと) or over (おわり).
+const (
+	textCopying = "marugoto copying"
+	textCopied  = "marugoto owari"
+)
 
 // copyLog logs how far the copy to a joining node has come.
 type copyLog struct {
@@ -62,7 +81,7 @@ func (g *copyLog) look(l *Link, c *conn) {
 		return
 	}
 	if args := g.line(now, &r.CopyIn); args != nil {
-		l.cfg.Log.Info("copying", args...)
+		l.cfg.Log.Info(textCopying, append([]any{nodelog.Copying}, args...)...)
 	}
 }
 

@@ -75,10 +75,10 @@ func TestLink_CopyIsReportedWhileItLasts(t *testing.T) {
 		}
 	})
 	waitLinked(t, a, b)
-	if !b.log.has("msg=copying items=") || !b.log.has(" of=2000 ") || !b.log.has("copy complete\" state=ready items=2000") {
+	if !b.log.has("marugoto copying\" event=copying items=") || !b.log.has(" of=2000 ") || !b.log.has("marugoto owari\" event=copied state=ready items=2000") {
 		t.Error("it does not say how far it has come")
 	}
-	if a.log.has("msg=copying") || b.log.has("level=WARN") || a.log.has("level=WARN") {
+	if a.log.has("copying") || b.log.has("level=WARN") || a.log.has("level=WARN") {
 		t.Error("the other one says it too, or something is taken for trouble")
 	}
 }

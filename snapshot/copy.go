@@ -17,6 +17,12 @@ type Copy struct {
 	bytes     uint64
 	started   int64
 	finished  int64
+	over      bool // it had ended when the session began: what is walked now is another walk
+
+	walked     store.PartSet // announced to be walked
+	again      bool          // this walk is not the first one with the process
+	last       Report        // of the full copy before this walk
+	lastWalked store.PartSet // its partitions
 }
 
 // To is the copy from a store to the peer.
@@ -35,12 +41,13 @@ func (c *Copy) Owed() store.PartSet {
 }
 
 // Attach begins a session. The store has attached the peer before. same: the peer is the
-// process that the last session was with. For another process the counters begin at 0.
+// process that the last session was with. For another process the counters begin at 0, and
+// so they do when something is walked again after a copy that had ended.
 func (c *Copy) Attach(same bool, nowMillis int64) {
 	if !same {
 		*c = Copy{owed: c.owed}
 	}
-	c.at, c.largePart = 0, 0
+	c.at, c.largePart, c.over = 0, 0, c.finished != 0
 	c.UpdateTimes(nowMillis)
 }
 
@@ -48,18 +55,33 @@ func (c *Copy) Attach(same bool, nowMillis int64) {
 // again, what the earlier walk has moved does not count any more. The store's cursor stands
 // at the start already.
 func (c *Copy) Begin(part int, count uint64, nowMillis int64) {
+	c.noteStart(nowMillis)
 	c.total += count - c.announced[part]
 	c.items -= c.moved[part]
 	c.announced[part], c.moved[part] = count, 0
-	c.noteStart(nowMillis)
+	c.walked.Add(part)
 	c.UpdateTimes(nowMillis)
 }
 
 func (c *Copy) noteStart(nowMillis int64) {
+	if c.over {
+		last, walked := c.last, c.lastWalked
+		if c.full() {
+			last, walked = c.Report(), c.walked
+		}
+		*c = Copy{owed: c.owed, at: c.at, largePart: c.largePart, again: true, last: last, lastWalked: walked}
+	}
 	if c.started == 0 {
 		c.started = nowMillis
 	}
 	c.finished = 0
+}
+
+// full tells whether this is a full copy, and no addition to one: after a short cut only
+// partitions that were empty until then are walked.
+func (c *Copy) full() bool {
+	missing := c.lastWalked.Without(&c.walked)
+	return !c.again || missing.Empty() && !c.lastWalked.Empty() || c.walked.Size() == store.Partitions
 }
 
 // Next is the partition to go on with; -1 = there is none. Partitions in parked have to
@@ -110,9 +132,15 @@ type Report struct {
 	FinishedMillis int64  // Unix ms; 0: not started or still going on
 }
 
-// Report returns the counters.
+// Report returns the counters of what is under way, or of the last full copy: an addition to
+// it that has ended does not take its place.
 func (c *Copy) Report() Report {
 	owed := c.Owed()
+	if c.finished != 0 && !c.full() {
+		r := c.last
+		r.PartitionsOwed = owed.Size()
+		return r
+	}
 	return Report{
 		PartitionsOwed: owed.Size(),
 		ItemsDone:      c.items,

@@ -79,6 +79,69 @@ func TestCopy_AnotherSessionGoesOn(t *testing.T) {
 	}
 }
 
+// TestCopy_AfterTheEndIsAnotherCopy: a copy that ended keeps its numbers in the next session.
+// What is walked again then has its own: it did not begin an hour ago.
+func TestCopy_AfterTheEndIsAnotherCopy(t *testing.T) {
+	var owed store.PartSet
+	c := newCopy(&owed)
+	owed.Add(1)
+	c.Begin(1, 10, 100)
+	c.Moved(1, 10, 60, 110)
+	owed.Remove(1)
+	c.UpdateTimes(120)
+	first := c.Report()
+	c.Attach(true, 5000)
+	if got := c.Report(); got != first || got.FinishedMillis != 120 {
+		t.Fatalf("in the next session: %+v, want %+v", got, first)
+	}
+	for part := range 2 { // each is owed only when it is announced
+		owed.Add(part)
+		c.Begin(part, 3, 5010)
+		c.Moved(part, 2, 20, 5020)
+		owed.Remove(part)
+		c.UpdateTimes(5030)
+	}
+	if got := c.Report(); got != (Report{ItemsDone: 4, ItemsTotal: 6, Bytes: 40, StartedMillis: 5010, FinishedMillis: 5030}) {
+		t.Fatalf("walked again: %+v", got)
+	}
+}
+
+// TestCopy_AnAdditionTakesNotThePlaceOfTheFullCopy: new keys in partitions that were empty are
+// walked after a short cut. They are seen on their way, and then the full copy is again.
+func TestCopy_AnAdditionTakesNotThePlaceOfTheFullCopy(t *testing.T) {
+	var owed store.PartSet
+	c := newCopy(&owed)
+	owed.Add(1)
+	c.Begin(1, 10, 100)
+	c.Moved(1, 10, 60, 110)
+	owed.Remove(1)
+	c.UpdateTimes(120)
+	full := c.Report()
+	for _, part := range []int{7, 8} { // twice: an addition to an addition is none to that one
+		c.Attach(true, 5000)
+		owed.Add(part)
+		c.Begin(part, 2, 5010)
+		if got := c.Report(); got.ItemsTotal != 2 || got.FinishedMillis != 0 || got.PartitionsOwed != 1 {
+			t.Fatalf("under way: %+v", got)
+		}
+		c.Moved(part, 2, 20, 5020)
+		owed.Remove(part)
+		c.UpdateTimes(5030)
+		if got := c.Report(); got != full || c.Left() != 0 {
+			t.Fatalf("afterwards: %+v, want %+v", got, full)
+		}
+	}
+	c.Attach(true, 9000)
+	for _, part := range []int{1, 7, 8} {
+		c.Begin(part, 3, 9000)
+		c.Moved(part, 3, 30, 9001)
+	}
+	c.UpdateTimes(9002)
+	if got := c.Report(); got != (Report{ItemsDone: 9, ItemsTotal: 9, Bytes: 90, StartedMillis: 9000, FinishedMillis: 9000}) {
+		t.Fatalf("everything is walked again: %+v", got)
+	}
+}
+
 // TestCopy_AValueOnItsWayIsOwed: the store's cursor has passed it, and the wire has not.
 func TestCopy_AValueOnItsWayIsOwed(t *testing.T) {
 	var owed, parked store.PartSet

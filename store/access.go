@@ -20,12 +20,12 @@ const (
 )
 
 func (h *header) accessCode() uint16 {
-	return uint16(h.mix>>mixAccessShift)<<accessLoBits | h.expHi>>expHiBits
+	return uint16(h.mix>>mixAccessShift)<<accessLoBits | uint16(h.accessLo)
 }
 
 func (h *header) setAccessCode(c uint16) {
 	h.mix = h.mix&(1<<mixAccessShift-1) | uint8(c>>accessLoBits)<<mixAccessShift
-	h.expHi = h.expHi&expHiMask | c<<expHiBits
+	h.accessLo = uint8(c)
 }
 
 // setAccess notes an access now.

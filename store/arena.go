@@ -2,6 +2,7 @@ package store
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -11,8 +12,8 @@ import (
 // what still lives in it, so memory freed by one size serves every other. Large
 // items get runs of pages of their own.
 //
-// Segments and large runs stand in one first-in first-out order, in which the
-// eviction hand walks.
+// Segments and large runs stand in one of three orders, in which the eviction hand
+// walks.
 //
 // arena.mu is a leaf lock: it is taken under partition locks, and nothing is
 // taken under it.
@@ -34,12 +35,14 @@ type arena struct {
 	cold      []int32   // not committed
 	open      int32     // takes the items of clients and of the peer
 	evac      int32     // takes what the cleaner moves
-	oldest    int32     // ends of the first-in first-out order
-	newest    int32
+	orders    [orders]order
+	passes    uint64 // of the hand
 	smallSegs int32
 	runIDs    []int32 // segment entries of freed runs
 	gone      []int32 // runs whose memory is to be given back, in its order
 	runs      runMap
+
+	passedAvg atomic.Int64 // size of the items that the hand passes, on average, in 1<<avgShift-ths of a byte; written under reclaimMu
 }
 
 type segState uint8
@@ -62,6 +65,7 @@ type segment struct {
 	used, dead int32 // bytes
 	prev, next int32
 	state      segState
+	order      uint8 // that it is in, or was in last
 }
 
 const (
@@ -205,33 +209,11 @@ func (a *arena) closeLocked(cur *int32) {
 		return
 	}
 	s.state = segClosed
-	a.pushLocked(id)
-}
-
-func (a *arena) pushLocked(id int32) {
-	s := &a.segs[id]
-	s.prev, s.next = a.newest, 0
-	if a.newest != 0 {
-		a.segs[a.newest].next = id
+	if cur == &a.evac {
+		a.pushLocked(id, orderMain)
 	} else {
-		a.oldest = id
+		a.pushLocked(id, orderYoung)
 	}
-	a.newest = id
-}
-
-func (a *arena) unlinkLocked(id int32) {
-	s := &a.segs[id]
-	if s.prev != 0 {
-		a.segs[s.prev].next = s.next
-	} else {
-		a.oldest = s.next
-	}
-	if s.next != 0 {
-		a.segs[s.next].prev = s.prev
-	} else {
-		a.newest = s.prev
-	}
-	s.prev, s.next = 0, 0
 }
 
 // freeLocked makes an empty small segment takable. Of many free segments most go

@@ -89,7 +89,7 @@ func (s *Store) Collect(part int, lane Lane, maxItems, maxBytes int, emit func(*
 
 // large reports whether an item is sent in pieces.
 func (p *partition) large(hd *header, lane Lane) bool {
-	if int(hd.valLen) <= p.s.cfg.LargeBytes || p.skips(hd) {
+	if int(hd.valLen) <= p.s.cfg.LargeBytes || hd.is(bitTomb) || p.skips(hd) { // a tombstone may have more room than it needs
 		return false
 	}
 	return !p.asTouch(hd, lane)
@@ -110,13 +110,13 @@ func (p *partition) skips(hd *header) bool {
 // fill describes an item as it travels. A touch goes without the value only on
 // the live lane: the peer of a bulk walk may not have it.
 func (p *partition) fill(r *Record, hd *header, lane Lane) {
-	*r = Record{Key: hd.key(), Version: hd.version, ExpVersion: hd.expVersion}
+	*r = Record{Key: hd.key(), Version: hd.version, ExpVersion: hd.expVersion()}
 	switch {
 	case hd.is(bitTomb):
 		r.Op = RecordTombstone
 	case p.asTouch(hd, lane):
 		r.Op, r.Expires, r.Marks = RecordTouch, hd.expires(), hd.marks()
 	default:
-		r.Op, r.Expires, r.Flags, r.Value, r.Marks = RecordValue, hd.expires(), hd.flags, hd.value(), hd.marks()
+		r.Op, r.Expires, r.Flags, r.Value, r.Marks = RecordValue, hd.expires(), hd.flags(), hd.value(), hd.marks()
 	}
 }

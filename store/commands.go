@@ -101,7 +101,7 @@ func (p *partition) store(tag uint32, h handle, hd *header, nowMillis int64, r *
 			expires = r.CreateExpires
 			break
 		}
-		flags, expires = hd.flags, hd.expires()
+		flags, expires = hd.flags(), hd.expires()
 		if r.Op == OpAppend {
 			value, tail = hd.value(), r.Value
 		} else {
@@ -168,7 +168,7 @@ func (p *partition) mark(tag uint32, h handle, hd *header, nowMillis int64, r *R
 		return Result{Status: Exists}, true
 	}
 	row := p.stats.row(hd)
-	c := change{key: r.Key, value: hd.value(), flags: hd.flags, expires: hd.expires()}
+	c := change{key: r.Key, value: hd.value(), flags: hd.flags(), expires: hd.expires()}
 	if r.Empty {
 		c.value, c.flags, c.expires = nil, r.Flags, 0
 	} else {
@@ -257,13 +257,17 @@ func (p *partition) erase(tag uint32, h handle, nowMillis int64, key []byte) (ve
 
 // touch gives a live item a new expiry and, where wins says so, notes that a reader
 // was told to renew the value. The version, and with it the cas, stays. quiet: it is
-// not noted as a read.
+// not noted as a read. It returns false, having changed nothing, when memory has to
+// be reclaimed first.
 func (p *partition) touch(tag uint32, h handle, nowMillis, expires int64, wins, quiet bool) bool {
-	hd := p.s.arena.at(h)
 	if past(expires, nowMillis) {
-		_, ok := p.erase(tag, h, nowMillis, hd.key())
+		_, ok := p.erase(tag, h, nowMillis, p.s.arena.at(h).key())
 		return ok
 	}
+	if h = p.touchable(h); h == 0 {
+		return false
+	}
+	hd := p.s.arena.at(h)
 	// Decided before the change: only a value that the peer acknowledged may travel
 	// as an expiry without the value.
 	bit := uint8(0)
@@ -320,7 +324,7 @@ func (p *partition) delta(tag uint32, h handle, hd *header, nowMillis int64, r *
 		}
 	}
 	row := p.stats.row(hd)
-	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags, marks: hd.marks()}
+	c := change{key: r.Key, value: text, expires: hd.expires(), flags: hd.flags(), marks: hd.marks()}
 	if len(text) == int(hd.valLen) {
 		c.keepHistory(hd)
 	}

@@ -17,8 +17,9 @@
 //     it may have had.
 //   - An item is unlinked when it is in no index and no change list any more. Its memory is
 //     dead until the cleaner has emptied the segment.
-//   - The hand is the place in the oldest segments where the cleaner evicts next. The sweep
-//     looks for items that have expired.
+//   - The hand is the cleaner where it evicts: in the oldest segment of one of three orders.
+//     What was stored is young, or large; what the hand has spared is in the main order. The
+//     sweep looks for items that have expired.
 //   - An item is expired when its expiry has passed, and flushed when its version is not
 //     above the watermark. Clients do not see it, and it is unlinked when a command, the
 //     cleaner or the sweep finds it.

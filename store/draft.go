@@ -18,7 +18,7 @@ func (s *Store) NewDraft(keyBytes, valueBytes int) *Draft {
 	a := s.arena
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	pages := a.runPages(a.round(headerBytes + keyBytes + valueBytes))
+	pages := a.runPages(a.round(headerBytes + shapeAll + keyBytes + valueBytes))
 	off := a.runs.take(pages)
 	if off < 0 {
 		return nil
@@ -26,7 +26,7 @@ func (s *Store) NewDraft(keyBytes, valueBytes int) *Draft {
 	id := a.runIDLocked()
 	a.segs[id] = segment{off: off, size: int32(pages), state: segDraft}
 	return &Draft{s: s, id: id, h: a.handleAt(off + 1<<a.shift), bytes: valueBytes, open: true,
-		from: off + 1<<a.shift + headerBytes + int64(keyBytes)}
+		from: off + 1<<a.shift + headerBytes + shapeAll + int64(keyBytes)}
 }
 
 // Grow returns the next n bytes of the value, to be filled in; room is made for them if

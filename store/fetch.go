@@ -34,11 +34,12 @@ func (s *Store) GetPinned(nowMillis int64, key, dst []byte, render Render, pin *
 // Fetch is Get that may also change the item, as f says, in the same critical
 // section: a new expiry, an item where there was none, the word that this reader
 // shall renew the value. render is called once for each try: a try that found no
-// memory is taken back. A miss returns dst unchanged and false.
+// memory is taken back. A miss returns dst unchanged and false, and so does a touch that
+// finds no memory, which sets f.NoMemory and leaves the item as it was.
 func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([]byte, bool) {
 	s.dueFlush(nowMillis)
 	p, tag := s.partition(f.Key)
-	before := len(dst)
+	before, found := len(dst), false
 	for range maxAttempts {
 		f.Pin.Release() // of a try that is taken back
 		p.mu.Lock()
@@ -46,7 +47,7 @@ func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([
 		p.view = View{}
 		short := p.short
 		p.mu.Unlock()
-		dst = out
+		dst, found = out, hit
 		if done {
 			return dst, hit
 		}
@@ -54,17 +55,42 @@ func (s *Store) Fetch(nowMillis int64, f *Fetch, dst []byte, render Renderer) ([
 			break
 		}
 	}
-	if f.Touch {
+	return s.fetchRefused(nowMillis, f, dst[:before], dst, found, render)
+}
+
+// fetchRefused ends a fetch that no memory can be had for. found: its last try found the item,
+// and dst is base and that reply.
+func (s *Store) fetchRefused(nowMillis int64, f *Fetch, base, dst []byte, found bool, render Renderer) ([]byte, bool) {
+	p, tag := s.partition(f.Key)
+	switch {
+	case !found:
+		p.refuse(tag, nowMillis, &Request{Op: OpAdd, Key: f.Key})
+		return base, false
+	case f.Touch && past(f.Expires, nowMillis):
 		// Not even the marker of an item that expires at once can be had.
 		p.refuse(tag, nowMillis, &Request{Op: OpDelete, Key: f.Key})
-	} else {
-		p.refuse(tag, nowMillis, &Request{Op: OpAdd, Key: f.Key})
+		return dst, true
+	case f.Touch: // as OpTouch
+		f.Pin.Release()
+		f.NoMemory = true
+		p.refuse(tag, nowMillis, &Request{Op: OpTouch, Key: f.Key})
+		return base, false
 	}
-	return dst, len(dst) > before
+	// It cannot be noted that this reader wins, so it does not: the next one would win too.
+	f.Pin.Release()
+	p.refuse(tag, nowMillis, &Request{Op: OpTouch, Key: f.Key})
+	loser := *f
+	loser.MayWin, loser.Create, loser.Look = false, false, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out, hit, _ := p.fetch(tag, nowMillis, &loser, base, render)
+	p.view = View{}
+	return out, hit
 }
 
 // fetch reads and acts in one critical section. done is false, and nothing has
-// changed but dst, when memory has to be reclaimed first.
+// changed but dst, when memory has to be reclaimed first; hit is then whether the item
+// is there.
 func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, render Renderer) (out []byte, hit, done bool) {
 	h, hd := p.lookup(tag, f.Key, nowMillis, f.Look)
 	if hd == nil {
@@ -98,10 +124,12 @@ func (p *partition) fetch(tag uint32, nowMillis int64, f *Fetch, dst []byte, ren
 	switch {
 	case f.Touch:
 		if !p.touch(tag, h, nowMillis, f.Expires, wins, f.Quiet) {
-			return dst, false, false
+			return dst, true, false
 		}
 	case wins:
-		p.touch(tag, h, nowMillis, hd.expires(), true, f.Quiet)
+		if !p.touch(tag, h, nowMillis, hd.expires(), true, f.Quiet) {
+			return dst, true, false
+		}
 	case !f.Quiet:
 		hd.countRead(nowMillis)
 	}
@@ -147,7 +175,7 @@ func (p *partition) show(hd *header, nowMillis int64) {
 // show fills the fields that every reply may want.
 func (v *View) show(hd *header) {
 	v.Key, v.Value = hd.key(), hd.value()
-	v.Flags, v.Version, v.Expires = hd.flags, hd.version, hd.expires()
+	v.Flags, v.Version, v.Expires = hd.flags(), hd.version, hd.expires()
 }
 
 // isExpired tells whether lookup found an expired item, where it found nothing to show.

@@ -181,6 +181,14 @@ func (p *partition) graveDue() bool {
 	return p.peer.attached && p.grave.floor != 0 && p.announced.floor == 0
 }
 
+// GraveDue says whether NextGrave would return a grave of the partition.
+func (s *Store) GraveDue(part int) bool {
+	p := &s.parts[part]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.graveDue()
+}
+
 // GraveGen returns the Gen of the newest grave of a partition that the peer has not
 // acknowledged; 0: there is none.
 func (s *Store) GraveGen(part int) uint64 {

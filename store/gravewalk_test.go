@@ -24,12 +24,17 @@ func sentAll(t *testing.T, part int, keys [][]byte) *Store {
 	for _, key := range keys {
 		s.set(testNow, string(key), "deleted on the peer")
 	}
+	s.ackAll(part)
+	return s
+}
+
+// ackAll sends what there is to send, and the peer acknowledges it.
+func (s *Store) ackAll(part int) {
 	for more := true; more; {
 		sent := s.Collect(part, Live, 1000, 1<<20, func(*Record) {})
 		s.Acked(part, sent.Cursor)
 		more = sent.More
 	}
-	return s
 }
 
 // walkAndTouch walks n values and calls touch behind each, with how many have been passed. The walk has to pass all.
@@ -38,6 +43,10 @@ func walkAndTouch(t *testing.T, n int, touch func(s *Store, p *partition, keys [
 	const part = 7
 	keys := keysOf(part, n)
 	s := sentAll(t, part, keys)
+	for _, key := range keys { // so that each has the room for it, and is not made anew
+		s.Do(testNow, &Request{Op: OpTouch, Key: key})
+	}
+	s.ackAll(part)
 	p := &s.parts[part]
 	p.mu.Lock()
 	defer p.mu.Unlock()

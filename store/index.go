@@ -1,5 +1,10 @@
 package store
 
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
 // index finds the items of a partition: open addressing over uint64 slots, tag
 // in the upper half, handle in the lower; 0 is empty. The home of a tag is
 // tag*home>>32, which grows with the tag, and slots are kept in the order of their
@@ -93,12 +98,45 @@ func (x *index) moveTo(n *index) bool {
 	return n.room()
 }
 
-// grown returns the slot count of the next larger table: by a half while small,
-// by a quarter later, so that the empty slots of large tables stay few.
+// grown returns the slot count of the next larger table: by a half while all of it is a
+// page, by a quarter later, so that the empty slots stay few.
 func (x *index) grown() int {
 	n := len(x.slots)
-	if n < 4096 {
+	if n < tablePage/8 {
 		return n + n/2
 	}
 	return n + n/4
+}
+
+// like returns the first of the items with a tag, or 0.
+func (x *index) like(tag uint32) handle {
+	for i := x.start(tag); ; i++ {
+		e := x.slots[i]
+		if e == 0 || uint32(e>>32) > tag {
+			return 0
+		}
+		if uint32(e>>32) == tag {
+			return handle(e)
+		}
+	}
+}
+
+// slotsAt says where an index has its slots, to somebody who does not hold the lock of the
+// partition. The two words may be of two indexes, and the memory may be gone: it is good for
+// prefetch, and for nothing else.
+type slotsAt struct {
+	base atomic.Uintptr
+	home atomic.Uint64
+}
+
+// address is where the search for a tag starts.
+func (s *slotsAt) address(tag uint32) uintptr {
+	return s.base.Load() + uintptr(uint64(tag)*s.home.Load()>>32)*unsafe.Sizeof(uint64(0))
+}
+
+// setIndex makes x the partition's index.
+func (p *partition) setIndex(x index) {
+	p.idx = x
+	p.slots.base.Store(uintptr(unsafe.Pointer(unsafe.SliceData(x.slots))))
+	p.slots.home.Store(x.home)
 }

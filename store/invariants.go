@@ -5,7 +5,7 @@ import "fmt"
 // CheckInvariants walks everything and returns the first contradiction it finds,
 // for tests and simulations. The store must be quiet meanwhile.
 func (s *Store) CheckInvariants() error {
-	var tombBytes, indexBytes, graveBytes int64
+	var tombBytes, markerBytes, indexBytes, graveBytes int64
 	inSegment := map[int32]int64{}
 	runs := 0
 	for i := range s.parts {
@@ -14,7 +14,11 @@ func (s *Store) CheckInvariants() error {
 		err := p.check(inSegment, &runs)
 		for _, t := range p.tombs {
 			for h := t.head; h != 0; h = s.arena.at(h).links().next {
-				tombBytes += int64(s.arena.round(s.arena.at(h).bytes()))
+				n := int64(s.arena.round(s.arena.at(h).bytes()))
+				tombBytes += n
+				if s.arena.at(h).is(bitFetched) {
+					markerBytes += n
+				}
 			}
 		}
 		indexBytes += tableBytes(len(p.idx.slots))
@@ -24,8 +28,8 @@ func (s *Store) CheckInvariants() error {
 			return fmt.Errorf("partition %d: %w", i, err)
 		}
 	}
-	if got := s.tombBytes.Load(); got != tombBytes {
-		return fmt.Errorf("tombstone bytes are counted as %d, but there are %d", got, tombBytes)
+	if got, markers := s.tombBytes.Load(), s.markerBytes.Load(); got != tombBytes || markers != markerBytes {
+		return fmt.Errorf("tombstone bytes are counted as %d, of markers %d, but there are %d and %d", got, markers, tombBytes, markerBytes)
 	}
 	if budget := s.tombBudget.Load(); tombBytes > budget {
 		return fmt.Errorf("tombstones take %d bytes of a budget of %d", tombBytes, budget)
@@ -53,8 +57,10 @@ func (p *partition) check(inSegment map[int32]int64, runs *int) error {
 			return fmt.Errorf("item %q does not belong here (bits %b, partition %d)", hd.key(), hd.bits, hd.part)
 		case p.find(p.s.tag(hd.key()), hd.key()) != h:
 			return fmt.Errorf("the index does not find %q", hd.key())
-		case hd.version > p.s.clock.hlc.Load() || hd.expVersion > p.s.clock.hlc.Load():
+		case hd.version > p.s.clock.hlc.Load() || hd.expVersion() > p.s.clock.hlc.Load():
 			return fmt.Errorf("%q has a version above the clock", hd.key())
+		case a.isRun(h) && hd.shape() != shapeAll, p.s.cfg.NoEviction && !hd.is(bitTomb) && !hd.holds(shapeTouched):
+			return fmt.Errorf("%q has no room for a touch", hd.key())
 		case hd.is(bitTomb) && hd.source() != 0:
 			return fmt.Errorf("a tombstone of the peer is kept for %q", hd.key())
 		}
@@ -140,6 +146,15 @@ func (a *arena) check(inSegment map[int32]int64, runs int, indexBytes, graveByte
 		dead += int64(s.dead)
 		if live := int64(s.used - s.dead); live != inSegment[id] {
 			return fmt.Errorf("segment %d counts %d live bytes and holds %d", id, live, inSegment[id])
+		}
+	}
+	for i := range a.orders {
+		sum, o := int64(0), &a.orders[i]
+		for id := o.oldest; id != 0; id = a.segs[id].next {
+			sum += a.spanOf(id)
+		}
+		if sum != o.bytes {
+			return fmt.Errorf("order %d has %d bytes, counted as %d", i, sum, o.bytes)
 		}
 	}
 	committed += int64(len(a.free)) * int64(a.segBytes)

@@ -10,23 +10,21 @@ type handle uint32
 // belong to the lock of the item's partition; part never changes while the memory
 // is in use, so that the cleaner can read which lock to take.
 type header struct {
-	version    uint64
-	expVersion uint64 // version of the last change of the expiry
-	seqLo      uint32 // place in the change list: 47 bits
-	seqHi      uint16 // above its 15 bits seqRefused
-	mix        uint8  // source, won and the upper bits of the access code
-	keyLen     uint8
-	expLo      uint32 // Unix ms: 42 bits; 0 never
-	expHi      uint16 // above its 10 bits the lower bits of the access code
-	bits       uint8
-	part       uint8
-	prev       handle // neighbours in the change list
-	next       handle
-	flags      uint32 // the client's
-	valLen     uint32
+	version  uint64
+	prev     handle // neighbours in the change list
+	next     handle
+	seqLo    uint32 // place in the change list: 47 bits
+	valLen   uint32
+	seqHi    uint16 // above its 15 bits seqRefused
+	mix      uint8  // source, won and the upper bits of the access code
+	accessLo uint8  // its lower bits
+	keyLen   uint8
+	head     uint8 // where the key begins: headerBytes and its shape
+	bits     uint8
+	part     uint8
 }
 
-const headerBytes = 48
+const headerBytes = 32
 
 // header.bits
 const (
@@ -35,7 +33,7 @@ const (
 	bitTouch   = 1 << 3 // changed only by a touch since the peer acknowledged the value
 	bitLocal   = 1 << 4 // never replicated
 	bitDead    = 1 << 5 // unlinked: the memory waits for the cleaner
-	bitFetched = 1 << 6 // read at least once since it was stored
+	bitFetched = 1 << 6 // read at least once since it was stored; a tombstone: it is a marker
 	bitStale   = 1 << 7 // a client called the value outdated (meta protocol, flag I)
 )
 
@@ -43,15 +41,8 @@ const (
 const (
 	mixSource      = 3      // 0 made here, else the small id of the peer incarnation it came from
 	mixWon         = 1 << 2 // a client was told to renew the value (meta protocol, W)
-	mixAccessShift = 3      // 5 bits of the access code
-)
-
-// header.expHi
-const (
-	expHiBits    = 10
-	expHiMask    = 1<<expHiBits - 1
-	accessLoBits = 16 - expHiBits
-	maxExpires   = 1<<(32+expHiBits) - 1 // in May 2109
+	mixAccessShift = 3      // 3 bits of the access code
+	accessLoBits   = 8
 )
 
 // tombLinks is what a tombstone keeps where an item keeps its value.
@@ -68,14 +59,6 @@ func (h *header) seq() uint64 { return uint64(h.seqHi&^seqRefused)<<32 | uint64(
 func (h *header) setSeq(v uint64) { h.seqLo, h.seqHi = uint32(v), uint16(v>>32)&^seqRefused }
 
 func (h *header) refused() bool { return h.seqHi&seqRefused != 0 }
-
-func (h *header) expires() int64 { return int64(h.expHi&expHiMask)<<32 | int64(h.expLo) }
-
-// setExpires keeps 42 bits: until the year 2109; later means that, not never.
-func (h *header) setExpires(ms int64) {
-	ms = min(ms, maxExpires)
-	h.expLo, h.expHi = uint32(ms), h.expHi&^expHiMask|uint16(ms>>32)
-}
 
 func (h *header) source() uint8 { return h.mix & mixSource }
 
@@ -105,25 +88,25 @@ func (h *header) setMarks(m Marks) {
 func (h *header) is(bit uint8) bool { return h.bits&bit != 0 }
 
 func (h *header) key() []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), headerBytes)), int(h.keyLen))
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), uintptr(h.head))), int(h.keyLen))
 }
 
 func (h *header) value() []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), headerBytes+uintptr(h.keyLen))), int(h.valLen))
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), uintptr(h.head)+uintptr(h.keyLen))), int(h.valLen))
 }
 
 // links returns the tombstone's list links. They stand at the end of the
 // header's 8-byte grid after the key, so that they are aligned.
 func (h *header) links() *tombLinks {
-	off := (headerBytes + uintptr(h.keyLen) + 7) &^ 7
+	off := (uintptr(h.head) + uintptr(h.keyLen) + 7) &^ 7
 	return (*tombLinks)(unsafe.Add(unsafe.Pointer(h), off))
 }
 
 // bytes returns what the item occupies before rounding to units.
-func (h *header) bytes() int { return headerBytes + int(h.keyLen) + int(h.valLen) }
+func (h *header) bytes() int { return int(h.head) + int(h.keyLen) + int(h.valLen) }
 
-// tombValueBytes is the valLen of a tombstone: links and the padding before them.
-func tombValueBytes(keyLen int) int { return tombLinkBytes + (-keyLen)&7 }
+// tombValueBytes is the valLen that a tombstone needs: links and the padding before them.
+func tombValueBytes(head uint8, keyLen int) int { return tombLinkBytes + -(int(head)+keyLen)&7 }
 
 // countRead notes that a client read the item.
 func (h *header) countRead(nowMillis int64) {
@@ -138,6 +121,9 @@ func (h *header) countAccess(nowMillis int64) {
 		h.bits += 1
 	}
 }
+
+// halveReads is what the hand does to an item that it spares.
+func (h *header) halveReads() { h.bits = h.bits&^bitFreq | h.bits&bitFreq>>1 }
 
 // itemBytes sees n bytes of an item, header and all.
 func itemBytes(h *header, n int) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(h)), n) }

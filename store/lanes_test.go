@@ -161,6 +161,9 @@ func TestSweep_GoesOnWhereItStood(t *testing.T) {
 	for _, key := range keys {
 		s.Do(testNow, &Request{Op: OpSet, Key: key, Value: []byte("v"), Expires: testNow + 100})
 	}
+	for _, key := range keys { // so that each has the room for it, and stays where it is
+		s.Do(testNow, &Request{Op: OpTouch, Key: key, Expires: testNow + 100})
+	}
 	s.lanes(part)
 	p := &s.parts[part]
 	var oldest [SizeClasses]int64

@@ -29,7 +29,7 @@ func (a *arena) runIDLocked() (id int32) {
 func (a *arena) enterRunLocked(id int32, part uint8) {
 	s := &a.segs[id]
 	s.state = segRun
-	a.pushLocked(id)
+	a.pushLocked(id, a.youngOrder(id))
 	*(*int32)(unsafe.Add(a.base, s.off)) = id
 	a.at(a.handleAt(s.off + 1<<a.shift)).part = part
 }

@@ -58,12 +58,13 @@ func (c *Config) tombBudget(bytes int64) int64 {
 	return min(max(bytes/20, min(1<<20, bytes/8)), 256<<20)
 }
 
-// shrink moves the limit by one step towards what SetMemoryLimit has set.
-func (s *Store) shrink(nowMillis int64) {
+// shrink moves the limit by one step towards what SetMemoryLimit has set. over: it was not
+// there.
+func (s *Store) shrink(nowMillis int64) (over bool) {
 	a := s.arena
 	a.mu.Lock()
 	target := s.limit.Load()
-	over := a.limit > target
+	over = a.limit > target
 	if over {
 		a.limit = max(target, a.limit-shrinkSegs*int64(a.segBytes))
 		for a.committed > a.limit && len(a.free) > reserveSegs {
@@ -83,13 +84,11 @@ func (s *Store) shrink(nowMillis int64) {
 		p.limitTombs()
 		p.mu.Unlock()
 	}
-	if !over {
-		return
-	}
-	if s.reclaim(nowMillis, 0) {
-		return
+	if !over || s.reclaim(nowMillis, 0) {
+		return over
 	}
 	a.mu.Lock()
 	a.limit = max(s.limit.Load(), a.committed) // eviction is off: what is there stays
 	a.mu.Unlock()
+	return true
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // fillLimit stores n items of mixed sizes, some of them large.
@@ -23,10 +25,14 @@ func fillLimit(t *testing.T, s *Store, r *rand.Rand, n int) {
 }
 
 func TestSetMemoryLimit_GrowsAndShrinks(t *testing.T) {
-	for _, first := range []int64{8 << 20, 64 << 20, 200 << 20} {
+	limits, steps := []int64{8 << 20, 64 << 20, 200 << 20}, []int64{16, 100, 8, 150, 9}
+	if testkit.Race { // see testkit.Step
+		limits, steps = limits[:1], []int64{16, 8, 12}
+	}
+	for _, first := range limits {
 		s := newTestStore(t, Config{MemoryBytes: first, Replicated: true})
 		r := rand.New(rand.NewPCG(3, uint64(first)))
-		for step, mib := range []int64{16, 100, 8, 150, 9} {
+		for step, mib := range steps {
 			if !s.SetMemoryLimit(mib << 20) {
 				t.Fatalf("%d MiB from %d are refused", mib, first>>20)
 			}

@@ -35,6 +35,9 @@ func TestMemory_SlackStaysUnderATenth(t *testing.T) {
 		"500KB": func(*rand.Rand) func() int { return fixed(500_000) },
 		"mixed": func(r *rand.Rand) func() int { return func() int { return 1 << (3 + r.IntN(14)) } },
 	} {
+		if testkit.Race && name != "30KB" && name != "mixed" {
+			continue // see testkit.Step
+		}
 		t.Run(name, func(t *testing.T) {
 			s := newTestStore(t, Config{})
 			rng := rand.New(rand.NewPCG(1, 2))
@@ -57,7 +60,11 @@ func TestMemory_SlackStaysUnderATenth(t *testing.T) {
 func TestMemory_FreedBySmallServesLargeAndBack(t *testing.T) {
 	s := newTestStore(t, Config{})
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{100, 10_000, 400_000, 100, 30_000} {
+	sizes := []int{100, 10_000, 400_000, 100, 30_000}
+	if testkit.Race {
+		sizes = sizes[1:3] // see testkit.Step
+	}
+	for _, n := range sizes {
 		fill(t, s, rng, func() int { return n })
 		if st := s.Stats(); st.Items < uint64(float64(st.LimitBytes)*0.8)/uint64(n+300) {
 			t.Errorf("after moving to %d bytes only %d items fit", n, st.Items)
@@ -72,7 +79,7 @@ func TestMemory_OverwritesWithOtherSizesStayBounded(t *testing.T) {
 	s := newTestStore(t, Config{MemoryBytes: 256 << 20})
 	rng := rand.New(rand.NewPCG(3, 4))
 	value := make([]byte, 3000)
-	for range 400_000 {
+	for range 400_000 / testkit.Step {
 		s.set(testNow, "key"+strconv.Itoa(rng.IntN(2000)), string(value[:rng.IntN(3000)]))
 	}
 	if st := s.Stats(); st.CommittedBytes > 32<<20 {

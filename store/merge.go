@@ -9,13 +9,32 @@ import (
 // received cursor to to. A key of another partition is an error, and nothing of
 // the batch counts then.
 func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs []Record) error {
-	if err := checkBatch(part, recs); err != nil {
-		return err
+	batch := [1]Batch{{Part: part, To: to, Records: recs}}
+	return s.ApplyBatches(nowMillis, lane, batch[:])
+}
+
+// ApplyBatches does that with several batches. After an error nothing of any of them counts.
+func (s *Store) ApplyBatches(nowMillis int64, lane Lane, batches []Batch) error {
+	highest := uint64(0)
+	for i := range batches {
+		b := &batches[i]
+		if err := checkBatch(b.Part, b.Records); err != nil {
+			return err
+		}
+		for j := range b.Records {
+			highest = max(highest, b.Records[j].Version, b.Records[j].ExpVersion)
+		}
 	}
-	for i := range recs {
-		s.clock.observe(max(recs[i].Version, recs[i].ExpVersion))
-	}
+	s.clock.observe(highest)
 	s.dueFlush(nowMillis)
+	for i := range batches {
+		b := &batches[i]
+		s.applyBatch(nowMillis, b.Part, lane, b.To, b.Records)
+	}
+	return nil
+}
+
+func (s *Store) applyBatch(nowMillis int64, part int, lane Lane, to uint64, recs []Record) {
 	s.letIn(part)
 	p := &s.parts[part]
 	p.mu.Lock()
@@ -41,7 +60,6 @@ func (s *Store) ApplyBatch(nowMillis int64, part int, lane Lane, to uint64, recs
 		c.A = to
 	}
 	p.setRecv(c)
-	return nil
 }
 
 // merge is the join: the larger of two states of a key wins, whichever came
@@ -154,8 +172,8 @@ func compare(r *Record, tomb bool, hd *header) int {
 		return sign(tomb)
 	case tomb:
 		return 0
-	case r.ExpVersion != hd.expVersion:
-		return sign(r.ExpVersion > hd.expVersion)
+	case r.ExpVersion != hd.expVersion():
+		return sign(r.ExpVersion > hd.expVersion())
 	}
 	return bytes.Compare(r.Value, hd.value())
 }
@@ -174,8 +192,12 @@ func (p *partition) mergeTouch(h handle, hd *header, r *Record) bool {
 	case hd == nil:
 		p.stats.TouchUnknown++
 		p.forgot(r.Version, r.ExpVersion)
-	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.expVersion >= r.ExpVersion):
+	case hd.version > r.Version || hd.version == r.Version && (hd.is(bitTomb) || hd.expVersion() >= r.ExpVersion):
 	case hd.version == r.Version:
+		if h = p.touchable(h); h == 0 {
+			return false
+		}
+		hd = p.s.arena.at(h)
 		p.retouch(h, r.ExpVersion, r.Expires, hd.marks()&MarkStale|r.Marks&MarkWon, p.sourceOf(r), 0)
 	default:
 		p.stats.TouchUnknown++

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // TestNotify_EachKindOfNews: the sender is told of whatever the peer is to hear, and of
@@ -116,7 +118,7 @@ func TestIndex_HasNoRoomWhereThePadIsFull(t *testing.T) {
 // TestIndex_GivesMemoryBack: a partition that is nearly empty again has a small index,
 // and all that is left is found.
 func TestIndex_GivesMemoryBack(t *testing.T) {
-	const part, items, left = 7, 20_000, 100
+	const part, items, left = 7, 20_000 / testkit.Step, 100
 	s := newTestStore(t, Config{})
 	keys := keysOf(part, items)
 	for _, key := range keys {
@@ -152,7 +154,7 @@ func TestIncr_LeavesTheMarks(t *testing.T) {
 
 // TestTombs_TheOldestIsBuriedFirst: the peer has most likely heard of that one.
 func TestTombs_TheOldestIsBuriedFirst(t *testing.T) {
-	s := newTestStore(t, Config{Replicated: true, TombstoneBytes: 3 * 64})
+	s := newTestStore(t, Config{Replicated: true, TombstoneBytes: 3 * 48})
 	keys := keysOf(7, 5)
 	for i, key := range keys {
 		s.Do(testNow+int64(i), &Request{Op: OpDelete, Key: key})

@@ -168,3 +168,30 @@ func TestNoMemory_TheCleanersReserveStays(t *testing.T) {
 		t.Errorf("%d bytes are left for it", room)
 	}
 }
+
+// TestNoMemory_GravesTakeNoItem: the graves of a peer that is away take memory beyond the
+// limit. Then the cleaner has nowhere to move items to, and they stay where they are.
+func TestNoMemory_GravesTakeNoItem(t *testing.T) {
+	s := newTestStore(t, Config{MemoryBytes: MinMemoryBytes, MaxItemBytes: 1 << 16, Replicated: true, NoEviction: true})
+	there := map[string]bool{}
+	for i := range 30_000 {
+		key := fmt.Sprint("key-", i*7919%5000)
+		if i%3 == 0 {
+			s.Do(testNow, &Request{Op: OpDelete, Key: []byte(key)})
+			there[key] = false
+		} else {
+			there[key] = s.Do(testNow, &Request{Op: OpSet, Key: []byte(key), Value: make([]byte, i*31%900)}).Status == Stored
+		}
+	}
+	for key, want := range there {
+		if _, got := s.get(testNow, key); got != want {
+			t.Errorf("%s: there %v, want %v", key, got, want)
+		}
+	}
+	switch st := s.Stats(); {
+	case st.Evictions != 0:
+		t.Errorf("%d items were evicted", st.Evictions)
+	case st.Buried == 0 || st.StoreNoMemory == 0:
+		t.Errorf("%d buried, %d sets refused: the test shows nothing", st.Buried, st.StoreNoMemory)
+	}
+}

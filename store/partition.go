@@ -10,12 +10,13 @@ import (
 // of an index, a change list and the tombstones of its keys. Methods of a
 // partition expect its lock to be held.
 type partition struct {
-	mu   sync.Mutex
-	s    *Store
-	id   uint8
-	idx  index
-	list changeList
-	peer peerState
+	mu    sync.Mutex
+	s     *Store
+	id    uint8
+	slots slotsAt // of idx; read without the lock
+	idx   index
+	list  changeList
+	peer  peerState
 
 	tombs     [tombLists]tombList
 	tombN     int
@@ -46,7 +47,7 @@ type change struct {
 	tomb       bool
 	touch      bool   // only the expiry differs from what the peer acknowledged
 	access     uint16 // accessCode of the last access; no meaning for a tombstone
-	fetched    bool   // read at least once
+	fetched    bool   // read at least once; a tombstone: it is a marker
 	history    bool   // access is given to putNew, which else says now
 	cleaner    bool   // made by the cleaner: takes its memory from the cleaner's segment
 	inPlace    bool   // a tombstone that may waste the memory it takes over
@@ -84,12 +85,12 @@ func (p *partition) find(tag uint32, key []byte) handle {
 // reclaimed first.
 func (p *partition) put(tag uint32, old handle, c *change) handle {
 	a := p.s.arena
-	valLen := len(c.value) + len(c.tail)
+	valLen, shape, head := len(c.value)+len(c.tail), p.s.shapeOf(c), uint8(0)
 	if c.tomb {
-		valLen = tombValueBytes(len(c.key))
+		valLen = tombValueBytes(headerBytes, len(c.key))
 	}
 	h := old
-	if old != 0 && !c.cleaner && c.draft == nil && p.fits(old, valLen, c) {
+	if old != 0 && !c.cleaner && c.draft == nil && p.fits(old, shape, valLen, c) {
 		p.reenter(old)
 		if c.tomb {
 			valLen = int(a.at(old).valLen)
@@ -98,22 +99,23 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 		if old == 0 && !p.idx.room() && !p.growIndex() {
 			return 0
 		}
-		if h = p.take(c, headerBytes+len(c.key)+valLen); h == 0 {
+		if h, head = p.take(c, shape, len(c.key)+valLen); h == 0 {
 			return 0
 		}
 	}
 	hd := a.at(h)
 	if h != old {
-		hd.keyLen, hd.valLen = uint8(len(c.key)), uint32(valLen)
+		hd.head, hd.keyLen, hd.valLen = head, uint8(len(c.key)), uint32(valLen)
 		if !c.tomb && c.draft == nil {
 			c.copyTo(hd) // from what may stand in the memory that enter gives back
 		}
 		p.enter(tag, old, h, c.key)
 	}
 	hd.valLen = uint32(valLen)
-	hd.version, hd.expVersion, hd.flags = c.version, c.expVersion, c.flags
+	hd.version = c.version
 	hd.setSource(c.src)
-	hd.setExpires(c.expires)
+	hd.setExpiry(c.expires, c.expVersion)
+	hd.setFlags(c.flags)
 	hd.setMarks(c.marks)
 	hd.setAccessCode(c.access)
 	if c.touch {
@@ -135,38 +137,41 @@ func (p *partition) put(tag uint32, old handle, c *change) handle {
 	return h
 }
 
-// take returns memory for n bytes of a new item, or 0.
-func (p *partition) take(c *change, n int) handle {
+// take returns memory for a new item that holds the shape, whose key and value take n
+// bytes, and its head; or 0.
+func (p *partition) take(c *change, shape uint8, n int) (handle, uint8) {
 	if c.draft != nil {
-		return c.draft.adopt(p.id)
+		return c.draft.adopt(p.id), headerBytes + shapeAll
 	}
+	head := p.s.headFor(shape, n)
+	n += int(head)
 	h := p.s.arena.alloc(n, p.id, c.cleaner)
 	if h == 0 {
 		p.short = p.s.arena.cost(n)
 	}
-	return h
+	return h, head
 }
 
-// retouch gives an item a new expiry and marks, by a change of version expVersion that
-// leaves the value alone. With put, it is all that writes items.
+// retouch gives an item that is touchable a new expiry and marks, by a change of version
+// expVersion that leaves the value alone. With put, it is all that writes items.
 func (p *partition) retouch(h handle, expVersion uint64, expires int64, marks Marks, src, touchBit uint8) {
 	hd := p.s.arena.at(h)
-	hd.expVersion = expVersion
+	hd.setExpiry(expires, expVersion)
 	hd.setSource(src)
-	hd.setExpires(expires)
 	hd.setMarks(marks)
 	hd.bits = hd.bits&^bitTouch | touchBit
 	p.bump(h, false)
 }
 
-// fits reports whether the new state may be written over the old one.
-func (p *partition) fits(old handle, valLen int, c *change) bool {
+// fits reports whether the new state may be written over the old one, whose shape stays.
+func (p *partition) fits(old handle, shape uint8, valLen int, c *change) bool {
 	a := p.s.arena
 	hd := a.at(old)
 	if c.tomb {
-		return !a.isRun(old) && int(hd.valLen) >= valLen && (c.inPlace || int(hd.valLen) <= valLen+tombSpareBytes)
+		spare := hd.bytes() - headerBytes - len(c.key) - valLen
+		return !a.isRun(old) && int(hd.valLen) >= tombValueBytes(hd.head, len(c.key)) && (c.inPlace || spare <= tombSpareBytes)
 	}
-	return a.round(headerBytes+int(hd.keyLen)+valLen) == a.round(hd.bytes()) && (!a.isRun(old) || !a.pinned(old))
+	return hd.holds(shape) && a.round(int(hd.head)+int(hd.keyLen)+valLen) == a.round(hd.bytes()) && (!a.isRun(old) || !a.pinned(old))
 }
 
 // reenter prepares the memory of an item for being written over.
@@ -221,7 +226,7 @@ func (p *partition) unlink(h handle) {
 // unlinkAcked removes an item whose version the peer has: only forgotMax remembers.
 func (p *partition) unlinkAcked(h handle) {
 	hd := p.s.arena.at(h)
-	p.forgot(hd.version, hd.expVersion)
+	p.forgot(hd.version, hd.expVersion())
 	p.unlink(h)
 }
 
@@ -256,9 +261,9 @@ func (p *partition) forgetSize(hd *header, h handle) {
 
 // removeLocal takes an item away for good (evicted, expired), so that nothing of
 // it can come back: silently where the peer has it or never will, else leaving a
-// marker tombstone. A marker kills strictly older copies only, as the peer may
-// have this one; if it was touched, the peer's copy may have an outdated expiry,
-// and the marker kills it too. It returns false, having done nothing, when there
+// marker tombstone, or burying it where there are many of those. A marker kills
+// strictly older copies only, as the peer may have this one; if it was touched, the
+// peer's copy may have an outdated expiry, and the marker kills it too. It returns false, having done nothing, when there
 // is no memory for the marker.
 func (p *partition) removeLocal(h handle, cleaner bool) bool {
 	hd := p.s.arena.at(h)
@@ -267,14 +272,20 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		return true
 	}
 	v := hd.version
-	if hd.expVersion != v {
-		p.forgot(v, hd.expVersion) // the marker says nothing of the expiry
+	if hd.expVersion() != v {
+		p.forgot(v, hd.expVersion()) // the marker says nothing of the expiry
 	}
-	if hd.expVersion == hd.version {
+	if hd.expVersion() == hd.version {
 		v--
 	}
+	if p.markersAreMany() {
+		p.stats.Buried++
+		p.bury(hd)
+		p.unlink(h)
+		return true
+	}
 	key := hd.key()
-	return p.put(p.s.tag(key), h, &change{key: key, version: v, expVersion: v, tomb: true, cleaner: cleaner}) != 0
+	return p.put(p.s.tag(key), h, &change{key: key, version: v, expVersion: v, tomb: true, fetched: true, cleaner: cleaner}) != 0
 }
 
 // mustRemoveLocal is removeLocal that needs no memory: without room for a
@@ -306,7 +317,7 @@ func (p *partition) growIndex() bool {
 		}
 		if x := newIndex(t); p.idx.moveTo(&x) {
 			p.s.freeTable(p.idx.slots)
-			p.idx = x
+			p.setIndex(x)
 			return true
 		}
 		p.s.freeTable(t)
@@ -324,7 +335,7 @@ func (p *partition) shrinkIndex() {
 	}
 	if x := newIndex(t); p.idx.moveTo(&x) {
 		p.s.freeTable(p.idx.slots)
-		p.idx = x
+		p.setIndex(x)
 		return
 	}
 	p.s.freeTable(t)

@@ -11,6 +11,9 @@ type PartSet [Partitions / 64]uint64
 // Add puts a partition in.
 func (p *PartSet) Add(part int) { p[part>>6] |= 1 << (part & 63) }
 
+// Has says whether a partition is in.
+func (p *PartSet) Has(part int) bool { return p[part>>6]&(1<<(part&63)) != 0 }
+
 // Remove takes one out.
 func (p *PartSet) Remove(part int) { p[part>>6] &^= 1 << (part & 63) }
 

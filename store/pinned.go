@@ -35,6 +35,12 @@ func (v *Pinned) Release() {
 	*v = Pinned{}
 }
 
+// Take moves what v holds to where the caller keeps it; v holds nothing afterwards.
+func (v *Pinned) Take() (taken Pinned) {
+	taken, *v = *v, Pinned{}
+	return taken
+}
+
 // pin makes the view's value one that v holds, where it is large enough and stands in
 // memory of its own: what is small may move. The partition's lock is held.
 func (v *Pinned) pin(s *Store, h handle, view *View) {

@@ -199,7 +199,7 @@ func TestPinned_TheHandGoesRoundOnce(t *testing.T) {
 	}
 	a := s.arena
 	var order []int32
-	for id := a.oldest; id != 0; id = a.segs[id].next {
+	for id := a.orders[orderYoung].oldest; id != 0; id = a.segs[id].next {
 		order = append(order, id)
 	}
 	if len(order) != len(all) || 4*len(a.segs)%len(order) < 5 {
@@ -208,7 +208,7 @@ func TestPinned_TheHandGoesRoundOnce(t *testing.T) {
 	if res := s.set(testNow, "one more", string(pattern(900<<10, 1))); res.Status != NoMemory {
 		t.Fatalf("status %d", res.Status)
 	}
-	if passed := slices.Index(order, a.oldest); passed > 5 { // beyond the whole round
+	if passed := slices.Index(order, a.orders[orderYoung].oldest); passed > 5 { // beyond the whole round
 		t.Errorf("the hand has stopped at value %d of %d", passed, len(order))
 	}
 	for _, v := range all {

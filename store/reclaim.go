@@ -19,8 +19,8 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 			a.giveFor(need)
 		}
 		v, compact := int32(victimNone), false // the hand has been everywhere, or all large items are read by clients
-		if tries <= most && read <= runs {
-			v, compact = a.victim(need, s.cfg.NoEviction)
+		if tries <= most && read <= int(orders)*runs {
+			v, compact = a.victim(need, s.cfg.NoEviction, max(read, s.vain-s.manyVain()))
 		}
 		switch {
 		case v == victimNotNeeded:
@@ -31,8 +31,12 @@ func (s *Store) reclaim(nowMillis, n int64) bool {
 		case v == victimNone:
 			return false
 		}
-		if read++; !s.clean(nowMillis, v, compact) {
+		inUse, stuck := s.clean(nowMillis, v, compact)
+		if read++; !inUse {
 			read = 0
+		}
+		if stuck {
+			tries = most // so would be every other one
 		}
 	}
 }
@@ -50,8 +54,8 @@ const (
 )
 
 // victim takes the segment to be cleaned next out of the order. compact says that
-// what lives in it is to be kept.
-func (a *arena) victim(need int64, noEviction bool) (id int32, compact bool) {
+// what lives in it is to be kept. read is for eldestLocked.
+func (a *arena) victim(need int64, noEviction bool, read int) (id int32, compact bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	enough := a.availableLocked() >= need
@@ -68,11 +72,11 @@ func (a *arena) victim(need int64, noEviction bool) (id int32, compact bool) {
 		}
 	}
 	if id == 0 {
-		id = a.oldest
+		id = a.eldestLocked(read)
 	}
 	if id == 0 { // all is in the segment being filled
 		a.closeLocked(&a.open)
-		if id = a.oldest; id == 0 {
+		if id = a.eldestLocked(read); id == 0 {
 			return victimNone, false
 		}
 	}
@@ -81,69 +85,92 @@ func (a *arena) victim(need int64, noEviction bool) (id int32, compact bool) {
 	return id, compact
 }
 
-// mostDeadLocked returns the segment that gives most, if that is worth moving the
-// rest: at least a sixteenth.
-func (a *arena) mostDeadLocked() int32 {
-	best, most := int32(0), int32(a.segBytes/16)
-	for id := a.oldest; id != 0; id = a.segs[id].next {
-		if s := &a.segs[id]; s.state == segClosed && s.dead > most {
-			best, most = id, s.dead
-		}
-	}
-	return best
-}
-
 // clean empties one segment: what is dead, flushed or expired goes; the rest is
 // moved, if compact is set or it was read often enough, or evicted. read: it is a large
-// item that clients read, and stays.
-func (s *Store) clean(nowMillis int64, id int32, compact bool) (read bool) {
+// item that clients read, and stays. stuck: where nothing may be evicted, the rest stays
+// that there was no room for; graves, for one, take what the cleaner has in reserve.
+func (s *Store) clean(nowMillis int64, id int32, compact bool) (read, stuck bool) {
 	a := s.arena
 	if id > a.smallSegs {
-		return s.cleanRun(nowMillis, id)
+		return s.cleanRun(nowMillis, id), false
 	}
 	a.mu.Lock()
-	used := int(a.segs[id].used)
+	used, in := int(a.segs[id].used), a.segs[id].order
 	a.mu.Unlock()
 	start, kept := int64(id)*int64(a.segBytes), 0
 	most := a.segBytes
 	if s.keptAvg > a.segBytes/8*7 {
 		most = a.segBytes / 8 * 7 // the hand makes no progress: nearly all is read all the time
 	}
-	for off := 0; off < used; {
+	for off := 0; off < used && !stuck; {
 		h := a.handleAt(start + int64(off))
 		hd := a.at(h)
 		p := &s.parts[hd.part]
 		p.mu.Lock()
 		n := a.round(hd.bytes())
-		if !hd.is(bitDead) && p.cleanItem(h, nowMillis, compact, kept+n <= most) {
-			kept += n
+		if !hd.is(bitDead) {
+			if p.cleanItem(h, nowMillis, compact, kept+n <= most) {
+				kept += n
+			}
+			stuck = !hd.is(bitDead)
 		}
 		p.mu.Unlock()
 		off += n
 	}
 	if !compact {
 		s.steer(kept)
+		s.noteFreed(in, kept)
 	}
 	a.mu.Lock()
-	a.freeLocked(id)
-	a.mu.Unlock()
-	return false
+	defer a.mu.Unlock()
+	if stuck {
+		a.keepLocked(id, kept)
+	} else {
+		a.freeLocked(id)
+	}
+	return false, stuck
 }
 
-// steer sets how often an item must have been read to be spared, so that over
-// some segments the hand frees between a quarter and three quarters of what it passes.
+// keepLocked puts a segment back into the order that could not be emptied: moved bytes of
+// it were.
+func (a *arena) keepLocked(id int32, moved int) {
+	s := &a.segs[id]
+	s.dead += int32(moved)
+	a.dead += int64(moved)
+	s.state = segClosed
+	a.pushLocked(id, s.order)
+}
+
+// steer sets how often an item must have been read to be spared, so that the hand does
+// not go round in what is read all the time: over some segments it frees a sixteenth of
+// what it passes, at least.
 func (s *Store) steer(kept int) {
 	s.keptAvg += (kept - s.keptAvg) / 8
 	switch {
-	case s.keptAvg > s.arena.segBytes/4*3 && s.minFreq < 3:
+	case s.keptAvg > s.arena.segBytes/16*15 && s.minFreq < 3:
 		s.minFreq++
-	case s.keptAvg < s.arena.segBytes/4 && s.minFreq > 1:
+	case s.keptAvg < s.arena.segBytes/4*3 && s.minFreq > 1:
 		s.minFreq--
 	}
 }
 
+// noteFreed counts the segments in a row of which next to nothing was freed. When they are
+// many, the hand looks in all orders by turns, until the main one gives something again: what
+// it spares there over and over may be tombstones, which have to stay.
+func (s *Store) noteFreed(in uint8, kept int) {
+	switch {
+	case kept > s.arena.segBytes/16*15:
+		s.vain++
+	case in == orderMain || s.vain <= s.manyVain():
+		s.vain = 0
+	}
+}
+
+// manyVain is half of the segments that the memory has room for.
+func (s *Store) manyVain() int { return int(s.limit.Load()/int64(s.arena.segBytes)) / 2 }
+
 // cleanItem decides about one live item in a segment being cleaned, and reports
-// whether it was moved.
+// whether it was moved. Where nothing may be evicted, it may stay.
 func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) bool {
 	hd := p.s.arena.at(h)
 	switch {
@@ -163,14 +190,16 @@ func (p *partition) cleanItem(h handle, nowMillis int64, compact, room bool) boo
 			row.ExpiredUnfetched++
 		}
 		p.mustRemoveLocal(h, true)
-	case compact || room && hd.bits&bitFreq >= p.s.minFreq:
+	case compact || room && p.s.spares(hd):
 		moved := p.relocate(h)
 		if moved == 0 {
-			p.evict(h, nowMillis)
+			if !p.s.cfg.NoEviction {
+				p.evict(h, nowMillis)
+			}
 			return false
 		}
 		if !compact { // a hand that passes often enough takes everything
-			p.s.arena.at(moved).bits--
+			p.s.arena.at(moved).halveReads()
 		}
 		return true
 	default:
@@ -226,16 +255,19 @@ func (s *Store) cleanRun(nowMillis int64, id int32) (read bool) {
 	seg = &a.segs[id]
 	gone := seg.state != segCleaning
 	read = !gone && s.readLocked(id) // to take it would win nothing
-	spare := !gone && a.at(h).bits&bitFreq >= s.minFreq && a.at(h).version > s.flushedTo.Load()
+	spare := !gone && !read && s.spares(a.at(h)) && a.at(h).version > s.flushedTo.Load()
 	if !gone {
-		seg.state = segRun // an item of the order again, at its young end
-		a.pushLocked(id)
+		seg.state = segRun // an item of an order again, at its young end
+		if spare {
+			seg.order = orderMain
+		}
+		a.pushLocked(id, seg.order)
 	}
 	a.mu.Unlock()
 	switch {
 	case gone, read:
 	case spare:
-		a.at(h).bits--
+		a.at(h).halveReads()
 	default:
 		p.cleanItem(h, nowMillis, false, false)
 	}

@@ -96,10 +96,14 @@ func (s *Store) markDirty(part uint8) {
 }
 
 func (s *Store) signal() {
-	if f := s.link.notify.Load(); f != nil && s.link.signalled.CompareAndSwap(false, true) {
+	if f := s.link.notify.Load(); f != nil && !s.link.signalled.Load() && s.link.signalled.CompareAndSwap(false, true) {
 		(*f)()
 	}
 }
+
+// Signalled says whether there is new work for the sender: notify was called since the last
+// TakeDirty. notify runs after Signalled has become true.
+func (s *Store) Signalled() bool { return s.link.signalled.Load() }
 
 // TakeDirty returns the partitions that got changes or graves since the last
 // call, and clears the set.

@@ -58,11 +58,14 @@ type Store struct {
 	cancelled   uint64        // version of the pending flush that was last replaced or carried out; guarded by flushMu
 	pendingAt   atomic.Int64  // pending.AtMillis, 0: none; read on every command
 	tombBytes   atomic.Int64
+	markerBytes atomic.Int64 // of tombBytes, markers
 	tombBudget  atomic.Int64
 	limit       atomic.Int64 // Config.MemoryBytes, or what SetMemoryLimit said
 	reclaimMu   sync.Mutex
-	minFreq     uint8 // reads an item needs for the hand to spare it; guarded by reclaimMu
-	keptAvg     int   // bytes the hand spared of a segment, averaged; guarded by reclaimMu
+	minFreq     uint8  // reads an item needs for the hand to spare it; guarded by reclaimMu
+	keptAvg     int    // bytes the hand spared of a segment, averaged; guarded by reclaimMu
+	vain        int    // segments in a row that freed next to nothing; guarded by reclaimMu
+	lot         uint64 // see draw; guarded by reclaimMu
 	sweep       sweeper
 	resetMu     sync.Mutex
 	statsBase   statsBase // guarded by resetMu
@@ -120,7 +123,7 @@ func New(cfg Config, nowMillis int64) (*Store, error) {
 			a.close()
 			return nil, errors.New("store: the memory limit is too small for the indexes")
 		}
-		p.idx = newIndex(t)
+		p.setIndex(newIndex(t))
 	}
 	return s, nil
 }

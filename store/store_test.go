@@ -147,11 +147,7 @@ func randomRequest(rng *rand.Rand, keys int, m reference, now int64) *Request {
 }
 
 func TestDo_AgreesWithAPlainMap(t *testing.T) {
-	seeds := uint64(6)
-	if testkit.Race {
-		seeds = 2
-	}
-	for seed := range seeds {
+	for seed := uint64(0); seed < 6; seed += testkit.Step {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			s := newTestStore(t, Config{MemoryBytes: 64 << 20, Replicated: seed%2 == 0})

@@ -13,6 +13,8 @@ type sweeper struct {
 	left   int                       // partitions until a hurried round is complete
 	items  int                       // passed in the last round
 	passed int                       // in this one
+	at     int64                     // when the last Tick was, Unix ms; 0: there was none
+	clock  uint64                    // the store's clock then
 	hurry  atomic.Bool               // a flush left much to reclaim
 	crawl  atomic.Bool               // somebody asked for a hurried round, and it is not finished
 	found  [SizeClasses]int64        // Unix ms of the oldest access of each class in this round; 0: none
@@ -23,6 +25,8 @@ type sweeper struct {
 }
 
 const (
+	tickMillis      = 100  // from one Tick to the next
+	calmTicks       = 10   // that a calm store can do without
 	sweepItems      = 2048 // looked at in one Tick, at least: a few ms a second of one core at ten Ticks a second
 	sweepTicks      = 2000 // Ticks that a round may take, whatever there is: less than accessFineMaxSec
 	sweepHurryItems = 1 << 17
@@ -31,17 +35,31 @@ const (
 )
 
 // Tick does what time demands: a due flush, and a slice of the sweep for expired
-// items. Call it about ten times a second.
-func (s *Store) Tick(nowMillis int64) {
+// items. Call it about ten times a second. calm: nothing was written since the last call, and
+// nothing is due, so a second may pass before the next one. Its slice is larger then.
+func (s *Store) Tick(nowMillis int64) (calm bool) {
 	s.dueFlush(nowMillis)
-	s.shrink(nowMillis)
+	shrinking := s.shrink(nowMillis)
 	s.giveAll()
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
 	if s.sweep.hurry.Swap(false) {
 		s.sweep.left = Partitions + 1
 	}
+	s.sweepSlice(nowMillis)
+	clock, at := s.clock.hlc.Load(), s.pendingAt.Load()
+	calm = clock == s.sweep.clock && s.sweep.left == 0 && !shrinking && (at == 0 || at-nowMillis > (calmTicks+1)*tickMillis)
+	s.sweep.at, s.sweep.clock = nowMillis, clock
+	return calm
+}
+
+// sweepSlice looks at the next items: as many as are due since the last Tick. The sweeper's
+// lock is held.
+func (s *Store) sweepSlice(nowMillis int64) {
 	budget := max(sweepItems, s.sweep.items/sweepTicks)
+	if s.sweep.at > 0 {
+		budget *= int(min(max((nowMillis-s.sweep.at)/tickMillis, 1), calmTicks))
+	}
 	if s.sweep.left > 0 {
 		budget = sweepHurryItems
 	}

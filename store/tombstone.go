@@ -14,6 +14,11 @@ const (
 	// tombSpareBytes is how much larger than needed the memory of a value may be
 	// that a tombstone takes over.
 	tombSpareBytes = 24
+
+	// markerPart is the part of the budget that markers may take while no peer is there. A
+	// full store evicts all the time, so they would soon fill any budget; and they are less
+	// than deletes: all that they spare the peer is to evict what a grave matches.
+	markerPart = 8
 )
 
 type tombList struct{ head, tail handle }
@@ -31,7 +36,21 @@ func (p *partition) tombAdd(h handle, list uint8) {
 	}
 	t.tail = h
 	p.tombN++
-	p.s.tombBytes.Add(int64(a.round(hd.bytes())))
+	p.countTomb(hd, 1)
+}
+
+// countTomb counts the bytes of a tombstone in (1) or out (-1).
+func (p *partition) countTomb(hd *header, n int64) {
+	n *= int64(p.s.arena.round(hd.bytes()))
+	p.s.tombBytes.Add(n)
+	if hd.is(bitFetched) {
+		p.s.markerBytes.Add(n)
+	}
+}
+
+// markersAreMany says that an item which goes now is to be buried.
+func (p *partition) markersAreMany() bool {
+	return !p.peer.attached && p.s.markerBytes.Load() > p.s.tombBudget.Load()/markerPart
 }
 
 func (p *partition) tombRemove(h handle) {
@@ -50,7 +69,7 @@ func (p *partition) tombRemove(h handle) {
 		t.tail = k.prev
 	}
 	p.tombN--
-	p.s.tombBytes.Add(-int64(a.round(hd.bytes())))
+	p.countTomb(hd, -1)
 }
 
 // tombMove puts a tombstone into another list: it was just sent.

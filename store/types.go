@@ -149,6 +149,8 @@ type Fetch struct {
 	Quiet bool // the read is not noted as an access
 	Peek  bool // an inspection: not noted, not counted, and changes nothing
 
+	NoMemory bool // Fetch sets it: no memory could be had for the new expiry, and the item has its old one
+
 	Pin  *Pinned // as for GetPinned
 	Look *Look   // Fetch fills it in; nil: nobody watches
 }
@@ -177,6 +179,13 @@ type Record struct {
 	Value      []byte
 	Marks      Marks // none for a tombstone
 	in         *Incoming
+}
+
+// Batch is states of keys of one partition that come on one lane, in order.
+type Batch struct {
+	Part    int
+	To      uint64 // the lane's position once they are applied
+	Records []Record
 }
 
 // Refusal is why a value that the peer sent is not stored here. The numbers travel:

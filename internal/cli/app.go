@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -23,7 +24,9 @@ type program struct {
 	stderr io.Writer
 
 	serve func(settings) error // runs a node; a test looks at the settings instead
-	log   *nodelog.Writer      // what stderr, or stdout, goes through, where nobody may wait for it; nil: nothing
+	last  *slog.Logger         // gets the error that ends the process as well; nil: only stderr does
+
+	writers []*nodelog.Writer // what the terminal and the log go through, where nobody may wait for them
 }
 
 // Main does what the words of this process say, on its terminal, and returns the
@@ -37,8 +40,8 @@ func Main() int {
 // run does what the words say and returns the exit status.
 func (p *program) run() int {
 	defer func() {
-		if p.log != nil {
-			p.log.Close(nodelog.ExitGrace)
+		for _, w := range p.writers {
+			w.Close(nodelog.ExitGrace)
 		}
 	}()
 	if asksForCompletion(p.args) && slices.Contains(p.args, "--") {
@@ -57,11 +60,25 @@ func (p *program) run() int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(p.stderr, "twincached: %s\n", strings.TrimPrefix(err.Error(), "node: "))
+	code := exitFailed
 	if coded := (*exitError)(nil); errors.As(err, &coded) {
-		return coded.code
+		code = coded.code
 	}
-	return exitFailed
+	text := strings.TrimPrefix(err.Error(), "node: ")
+	fmt.Fprintf(p.stderr, "twincached: %s\n", text)
+	if p.last != nil {
+		p.last.Error(text, nodelog.Ended, "status", code)
+	}
+	return code
+}
+
+// behind is a Writer to to, which nobody waits for until the end.
+func (p *program) behind(to io.Writer) *nodelog.Writer {
+	w := nodelog.NewWriter(to, func(lines uint64) []byte {
+		return fmt.Appendf(nil, "%d lines were dropped: they came faster than they could be shown\n", lines)
+	})
+	p.writers = append(p.writers, w)
+	return w
 }
 
 // firstError remembers what went wrong with its Writer: the library prints the help
@@ -110,7 +127,7 @@ func (p *program) app() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
-		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.verifyCommand(),
+		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.statusCommand(), p.topCommand(), p.verifyCommand(), p.benchCommand(),
 		p.helpCommand(), p.versionCommand(), p.completionCommand(), p.manCommand(),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // asProgram makes the test binary behave as twincached, so that tests can start
@@ -57,28 +58,28 @@ func mustParse(t *testing.T, line string) settings {
 }
 
 func TestCommandLine_DefaultsAreMemcachedsOwn(t *testing.T) {
-	if got, want := mustParse(t, ""), (settings{Node: node.Default()}); !reflect.DeepEqual(got, want) {
+	if got, want := mustParse(t, ""), (settings{Node: node.Default(), LogFormat: nodelog.FormatAuto}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v\nwant %+v", got, want)
 	}
 }
 
 func TestCommandLine_SetsEachFlag(t *testing.T) {
-	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 -b9 -R3 -F -B binary -U0 -U 11211"+
-		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --cluster c"+
+	got := mustParse(t, "-p1 -l 127.0.0.1,::1 -s /tmp/s -a 0770 -m100 -M -I 2m -c10 -t2 --io epoll -b9 -R3 -F -B binary -U0 -U 11211"+
+		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --repl-compress zstd --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait --refused-wait 4s"+
-		" --drain-timeout 2s --handover 3s -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
-		" --disable-dumping -D / -o track_sizes,no_lru_crawler")
+		" --drain-timeout 2s --handover 3s --copy-rate 7 -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
+		" --disable-dumping -D / -o track_sizes,no_lru_crawler --log-file /f --log-format text")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
-			MaxConns: 10, Threads: 2, Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
+			MaxConns: 10, Threads: 2, IO: "epoll", Backlog: 9, RequestsPerEvent: 3, NoFlush: true, Protocol: node.ProtocolBinary, Verbosity: 2, IdleTimeout: time.Minute,
 			TLS: node.TLS{MinVersion: 2, WriteBufKiB: 16}, AuthFile: "/f", SASL: true, AllowShutdown: true,
 			NoCAS: true, NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
-			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Cluster: "c",
+			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Compress: node.CompressZstd, Cluster: "c",
 			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
-			PeerWait: time.Second, Boot: node.BootWait, RefusedWait: 4 * time.Second, DrainTimeout: 2 * time.Second, Handover: 3 * time.Second,
+			PeerWait: time.Second, Boot: node.BootWait, RefusedWait: 4 * time.Second, DrainTimeout: 2 * time.Second, Handover: 3 * time.Second, CopyMiB: 7,
 		},
-		User: "nobody", Daemon: true, PidFile: "/tmp/pid", UDPPort: 11211,
+		User: "nobody", Daemon: true, PidFile: "/tmp/pid", LogFile: "/f", LogFormat: nodelog.FormatText, UDPPort: 11211,
 		Ignored: []string{"--extended=modern,hashpower", "--queue-length"},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -241,12 +242,13 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"--foo", "unknown flag --foo (-h lists them)"},
 		{"--host 1.2.3.4", "unknown flag --host; did you mean --listen?"},
 		{"helthcheck", `unexpected word "helthcheck": did you mean healthcheck?`},
-		{"help stats", `unexpected word "stats": the commands are pair, config, cert`},
+		{"help replication", `unexpected word "replication": the commands are pair, config, cert`},
 		{"version 2", `unexpected word "2": the commands are`},
 		{"memcached memcached -m 64", `unexpected word "memcached"`},
 		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
 		{"--drain-timeout 100h", "--drain-timeout 100h0m0s is out of range"},
 		{"--local-keys [", `--local-keys: "[" is not a pattern: a [ has no ]: \[ is the bracket itself`},
+		{"--repl-compress gzip", `--repl-compress "gzip": it is off or zstd`},
 		{"--local-keys a,,b", "--local-keys has an empty pattern"},
 		{"--cluster " + strings.Repeat("x", 251), "--cluster needs a name of 1 to 250 bytes"},
 		{"-m 64 pair", "flags of pair go behind the word pair"},
@@ -263,7 +265,7 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"verify a b c", "socket each, not 3"},
 		{"verify a a:11211", "verify: both nodes are a:11211"},
 		{"verify a b:x", `verify: b:x: port "x"`},
-		{"verify a b --strict", "verify: the flag --strict goes before the two nodes"},
+		{"verify a b --strict", "verify: the flag --strict goes before the nodes"},
 		{"verify --strickt a b", "verify: unknown flag --strickt; did you mean --strict?"},
 		{"verify --settle x a b", `verify: --settle "x" is not a time such as 2s`},
 		{"verify --settle -1s a b", `verify: --settle "-1s" is not a time`},

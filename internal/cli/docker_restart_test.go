@@ -39,6 +39,7 @@ func needPHPMemcached(t *testing.T) {
 // both containers within a second or so and start each again at once. The node that
 // is left waits for the other one and hands over. A visitor's session goes on.
 func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	needPHPMemcached(t)
 	c, ports := composePair(t)
 	a := newClient("127.0.0.1:" + ports[0])
@@ -52,16 +53,16 @@ func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
 	}
 	visits := 1
 	recreate := []string{"up", "-d", "--no-build", "--force-recreate"}
-	steps := [][]string{{"restart"}, recreate}
-	if len(c.tool) == 2 { // docker compose, not docker-compose, stops both before it starts either: docs/operations.md says how to go about it
+	steps := [][]string{{"restart"}, append(recreate, "a", "b")}
+	if len(c.Tool) == 2 { // docker compose, not docker-compose, stops both before it starts either: docs/operations.md says how to go about it
 		steps = [][]string{{"restart"}, append(recreate, "--no-deps", "a"), append(recreate, "--no-deps", "b")}
 	}
 	for _, words := range steps {
 		began := time.Now()
-		c.must(words...)
+		c.Must(words...)
 		took := time.Since(began)
-		c.waitHealthy("a")
-		c.waitHealthy("b")
+		c.WaitHealthy("a")
+		c.WaitHealthy("b")
 		t.Logf("compose %v took %v", words, took.Round(100*time.Millisecond))
 		for i, port := range ports {
 			n := newClient("127.0.0.1:" + port)
@@ -81,9 +82,9 @@ func TestCompose_RestartOfBothKeepsTheData(t *testing.T) {
 		}
 	}
 	// Both go for good: b has a to hand over to, a has nobody, and says so.
-	c.must("stop")
-	codes := c.inspect("a", "{{.State.ExitCode}}") + " " + c.inspect("b", "{{.State.ExitCode}}")
-	if log := c.must("logs", "--no-color"); codes != "3 0" || !strings.Contains(log, "NOT HANDED OVER") {
+	c.Must("stop")
+	codes := c.Inspect("a", "{{.State.ExitCode}}") + " " + c.Inspect("b", "{{.State.ExitCode}}")
+	if log := c.Must("logs", "--no-color"); codes != "3 0" || !strings.Contains(log, "NOT HANDED OVER") {
 		t.Errorf("a and b have stopped with status %s", codes)
 	}
 }

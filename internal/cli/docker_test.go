@@ -12,73 +12,8 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
-	"twincached/internal/testkit"
+	"twincached/internal/testkit/compose"
 )
-
-// compose runs docker compose on this project's own file, in a project of the
-// test's own name.
-type compose struct {
-	t    *testing.T
-	tool []string // docker compose, or docker-compose
-	env  []string
-	name string
-}
-
-func (c *compose) try(args ...string) (string, error) {
-	words := append(append(append([]string{}, c.tool...), "-p", c.name, "-f", filepath.Join(root, "docker-compose.yml")), args...)
-	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), c.env...)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (c *compose) must(args ...string) string {
-	c.t.Helper()
-	out, err := c.try(args...)
-	if err != nil {
-		c.t.Fatalf("compose %q: %v\n%s", args, err, out)
-	}
-	return out
-}
-
-func docker(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.Command("docker", args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("docker %q: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// inspect asks for one field of a service's container.
-func (c *compose) inspect(service, field string) string {
-	c.t.Helper()
-	id := strings.Fields(c.must("ps", "-aq", service))
-	if len(id) != 1 {
-		c.t.Fatalf("service %s has %d containers", service, len(id))
-	}
-	return docker(c.t, "inspect", "-f", field, id[0])
-}
-
-func (c *compose) waitHealthy(service string) {
-	c.t.Helper()
-	waitFor(c.t, service+" is healthy", func() bool { return c.inspect(service, "{{.State.Health.Status}}") == "healthy" })
-}
-
-// composeTool finds an engine that answers and a compose that works.
-func composeTool(t *testing.T) []string {
-	t.Helper()
-	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
-		testkit.Lacks(t, "no docker engine answers: "+string(out))
-	}
-	for _, tool := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
-		if exec.Command(tool[0], append(tool[1:], "version")...).Run() == nil {
-			return tool
-		}
-	}
-	testkit.Lacks(t, "neither docker compose nor docker-compose is here")
-	return nil
-}
 
 // finalStage is the Dockerfile's last stage, with the file from outside in place
 // of the build stage's: no base image has to be pulled.
@@ -121,38 +56,29 @@ func buildImage(t *testing.T, tag string) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(finalStage(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	docker(t, "build", "-q", "-t", tag, dir)
-	t.Cleanup(func() { docker(t, "rmi", "-f", tag) })
+	compose.Docker(t, "build", "-q", "-t", tag, dir)
+	t.Cleanup(func() { compose.Docker(t, "rmi", "-f", tag) })
 }
 
 // composePair starts the compose file, with the real final stage of the Dockerfile,
 // and returns the ports of a and b on this machine.
-func composePair(t *testing.T) (c *compose, ports []string) {
+func composePair(t *testing.T) (c *compose.Project, ports []string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("SKIPPED: takes a container engine and some seconds")
-	}
-	c = &compose{t: t, tool: composeTool(t), name: "twincached-test-" + strings.ToLower(rand.Text()[:8])}
-	buildImage(t, c.name)
-	ports = freePorts(t, 2)
-	c.env = []string{"TWINCACHED_IMAGE=" + c.name, "PORT_A=" + ports[0], "PORT_B=" + ports[1]}
-	t.Cleanup(func() {
-		if t.Failed() {
-			out, _ := c.try("logs", "--no-color")
-			t.Log(out)
-		}
-		c.must("down", "-v", "--remove-orphans", "-t", "2")
-	})
-	c.must("up", "-d", "--no-build")
-	c.waitHealthy("a")
-	c.waitHealthy("b")
-	return c, ports
+	c = compose.New(t, filepath.Join(root, "docker-compose.yml"))
+	buildImage(t, c.Name)
+	ports = freePorts(t, 4)
+	c.Env = []string{"TWINCACHED_IMAGE=" + c.Name, "PORT_A=" + ports[0], "PORT_B=" + ports[1], "STATUS_A=" + ports[2], "STATUS_B=" + ports[3]}
+	c.Up("a", "b")
+	c.WaitHealthy("a")
+	c.WaitHealthy("b")
+	return c, ports[:2]
 }
 
 // Write on a, read on b, stop a, read on b, start a, read on a.
 func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	c, ports := composePair(t)
-	if user := c.inspect("a", "{{.Config.User}}"); user != "65532:65532" {
+	if user := c.Inspect("a", "{{.Config.User}}"); user != "65532:65532" {
 		t.Errorf("it runs as %q", user)
 	}
 
@@ -162,8 +88,8 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 	}
 	waitFor(t, "k on b", func() bool { it, err := b.Get("k"); return err == nil && string(it.Value) == "v" })
 
-	c.must("stop", "a")
-	if code := c.inspect("a", "{{.State.ExitCode}}"); code != "0" {
+	c.Must("stop", "a")
+	if code := c.Inspect("a", "{{.State.ExitCode}}"); code != "0" {
 		t.Errorf("a ended with status %s", code)
 	}
 	if err := b.Set(&memcache.Item{Key: "while-away", Value: []byte("w")}); err != nil {
@@ -173,32 +99,33 @@ func TestCompose_TwoContainersHoldOneDataSet(t *testing.T) {
 		t.Fatalf("k on b without a: %v", err)
 	}
 
-	c.must("start", "a")
-	c.waitHealthy("a")
+	c.Must("start", "a")
+	c.WaitHealthy("a")
 	a = newClient("127.0.0.1:" + ports[0])
 	for key, want := range map[string]string{"k": "v", "while-away": "w"} {
 		if it, err := a.Get(key); err != nil || string(it.Value) != want {
 			t.Errorf("%s on a after its return: %v", key, err)
 		}
 	}
-	fmt.Fprintln(t.Output(), c.must("ps"))
+	fmt.Fprintln(t.Output(), c.Must("ps"))
 }
 
 // An image is configured by arguments, which its health check does not have; its root
 // may be read-only.
 func TestImage_HealthcheckFindsItsNode(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	if testing.Short() {
 		t.Skip("SKIPPED: takes a container engine and some seconds")
 	}
-	composeTool(t)
+	compose.Tool(t)
 	image := "twincached-test-" + strings.ToLower(rand.Text()[:8])
 	buildImage(t, image)
 	for want, args := range map[string][]string{
 		"127.0.0.1:11300 serves (ready, alone, ": {"-l", "127.0.0.1:11300"},
 		"[::1]:11301 serves (ready, alone, ":     {"-p", "11301", "-B", "binary"},
 	} {
-		id := docker(t, append([]string{"run", "-d", "--rm", "--read-only", image}, args...)...)
-		t.Cleanup(func() { docker(t, "rm", "-f", id) })
+		id := compose.Docker(t, append([]string{"run", "-d", "--rm", "--read-only", image}, args...)...)
+		t.Cleanup(func() { compose.Docker(t, "rm", "-f", id) })
 		said := ""
 		waitFor(t, "it is ready: "+want, func() bool {
 			out, err := exec.Command("docker", "exec", id, "/twincached", "healthcheck", "--ready").CombinedOutput()
@@ -209,7 +136,7 @@ func TestImage_HealthcheckFindsItsNode(t *testing.T) {
 			t.Errorf("%q: %q", args, said)
 		}
 		waitFor(t, "the engine takes it for healthy", func() bool {
-			return docker(t, "inspect", "-f", "{{.State.Health.Status}}", id) == "healthy"
+			return compose.Docker(t, "inspect", "-f", "{{.State.Health.Status}}", id) == "healthy"
 		})
 	}
 }

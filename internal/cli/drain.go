@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // sameSignal is how long after the first signal another one counts as the same:
@@ -17,7 +18,7 @@ const sameSignal = time.Second
 // drain stops the node as planned. A second signal ends the process now, with
 // the node still at it.
 func drain(n *node.Node, log *slog.Logger, why string, signals <-chan os.Signal) error {
-	log.Info("draining", "signal", why)
+	log.Info("draining", nodelog.Draining, "signal", why)
 	refused := n.Refused()
 	left := make(chan uint64, 1)
 	go func() { left <- n.Drain() }()
@@ -39,13 +40,13 @@ func drained(left <-chan uint64, log *slog.Logger, signals <-chan os.Signal) err
 			case items > 1:
 				return exitWith(exitLeft, fmt.Errorf("stopped; %d items are not on a live peer", items))
 			}
-			log.Info("stopped")
+			log.Info("stopped", nodelog.Stopped)
 			return nil
 		case sig := <-signals:
 			if !time.Now().Before(again) {
 				return exitWith(exitLeft, fmt.Errorf("stopped by a second signal (%v) while draining; items may not be on the peer", sig))
 			}
-			log.Info("draining goes on: signals within a second count as one", "signal", sig.String())
+			log.Info("draining goes on: signals within a second count as one", nodelog.SignalAgain, "signal", sig.String())
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // envNotes are the variables of our name that set nothing.
@@ -73,10 +74,10 @@ func strangers(flags []string) (notes envNotes) {
 // log says what of the environment counts for nothing.
 func (e *envNotes) log(log *slog.Logger) {
 	if len(e.services) > 0 {
-		log.Info("variables left out: Kubernetes or Docker set them for a service of this name", "variables", strings.Join(e.services, " "))
+		log.Info("variables left out: Kubernetes or Docker set them for a service of this name", nodelog.Ignored, "variables", strings.Join(e.services, " "))
 	}
 	if len(e.unknown) > 0 {
-		log.Warn("unknown variables change nothing: twincached -h names the flags, each has one", "variables", strings.Join(e.unknown, ", "))
+		log.Warn("unknown variables change nothing: twincached -h names the flags, each has one", nodelog.UnknownVariable, "variables", strings.Join(e.unknown, ", "))
 	}
 }
 

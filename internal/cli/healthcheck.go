@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"twincached/internal/ask"
 	"twincached/internal/health"
 	"twincached/internal/node"
 )
@@ -21,9 +23,14 @@ TWINCACHED_... and the file of --config describe. A path is a unix socket.
 A node that asks for a login or a certificate, speaks the binary protocol only, or is
 full (-c), still serves its clients: that is status 0.
 
+With --live it is enough that the node answers at all, in whatever state it is. With
+--peer the link has to be up too (stream): its peer is there, and each has caught up
+with what the other had. A node elsewhere is asked for that as a client does, so -Y and
+--tls-... may be needed.
+
 Exit status:
-  0   it serves (with --ready: its state is ready)
-  1   it does not serve, or there is no node
+  0   it serves (with --ready: its state is ready; with --live: it answers)
+  1   it does not serve, or there is no node; with --peer: or it is not linked
   10  with --ready: starting   nothing is decided yet
   11  with --ready: joining    it looks for its peer
   12  with --ready: copying    it takes a full copy from its peer
@@ -40,6 +47,7 @@ var stateStatuses = map[string]int{
 const (
 	stateReady   = "ready"
 	stateRefused = "refused"
+	stateLinked  = "stream" // of the link
 )
 
 // healthName is what the sockets are called by which nodes are found.
@@ -47,19 +55,35 @@ var healthName = health.DefaultName
 
 // healthCommand is "twincached healthcheck": it asks whether a node serves.
 func (p *program) healthCommand() *cli.Command {
+	w := new(askWords)
 	return &cli.Command{
 		Name:        "healthcheck",
 		Usage:       "exit 0 when that node, or the one here, serves",
 		ArgsUsage:   "[HOST[:PORT] | /PATH]",
 		Description: healthText,
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "ready", Usage: "print the node's state too, and give each but ready a status of its own"}},
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "ready", Usage: "print the node's state too, and give each but ready a status of its own"},
+			&cli.BoolFlag{Name: "live", Usage: "exit 0 when it answers at all, whatever its state"},
+			&cli.BoolFlag{Name: "peer", Usage: "exit 0 only when it is linked with its peer too"},
+		}, w.flags()...),
+		Before: applyOptions,
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 1 {
 				return exitWith(exitUsage, fmt.Errorf("healthcheck takes one HOST:PORT or socket, not %d", c.Args().Len()))
 			}
-			h := healthCheck{ready: c.Bool("ready"), deadline: time.Now().Add(healthTimeout)}
+			h := healthCheck{ready: c.Bool("ready"), live: c.Bool("live"), peer: c.Bool("peer"), deadline: time.Now().Add(healthTimeout)}
+			if h.ready && h.live {
+				return exitWith(exitUsage, errors.New("healthcheck: --live takes any state, and --ready one only: choose"))
+			}
+			var err error
+			if h.asking, err = w.options(); err != nil {
+				return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
+			}
 			if err := h.find(c.Args().First()); err != nil {
 				return err
+			}
+			if h.live {
+				return h.answers(p)
 			}
 			return h.run(p)
 		},
@@ -69,6 +93,9 @@ func (p *program) healthCommand() *cli.Command {
 // healthCheck is one question about one node.
 type healthCheck struct {
 	ready    bool // it counts whether the node is ready, and not only whether it serves
+	live     bool // it counts whether the node answers, and not whether it serves
+	peer     bool // it counts whether it is linked with its peer
+	asking   ask.Options
 	deadline time.Time
 	target   string         // HOST:PORT or a path
 	node     *health.Report // the same node, of this container; nil: there is none, or it is elsewhere
@@ -76,14 +103,7 @@ type healthCheck struct {
 
 // find decides which node is asked.
 func (h *healthCheck) find(arg string) (err error) {
-	n := newNodeOptions() // without a command line
-	for _, o := range n.all {
-		o.hearEnvironment()
-	}
-	s, wrong := n.read()
-	if wrong != nil {
-		s = settings{Node: node.Default()}
-	}
+	s, wrong := environment()
 	if h.target, err = healthTarget(arg, &s); err != nil {
 		return exitWith(exitUsage, fmt.Errorf("healthcheck: %w", err))
 	}
@@ -109,6 +129,19 @@ func (h *healthCheck) find(arg string) (err error) {
 		return exitWith(exitUsage, fmt.Errorf("healthcheck: %d nodes run here, name one: %s", len(nodes), describe(nodes)))
 	}
 	return nil
+}
+
+// environment is what the variables, and the file that they name, say of the node in the same
+// container; where that is wrong, a node without any.
+func environment() (s settings, wrong error) {
+	n := newNodeOptions() // without a command line
+	for _, o := range n.all {
+		o.hearEnvironment()
+	}
+	if s, wrong = n.read(); wrong != nil {
+		s = settings{Node: node.Default()}
+	}
+	return s, wrong
 }
 
 func describe(nodes []health.Report) string {
@@ -145,17 +178,55 @@ func (h *healthCheck) run(p *program) error {
 	if h.ready && a.Qualifier == stateRefused {
 		return h.notReady(p, stateRefused)
 	}
-	words := []string{}
 	if !h.ready {
 		a.State, a.Qualifier = "", ""
 	}
-	for _, w := range []string{a.State, a.Qualifier, a.Version, a.Note} {
-		if w != "" {
-			words = append(words, w)
-		}
+	return h.well(p, "serves", a.State, a.Qualifier, a.Version, a.Note)
+}
+
+// answers is the check of --live.
+func (h *healthCheck) answers(p *program) error {
+	if h.node != nil {
+		return h.well(p, "answers", h.node.State, h.node.Qualifier)
 	}
-	_, err := fmt.Fprintf(p.stdout, "%s serves (%s)\n", h.target, strings.Join(words, ", "))
+	a, err := health.Ask(h.target, true, h.deadline)
+	if err != nil {
+		return exitWith(exitFailed, fmt.Errorf("healthcheck: %s does not answer: %w", h.target, err))
+	}
+	return h.well(p, "answers", a.State, a.Qualifier, a.Version, a.Note)
+}
+
+// well says that all is as it should be, once it has seen to the peer.
+func (h *healthCheck) well(p *program, does string, words ...string) error {
+	if h.peer {
+		if err := h.linked(); err != nil {
+			return err
+		}
+		words = append(words, "linked")
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
+	_, err := fmt.Fprintf(p.stdout, "%s %s (%s)\n", h.target, does, strings.Join(words, ", "))
 	return err
+}
+
+// linked is the check of --peer.
+func (h *healthCheck) linked() error {
+	n := ask.NewNode(h.target, h.asking)
+	defer n.Close()
+	pair, err := n.Status()
+	if err != nil {
+		return exitWith(exitFailed, fmt.Errorf("healthcheck: the link of %s is not known: %w", h.target, err))
+	}
+	l := &pair.Node.Link
+	switch {
+	case l.State == stateLinked:
+		return nil
+	case !pair.Node.Node.Replicates:
+		return exitWith(exitFailed, fmt.Errorf("healthcheck: the node at %s has no peer (-x)", h.target))
+	case l.LastError != "":
+		return exitWith(exitFailed, fmt.Errorf("healthcheck: the node at %s is not linked with its peer: %s, %s", h.target, l.State, l.LastError))
+	}
+	return exitWith(exitFailed, fmt.Errorf("healthcheck: the node at %s is not linked with its peer: %s", h.target, l.State))
 }
 
 // notReady is the answer for a node that is in another state.

@@ -219,3 +219,72 @@ func TestHealthcheck_OfSeveralNodesOneIsNamed(t *testing.T) {
 		t.Errorf("%d %q %q", code, out, stderr)
 	}
 }
+
+func TestHealthcheck_LiveIsAnyState(t *testing.T) {
+	ofThisMachine(t)
+	for _, state := range []string{"starting", "joining", "copying", "draining", "refused", "ready", "something new"} {
+		t.Run(state, func(t *testing.T) {
+			tellAs(t, health.Report{State: state, Clients: []string{"0.0.0.0:11211"}})
+			if _, code, out, stderr := parse("healthcheck", "--live"); code != exitOK || out != "127.0.0.1:11211 answers ("+state+")\n" {
+				t.Errorf("%d %q %q", code, out, stderr)
+			}
+		})
+	}
+	address := "127.0.0.1:" + freePorts(t, 1)[0]
+	for _, words := range [][]string{{"healthcheck", "--live"}, {"healthcheck", "--live", address}} {
+		if _, code, _, stderr := parse(words...); code != exitFailed || !strings.Contains(stderr, "does not answer: ") {
+			t.Errorf("%q of no node: %d %q", words, code, stderr)
+		}
+	}
+	p := run(t, asRoot("-m8", "-l", address)...)
+	p.waitSaid("msg=ready")
+	other := healthName
+	healthName += "-none" // it is asked at its port
+	_, code, out, stderr := parse("healthcheck", "--live", address)
+	if healthName = other; code != exitOK || !strings.HasPrefix(out, address+" answers (ready, alone, 1.6.") {
+		t.Errorf("%d %q %q", code, out, stderr)
+	}
+	p.stop()
+	if _, code, _, stderr := parse("healthcheck", "--live"); code != exitFailed || !strings.Contains(stderr, "gives no answer") {
+		t.Errorf("frozen: %d %q", code, stderr)
+	}
+	p.cmd.Process.Signal(syscall.SIGCONT)
+	if _, code, _, stderr := parse("healthcheck", "--live", "--ready"); code != exitUsage || !strings.Contains(stderr, "--live takes any state, and --ready one only") {
+		t.Errorf("%d %q", code, stderr)
+	}
+}
+
+func TestHealthcheck_PeerIsTheLink(t *testing.T) {
+	right, wrong := loginFile(t)
+	_, b, clients := twoNodes(t, "-Y", right)
+	for _, name := range []string{healthName, healthName + "-none"} { // on this machine, and elsewhere
+		defer func(name string) { healthName = name }(healthName)
+		healthName = name
+		waitFor(t, "the link", func() bool {
+			_, code, _, _ := parse("healthcheck", "--peer", "-Y", right, clients[0])
+			return code == exitOK
+		})
+		for _, also := range []string{"--ready", "--live", "--peer"} {
+			if _, code, out, stderr := parse("healthcheck", "--peer", also, "-Y", right, clients[0]); code != exitOK || !strings.HasSuffix(out, ", linked)\n") {
+				t.Errorf("%s: %d %q %q", also, code, out, stderr)
+			}
+		}
+	}
+	if _, code, _, stderr := parse("healthcheck", "--peer", "-Y", wrong, clients[0]); code != exitFailed || !strings.Contains(stderr, "is not known: it refused the login") {
+		t.Errorf("%d %q", code, stderr)
+	}
+	b.cmd.Process.Kill()
+	b.exit()
+	waitFor(t, "A to notice", func() bool {
+		_, code, out, stderr := parse("healthcheck", "--peer", "-Y", right, clients[0])
+		return code == exitFailed && out == "" && strings.Contains(stderr, "is not linked with its peer: down")
+	})
+	if _, code, _, stderr := parse("healthcheck", clients[0]); code != exitOK {
+		t.Errorf("it serves all the same: %d %q", code, stderr)
+	}
+	single := "127.0.0.1:" + freePorts(t, 1)[0]
+	run(t, asRoot("-m8", "-l", single)...).waitSaid("msg=ready")
+	if _, code, _, stderr := parse("healthcheck", "--peer", single); code != exitFailed || !strings.Contains(stderr, "has no peer (-x)") {
+		t.Errorf("%d %q", code, stderr)
+	}
+}

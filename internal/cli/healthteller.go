@@ -35,7 +35,7 @@ func (t *healthTeller) report() health.Report {
 		return r
 	}
 	now := n.Health()
-	r.State, r.Qualifier, r.Full = now.State, now.Qualifier, now.Full
+	r.State, r.Qualifier, r.Full, r.Status = now.State, now.Qualifier, now.Full, n.StatusLine()
 	for _, a := range n.ClientAddrs() {
 		switch a := a.(type) {
 		case *net.UnixAddr:

@@ -17,7 +17,7 @@ func TestHelpAndVersion_BeginAsScriptsExpect(t *testing.T) {
 			t.Errorf("%q: exit %d, %q, %q", line, code, out, stderr)
 		}
 	}
-	for _, command := range []string{"pair", "verify", "cert", "config", "healthcheck"} {
+	for _, command := range []string{"pair", "status", "top", "verify", "cert", "config", "healthcheck"} {
 		for _, line := range []string{command + " --help", command + " -h", "help " + command} {
 			if _, code, out, stderr := parse(strings.Fields(line)...); code != exitOK || stderr != "" || !strings.HasPrefix(out, "twincached "+command) {
 				t.Errorf("%s: exit %d, %q, %q", line, code, out, stderr)
@@ -71,6 +71,7 @@ func TestHelp_NamesEachFlagOnce(t *testing.T) {
 func TestHelp_DefaultsAreTheNodesOwn(t *testing.T) {
 	inWords := []string{ // what stands for something else
 		"listen", "unix-socket", "threads", "prefix-delimiter", "protocol", "auth-file", "config", "peer", "repl-port", "repl-listen", "peer-id", "state-dir",
+		"status", "status-auth",
 	}
 	n, want := newNodeOptions(), node.Default()
 	n.settings.Node = node.Config{Threads: want.Threads, TLS: want.TLS} // no flag has a number for these

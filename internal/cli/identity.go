@@ -41,6 +41,14 @@ func lookupUser(name string) (*identity, error) {
 	return &identity{name, uid, gid}, nil
 }
 
+// own gives this user a file that has just been made.
+func (id *identity) own(file *os.File) error {
+	if id == nil || os.Geteuid() != 0 {
+		return nil
+	}
+	return file.Chown(id.uid, id.gid)
+}
+
 // become makes the process this user for good. nil and the user there is do nothing.
 func (id *identity) become() error {
 	if id == nil || id.uid == os.Geteuid() && id.gid == os.Getegid() {

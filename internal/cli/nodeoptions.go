@@ -5,14 +5,17 @@ import (
 	"slices"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // settings is what a command line says: one node, and what its process does.
 type settings struct {
 	Node        node.Config
-	User        string   // -u: whom to become when started as root
-	Daemon      bool     // -d
-	PidFile     string   // -P
+	User        string // -u: whom to become when started as root
+	Daemon      bool   // -d
+	PidFile     string // -P
+	LogFile     string // --log-file; "" = stderr
+	LogFormat   nodelog.Format
 	UDPPort     int      // -U: said to be refused, unless 0
 	ConfigNotes []string // what of the file of --config was left out, for one line in the log
 	EnvNotes    envNotes // variables that set nothing, for a line in the log
@@ -31,18 +34,19 @@ type nodeOptions struct {
 const (
 	groupClients = "Clients (memcached's flags)"
 	groupProcess = "Process (memcached's flags)"
+	groupStatus  = "Status page (HTTP)"
 	groupPeer    = "Peer (repcached's flags and ours)"
 	groupIgnored = "Accepted and ignored, so that command lines move over unchanged"
 )
 
 func newNodeOptions() *nodeOptions {
-	n := &nodeOptions{settings: settings{Node: node.Default()}}
+	n := &nodeOptions{settings: settings{Node: node.Default(), LogFormat: nodelog.FormatAuto}}
 	for _, g := range []struct {
 		name    string
 		options []*option
 	}{
 		{groupClients, n.servingOptions()}, {groupClients, n.accessOptions()}, {groupProcess, n.processOptions()},
-		{groupPeer, n.linkOptions()}, {groupPeer, n.pairOptions()}, {groupIgnored, n.ignoredOptions()},
+		{groupPeer, n.linkOptions()}, {groupPeer, n.pairOptions()}, {groupStatus, n.statusOptions()}, {groupIgnored, n.ignoredOptions()},
 	} {
 		for _, o := range g.options {
 			o.Category, o.EnvVars = g.name, []string{envName(o.Name)}
@@ -70,6 +74,7 @@ func (n *nodeOptions) servingOptions() []*option {
 		newOption("max-item-size", "I", "SIZE", size(&c.MaxItemBytes), "largest item, 1k to 1024m"),
 		newOption("conn-limit", "c", "N", number(&c.MaxConns), "clients connected at the same time"),
 		newOption("threads", "t", "N", number(&c.Threads).instead(fmt.Sprintf("%d, or the number of CPUs if smaller", node.MaxDefaultThreads)), "threads that serve clients"),
+		newOption("io", "", "WAY", text(&c.IO), "how these threads receive and send. uring: with io_uring, many requests in one system call; epoll: without it; auto: with it where the system permits it"),
 		newOption("listen-backlog", "b", "N", number(&c.Backlog), "connections that wait to be accepted"),
 		newOption("max-reqs-per-event", "R", "N", number(&c.RequestsPerEvent), "requests of one client before the next client's turn"),
 	}
@@ -101,6 +106,8 @@ func (n *nodeOptions) processOptions() []*option {
 		newOption("daemon", "d", "", onOff(&s.Daemon), "run in the background"),
 		newOption("pidfile", "P", "FILE", text(&s.PidFile), "write the process id here, remove it at exit"),
 		newOption("config", "", "FILE", text(&n.config).instead("none"), "read flags from a file like Debian's /etc/memcached.conf"),
+		newOption("log-file", "", "FILE", text(&s.LogFile).instead("stderr"), "write the log to this file, opened again at SIGHUP"),
+		newOption("log-format", "", "FORMAT", reader{read: s.setLogFormat, deflt: string(s.LogFormat)}, "auto: text on a terminal and for journald, else json; text; json"),
 		newOption("verbose", "v", "", number(&s.Node.Verbosity), "say more in the log (-vv, -vvv: most)"),
 	}
 }
@@ -119,6 +126,7 @@ func (n *nodeOptions) linkOptions() []*option {
 		newOption("repl-tls-key", "", "FILE", protection(&c.ReplTLS.Key), "its key, readable by its owner only"),
 		newOption("repl-tls-ca", "", "FILE", protection(&c.ReplTLS.CA), "the CA that signed both nodes' certificates"),
 		newOption("repl-insecure", "", "", onOff(&c.ReplInsecure), "allow a replication port beyond this machine without secret and certificates"),
+		newOption("repl-compress", "", "WAY", text((*string)(&c.Compress)), "off, or zstd: compress what goes to the peer, for a slow line between two sites"),
 		newOption("cluster", "", "NAME", text(&c.Cluster), "name of the pair, the same on both nodes"),
 		newOption("peer-id", "", "ID", reader{read: s.setPeerID, deflt: "any"}, "link only with the node of this id, 32 hexadecimal digits"),
 	}
@@ -135,6 +143,18 @@ func (n *nodeOptions) pairOptions() []*option {
 		newOption("refused-wait", "", "TIME", duration(&c.RefusedWait), "how long --boot auto stays shut when one refuses that has not proved to be the peer"),
 		newOption("drain-timeout", "", "TIME", duration(&c.DrainTimeout), "how long a stopping node waits for the peer to have everything"),
 		newOption("handover", "", "TIME", duration(&c.Handover), "how long a stopping node whose peer is gone waits for one to take over"),
+		newOption("copy-rate", "", "MIB", number(&c.CopyMiB), "MiB a second of a copy to the peer, at most; 0 for no bound"),
+	}
+}
+
+// statusOptions say who sees the status page, and where.
+func (n *nodeOptions) statusOptions() []*option {
+	s, p := &n.settings, &n.settings.Node.StatusPage
+	return []*option{
+		newOption("status", "", "HOST:PORT", reader{read: s.setStatus, deflt: "none"}, "page with both nodes, /readyz, /status.json and more by HTTP; 127.0.0.1:8211, say"),
+		newOption("status-auth", "", "FILE", protection(&p.AuthFile).instead("none"), "who looks logs in; lines name:password, read again at SIGHUP"),
+		newOption("status-tls", "", "", onOff(&p.TLS), "HTTPS, with the certificate of -o ssl_chain_cert"),
+		newOption("status-insecure", "", "", onOff(&p.Insecure), "allow --status beyond this machine without logins"),
 	}
 }
 

@@ -12,18 +12,20 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"twincached/internal/node"
-	"twincached/internal/nodelog"
 	"twincached/internal/pair"
 )
 
 // pairWords is what the command line says of a pair.
 type pairWords struct {
 	memory string // for each node's -m
-	ports  [4]int // of clients of A and B, then for replication
+	ports  [6]int // of clients of A and B, then for replication, then of the status pages
 }
 
 // pairFlags are the flags of pairWords.ports.
-var pairFlags = [4]string{"port-a", "port-b", "repl-port-a", "repl-port-b"}
+var pairFlags = [6]string{"port-a", "port-b", "repl-port-a", "repl-port-b", "status-port-a", "status-port-b"}
+
+// firstStatus is the first of pairFlags that may be 0.
+const firstStatus = 4
 
 // pairDistance is how far the ports of B are from those of A.
 const pairDistance = 10
@@ -32,9 +34,15 @@ func (p *program) pairCommand() *cli.Command {
 	d := node.Default()
 	w := &pairWords{
 		memory: strconv.Itoa(d.MemoryMiB),
-		ports:  [4]int{d.Port, d.Port + pairDistance, node.DefaultReplPort, node.DefaultReplPort + pairDistance},
+		ports: [6]int{
+			d.Port, d.Port + pairDistance, node.DefaultReplPort, node.DefaultReplPort + pairDistance,
+			node.DefaultStatusPort, node.DefaultStatusPort + pairDistance,
+		},
 	}
 	port := func(i int, usage string) *option {
+		if i >= firstStatus {
+			return newOption(pairFlags[i], "", "PORT", numberFrom(0, 65535, "a port from 1 to 65535, or 0", &w.ports[i]), usage)
+		}
 		return newOption(pairFlags[i], "", "PORT", numberFrom(1, 65535, "a port from 1 to 65535", &w.ports[i]), usage)
 	}
 	return &cli.Command{
@@ -46,6 +54,8 @@ func (p *program) pairCommand() *cli.Command {
 			port(1, "port for clients of node B"),
 			port(2, "replication port of node A"),
 			port(3, "replication port of node B"),
+			port(4, "port of node A's status page, 0 for none"),
+			port(5, "port of node B's status page, 0 for none"),
 		}),
 		Before: applyOptions,
 		Action: func(c *cli.Context) error {
@@ -70,12 +80,9 @@ func (p *program) runPair(w *pairWords) error {
 		return exitWith(exitOSError, fmt.Errorf("pair: %w", err))
 	}
 	// A terminal that stands still (Ctrl-S) holds up neither the keyboard nor the end.
-	p.log = nodelog.NewWriter(p.stdout, func(lines uint64) []byte {
-		return fmt.Appendf(nil, "%d lines were dropped: they came faster than they could be shown\n", lines)
-	})
 	err = pair.Run(pair.Options{
-		Self: self, Memory: w.memory, LeftStatus: exitLeft, In: p.stdin, Out: p.log,
-		Nodes: [2]pair.Ports{{Client: w.ports[0], Repl: w.ports[2]}, {Client: w.ports[1], Repl: w.ports[3]}},
+		Self: self, Memory: w.memory, LeftStatus: exitLeft, In: p.stdin, Out: p.behind(p.stdout),
+		Nodes: [2]pair.Ports{{Client: w.ports[0], Repl: w.ports[2], Status: w.ports[4]}, {Client: w.ports[1], Repl: w.ports[3], Status: w.ports[5]}},
 	})
 	if err != nil {
 		return exitWith(exitOSError, err)
@@ -84,10 +91,13 @@ func (p *program) runPair(w *pairWords) error {
 }
 
 // checkPairPorts finds ports that are twice there, or busy.
-func checkPairPorts(ports [4]int) error {
+func checkPairPorts(ports [6]int) error {
 	seen := map[int]string{}
 	for i, flag := range pairFlags {
 		port := ports[i]
+		if port == 0 && i >= firstStatus {
+			continue
+		}
 		if other := seen[port]; other != "" {
 			return exitWith(exitUsage, fmt.Errorf("pair: --%s and --%s are both %d", other, flag, port))
 		}

@@ -19,8 +19,8 @@ import (
 // runPair starts "twincached pair" on free ports and waits until both serve.
 func runPair(t *testing.T) (p *process, clients [2]string) {
 	t.Helper()
-	ports := freePorts(t, 4)
-	p = run(t, "pair", "-m8", "--port-a="+ports[0], "--port-b="+ports[1], "--repl-port-a="+ports[2], "--repl-port-b", ports[3])
+	ports := freePorts(t, 6)
+	p = run(t, "pair", "-m8", "--port-a="+ports[0], "--port-b="+ports[1], "--repl-port-a="+ports[2], "--repl-port-b", ports[3], "--status-port-a", ports[4], "--status-port-b", ports[5])
 	p.waitSaid("A | ready")
 	p.waitSaid("B | ready")
 	return p, [2]string{"127.0.0.1:" + ports[0], "127.0.0.1:" + ports[1]}
@@ -51,7 +51,7 @@ func (p *process) pairPid(name string) int {
 
 func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	p, clients := runPair(t)
-	for _, text := range []string{"nc 127.0.0.1 " + clients[0][len("127.0.0.1:"):], "session.save_handler=memcache", "k1 or k2"} {
+	for _, text := range []string{"nc 127.0.0.1 " + clients[0][len("127.0.0.1:"):], "See both in a browser: http://127.0.0.1:", "session.save_handler=memcache", "k1 or k2"} {
 		if !strings.Contains(p.said(), text) {
 			t.Errorf("the intro does not say %q", text)
 		}
@@ -62,10 +62,12 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	}
 	waitFor(t, "k on B", func() bool { _, err := b.Get("k"); return err == nil })
 
-	p.types("k1") // from the keyboard
+	p.types("k1\n1") // from the keyboard, and faster than anybody can see its end
+	p.waitTimes("A | ready", 2)
+	p.types("k1")
 	p.waitSaid("A ended: signal: killed. B serves on. 1 and Enter starts A again")
 	p.types("1")
-	p.waitTimes("A | ready", 2)
+	p.waitTimes("A | ready", 3)
 	if _, err := newClient(clients[0]).Get("k"); err != nil {
 		t.Fatalf("k on A after its return: %v", err)
 	}
@@ -87,9 +89,30 @@ func TestPair_LoseEitherNodeAndGetItBack(t *testing.T) {
 	})
 	p.types("?")
 	p.waitTimes("Type, then Enter:", 2)
+	p.types("1") // the last one: it waits for B, and hands over
+	p.waitSaid("stopping A: B does not run, so it waits a few seconds for it. 2 and Enter starts B")
+	p.types("2")
+	p.waitSaid("A stopped by plan; nothing is lost. B serves on.")
+	p.waitTimes("B | ready", 3)
+	if _, err := newClient(clients[1]).Get("k"); err != nil {
+		t.Fatalf("k on B after A has handed over: %v", err)
+	}
+}
+
+// The end of the demo is no alarm: nobody is there who could take over, and nobody waits.
+func TestPair_TheEndOfBothAlarmsNobody(t *testing.T) {
+	p, clients := runPair(t)
+	if err := newClient(clients[0]).Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
 	p.types("q")
-	if code := p.exit(); code != exitOK || !strings.Contains(p.said(), "both nodes have ended") {
+	if code := p.exit(); code != exitOK || !strings.Contains(p.said(), "both nodes have ended: what they held is gone, as nothing is on a disk") {
 		t.Errorf("exit %d", code)
+	}
+	for _, word := range []string{"ERROR", "WARN", "may be lost"} {
+		if strings.Contains(p.said(), word) {
+			t.Errorf("the end says %s", word)
+		}
 	}
 }
 
@@ -117,8 +140,8 @@ func TestPair_ATerminalThatTakesNothingHoldsUpNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	ports := freePorts(t, 4)
-	cmd := command("pair", "-m8", "--port-a="+ports[0], "--port-b="+ports[1], "--repl-port-a="+ports[2], "--repl-port-b", ports[3])
+	ports := freePorts(t, 6)
+	cmd := command("pair", "-m8", "--port-a="+ports[0], "--port-b="+ports[1], "--repl-port-a="+ports[2], "--repl-port-b", ports[3], "--status-port-a", ports[4], "--status-port-b", ports[5])
 	cmd.Stdout = w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -152,13 +175,13 @@ func TestPair_NodesEndWithAKilledPair(t *testing.T) {
 }
 
 func TestPair_NamesTheFlagForABusyPort(t *testing.T) {
-	for i, flag := range []string{"--port-a", "--port-b", "--repl-port-a", "--repl-port-b"} {
-		ports := freePorts(t, 4)
+	for i, flag := range []string{"--port-a", "--port-b", "--repl-port-a", "--repl-port-b", "--status-port-a", "--status-port-b"} {
+		ports := freePorts(t, 6)
 		busy, err := net.Listen("tcp", "127.0.0.1:"+ports[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, code, _, stderr := parse("pair", "--port-a", ports[0], "--port-b", ports[1], "--repl-port-a", ports[2], "--repl-port-b", ports[3])
+		_, code, _, stderr := parse("pair", "--port-a", ports[0], "--port-b", ports[1], "--repl-port-a", ports[2], "--repl-port-b", ports[3], "--status-port-a", ports[4], "--status-port-b", ports[5])
 		busy.Close()
 		want := fmt.Sprintf("pair: port %s is in use by another program: choose another with %s", ports[i], flag)
 		if code != exitOSError || !strings.Contains(stderr, want) {

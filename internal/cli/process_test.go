@@ -51,6 +51,7 @@ func runIn(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: command(args...), ended: make(chan error, 1)}
 	p.cmd.Dir = dir
+	p.cmd.Env = append(p.cmd.Env, "TWINCACHED_LOG_FORMAT=text")
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -152,6 +153,31 @@ func TestProcess_ServesWritesItsPidAndStopsByPlan(t *testing.T) {
 	}
 	if _, code, _, stderr := parse("healthcheck", "127.0.0.1:"+port); code != exitFailed || !strings.Contains(stderr, "does not serve") {
 		t.Errorf("healthcheck after the end: %d %q", code, stderr)
+	}
+}
+
+// A file that hangs when SIGHUP has it read again: the node stops as planned all the same.
+func TestProcess_StopsWhileAFileHangs(t *testing.T) {
+	logins := filepath.Join(t.TempDir(), "logins")
+	if err := os.WriteFile(logins, []byte("a:b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, asRoot("-l127.0.0.1", "-p"+freePorts(t, 1)[0], "-m8", "-Y", logins)...)
+	p.waitSaid("msg=ready")
+	if err := errors.Join(os.Remove(logins), syscall.Mkfifo(logins, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	waitFor(t, "SIGHUP is looked at", func() bool { // nobody can write a FIFO without waiting unless somebody reads it
+		f, err := os.OpenFile(logins, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			t.Cleanup(func() { f.Close() }) // the reader waits for what it says
+		}
+		return err == nil
+	})
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if code := p.exit(); code != exitOK {
+		t.Errorf("exit %d", code)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"twincached/internal/metrics"
 	"twincached/internal/node"
 	"twincached/internal/nodelog"
 )
@@ -39,11 +40,11 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE)
 
-	level := new(slog.LevelVar)
-	level.Set(node.LevelFor(s.Node.Verbosity))
-	log, lines := nodelog.New(p.stderr, level)
-	p.log, p.stderr = lines, lines // what run says at the end may not block either
-	s.Node.Log, s.Node.LogLevel, s.Node.LogDropped = log, level, lines.Dropped
+	out, err := p.openLog(&s, who)
+	if err != nil {
+		return exitWith(exitOSError, err)
+	}
+	log := out.Logger
 	s.Node.DropPrivileges = who.become
 	logStart(log, &s)
 	os.Unsetenv(node.SecretVariable) // nothing that this process starts shall have it
@@ -51,6 +52,7 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	teller := openHealth(log)
 	defer teller.close()
 	s.Node.LimitRuntime()
+	s.Node.Metrics = metrics.Handler
 	n, err := node.Start(s.Node)
 	if err != nil {
 		return exitWith(exitOSError, err)
@@ -64,6 +66,16 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 		defer os.Remove(s.PidFile)
 	}
 	tell.started()
+	go func() { // a file that hangs when it is read, a FIFO say, must not keep the node from stopping
+		for range reload {
+			out.reopen()
+			logReload(log, n.Reload())
+		}
+	}()
+	defer func() {
+		signal.Stop(reload)
+		close(reload)
+	}()
 	ready := n.Ready()
 	for {
 		select {
@@ -71,14 +83,12 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 			ready = nil
 			if file := os.Getenv(portsFileVariable); file != "" {
 				if err := writePorts(file, n.ClientAddrs()); err != nil {
-					log.Warn("client ports not written", "error", err.Error())
+					log.Warn("client ports not written", nodelog.FileNotWritten, "error", err.Error())
 				}
 			}
 		case err := <-n.Failed():
 			n.Close()
 			return exitWith(exitOSError, err)
-		case <-reload:
-			logReload(log, n.Reload())
 		case <-n.Asked():
 			return drain(n, log, "shutdown command", signals)
 		case sig := <-signals:
@@ -90,10 +100,10 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 // logReload says what SIGHUP has done.
 func logReload(log *slog.Logger, err error) {
 	if err != nil {
-		log.Error("files not read again: what they said before stays", "error", err.Error())
+		log.Error("files not read again: what they said before stays", nodelog.ReloadFailed, "error", err.Error())
 		return
 	}
-	log.Info("files read again")
+	log.Info("files read again", nodelog.Reloaded)
 }
 
 func logStart(log *slog.Logger, s *settings) {
@@ -101,16 +111,16 @@ func logStart(log *slog.Logger, s *settings) {
 	if keys == "" {
 		keys = "none"
 	}
-	log.Info("starting", "version", node.Version, "memcached", node.MemcachedVersion,
+	log.Info("starting", nodelog.Starting, "version", node.Version, "memcached", node.MemcachedVersion,
 		"pid", os.Getpid(), "memory_mib", s.Node.MemoryMiB, "local_keys", keys)
 	if len(s.ConfigNotes) > 0 {
-		log.Info("left out of the config file: it is up to whoever starts the process", "what", strings.Join(s.ConfigNotes, ", "))
+		log.Info("left out of the config file: it is up to whoever starts the process", nodelog.Ignored, "what", strings.Join(s.ConfigNotes, ", "))
 	}
 	s.EnvNotes.log(log)
 	if s.UDPPort != 0 {
-		log.Warn("UDP is refused, no such port is opened: a memcached that answers UDP amplifies attacks on others", "flag", fmt.Sprintf("--udp-port=%d", s.UDPPort))
+		log.Warn("UDP is refused, no such port is opened: a memcached that answers UDP amplifies attacks on others", nodelog.UDPRefused, "flag", fmt.Sprintf("--udp-port=%d", s.UDPPort))
 	}
 	if len(s.Ignored) > 0 {
-		log.Info("flags without meaning here are ignored", "flags", strings.Join(s.Ignored, " "))
+		log.Info("flags without meaning here are ignored", nodelog.Ignored, "flags", strings.Join(s.Ignored, " "))
 	}
 }

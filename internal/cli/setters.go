@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"twincached/internal/node"
+	"twincached/internal/nodelog"
 )
 
 // setListen splits as memcached does: at commas and semicolons, and nothing between
@@ -31,6 +32,20 @@ func (s *settings) setPeer(v string) error {
 		return fmt.Errorf("%s: %w", v, err)
 	}
 	s.Node.Peer = peer
+	return nil
+}
+
+func (s *settings) setLogFormat(v string) (err error) {
+	s.LogFormat, err = nodelog.ParseFormat(v)
+	return err
+}
+
+func (s *settings) setStatus(v string) error {
+	address, err := node.WithPort(v, node.DefaultStatusPort)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v, err)
+	}
+	s.Node.StatusPage.Address = address
 	return nil
 }
 

@@ -103,24 +103,33 @@ func (p *program) verify(c *cli.Context, w *verifyWords) error {
 
 // verifyAddresses finds the two nodes.
 func verifyAddresses(words []string) (addresses [2]string, err error) {
-	for _, w := range words {
-		if strings.HasPrefix(w, "-") {
-			return addresses, fmt.Errorf("the flag %s goes before the two nodes", w)
-		}
+	found, err := addressesOf(words)
+	if err != nil {
+		return addresses, err
 	}
-	if len(words) != 2 {
+	if len(found) != 2 {
 		return addresses, fmt.Errorf("it takes the two nodes to compare, HOST[:PORT] or a socket each, not %d", len(words))
 	}
-	for i, w := range words {
-		if addresses[i] = w; strings.Contains(w, "/") {
-			continue
-		}
-		if addresses[i], err = node.WithPort(w, node.Default().Port); err != nil {
-			return addresses, fmt.Errorf("%s: %w", w, err)
-		}
-	}
+	copy(addresses[:], found)
 	if addresses[0] == addresses[1] {
 		return addresses, fmt.Errorf("both nodes are %s: give the addresses of both nodes of the pair", addresses[0])
+	}
+	return addresses, nil
+}
+
+// addressesOf is where the nodes are that words name: with a slash in it, a unix socket.
+func addressesOf(words []string) (addresses []string, err error) {
+	for _, w := range words {
+		if strings.HasPrefix(w, "-") {
+			return nil, fmt.Errorf("the flag %s goes before the nodes", w)
+		}
+		address := w
+		if !strings.Contains(w, "/") {
+			if address, err = node.WithPort(w, node.Default().Port); err != nil {
+				return nil, fmt.Errorf("%s: %w", w, err)
+			}
+		}
+		addresses = append(addresses, address)
 	}
 	return addresses, nil
 }
@@ -134,15 +143,24 @@ func (w *verifyWords) options() (opt verify.Options, err error) {
 		}
 	}
 	if w.tlsCA != "" {
-		pem, err := os.ReadFile(w.tlsCA)
-		if err != nil {
-			return opt, fmt.Errorf("--tls-ca: %w", err)
-		}
-		if opt.Roots = x509.NewCertPool(); !opt.Roots.AppendCertsFromPEM(pem) {
-			return opt, fmt.Errorf("--tls-ca %s holds no certificate in PEM", w.tlsCA)
+		if opt.Roots, err = readRoots(w.tlsCA); err != nil {
+			return opt, err
 		}
 	}
 	return opt, nil
+}
+
+// readRoots reads the file of --tls-ca.
+func readRoots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--tls-ca %s holds no certificate in PEM", file)
+	}
+	return roots, nil
 }
 
 // readLogin returns the first login of a file such as a node's -Y takes.

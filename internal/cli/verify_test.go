@@ -65,7 +65,7 @@ func TestVerify_BadInputIsAnsweredClearly(t *testing.T) {
 		{[]string{"a", "b", "c"}, "not 3"},
 		{[]string{"a", "a:11211"}, "both nodes are a:11211"},
 		{[]string{"", "b"}, "the address is empty"},
-		{[]string{"a", "b", "--strict"}, "the flag --strict goes before the two nodes"},
+		{[]string{"a", "b", "--strict"}, "the flag --strict goes before the nodes"},
 		{[]string{"--settle=x", "a", "b"}, `--settle "x" is not a time such as 2s`},
 		{[]string{"--settle=2h", "a", "b"}, "1h0m0s at most"},
 		{[]string{"--show=-1", "a", "b"}, `--show "-1" is not a number of keys`},

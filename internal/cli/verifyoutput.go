@@ -73,7 +73,7 @@ func (v *verifyOutput) summary(addresses [2]string, r *verify.Result, strict boo
 	return err
 }
 
-// bar says on stderr how far a comparison has come: in one line that is written over
+// bar says on stderr how far something has come: in one line that is written over
 // on a terminal, else in a line now and then.
 type bar struct {
 	w     io.Writer
@@ -101,18 +101,24 @@ func newBar(w io.Writer) *bar {
 }
 
 func (b *bar) show(p verify.Progress) {
+	b.draw("verify", float64(p.Done)/float64(max(p.Total, 1)), func() string { return barText(p) })
+}
+
+// draw says how much of the whole is done, 0 to 1, if it is time to. who is what a line without
+// a terminal begins with.
+func (b *bar) draw(who string, done float64, text func() string) {
 	now := time.Now()
 	if now.Before(b.next) {
 		return
 	}
 	if !b.tty {
 		b.next = now.Add(logEvery)
-		fmt.Fprintln(b.w, "verify:", barText(p))
+		fmt.Fprintf(b.w, "%s: %s\n", who, text())
 		return
 	}
 	b.next = now.Add(barEvery)
-	full := int(min(p.Done*barCells/max(p.Total, 1), barCells))
-	fmt.Fprintf(b.w, "\r[%s%s] %s\x1b[K", strings.Repeat("#", full), strings.Repeat(".", barCells-full), barText(p))
+	full := int(min(max(done, 0), 1) * barCells)
+	fmt.Fprintf(b.w, "\r[%s%s] %s\x1b[K", strings.Repeat("#", full), strings.Repeat(".", barCells-full), text())
 	b.drawn = true
 }
 

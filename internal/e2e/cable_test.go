@@ -37,9 +37,11 @@ func TestFailure_CablePulled(t *testing.T) {
 	if n := b.Count(names); n != 900 {
 		t.Errorf("b serves %d of 900 keys", n)
 	}
+	saw(t, "cable", b, a, b)
 	a.Kill()
 	a.Start()
 	a.WaitLog("looking for the peer")
+	saw(t, "cable, a waits", a, a, b)
 	for range 50 {
 		if a.Serving() {
 			t.Fatal("a serves without having heard of its peer")

@@ -41,6 +41,7 @@ func TestFailure_NodeRestarts(t *testing.T) {
 		t.Error("the first get after the port opened missed")
 	}
 	t.Logf("%d items of 100 B: %v from process start to the first answered get", n, time.Since(began).Round(time.Millisecond))
+	saw(t, "restarted", b, a, b)
 	if got := len(c.Contents(names)); got != n {
 		t.Errorf("the joiner opened its port with %d of %d items", got, n)
 	}
@@ -86,6 +87,9 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 			testkit.Eventually(t, "the joiner noticed the cut", func() bool { return strings.Contains(b.Log.String(), "link lost") })
 			if b.Serving() {
 				t.Fatal("the port opened after the link was lost in mid-copy")
+			}
+			if percent == 50 {
+				saw(t, "cut copy", b, a, b)
 			}
 			link.heal()
 			b.WaitServing()
@@ -136,6 +140,9 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
+	for _, n := range []*rig.Node{a, b} {
+		saw(t, "cut off", n, a, b)
+	}
 	before := link.total()
 	link.heal()
 	rig.WaitEqual(a, b, append(names, fresh...))
@@ -145,6 +152,9 @@ func TestFailure_NodesCutOffFromEachOther(t *testing.T) {
 	t.Logf("%d KiB travelled to heal 1,700 changes among %d items of %d KiB", travelled>>10, n, n*150>>10)
 	if travelled > most {
 		t.Errorf("%d bytes travelled, at most %d are the difference", travelled, most)
+	}
+	for _, n := range []*rig.Node{a, b} {
+		saw(t, "cut off, after", n, a, b)
 	}
 	if _, _, hit := cb.Get(names[1000]); hit {
 		t.Error("a delete made during the cut did not reach the peer")

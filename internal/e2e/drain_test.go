@@ -139,6 +139,13 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	a, b, link := newRelayedPair(t)
 	rig.StartAll(a, b)
 	rig.WaitLinked(a, b)
+	if code := a.Stop(); code != 0 {
+		t.Errorf("status %d", code)
+	}
+	saw(t, "terminated, a", a)
+	saw(t, "terminated", b, a, b)
+	rig.StartAll(a)
+	rig.WaitLinked(a, b)
 	link.setDelay(5 * time.Millisecond)               // at any moment some sets are under way
 	ballast := &pipeline{node: a, prefix: "ballast-"} // so that a copy takes its time
 	a.Load(rig.Keys(ballast.prefix, items), func(i int) string { return fmt.Sprint(ballast.prefix, i) })

@@ -9,4 +9,4 @@ import (
 	"twincached/internal/testkit/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(rig.Tests{M: m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(rig.Tests{M: m, StatusPages: true}) }

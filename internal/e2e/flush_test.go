@@ -128,6 +128,7 @@ func flushWhileCut(t *testing.T, taker string) {
 	if n := p.peer.Count(p.old); n != flushItems {
 		t.Errorf("the peer has %d of %d old items, and cannot know of the flush", n, flushItems)
 	}
+	saw(p.t, "flush", p.taker, p.taker, p.peer)
 	p.link.heal()
 	p.bothEndWith("later")
 }

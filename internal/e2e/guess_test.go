@@ -74,6 +74,7 @@ func TestFailure_PasswordsAreGuessed(t *testing.T) {
 		}
 		c.Close()
 	}
+	saw(t, "guesses", a)
 	for time.Since(began) < seconds*time.Second {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -40,6 +40,7 @@ func TestFailure_NodeKilled(t *testing.T) {
 	s.nodes[0], s.nodes[1] = rig.NewPair(t)
 	rig.StartAll(s.nodes[:]...)
 	rig.WaitLinked(s.nodes[:]...)
+	seesItKilled(t, s.nodes[0], s.nodes[1])
 	still := rig.Keys("ballast", ballast)
 	s.nodes[0].Load(still, func(i int) string { return still[i] })
 	rig.WaitEqual(s.nodes[0], s.nodes[1], still)
@@ -66,6 +67,15 @@ func TestFailure_NodeKilled(t *testing.T) {
 	}
 	t.Logf("%d kills, %d acknowledged writes on the nodes that were killed, %d of them lost: a kill lost min %d, median %d, p90 %d, max %d; %d kills lost none",
 		kills, acked, total, lost[0], lost[kills/2], lost[kills*9/10], lost[kills-1], none)
+}
+
+// seesItKilled looks at the pair while a is dead, and when it is back.
+func seesItKilled(t *testing.T, a, b *rig.Node) {
+	a.Kill()
+	saw(t, "killed", b, a, b)
+	rig.StartAll(a)
+	rig.WaitLinked(a, b)
+	saw(t, "killed, back", a, a, b)
 }
 
 // siege is the pair under load and what is known of it.

@@ -64,6 +64,7 @@ func TestFailure_LargeValueOnItsWay(t *testing.T) {
 	}
 	same("the second value on b", b)
 	rig.WaitLinked(a, b)
+	saw(t, "large", a, a, b)
 	for _, n := range []*rig.Node{a, b} {
 		if now := n.Stat("repl_sessions"); *full && (now != sessions || n.Logged("link lost")) {
 			t.Errorf("node %s: %s sessions have become %s", n.Name, sessions, now)

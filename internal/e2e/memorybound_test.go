@@ -91,6 +91,9 @@ func TestFailure_GreedyClients(t *testing.T) {
 			n := rig.NewNode(t, "a", rig.NewNet(t)+".1", "", args...)
 			rig.StartAll(n)
 			load.run(n)
+			if n.Number("shed_connections") > 0 {
+				saw(t, "greedy", n)
+			}
 			peak, bound := n.MemoryKiB("VmHWM"), boundKiB(load.memoryMiB, conns)
 			t.Logf("%d MiB, of %d", peak>>10, bound>>10)
 			if peak > bound {

@@ -44,12 +44,15 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 	}
 	a.WaitLog("level=WARN", "the peer does not store what this node holds")
 	b.WaitLog("level=WARN", "only the peer has it")
+	saw(t, "no room, a", a, a, b)
+	saw(t, "no room, b", b, a, b)
 	if code := a.Stop(); code != 3 {
 		t.Errorf("a ends with status %d", code)
 	}
 	if !a.Logged("level=ERROR", "NOT HANDED OVER", fmt.Sprintf("items=%d ", lacks)) {
 		t.Errorf("a does not say that %d items are lost", lacks)
 	}
+	saw(t, "no room, stopped", a)
 }
 
 // TestFailure_DeleteWithoutMemory: a full node with -M deletes, says so, and its peer hears of it.
@@ -65,6 +68,7 @@ func TestFailure_DeleteWithoutMemory(t *testing.T) {
 	}
 	for ; c.Set(fmt.Sprint("s", n), "") == "STORED"; n++ {
 	}
+	saw(t, "full", a)
 	for i := range 200 {
 		if got := c.Do("delete missing%d", i); got != "NOT_FOUND" {
 			t.Fatalf("delete of a key that is not there, number %d: %s", i, got)

@@ -42,6 +42,8 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 			b.Start()
 			b.WaitLog("level=ERROR", "NOT SERVING", "state=refused", "cause="+c.log, "do=", "opens=")
 			a.WaitLog("level=WARN", c.log)
+			saw(t, "misfit, a, "+c.log, a, a, b)
+			saw(t, "misfit, "+c.log, b, a, b)
 			if code := b.Stop(); code != 4 || b.Logged("msg=ready") || !b.Logged("it never served") {
 				t.Errorf("exit status %d, served %v", code, b.Logged("msg=ready"))
 			}
@@ -49,6 +51,7 @@ func TestFailure_NodesThatDoNotFit(t *testing.T) {
 			b.Start()
 			b.WaitLog("level=ERROR", "SERVING BESIDE A PEER", "as=alone")
 			b.WaitServing()
+			saw(t, "misfit, serves, "+c.log, b, a, b)
 			if got := b.Dial().Set("k", "b"); got != "STORED" {
 				t.Errorf("node b does not serve: %s", got)
 			}
@@ -245,6 +248,8 @@ func TestFailure_ThirdNode(t *testing.T) {
 	third.WaitLog("PEER_TAKEN")
 	third.WaitLog("level=ERROR", "NOT SERVING", "cause=PEER_TAKEN", "opens=\"once that is done\"")
 	a.WaitLog("level=WARN", "cause=PEER_TAKEN")
+	saw(t, "third", third)
+	saw(t, "third, a", a, a, b)
 	if third.Serving() {
 		t.Error("the third node serves beside the pair")
 	}
@@ -265,6 +270,7 @@ func TestFailure_ThirdNode(t *testing.T) {
 	if !a.Logged("level=WARN", "another node takes the place") {
 		t.Error("a replacement is not said")
 	}
+	saw(t, "third, after", a, a, third)
 	rig.WaitEqual(a, third, []string{"k", "after"})
 }
 
@@ -296,6 +302,8 @@ func TestFailure_TwoHistories(t *testing.T) {
 		testkit.Eventually(t, "it is counted", func() bool { return refusedFor(n, "history") > 0 })
 		n.Load([]string{"own"}, func(int) string { return n.Name })
 	}
+	saw(t, "histories", a, a, c)
+	saw(t, "histories", c, a, c)
 	tries := refusedFor(a, "history")
 	testkit.Eventually(t, "a tries again", func() bool { return refusedFor(a, "history") > tries+2 })
 	for _, n := range []*rig.Node{a, c} {
@@ -325,6 +333,7 @@ func TestFailure_PeerNameIsThisNode(t *testing.T) {
 	n := rig.NewNode(t, "n", host, host, "--peer-wait", "500ms", "--drain-timeout", "100ms")
 	rig.StartAll(n)
 	n.WaitLog("level=WARN", "SELF")
+	saw(t, "self", n)
 	if got := n.Dial().Set("k", "v"); got != "STORED" {
 		t.Fatal(got)
 	}

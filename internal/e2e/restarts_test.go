@@ -54,6 +54,18 @@ func TestFailure_BothNodesRestarted(t *testing.T) {
 			})
 		}
 	})
+	a, b := rig.NewPair(t, "--handover", "1h", "--drain-timeout", "1h")
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	a.Load([]string{"k"}, value100)
+	a.Stop()
+	b.Signal(syscall.SIGTERM)
+	saw(t, "draining", b, a, b)
+	testkit.Eventually(t, "a signal that comes later ends it", func() bool {
+		_ = b.Process().Signal(syscall.SIGTERM)
+		return !b.Running()
+	})
+	saw(t, "both stopped", b)
 	t.Logf("%d rounds, %d sets acknowledged in them, %d keys looked for, none lost; in %d a node waited for the other one, in %d one ended with status 3",
 		sums.rounds.Load(), sums.written.Load(), sums.checked.Load(), sums.waited.Load(), sums.said.Load())
 	if sums.waited.Load() == 0 {

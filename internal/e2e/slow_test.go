@@ -42,6 +42,7 @@ func TestFailure_PeerIsSlow(t *testing.T) {
 	if grown > growthKiB {
 		t.Errorf("a grew by %d KiB, limit %d", grown, growthKiB)
 	}
+	saw(t, "slow", a, a, b)
 	link.slow(0)
 	rig.WaitEqual(a, b, names)
 	for _, n := range []*rig.Node{a, b} {

@@ -68,6 +68,7 @@ func sourceDies(t *testing.T, percent int64, die func(source *rig.Node, link *li
 	}
 	b.WaitServing()
 	b.WaitLog("serving without it", "as=partial")
+	saw(t, "source died", b, a, b)
 	got := lastValues(b, names)
 	t.Logf("at %d %%: the joiner serves %d of %d keys", percent, got, dyingItems)
 	if got == 0 && percent > 10 || got == dyingItems { // what is in its socket when the link goes is lost

@@ -36,6 +36,10 @@ func TestFailure_BothStartEmpty(t *testing.T) {
 			c.Close()
 			f.Close()
 		}
+		if i == 0 {
+			saw(t, "both empty", a, a, b)
+			saw(t, "both empty", b, a, b)
+		}
 		a.Kill()
 		for _, n := range []*rig.Node{a, b} {
 			// Of two simultaneous dials one wins; they do not end each other. (b has seen a die.)

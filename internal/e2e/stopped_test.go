@@ -54,6 +54,7 @@ func TestFailure_NodeStoppedThenContinued(t *testing.T) {
 		t.Errorf("the writing node holds %d keys, want %d", onlyA, stoppedKeys*9/10)
 	}
 	a.WaitLog("link lost", "nothing heard for 1000 ms")
+	saw(t, "stopped", a, a, b)
 	resumes, copied := a.Stat("repl_resumes"), a.Stat("repl_copy_out_items")
 	b.Signal(syscall.SIGCONT)
 	if got := hanging.Line(); got != "STORED" {

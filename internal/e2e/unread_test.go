@@ -52,6 +52,7 @@ func TestFailure_LogThatNobodyReads(t *testing.T) {
 	if a.Number("log_lines_dropped") == 0 {
 		t.Error("no line was dropped: the test shows nothing")
 	}
+	saw(t, "log", a, a, b)
 	stopsLackingNothing(t, a, b)
 }
 

@@ -236,6 +236,7 @@ func TestVerify_NodeKilledOnTheWay(t *testing.T) {
 	}()
 	v := verify(t, a, b)
 	<-killed
+	b.Wait() // or its end would meet that of the test
 	v.want(t, 2, "twincached: verify: node B, "+b.Host+rig.ClientPort+": ", "was it stopped? Start verify again once it serves")
 }
 

@@ -47,6 +47,7 @@ func Ask(address string, state bool, deadline time.Time) (Answer, error) {
 		}
 		a, err := askAs(address, deadline, state, way.secure, way.binary)
 		if err == nil {
+			a.Version, a.State, a.Qualifier = word(a.Version), word(a.State), word(a.Qualifier)
 			return a, nil
 		}
 		if first == nil {
@@ -67,7 +68,7 @@ func askAs(address string, deadline time.Time, state, secure, inBinary bool) (a 
 	}
 	conn, err := (&net.Dialer{Deadline: deadline}).Dial(network, address)
 	if err != nil {
-		return a, err
+		return a, Why(err)
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(deadline); err != nil {
@@ -127,6 +128,9 @@ func askText(conn net.Conn, state bool) (a Answer, err error) {
 
 // readLine reads a line without its end. One without an end is none.
 func readLine(r *bufio.Reader) (string, error) {
+	if head, _ := r.Peek(2); IsFrame(head) {
+		return "", ErrReplication
+	}
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return "", fmt.Errorf("it answered %.100q and no end of the line", line)

@@ -112,18 +112,22 @@ func TestAsk_ASignOfLifeIsEnough(t *testing.T) {
 		address string
 		want    Answer
 	}{
-		"text":             {server(t, listenTCP(t), textOnly("VERSION 1.2.3\r\n")), Answer{Version: "1.2.3"}},
-		"state":            {server(t, listenTCP(t), stats), Answer{Version: "1.2.3", State: "ready", Qualifier: "alone"}},
-		"state, untold":    {server(t, listenTCP(t), textOnly("VERSION 1.2.3\r\nERROR\r\n")), Answer{Version: "1.2.3"}},
-		"login":            {server(t, listenTCP(t), textOnly("CLIENT_ERROR unauthenticated\r\n")), Answer{Note: "clients log in"}},
-		"full":             {server(t, listenTCP(t), textOnly("ERROR Too many open connections\r\n")), Answer{Note: Full}},
-		"binary":           {server(t, listenTCP(t), binaryOnly(frame(0, "1.2.4"))), Answer{Version: "1.2.4"}},
-		"binary login":     {server(t, listenTCP(t), binaryOnly(frame(authRequired, "Auth"))), Answer{Note: "clients log in"}},
-		"tls":              {server(t, overTLS(t, listenTCP(t), nil), textOnly("VERSION 1.2.5\r\n")), Answer{Version: "1.2.5"}},
-		"tls binary":       {server(t, overTLS(t, listenTCP(t), nil), binaryOnly(frame(0, "1.2.6"))), Answer{Version: "1.2.6"}},
-		"certificate, 1.3": {server(t, overTLS(t, listenTCP(t), needsCert(tls.VersionTLS13)), stats), Answer{Note: "over TLS it says: tls: certificate required"}},
-		"certificate, 1.2": {server(t, overTLS(t, listenTCP(t), needsCert(tls.VersionTLS12)), stats), Answer{Note: "over TLS it says: tls: handshake failure"}},
-		"socket":           {server(t, socket, binaryOnly(frame(0, "1.2.7"))), Answer{Version: "1.2.7"}},
+		"text":               {server(t, listenTCP(t), textOnly("VERSION 1.2.3\r\n")), Answer{Version: "1.2.3"}},
+		"state":              {server(t, listenTCP(t), stats), Answer{Version: "1.2.3", State: "ready", Qualifier: "alone"}},
+		"state, untold":      {server(t, listenTCP(t), textOnly("VERSION 1.2.3\r\nERROR\r\n")), Answer{Version: "1.2.3"}},
+		"control characters": {server(t, listenTCP(t), textOnly("VERSION 1\x1b[2J\r\n")), Answer{Version: `1\x1b[2J`}},
+		"state, of control characters": {server(t, listenTCP(t), textOnly("VERSION 1\r\nSTAT repl_state \x1b[2J\r\nSTAT repl_qualifier \x07\r\nEND\r\n")),
+			Answer{Version: "1", State: `\x1b[2J`, Qualifier: `\a`}},
+		"binary control characters": {server(t, listenTCP(t), binaryOnly(frame(0, "\x1b[2J"))), Answer{Version: `\x1b[2J`}},
+		"login":                     {server(t, listenTCP(t), textOnly("CLIENT_ERROR unauthenticated\r\n")), Answer{Note: "clients log in"}},
+		"full":                      {server(t, listenTCP(t), textOnly("ERROR Too many open connections\r\n")), Answer{Note: Full}},
+		"binary":                    {server(t, listenTCP(t), binaryOnly(frame(0, "1.2.4"))), Answer{Version: "1.2.4"}},
+		"binary login":              {server(t, listenTCP(t), binaryOnly(frame(authRequired, "Auth"))), Answer{Note: "clients log in"}},
+		"tls":                       {server(t, overTLS(t, listenTCP(t), nil), textOnly("VERSION 1.2.5\r\n")), Answer{Version: "1.2.5"}},
+		"tls binary":                {server(t, overTLS(t, listenTCP(t), nil), binaryOnly(frame(0, "1.2.6"))), Answer{Version: "1.2.6"}},
+		"certificate, 1.3":          {server(t, overTLS(t, listenTCP(t), needsCert(tls.VersionTLS13)), stats), Answer{Note: "over TLS it says: tls: certificate required"}},
+		"certificate, 1.2":          {server(t, overTLS(t, listenTCP(t), needsCert(tls.VersionTLS12)), stats), Answer{Note: "over TLS it says: tls: handshake failure"}},
+		"socket":                    {server(t, socket, binaryOnly(frame(0, "1.2.7"))), Answer{Version: "1.2.7"}},
 	} {
 		if got, err := Ask(c.address, strings.HasPrefix(name, "state"), time.Now().Add(20*time.Second)); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
@@ -141,6 +145,8 @@ func TestAsk_NoLifeIsAnError(t *testing.T) {
 		"silent":        {silent.Addr().String(), "i/o timeout"},
 		"other program": {server(t, listenTCP(t), textOnly("HTTP/1.1 400 Bad Request\r\n")), `it answered "HTTP/1.1 400`},
 		"broken":        {server(t, listenTCP(t), textOnly("SERVER_ERROR out of memory\r\n")), "out of memory"},
+		"a node's peer": {server(t, listenTCP(t), textOnly("\x00\x00\x00Babcd\r")), "that is a replication port: name the clients' port"},
+		"in two lines":  {server(t, listenTCP(t), textOnly("\x00\x00\x00B\n\n\n")), "that is a replication port: name the clients' port"},
 		"hangs up":      {server(t, listenTCP(t), func([]byte) string { return "" }), "EOF"},
 		"endless":       {server(t, listenTCP(t), textOnly(strings.Repeat("x", 1<<20))), "no end of the line"},
 		"binary":        {server(t, listenTCP(t), binaryOnly(frame(0x84, "busy"))), "the status 0x84"},
@@ -151,7 +157,11 @@ func TestAsk_NoLifeIsAnError(t *testing.T) {
 		if name == "silent" {
 			wait = 100 * time.Millisecond
 		}
-		if got, err := Ask(c.address, true, time.Now().Add(wait)); err == nil || !strings.Contains(err.Error(), c.want) {
+		got, err := Ask(c.address, true, time.Now().Add(wait))
+		if err != nil && strings.Contains(err.Error(), "dial ") {
+			t.Errorf("%s: it repeats where it was asked: %v", name, err)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %+v, %v; want %s", name, got, err, c.want)
 		}
 	}

@@ -18,14 +18,16 @@ type Report struct {
 	Qualifier string   `json:"qualifier"` // as repl_qualifier, "" for none
 	Full      bool     `json:"full"`      // as many clients as it takes are connected
 	Clients   []string `json:"clients"`   // where it serves: HOST:PORT, or a path; those without TLS first
+
+	Status json.RawMessage `json:"status,omitempty"` // as "stats status"
 }
 
 // DefaultName begins the names of the sockets.
 const DefaultName = "@twincached"
 
 const (
-	maxReportBytes = 64 << 10        // a node with thousands of addresses
-	answerTime     = 1 * time.Second // for one report: it fits the socket's buffer
+	maxReportBytes = 256 << 10       // a node with thousands of addresses, and what two nodes say of themselves
+	answerTime     = 1 * time.Second // for one report: nearly all fit the socket's buffer
 	acceptPause    = 50 * time.Millisecond
 )
 

@@ -10,7 +10,7 @@ import (
 // What somebody sees who opens the project: one page of names, and a program of one
 // page.
 const (
-	rootEntries = 20
+	rootEntries = 21
 	mainLines   = 40
 )
 

@@ -91,11 +91,14 @@ func check(t *testing.T, m porcupine.Model, all []runner) {
 
 func checkKeys(t *testing.T, m porcupine.Model, all []runner, rounds, opsEach, keys int) {
 	t.Helper()
-	began, ops, met := time.Now(), 0, 0
+	began, ops, met, open := time.Now(), 0, 0, 0
 	for i := range rounds {
 		history := round(t, all, opsEach, keysOf(i, keys))
 		if ok, why := legal(t, m, history); !ok {
-			t.Fatalf("round %d: %s", i, why)
+			if open++; why != undecided || open > 1+rounds/20 {
+				t.Fatalf("round %d: %s", i, why)
+			}
+			continue
 		}
 		ops += len(history)
 		met += overlapping(history)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -205,20 +206,29 @@ func byKey(history []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// patience bounds what porcupine and a socket may take: a healthy run needs far less.
+// patience bounds what a socket may take: a healthy run needs far less.
 const patience = testkit.Patience
+
+// thinking bounds what porcupine may take for one history. It needs milliseconds, but for a
+// history in which an operation was under way for long, because its thread had to wait: then
+// it may need years.
+const thinking = 20 * time.Second
+
+// undecided is why legal returns false where porcupine came to no end.
+const undecided = "not decided"
 
 // legal tells whether there is an order of a history that explains it. Where there
 // is none, it says which key and how far the best order gets.
 func legal(t *testing.T, m porcupine.Model, history []porcupine.Operation) (ok bool, why string) {
 	t.Helper()
 	for _, part := range byKey(history) {
-		result, info := porcupine.CheckOperationsVerbose(m, part, patience)
+		result, info := porcupine.CheckOperationsVerbose(m, part, thinking)
 		switch result {
 		case porcupine.Ok:
 			continue
 		case porcupine.Unknown:
-			t.Fatalf("a history of %d operations on %s was not checked within %v", len(part), part[0].Input.(op).key, patience)
+			t.Logf("a history of %d operations on %s was not checked within %v", len(part), part[0].Input.(op).key, thinking)
+			return false, undecided
 		}
 		return false, explain(m, part, info)
 	}

@@ -71,10 +71,10 @@ func (c check) String() string {
 //   - everything is buried for an old peer that is empty: that costs misses;
 //   - a dialled connection counts as one being set up for as long as it lasts: the gate has
 //     nothing to decide while there is a session;
-//   - a draining link does not wake its writer for the BYE: it wakes by itself, in 100 ms.
+//   - a draining link does not wake its writer for the BYE or a copy that waits: it wakes by itself, in 100 ms.
 func table() []mutant {
 	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants,
-		arriveMutants, serveMutants, strangerMutants, saidMutants)
+		arriveMutants, serveMutants, strangerMutants, saidMutants, logMutants, sampleMutants, releaseMutants, metricsMutants, askMutants, pageMutants, drillMutants)
 }
 
 // mutated is the text of the file with the fault in it.

@@ -117,7 +117,7 @@ var largeMutants = []mutant{
 		test("store", "TestLoan_IsNoReader")},
 	{"the hand goes round and round over values that clients read",
 		"once, then a writer is refused",
-		"store/reclaim.go", "if read++; !s.clean(", "if !s.clean(",
+		"store/reclaim.go", "if read++; !inUse {", "if !inUse {",
 		test("store", "TestPinned_TheHandGoesRoundOnce")},
 	{"a small value that is lent and gone keeps its memory from who is refused",
 		"it is taken back before that",

@@ -2,9 +2,13 @@ package mutants
 
 // saidMutants are about what the log says of a connection that has ended.
 var saidMutants = []mutant{
+	{"nobody says that the peer cannot reach this node",
+		"two nodes would serve alone",
+		"replicator/dial.go", "!isLoopback(at.String())", "isLoopback(at.String())",
+		test("replicator", "TestDial_APortThatThePeerCannotReachIsSaid")},
 	{"a dial that was overtaken is trouble",
 		"another connection was quicker",
-		"replicator/ended.go", "	case c.overtaken:\n		return slog.LevelDebug, \"another connection to the peer was quicker\"\n", "",
+		"replicator/ended.go", "	case c.overtaken:\n		return slog.LevelDebug, quiet, \"another connection to the peer was quicker\"\n", "",
 		test("replicator", "TestDescribe_OfEachEnd")},
 	{"a peer that has said something and hangs is another program",
 		"only who says nothing may be",
@@ -28,11 +32,11 @@ var saidMutants = []mutant{
 		test("replicator", "TestDescribe_OfEachEnd")},
 	{"the BYE PLANNED of this node is taken for the peer's",
 		"only the peer's is",
-		"replicator/ended.go", "		if e.FromPeer {\n			return slog.LevelInfo, \"the peer stops", "		if true {\n			return slog.LevelInfo, \"the peer stops",
+		"replicator/ended.go", "		if e.FromPeer {\n			return slog.LevelInfo, nodelog.PeerStopped, \"the peer stops", "		if true {\n			return slog.LevelInfo, nodelog.PeerStopped, \"the peer stops",
 		test("replicator", "TestDescribe_OfEachEnd")},
 	{"the BYE GIVES_UP of this node is taken for the peer's",
 		"only the peer's is",
-		"replicator/ended.go", "		if e.FromPeer {\n			return slog.LevelWarn, \"the peer stops", "		if true {\n			return slog.LevelWarn, \"the peer stops",
+		"replicator/ended.go", "		if e.FromPeer {\n			return slog.LevelWarn, nodelog.PeerGaveUp, \"the peer stops", "		if true {\n			return slog.LevelWarn, nodelog.PeerGaveUp, \"the peer stops",
 		test("replicator", "TestDescribe_OfEachEnd")},
 	{"a peer that refuses is refused by this node",
 		"whoever refused is named",

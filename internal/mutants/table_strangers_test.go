@@ -161,7 +161,7 @@ var strangerMutants = []mutant{
 		test("internal/strikes", "TestBook_TurnsOfAnAddressKeepAGap")},
 	{"a client that has waited once never waits again",
 		"each guess takes a turn",
-		"memproto/guess.go", "	c.turn = 0\n", "",
+		"memproto/guess.go", "	t.turn = 0\n", "",
 		test("memproto", "TestLogin_GuessesOnOneConnWaitLongerAndLonger")},
 	{"ms takes an opaque of any length",
 		"32 bytes, as memcached",

@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/user"
+	"strconv"
+	"strings"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/memproto"
 )
 
@@ -72,13 +77,16 @@ func (n *Node) openLogins() error {
 	if n.cfg.SASL {
 		n.logins.sasl = new(memproto.Logins)
 	}
+	if n.cfg.StatusPage.AuthFile != "" {
+		n.page.logins = new(memproto.Logins)
+	}
 	return n.readLogins()
 }
 
 // readLogins reads each file of logins. One that cannot be taken as a whole
 // leaves what was read before.
 func (n *Node) readLogins() error {
-	var text, sasl error
+	var text, sasl, page error
 	if l := n.logins.text; l != nil {
 		text = readLoginFile("-Y, --auth-file", n.cfg.AuthFile, l.Load)
 	}
@@ -89,7 +97,10 @@ func (n *Node) readLogins() error {
 			sasl = readLoginFile("-Y, --auth-file", name, l.Load)
 		}
 	}
-	return errors.Join(text, sasl)
+	if l := n.page.logins; l != nil {
+		page = readLoginFile("--status-auth", n.cfg.StatusPage.AuthFile, l.Load)
+	}
+	return errors.Join(text, sasl, page)
 }
 
 func readLoginFile(flag, name string, load func([]byte) error) error {
@@ -113,9 +124,37 @@ func readLoginFile(flag, name string, load func([]byte) error) error {
 
 // Reload reads again what may change in files while the node runs: the logins
 // and the certificates, those of the link for connections to come. What an error
-// names is as it was; conns stay.
+// names is as it was; conns stay. The status says so until a later call reads everything.
 func (n *Node) Reload() error {
-	return errors.Join(n.readLogins(), n.readCertificates(), n.readLinkTLS())
+	err := withReader(errors.Join(n.readLogins(), n.readCertificates(), n.readLinkTLS()))
+	said := ""
+	if err != nil {
+		said = printable(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	n.unread.Store(&said)
+	return err
+}
+
+// withReader adds to an error about a file that may not be read who has to read it: after
+// a start as root that is not who has started the node.
+func withReader(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	id := strconv.Itoa(os.Geteuid())
+	who := "the user with id " + id
+	if u, _ := user.LookupId(id); u != nil {
+		who = "the user " + u.Username
+	}
+	return fmt.Errorf("%w; the node runs as %s, who must be able to read it", err, who)
+}
+
+// notReloaded is the error of the last Reload; "" = everything was read.
+func (n *Node) notReloaded() string {
+	if said := n.unread.Load(); said != nil {
+		return *said
+	}
+	return ""
 }
 
 // sayLoginsWait says which address fails to log in over and over.
@@ -124,6 +163,6 @@ func (n *Node) sayLoginsWait(from netip.Addr, wait time.Duration) {
 	if from.IsValid() {
 		address = from.String()
 	}
-	n.seldom.Say(n.log, slog.LevelWarn, n.clock.Now(), "logins",
+	n.seldom.Say(n.log, slog.LevelWarn, n.clock.Now(), nodelog.LoginsDelayed, "",
 		"clients of an address fail to log in over and over: their logins wait", "address", address, "wait_ms", wait.Milliseconds())
 }

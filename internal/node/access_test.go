@@ -2,13 +2,19 @@ package node
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"twincached/internal/status"
 	"twincached/internal/testkit"
 	"twincached/memproto"
 )
@@ -70,12 +76,45 @@ func TestNode_LoginsAreReadAgain(t *testing.T) {
 	if err := n.Reload(); err == nil || !strings.Contains(err.Error(), "-Y, --auth-file") || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("a bad file: %v", err)
 	}
+	waitWarned(t, n, true)
 	if got := firstLine(t, n, loginEve); got != "STORED" {
 		t.Errorf("eve, after a bad file: %q", got)
 	}
 	settings := statRows(n.settingsRows())
 	if settings["auth_enabled_ascii"] != cfg.AuthFile || settings["auth_enabled_sasl"] != "no" || settings["binding_protocol"] != "ascii" {
 		t.Errorf("%v", settings)
+	}
+	if err := os.WriteFile(cfg.AuthFile, []byte("eve:x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Reload(); err != nil {
+		t.Error(err)
+	}
+	waitWarned(t, n, false)
+}
+
+// waitWarned waits until the status has the warning reload_failed, or has it no more.
+func waitWarned(t *testing.T, n *Node, want bool) {
+	t.Helper()
+	testkit.Eventually(t, fmt.Sprintf("reload_failed: %v", want), func() bool {
+		return want == slices.ContainsFunc(n.Latest().Warnings, func(w status.Warning) bool {
+			return w.Word == "reload_failed" && strings.Contains(w.Text, "line 2")
+		})
+	})
+}
+
+func TestReload_NamesWhoMustReadTheFile(t *testing.T) {
+	denied := fmt.Errorf("node: -Y, --auth-file: %w", &fs.PathError{Op: "open", Path: "/f", Err: syscall.EACCES})
+	me, err := user.Current()
+	if err != nil {
+		t.Skip(err)
+	}
+	if got, want := withReader(denied).Error(), "open /f: permission denied; the node runs as the user "+me.Username+", who must be able to read it"; !strings.HasSuffix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	other := errors.Join(nil, syscall.ENOENT)
+	if got := withReader(other); got != other || withReader(nil) != nil {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -2,9 +2,11 @@ package node
 
 import (
 	"log/slog"
+	"net/http"
 	"runtime"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/session"
 	"twincached/internal/steady"
 	"twincached/store"
@@ -22,6 +24,15 @@ const DefaultReplPort = 11212
 // MaxDefaultThreads is how many threads a node has on a machine with as many CPUs or
 // more, unless told otherwise: memcached's own number.
 const MaxDefaultThreads = 4
+
+// Compression is how what a node sends to its peer is compressed.
+type Compression string
+
+// The ways of compression.
+const (
+	CompressOff  Compression = "off"
+	CompressZstd Compression = "zstd"
+)
 
 // BootMode says what a node does that finds no peer when it starts.
 type BootMode string
@@ -70,6 +81,9 @@ type Config struct {
 	MaxConns int
 	// Threads is the number of event loops that serve clients.
 	Threads int
+	// IO is how event loops receive and send: auto, uring or epoll. Auto takes
+	// io_uring where the system lets it.
+	IO string
 	// Backlog is the length of the kernel's queue of connections nobody accepted yet.
 	Backlog int
 	// RequestsPerEvent is how many requests of one client are answered before
@@ -87,8 +101,8 @@ type Config struct {
 	NoCAS bool
 	// NoWatch refuses the command watch.
 	NoWatch bool
-	// NoDumps refuses the commands that list keys: metadump, mgdump, cachedump and
-	// stats detail.
+	// NoDumps refuses the commands that list keys: metadump, mgdump, cachedump,
+	// stats detail and stats hotkeys.
 	NoDumps bool
 	// PrefixDelimiter ends the prefix of a key for "stats detail", and switches that
 	// on. 0: a colon, and off.
@@ -113,6 +127,10 @@ type Config struct {
 	// TLS is how clients are served over TLS: on each entry of Listen but those
 	// that begin with "notls:".
 	TLS TLS
+	// StatusPage is HTTP for people and monitors.
+	StatusPage StatusPage
+	// Metrics makes what answers /metrics there. nil: there is no such path.
+	Metrics func(*Node) http.Handler
 	// AllowShutdown lets clients end the node with "shutdown": see Node.Asked.
 	AllowShutdown bool
 	// WaitAtLimit leaves clients beyond MaxConns in the kernel's queue. false: they
@@ -148,6 +166,9 @@ type Config struct {
 	PeerID string
 	// StateDir keeps the node id and the clock's bound over restarts. Empty: nothing is kept.
 	StateDir string
+	// Compress says how changes and the copy travel to the peer, if it takes that: it is
+	// for a slow line between two sites. Empty: CompressOff.
+	Compress Compression
 	// PeerWait is how long a starting node looks for its peer before Boot decides.
 	PeerWait time.Duration
 	// Boot decides what a node does that found no peer.
@@ -162,6 +183,10 @@ type Config struct {
 	// or is nowhere to be found waits for it to come back and take over. 0: not at all.
 	Handover time.Duration
 
+	// CopyMiB bounds what a copy to the peer takes of the network and of this node, MiB a
+	// second. Changes do not count. 0: no bound.
+	CopyMiB int
+
 	// DropPrivileges is called once, when nothing is left to do that needs them:
 	// the secret is read, the file limit raised, the ports are bound. UnixSocket is
 	// made after it, and belongs to whom it leaves the process to. nil: nothing to drop.
@@ -169,6 +194,8 @@ type Config struct {
 
 	// Log gets what happens to the node. nil: nothing is logged.
 	Log *slog.Logger
+	// Events is what Log remembers, for the page and the peer. nil: nothing.
+	Events *nodelog.Events
 	// LogDropped is how many lines Log has dropped, for "stats". nil: it drops none.
 	LogDropped func() uint64
 	// LogLevel is moved by the client command "verbosity". nil: the command changes nothing.
@@ -187,10 +214,12 @@ func Default() Config {
 		MaxItemBytes:     store.DefaultMaxItemBytes,
 		MaxConns:         1024,
 		Threads:          min(MaxDefaultThreads, runtime.NumCPU()),
+		IO:               "auto",
 		Backlog:          1024,
 		RequestsPerEvent: 20,
 		LocalKeys:        []string{"*.lock"},
 		Cluster:          "default",
+		Compress:         CompressOff,
 		PeerWait:         session.DefaultPeerWait,
 		Boot:             BootAuto,
 		RefusedWait:      session.DefaultRefusedWait,

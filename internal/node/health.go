@@ -7,10 +7,11 @@ type Health struct {
 	Full      bool   // MaxConns clients are connected
 }
 
-// Health tells how the node is, at any time after Start.
+// Health tells how the node is, at any time after Start, also when it has ended. It does not
+// look into the store.
 func (n *Node) Health() Health {
-	st, c := n.link.Stats(), n.clientStats()
-	h := Health{State: st.State.String(), Qualifier: st.Qualifier, Full: c.CurrConns >= int64(n.cfg.MaxConns)}
+	state, qualifier := n.link.StateQualified()
+	h := Health{State: state.String(), Qualifier: qualifier, Full: n.clientStats().CurrConns >= int64(n.cfg.MaxConns)}
 	if n.ending.Load() {
 		h.State, h.Qualifier = "draining", "" // the link is told when the clients have gone
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"twincached/internal/nodelog"
 )
 
 // soon is when the end of a certificate is near enough for a warning.
@@ -76,9 +78,9 @@ func (n *Node) readLinkTLS() error {
 	// still serves.
 	switch left := time.Until(leaf.NotAfter); {
 	case left <= 0:
-		n.log.Error("the certificate of the link is out of date: the peer will refuse it", "file", t.Cert, "until", leaf.NotAfter.UTC().Format(time.DateOnly))
+		n.log.Error("the certificate of the link is out of date: the peer will refuse it", nodelog.Certificate, "file", t.Cert, "until", leaf.NotAfter.UTC().Format(time.DateOnly))
 	case left < soon:
-		n.log.Warn("the certificate of the link will soon be out of date", "file", t.Cert, "until", leaf.NotAfter.UTC().Format(time.DateOnly))
+		n.log.Warn("the certificate of the link will soon be out of date", nodelog.Certificate, "file", t.Cert, "until", leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"twincached/internal/nodelog"
 	"twincached/internal/serve"
 	"twincached/memproto"
 )
@@ -175,6 +176,6 @@ func (n *Node) logTags() {
 		}
 	}
 	if len(tags) > 0 {
-		n.log.Info("tags of -l are ignored: only memcached's proxy uses them", "tags", strings.Join(tags, " "))
+		n.log.Info("tags of -l are ignored: only memcached's proxy uses them", nodelog.Ignored, "tags", strings.Join(tags, " "))
 	}
 }

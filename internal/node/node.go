@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"twincached/internal/nodelog"
 	"twincached/internal/serve"
 	"twincached/internal/session"
+	"twincached/internal/status"
 	"twincached/internal/steady"
 	"twincached/memproto"
 	"twincached/replicator"
@@ -22,7 +22,7 @@ import (
 
 const (
 	tickEvery  = 100 * time.Millisecond // the store's slice of work: expiry, delayed flush
-	checkEvery = 10                     // ticks between two looks at the wall clock and the state directory
+	checkEvery = time.Second            // a look at the wall clock and the state directory, and a snapshot; and a tick, of a store that nobody writes to
 )
 
 // Node is one running node. Its methods may be called from any goroutine.
@@ -33,13 +33,24 @@ type Node struct {
 	clock   *steady.Clock
 	started time.Time
 	state   *stateDir
+	unkept  atomic.Bool            // the clock's bound cannot be written there
+	unread  atomic.Pointer[string] // see notReloaded
 	id      store.ID
 	logins  logins
 	certs   certificates
 	linkTLS linkTLS
 
-	store   *store.Store
-	link    *replicator.Link
+	store  *store.Store
+	link   *replicator.Link
+	board  *status.Board // what the node says of itself, once a second
+	recent recentLatency // under publishing
+	lost   lostLines     // under publishing
+	page   page          // which shows it
+	ticked atomic.Int64  // when the tick ran last, in nanoseconds since started
+
+	containerBytes uint64 // what the container may use; 0 = no limit is known
+	host           string // the machine's name, "" = not known
+
 	bound   *serve.Listeners // the client addresses, held and shut until the gate opens
 	clients atomic.Pointer[serve.Server]
 
@@ -55,6 +66,11 @@ type Node struct {
 	shut   bool           // the client port will not open any more
 	end    sync.Once
 	ending atomic.Bool // Drain or Close has begun
+
+	publishing sync.Mutex // one snapshot after the other: the ticker takes them, and the gate when it opens
+
+	asking sync.RWMutex // held to read while somebody else than a client reads the store
+	ended  bool         // the store is closed; under asking
 }
 
 // Start binds the ports, opens the store and starts the link. It returns before
@@ -66,6 +82,7 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Log, clock: cfg.clock, started: time.Now(),
+		board: status.NewBoard(),
 		ready: make(chan struct{}), failed: make(chan error, 1), asked: make(chan struct{}, 1),
 	}
 	if n.log == nil {
@@ -74,17 +91,20 @@ func Start(cfg Config) (*Node, error) {
 	if n.clock == nil {
 		n.clock = steady.New()
 	}
+	n.board.Log = cfg.Events
 	n.protocol = sync.OnceValue(n.newProtocol)
 	n.verbosity.Store(int64(cfg.Verbosity))
 	if err := n.open(); err != nil {
 		n.release()
 		return nil, err
 	}
+	n.publish() // there is something to show from here on
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	n.wg.Go(func() { n.link.Run(ctx) })
 	n.wg.Go(func() { n.tick(ctx) })
 	n.wg.Go(func() { n.openGate(ctx) })
+	n.servePage()
 	return n, nil
 }
 
@@ -96,7 +116,7 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if len(secret) > 0 && len(secret) < shortSecretBytes {
-		n.log.Warn("the secret is short: whoever sees one handshake can guess it; head -c 32 /dev/urandom | base64 makes a good one",
+		n.log.Warn("the secret is short: whoever sees one handshake can guess it; head -c 32 /dev/urandom | base64 makes a good one", nodelog.SecretShort,
 			"at_least_bytes", shortSecretBytes)
 	}
 	if err := n.readLinkTLS(); err != nil {
@@ -108,7 +128,7 @@ func (n *Node) open() (err error) {
 	if err := n.readCertificates(); err != nil {
 		return err
 	}
-	if err := serve.RaiseFileLimit(n.cfg.MaxConns); err != nil {
+	if err := serve.RaiseFileLimit(n.cfg.MaxConns, n.pageConns()); err != nil {
 		return fmt.Errorf("node: -c, --conn-limit %d: %w", n.cfg.MaxConns, err)
 	}
 	n.logTags()
@@ -124,6 +144,9 @@ func (n *Node) open() (err error) {
 			replication.Close()
 		}
 	}()
+	if err := n.bindStatusPage(); err != nil {
+		return err
+	}
 	if n.cfg.DropPrivileges != nil {
 		if err := n.cfg.DropPrivileges(); err != nil {
 			return fmt.Errorf("node: -u, --user: %w", err)
@@ -138,9 +161,10 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if n.state != nil && n.state.noLock != nil {
-		n.log.Warn("--state-dir cannot be locked there: see to it that no other process uses it", "error", n.state.noLock.Error())
+		n.log.Warn("--state-dir cannot be locked there: see to it that no other process uses it", nodelog.StateUnlocked, "error", n.state.noLock.Error())
 	}
 	n.sayIfTooLarge(os.DirFS("/"))
+	n.host, _ = os.Hostname() // without it the page shows the address only
 	if err := n.openStore(); err != nil {
 		return err
 	}
@@ -175,7 +199,7 @@ func (n *Node) openStore() (err error) {
 	now := n.clock.Now()
 	begin := n.state.begin(now)
 	if begin-now > boundAheadMillis {
-		n.log.Warn("the wall clock is behind where this node's versions ended: they go on from there", "by_ms", begin-now)
+		n.log.Warn("the wall clock is behind where this node's versions ended: they go on from there", nodelog.ClockBehind, "by_ms", begin-now)
 	}
 	if now < 0 || begin > store.MaxClockMillis {
 		return fmt.Errorf("node: the machine's clock says %s: set it", time.UnixMilli(begin).UTC().Format(time.RFC3339))
@@ -204,10 +228,11 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 			MemoryBytes: uint64(n.cfg.MemoryMiB) << 20,
 			NoEviction:  n.cfg.NoEviction,
 			PeerWait:    max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
-			BootWait:    n.cfg.Boot == BootWait,
+			Compress:    n.cfg.Compress == CompressZstd, BootWait: n.cfg.Boot == BootWait,
 			BootServe:   n.cfg.Boot == BootServe,
 			RefusedWait: max(n.cfg.RefusedWait, time.Nanosecond),
 			Handover:    max(n.cfg.Handover, time.Nanosecond),
+			CopyBytes:   int64(n.cfg.CopyMiB) << 20,
 			Software:    "twincached " + Version,
 			Store:       n.store,
 			WallAhead:   n.clock.Refused,
@@ -227,33 +252,12 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 		return fmt.Errorf("node: %w", err)
 	}
 	if replication != nil {
-		n.log.Info("replication port open", "address", replication.Addr().String(), "secret", len(secret) > 0, "tls", cfg.TLS != nil)
+		n.log.Info("replication port open", nodelog.ReplicationOpen, "address", replication.Addr().String(), "secret", len(secret) > 0, "tls", cfg.TLS != nil)
 	}
 	if n.cfg.Peer != "" {
-		n.log.Info("looking for the peer", "peer", n.cfg.Peer, "node_id", fmt.Sprintf("%x", n.id))
+		n.log.Info("looking for the peer", nodelog.Joining, "peer", n.cfg.Peer, "node_id", fmt.Sprintf("%x", n.id))
 	}
 	return nil
-}
-
-func (n *Node) serveConfig() serve.Config {
-	plain, secure, _ := n.splitListeners()
-	return serve.Config{
-		Addresses:        plain,
-		TLS:              secure,
-		UnixSocket:       n.cfg.UnixSocket,
-		UnixMode:         fs.FileMode(n.cfg.UnixMask),
-		Threads:          n.cfg.Threads,
-		MaxConns:         n.cfg.MaxConns,
-		Backlog:          n.cfg.Backlog,
-		RequestsPerEvent: n.cfg.RequestsPerEvent,
-		BufferBytes:      n.cfg.BufferBytes(),
-		Short:            n.short,
-		DropAtLimit:      !n.cfg.WaitAtLimit,
-		IdleTimeout:      n.cfg.IdleTimeout,
-		Now:              n.clock.Now,
-		NewConn:          func() serve.Handler { return memproto.NewConn(n.protocol()) },
-		Log:              n.log,
-	}
 }
 
 // newProtocol makes what the clients' conns share, when the first client comes:
@@ -276,8 +280,10 @@ func (n *Node) newProtocol() *memproto.Server {
 		Settings:     n.settingsRows,
 		General:      n.generalRows,
 		Replication:  n.replicationRows,
+		Status:       n.StatusLine,
 		Conns:        n.connRows,
 		Verbosity:    n.setVerbosity,
+		Nanos:        func() int64 { return int64(time.Since(n.started)) },
 		Log:          func(line string) { n.log.Debug(line) },
 	}
 	if n.cfg.UnixSocket == "" {
@@ -310,28 +316,41 @@ func (n *Node) openGate(ctx context.Context) {
 		return
 	}
 	n.clients.Store(s)
+	n.publish() // whoever asks a node that serves hears that it does
 	st := n.link.Stats()
-	n.log.Info("ready", "clients", addressList(s.Addrs()), "as", readyAs(&st),
-		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds())
+	n.log.Info("ready", nodelog.Ready, "clients", addressList(s.Addrs()), "as", readyAs(&st),
+		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds(), "io", ioText(s.Stats()))
 	close(n.ready)
 }
 
 // tick gives the store its slices of work, and keeps clock and state directory.
 func (n *Node) tick(ctx context.Context) {
-	t := time.NewTicker(tickEvery)
+	t := time.NewTimer(tickEvery)
 	defer t.Stop()
-	for i := 1; ; i++ {
+	var buf []byte
+	for check := n.started.Add(checkEvery); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		n.store.Tick(n.clock.Now())
-		if i%checkEvery != 0 {
-			continue
+		calm := n.store.Tick(n.clock.Now())
+		buf = n.peerSaid(buf)
+		now := time.Now()
+		n.ticked.Store(int64(now.Sub(n.started)))
+		if !now.Before(check) {
+			n.checkClock()
+			n.tendBound()
+			n.publish()
+			if check = check.Add(checkEvery); !now.Before(check) { // the process was stopped
+				check = now.Add(checkEvery)
+			}
 		}
-		n.checkClock()
-		n.tendBound()
+		if wait := check.Sub(now); calm {
+			t.Reset(wait)
+		} else {
+			t.Reset(min(wait, tickEvery))
+		}
 	}
 }
 
@@ -354,7 +373,3 @@ func (n *Node) ClientAddrs() []net.Addr { return n.bound.Addrs() }
 
 // ReplAddr is the address of the replication port, nil without one.
 func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
-
-// Refused says that the node does not serve because its peer is there, and one of the
-// two refuses to link.
-func (n *Node) Refused() bool { return n.link.State() == session.Refused }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.Text("memory_file", "(null)")
 	r.Int("client_flags_size", 4)
 	r.Int("num_threads", int64(c.Threads))
+	r.Text("io", c.IO)
 	r.Int("reqs_per_event", int64(c.RequestsPerEvent))
 	r.YesNo("cas_enabled", !c.NoCAS)
 	r.Int("idle_timeout", int64(c.IdleTimeout/time.Second))
@@ -64,11 +66,13 @@ func (n *Node) settingsRows() []memproto.Stat {
 	r.YesNo("repl_tls", c.ReplTLS.enabled())
 	r.Text("cluster", printable(c.Cluster))
 	r.Text("local_keys", orNone(strings.Join(c.LocalKeys, ",")))
+	r.Text("repl_compress", cmp.Or(string(c.Compress), string(CompressOff)))
 	r.Text("boot", string(c.Boot))
 	r.Text("peer_wait", c.PeerWait.String())
 	r.Text("refused_wait", c.RefusedWait.String())
 	r.Text("drain_timeout", c.DrainTimeout.String())
 	r.Text("handover", c.Handover.String())
+	r.Int("copy_rate", int64(c.CopyMiB))
 	r.Text("go_version", runtime.Version())
 	return r
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/store"
 )
 
@@ -167,8 +168,10 @@ func (n *Node) keepBound() error {
 // tendBound is keepBound from second to second: a disk that is full stays full for
 // a while.
 func (n *Node) tendBound() {
-	if err := n.keepBound(); err != nil {
-		n.seldom.Say(n.log, slog.LevelError, n.clock.Now(), boundFile,
+	err := n.keepBound()
+	n.unkept.Store(err != nil)
+	if err != nil {
+		n.seldom.Say(n.log, slog.LevelError, n.clock.Now(), nodelog.StateNotKept, "",
 			"cannot keep the clock's bound: after a restart the machine's clock has to be right", "error", err.Error())
 	}
 }

@@ -131,11 +131,14 @@ func TestFailure_StateDiskFull(t *testing.T) {
 	if got := said.String(); strings.Count(got, "level=ERROR") != 3 || strings.Count(got, "repeated=9") != 2 || !strings.Contains(got, dir) {
 		t.Errorf("in 30 s it said\n%s", got)
 	}
+	if !n.unkept.Load() {
+		t.Error("the snapshot does not know")
+	}
 	if err := os.Remove(filepath.Join(dir, boundFile+".new")); err != nil {
 		t.Fatal(err)
 	}
 	n.tendBound()
-	if n.state.bound < h.wall {
+	if n.state.bound < h.wall || n.unkept.Load() {
 		t.Error("it does not go on when there is room")
 	}
 }

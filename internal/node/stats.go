@@ -33,8 +33,13 @@ type Stats struct {
 }
 
 // Stats takes the snapshots. It looks at every partition: call it a few times a second at
-// most.
+// most. They are zero when the node has ended.
 func (n *Node) Stats() Stats {
+	n.asking.RLock()
+	defer n.asking.RUnlock()
+	if n.ended {
+		return Stats{}
+	}
 	return Stats{Data: n.store.Stats(), Protocol: n.protocol().Stats(), Clients: n.clientStats(), Link: n.link.Stats()}
 }
 
@@ -43,7 +48,15 @@ func (n *Node) clientStats() serve.Stats {
 	if s := n.clients.Load(); s != nil {
 		return s.Stats()
 	}
-	return serve.Stats{Threads: n.cfg.Threads}
+	return serve.Stats{Threads: n.cfg.Threads, Engine: "none"}
+}
+
+// ioText says how clients are served, and what is in the way of io_uring.
+func ioText(s serve.Stats) string {
+	if s.WhyEpoll != "" {
+		return s.Engine + ", as " + s.WhyEpoll
+	}
+	return s.Engine
 }
 
 // generalRows are the rows of "stats" that the store does not know, under
@@ -58,8 +71,8 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.Text("version", MemcachedVersion)
 	r.Text("twincached_version", Version)
 	r.Int("pointer_size", strconv.IntSize)
-	r.Text("rusage_user", user)
-	r.Text("rusage_system", system)
+	r.Text("rusage_user", secondsText(user))
+	r.Text("rusage_system", secondsText(system))
 	r.Int("max_connections", int64(n.cfg.MaxConns))
 	r.Int("curr_connections", c.CurrConns)
 	r.Uint("total_connections", c.TotalConns)
@@ -73,6 +86,7 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.Uint("listen_disabled_num", c.ListenDisabled)
 	r.Int("time_in_listen_disabled_us", c.DisabledFor.Microseconds())
 	r.Int("threads", int64(n.cfg.Threads))
+	r.Text("io_engine", c.Engine)
 	r.Uint("conn_yields", c.Yields)
 	r.Uint("log_lines_dropped", n.logDropped())
 	if n.cfg.IdleTimeout > 0 { // as in memcached
@@ -122,14 +136,18 @@ func (n *Node) logDropped() uint64 {
 	return n.cfg.LogDropped()
 }
 
-// cpuTime is the processor time used so far, as seconds with microseconds.
-func cpuTime() (user, system string) {
+// cpuTime is the processor time used so far.
+func cpuTime() (user, system time.Duration) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return "0.000000", "0.000000"
+		return 0, 0
 	}
-	format := func(t syscall.Timeval) string { return fmt.Sprintf("%d.%06d", t.Sec, t.Usec) }
-	return format(u.Utime), format(u.Stime)
+	return time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
+}
+
+// secondsText is a time as memcached writes it: seconds with microseconds.
+func secondsText(d time.Duration) string {
+	return fmt.Sprintf("%.6f", d.Truncate(time.Microsecond).Seconds())
 }
 
 // storeRows are the store's counts that memcached has no row for.
@@ -157,6 +175,8 @@ func (n *Node) linkRows(r *memproto.Rows, data *store.Stats) {
 	r.Text("repl_peer_address", orNone(st.PeerAddress))
 	r.Text("repl_peer_version", orNone(strings.ReplaceAll(printable(st.PeerSoftware), " ", "/")))
 	r.Uint("repl_protocol", uint64(st.Protocol))
+	r.Text("repl_features", fmt.Sprintf("%x", st.Features))
+	r.Text("repl_features_peer", choose(st.PeerInc != store.ID{}, fmt.Sprintf("%x", st.PeerFeatures), "none"))
 	r.Uint("repl_sessions", st.Sessions)
 	r.Uint("repl_resumes", st.Resumes)
 	r.Uint("repl_backlog", st.Backlog)
@@ -171,6 +191,8 @@ func (n *Node) linkRows(r *memproto.Rows, data *store.Stats) {
 	r.Uint("repl_items_in", st.Live.ItemsIn+st.Bulk.ItemsIn)
 	r.Uint("repl_bytes_out", st.Live.BytesOut+st.Bulk.BytesOut+st.OtherOut)
 	r.Uint("repl_bytes_in", st.Live.BytesIn+st.Bulk.BytesIn+st.OtherIn)
+	r.Uint("repl_bytes_unpacked", st.UnpackedOut)
+	r.Uint("repl_bytes_packed", st.PackedOut)
 	r.Uint("repl_copy_in_items", st.CopyIn.ItemsDone)
 	r.Uint("repl_copy_in_total", st.CopyIn.ItemsTotal)
 	r.Uint("repl_copy_out_items", st.CopyOut.ItemsDone)
@@ -258,12 +280,13 @@ func addressText(a net.Addr) string {
 	return a.String()
 }
 
-func addressList(addrs []net.Addr) string {
-	var out []string
+func addressList(addrs []net.Addr) string { return strings.Join(addressTexts(addrs), " ") }
+
+func addressTexts(addrs []net.Addr) (out []string) {
 	for _, a := range addrs {
 		out = append(out, a.String())
 	}
-	return strings.Join(out, " ")
+	return out
 }
 
 func portOf(addrs []net.Addr) int {

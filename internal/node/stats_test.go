@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/status"
 	"twincached/internal/testkit"
 )
 
@@ -25,10 +27,10 @@ func TestStats_HaveTheRowsScriptsLookFor(t *testing.T) {
 		"twincached_version": regexp.QuoteMeta(Version), "pointer_size": "64|32", "rusage_user": `\d+\.\d{6}`, "rusage_system": `\d+\.\d{6}`,
 		"max_connections": "64", "curr_connections": "[1-9]", "total_connections": "[1-9]", "rejected_connections": "0",
 		"connection_structures": "[1-9]", "bytes_read": `\d+`, "bytes_written": `\d+`, "limit_maxbytes": "8388608", "accepting_conns": "1",
-		"listen_disabled_num": "0", "threads": "2", "conn_yields": `\d+`, "curr_items": "0", "total_items": "0", "bytes": "0", "evictions": "0",
+		"listen_disabled_num": "0", "threads": "2", "io_engine": "uring|epoll", "conn_yields": `\d+`, "curr_items": "0", "total_items": "0", "bytes": "0", "evictions": "0",
 		"cmd_get": "0", "cmd_set": "0", "get_hits": "0", "get_misses": "0",
 		"repl_state": "ready", "repl_qualifier": "none", "repl_link": "stream", "repl_peer": cfgA.Peer, "repl_peer_id": fmt.Sprintf("%x", b.id),
-		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_slot": fmt.Sprint(a.store.Slot()), "repl_peer_version": "twincached/.*", "repl_protocol": "1", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
+		"repl_node_id": fmt.Sprintf("%x", a.id), "repl_slot": fmt.Sprint(a.store.Slot()), "repl_peer_version": "twincached/.*", "repl_protocol": "1", "repl_features": "1f", "repl_features_peer": "1f", "repl_backlog": "0", "repl_unacked": "0", "repl_lag_ms": `\d+`,
 		"repl_link_seconds": `\d+`, "repl_last_contact_ms": `\d+`, "repl_last_error": "none", "repl_last_error_age_ms": "0",
 	} {
 		if !regexp.MustCompile("^(" + want + ")$").MatchString(rows[name]) {
@@ -51,7 +53,7 @@ func TestStats_EveryLineHasThreeWords(t *testing.T) {
 	defer c.Close()
 	fmt.Fprint(c, "stats\r\nstats replication\r\nquit\r\n")
 	b, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(b), "STAT repl_last_error DIAL:_cannot_reach_the_peer,") {
+	if err != nil || !strings.Contains(string(b), "STAT repl_last_error DIAL:_cannot_reach_the_peer") {
 		t.Errorf("%v: %s", err, b)
 	}
 	for line := range strings.Lines(string(b)) {
@@ -65,7 +67,7 @@ func TestStats_OfANodeAloneHaveTheSameRows(t *testing.T) {
 	n := start(t, testConfig(t.Output()))
 	waitReady(t, n)
 	rows := ask(t, n, "stats")
-	for name, want := range map[string]string{"repl_state": "ready", "repl_qualifier": "alone", "repl_link": "down", "repl_peer": "none", "repl_peer_id": "none"} {
+	for name, want := range map[string]string{"repl_state": "ready", "repl_qualifier": "alone", "repl_link": "down", "repl_peer": "none", "repl_peer_id": "none", "repl_features": "1f", "repl_features_peer": "none"} {
 		if rows[name] != want {
 			t.Errorf("%s is %q, want %q", name, rows[name], want)
 		}
@@ -111,6 +113,22 @@ func TestStats_IdleKicksStandThereWithATimeout(t *testing.T) {
 	testkit.Eventually(t, "the kick is counted", func() bool { return ask(t, n, "stats")["idle_kicks"] != "0" })
 }
 
+// TestStats_StatusIsOneLineOfJSON: what status, top and scripts read, from the first client on.
+func TestStats_StatusIsOneLineOfJSON(t *testing.T) {
+	cfg := testConfig(t.Output())
+	cfg.LocalKeys = []string{"a\r\nSTAT b"}
+	n := start(t, cfg)
+	waitReady(t, n)
+	rows := ask(t, n, "stats status")
+	var p status.Pair
+	if err := json.Unmarshal([]byte(rows["status"]), &p); err != nil || len(rows) != 1 {
+		t.Fatalf("%v: %d rows, %s", err, len(rows), rows["status"])
+	}
+	if p.Node.AtMillis == 0 || !p.Node.State.Serves || p.Node.Node.ID != fmt.Sprintf("%x", n.id) || p.Peer != nil || p.Node.Settings.LocalKeys[0] != cfg.LocalKeys[0] {
+		t.Errorf("got %s", rows["status"])
+	}
+}
+
 func TestStats_ConnsListThisOne(t *testing.T) {
 	n := start(t, testConfig(t.Output()))
 	waitReady(t, n)
@@ -141,5 +159,21 @@ func TestVerbosity_MovesTheLogLevel(t *testing.T) {
 func TestPrintable_KeepsRowsWhole(t *testing.T) {
 	if got := printable("a\r\nSTAT b\x7f ü"); got != "a??STAT b? ü" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Whoever asks a node that has ended, as a server of metrics may, gets nothing.
+func TestStatRows_OfANodeThatHasEnded(t *testing.T) {
+	n := start(t, testConfig(t.Output()))
+	for _, kind := range []string{"", "settings", "slabs", "items"} {
+		if kind != "items" && len(n.StatRows(kind)) == 0 {
+			t.Errorf("%q: no rows", kind)
+		}
+	}
+	n.Close()
+	for _, kind := range []string{"", "settings", "slabs", "items"} {
+		if rows := n.StatRows(kind); rows != nil {
+			t.Errorf("%q: %d rows of a node that has ended", kind, len(rows))
+		}
 	}
 }

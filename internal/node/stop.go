@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"twincached/internal/nodelog"
+	"twincached/internal/session"
 	"twincached/store"
 )
 
@@ -68,28 +70,33 @@ func (n *Node) shutClients(grace time.Duration) {
 		return
 	}
 	if cut := s.Drain(grace); cut > 0 {
-		n.log.Warn("clients were cut off while draining", "conns", cut)
+		n.log.Warn("clients were cut off while draining", nodelog.ClientsCutOff, "conns", cut)
 	}
 }
 
 // finish ends the goroutines, keeps the clock and gives the memory back.
 func (n *Node) finish() {
 	n.cancel()
+	n.closePage()
 	n.wg.Wait()
 	if n.state != nil {
 		// Nothing is written any more: the highest version is the bound.
 		last := store.VersionMillis(n.store.Clock()) + 1
 		if err := n.state.keepExactly(max(last, n.clock.Now())); err != nil {
-			n.log.Error("cannot keep the clock's bound", "error", err.Error())
+			n.log.Error("cannot keep the clock's bound", nodelog.StateNotKept, "error", err.Error())
 		}
 	}
+	n.asking.Lock()
+	n.ended = true
 	n.store.Close()
+	n.asking.Unlock()
 	n.state.close()
 }
 
 // release undoes a start that failed half way.
 func (n *Node) release() {
 	n.state.close()
+	n.closePage()
 	if n.bound != nil {
 		n.bound.Close()
 	}
@@ -97,3 +104,7 @@ func (n *Node) release() {
 		n.store.Close()
 	}
 }
+
+// Refused says that the node does not serve because its peer is there, and one of the
+// two refuses to link.
+func (n *Node) Refused() bool { return n.link.State() == session.Refused }

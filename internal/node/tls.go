@@ -36,13 +36,13 @@ var verifyFlags = [...]int64{0, 1, 3, 7}
 
 // checkTLS looks at what can be known without reading the files.
 func checkTLS(c *Config) error {
-	if !c.TLS.Enabled {
+	if !c.TLS.Enabled && !c.StatusPage.TLS {
 		return nil
 	}
-	if c.UnixSocket != "" {
+	if c.TLS.Enabled && c.UnixSocket != "" {
 		return errors.New("-Z, --enable-ssl and -s, --unix-socket: there is no TLS on a unix socket; leave one of them")
 	}
-	if c.TLS.ChainCert == "" {
+	if c.TLS.Enabled && c.TLS.ChainCert == "" {
 		return errors.New("-Z, --enable-ssl needs a certificate: -o ssl_chain_cert=FILE (and -o ssl_key=FILE, if the key is not in it)")
 	}
 	return errors.Join(
@@ -87,7 +87,7 @@ func (e *fileError) Unwrap() error { return e.err }
 // readCertificates reads the files of TLS. After an error what was read before stays.
 func (n *Node) readCertificates() error {
 	t := &n.cfg.TLS
-	if !t.Enabled {
+	if !t.Enabled && !n.cfg.StatusPage.TLS {
 		return nil
 	}
 	keyFile := choose(t.Key != "", t.Key, t.ChainCert)

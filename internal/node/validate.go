@@ -28,6 +28,7 @@ const (
 	maxWait         = 24 * time.Hour            // a longer one is a mistake
 	maxIdle         = 10 * 365 * 24 * time.Hour // longer is never
 	maxDrain        = 1 * time.Hour             // a service manager has killed the process long before
+	maxCopyMiB      = 1 << 20                   // more than any network carries
 	maxUnixMask     = 0o777                     // permissions and nothing else
 	peerIDDigits    = 2 * len16                 // hexadecimal digits of an id
 	len16           = 16                        // bytes of an id
@@ -37,7 +38,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkReplTLS, checkSecret,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkReplTLS, checkSecret, checkStatusPage,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)
@@ -76,6 +77,11 @@ func checkServing(c *Config) error {
 	}
 	if c.IdleTimeout < 0 || c.IdleTimeout > maxIdle {
 		return fmt.Errorf("-o idle_timeout=%d is out of range: 0 to %d seconds", int64(c.IdleTimeout/time.Second), int64(maxIdle/time.Second))
+	}
+	switch c.IO {
+	case serve.IOAuto, serve.IOUring, serve.IOEpoll:
+	default:
+		return fmt.Errorf("--io %q: it is auto, uring or epoll", c.IO)
 	}
 	return errors.Join(
 		within("-c, --conn-limit", c.MaxConns, 1, maxConns, " connections"),
@@ -169,6 +175,9 @@ func checkLink(c *Config) error {
 	if c.Boot != BootAuto && c.Boot != BootServe && c.Boot != BootWait {
 		return fmt.Errorf("--boot %q: it is auto, serve or wait", c.Boot)
 	}
+	if c.Compress != "" && c.Compress != CompressOff && c.Compress != CompressZstd {
+		return fmt.Errorf("--repl-compress %q: it is off or zstd", c.Compress)
+	}
 	if c.RefusedWait < 0 || c.RefusedWait > maxWait {
 		return fmt.Errorf("--refused-wait %v is out of range: 0s to %v", c.RefusedWait, maxWait)
 	}
@@ -180,6 +189,9 @@ func checkLink(c *Config) error {
 	}
 	if c.Handover < 0 || c.Handover > maxDrain {
 		return fmt.Errorf("--handover %v is out of range: 0s to %v", c.Handover, maxDrain)
+	}
+	if c.CopyMiB < 0 || c.CopyMiB > maxCopyMiB {
+		return fmt.Errorf("--copy-rate %d is out of range: 0 to %d MiB a second", c.CopyMiB, maxCopyMiB)
 	}
 	if c.Cluster == "" || len(c.Cluster) > maxClusterBytes {
 		return fmt.Errorf("--cluster needs a name of 1 to %d bytes", maxClusterBytes)

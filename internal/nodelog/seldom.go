@@ -22,10 +22,12 @@ type said struct {
 	silent uint64 // times it was kept back since
 }
 
-// Say logs, unless key has been logged in the ten seconds before nowMillis (or in
-// those after it, by a clock that went back). A line that stands for others says
-// how many. Keys come from a small set: each is remembered for good.
-func (s *Seldom) Say(log *slog.Logger, level slog.Level, nowMillis int64, key, msg string, args ...any) {
+// Say logs a line with an event word, unless one with the same word and key has been
+// logged in the ten seconds before nowMillis (or in those after it, by a clock that went
+// back). A line that stands for others says how many. Keys come from a small set: each is
+// remembered for good.
+func (s *Seldom) Say(log *slog.Logger, level slog.Level, nowMillis int64, event slog.Attr, key, msg string, args ...any) {
+	key = event.Value.String() + " " + key
 	s.mu.Lock()
 	if s.said == nil {
 		s.said = map[string]said{}
@@ -42,5 +44,5 @@ func (s *Seldom) Say(log *slog.Logger, level slog.Level, nowMillis int64, key, m
 	if e.silent > 0 {
 		args = append(args, "repeated", e.silent)
 	}
-	log.Log(context.Background(), level, msg, args...)
+	log.Log(context.Background(), level, msg, append([]any{event}, args...)...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,10 +26,10 @@ const ExitGrace = 500 * time.Millisecond
 // Writer hands lines on to another writer and never waits for it. Lines come out
 // in the order in which they came in. Any goroutine may write.
 type Writer struct {
-	to   io.Writer
 	note func(lines uint64) []byte
 
 	mu      sync.Mutex // a leaf: nothing is waited for under it
+	to      io.Writer
 	waiting []byte
 	missing uint64 // lines dropped that the log has not been told of
 	closed  bool
@@ -51,17 +52,17 @@ func NewWriter(to io.Writer, note func(lines uint64) []byte) *Writer {
 // Write takes p, which is one or more whole lines, or drops it. It keeps nothing
 // of p, and never fails.
 func (w *Writer) Write(p []byte) (int, error) {
-	w.add(p, roomBytes)
+	w.add("", p, roomBytes)
 	return len(p), nil
 }
 
-// add takes p if no more than limit bytes wait then.
-func (w *Writer) add(p []byte, limit int) {
+// add takes p, with a prefix, if no more than limit bytes wait then.
+func (w *Writer) add(prefix string, p []byte, limit int) {
 	w.mu.Lock()
-	if w.closed || len(w.waiting)+len(p) > limit {
+	if w.closed || len(w.waiting)+len(prefix)+len(p) > limit {
 		w.dropLocked(linesOf(p))
 	} else {
-		w.waiting = append(w.waiting, p...)
+		w.waiting = append(append(w.waiting, prefix...), p...)
 	}
 	w.mu.Unlock()
 	w.rouse()
@@ -80,6 +81,27 @@ func (w *Writer) dropLocked(lines uint64) {
 	w.missing += lines
 	w.dropped.Add(lines)
 	w.skipping.Store(true)
+}
+
+// Swap makes lines go to another file from now on, those that wait already too, and closes
+// the one before. What is being written goes there whole, unless that hangs: then it ends
+// there, and goes on in the new one.
+func (w *Writer) Swap(to io.WriteCloser) error {
+	w.mu.Lock()
+	before := w.to
+	w.to = to
+	w.mu.Unlock()
+	if c, ok := before.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// target is where lines go.
+func (w *Writer) target() io.Writer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to
 }
 
 // Dropped is how many lines were dropped since the start.
@@ -156,10 +178,12 @@ func (w *Writer) put(batch []byte, missing uint64) {
 // write returns how many lines did not go out.
 func (w *Writer) write(p []byte) (lost uint64) {
 	for len(p) > 0 {
-		n, err := w.to.Write(p)
+		to := w.target()
+		n, err := to.Write(p)
 		p = p[n:]
 		switch {
 		case err == nil:
+		case errors.Is(err, os.ErrClosed) && to != w.target(): // Swap came in between
 		case errors.Is(err, syscall.EAGAIN):
 			time.Sleep(retryAfter)
 		default:

@@ -170,7 +170,8 @@ func TestWriter_GivesBackWhatAFloodTook(t *testing.T) {
 func TestLog_AFloodOfDebugLinesLeavesRoomForAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &sink{shut: make(chan struct{})}
-		log, w := New(to, slog.LevelDebug)
+		l := New(to, Style{}, slog.LevelDebug)
+		log, w := l.Logger, l.Lines
 		log.Info("first")
 		synctest.Wait()
 		log = log.With("of", "test")
@@ -191,7 +192,7 @@ func TestLog_AFloodOfDebugLinesLeavesRoomForAnError(t *testing.T) {
 		if !strings.Contains(said, `level=ERROR msg="disk on fire" of=test g.at=home`) || w.Dropped() != dropped {
 			t.Errorf("the error is missing: %d dropped before it, %d after", dropped, w.Dropped())
 		}
-		if note := fmt.Sprintf("level=WARN msg=\"log lines were dropped: whoever reads the log is too slow\" lines=%d\n", dropped); !strings.HasSuffix(said, note) {
+		if note := fmt.Sprintf("level=WARN msg=\"log lines were dropped: whoever reads the log is too slow\" event=log_dropped lines=%d\n", dropped); !strings.HasSuffix(said, note) {
 			t.Errorf("the end is %q, want %q", said[max(0, len(said)-200):], note)
 		}
 	})
@@ -200,7 +201,8 @@ func TestLog_AFloodOfDebugLinesLeavesRoomForAnError(t *testing.T) {
 func TestLog_LevelIsKept(t *testing.T) {
 	var to sink
 	level := new(slog.LevelVar)
-	log, w := New(&to, level)
+	l := New(&to, Style{}, level)
+	log, w := l.Logger, l.Lines
 	log.Debug("no")
 	level.Set(slog.LevelDebug)
 	log.Debug("yes", "error", errors.New("e"))
@@ -214,7 +216,7 @@ func TestSeldom_OnceInTenSecondsEach(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
 	var s Seldom
-	say := func(now int64, key string) { s.Say(log, slog.LevelError, now, key, key, "k", 1) }
+	say := func(now int64, key string) { s.Say(log, slog.LevelError, now, Flood, key, key, "k", 1) }
 	for now := int64(0); now < 30_000; now += 1000 {
 		say(now, "disk")
 	}

@@ -16,12 +16,16 @@ import (
 
 // node is one of the two processes.
 type node struct {
-	name string // "A" or "B"
-	key  string // what to type for it
-	self string // this program's file
-	args []string
-	port int
-	cmd  *exec.Cmd // nil: it does not run
+	name       string // "A" or "B"
+	key        string // what to type for it
+	self       string // this program's file
+	args       []string
+	port       int
+	statusPort int       // 0: it has no status page
+	cmd        *exec.Cmd // nil: it has ended
+	killed     bool      // and so it does not run, though nobody has seen its end yet
+	stopping   bool      // it is about to end, and serves until then
+	again      bool      // it is started once it has ended
 }
 
 func newNode(name, key, self string, port int, args []string) *node {
@@ -31,8 +35,11 @@ func newNode(name, key, self string, port int, args []string) *node {
 // nodeArgs is the command line of one of the two.
 func nodeArgs(memory, state string, p Ports, peerPort int) []string {
 	args := []string{
-		"-l", "127.0.0.1", "-p", strconv.Itoa(p.Client), "-m", memory, "--state-dir", state,
+		"-l", "127.0.0.1", "-p", strconv.Itoa(p.Client), "-m", memory, "--state-dir", state, "--log-format", "text",
 		"-x", net.JoinHostPort("127.0.0.1", strconv.Itoa(peerPort)), "-X", strconv.Itoa(p.Repl),
+	}
+	if p.Status != 0 {
+		args = append(args, "--status", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Status)))
 	}
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "root")
@@ -68,8 +75,8 @@ func (n *node) start(out *prefixer, events chan<- event) error {
 	return nil
 }
 
-func (n *node) running() bool { return n.cmd != nil }
-func (n *node) ended()        { n.cmd = nil }
+func (n *node) running() bool { return n.cmd != nil && !n.killed }
+func (n *node) ended()        { n.cmd, n.killed, n.stopping = nil, false, false }
 func (n *node) pid() int      { return n.cmd.Process.Pid }
 
 // signal does nothing to a node that does not run.
@@ -115,7 +122,7 @@ func askStats(address string) (map[string]string, error) {
 }
 
 // plainLog turns a node's log line into one for a person at a terminal: without
-// the time, and without the level unless it matters.
+// the time and the event word, and without the level unless it matters.
 func plainLog(line string) string {
 	rest, ok := strings.CutPrefix(line, "time=")
 	if !ok {
@@ -128,6 +135,10 @@ func plainLog(line string) string {
 		if text, err := strconv.Unquote(quoted); err == nil {
 			rest = text + rest[len(quoted):]
 		}
+	}
+	if text, more, ok := strings.Cut(rest, " event="); ok { // for machines
+		_, more, _ = strings.Cut(more, " ")
+		rest = strings.TrimSpace(text + " " + more)
 	}
 	if level == "level=WARN" || level == "level=ERROR" {
 		rest = strings.TrimPrefix(level, "level=") + " " + rest

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Options say which nodes to run, and where the person is.
@@ -22,16 +21,8 @@ type Options struct {
 	Out        io.Writer // what is shown; it may not block
 }
 
-// Ports are those of one node, on 127.0.0.1.
-type Ports struct{ Client, Repl int }
-
-// patience is how long the two nodes may take to stop before they are
-// killed: their own drain timeout and a little.
-const patience = 15 * time.Second
-
-// sameSignal is how long after the first signal another one counts as the same, as for
-// a node.
-const sameSignal = time.Second
+// Ports are those of one node, on 127.0.0.1. Status 0: it has no status page.
+type Ports struct{ Client, Repl, Status int }
 
 // pair is the two nodes. One goroutine owns it; nodes, keyboard and signals send it
 // events.
@@ -61,6 +52,7 @@ func Run(o Options) error {
 	q := &pair{out: &prefixer{w: o.Out}, leftStatus: o.LeftStatus, events: make(chan event, 16)}
 	q.nodes[0] = newNode("A", "1", o.Self, a.Client, nodeArgs(o.Memory, dir+"/a", a, b.Repl))
 	q.nodes[1] = newNode("B", "2", o.Self, b.Client, nodeArgs(o.Memory, dir+"/b", b, a.Repl))
+	q.nodes[0].statusPort, q.nodes[1].statusPort = a.Status, b.Status
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE)
@@ -69,13 +61,13 @@ func Run(o Options) error {
 	q.out.print(q.intro())
 	for _, n := range q.nodes {
 		if err := q.start(n); err != nil {
-			q.stopAll(signals)
+			q.end()
 			return err
 		}
 	}
 	go readKeys(o.In, q.events)
 	q.loop(signals)
-	q.stopAll(signals)
+	q.end()
 	return nil
 }
 
@@ -87,6 +79,7 @@ func (q *pair) loop(signals <-chan os.Signal) {
 		case e := <-q.events:
 			if e.ended != nil {
 				q.nodeEnded(e.ended, e.err)
+				q.startAgain(e.ended)
 			} else if !q.typed(e.typed) {
 				return
 			}
@@ -101,17 +94,12 @@ func (q *pair) typed(line string) bool {
 	}
 	switch word := strings.ToLower(line); word {
 	case "1", "2":
-		n := q.nodes[word[0]-'1']
-		if n.running() {
-			q.out.printf("stopping %s: it hands over what %s does not have yet", n.name, q.other(n).name)
-			n.signal(syscall.SIGTERM)
-		} else if err := q.start(n); err != nil {
-			q.out.printf("%v", err)
-		}
+		q.stopOrStart(q.nodes[word[0]-'1'])
 	case "k1", "k2":
 		if n := q.nodes[word[1]-'1']; n.running() {
 			q.out.printf("killing %s with SIGKILL", n.name)
 			n.signal(syscall.SIGKILL)
+			n.killed, n.again = true, false
 		} else {
 			q.out.printf("%s does not run: %s and Enter starts it", n.name, n.key)
 		}
@@ -126,6 +114,40 @@ func (q *pair) typed(line string) bool {
 		q.out.print(keys)
 	}
 	return true
+}
+
+// stopOrStart is what the node's key does. One that is on its way out is started again once
+// it has ended, however soon that is asked for.
+func (q *pair) stopOrStart(n *node) {
+	other := q.other(n)
+	switch {
+	case n.cmd == nil:
+		if err := q.start(n); err != nil {
+			q.out.printf("%v", err)
+		}
+		return
+	case n.killed || n.stopping:
+		n.again = true
+		q.out.printf("%s starts again once it has ended", n.name)
+		return
+	case other.running():
+		q.out.printf("stopping %s: it hands over what %s does not have yet", n.name, other.name)
+	default:
+		q.out.printf("stopping %s: %s does not run, so it waits a few seconds for it. %s and Enter starts %s: it takes everything over", n.name, other.name, other.key, other.name)
+	}
+	n.signal(syscall.SIGTERM)
+	n.stopping = true
+}
+
+// startAgain starts a node that has ended, if that was asked for meanwhile.
+func (q *pair) startAgain(n *node) {
+	if !n.again {
+		return
+	}
+	n.again = false
+	if err := q.start(n); err != nil {
+		q.out.printf("%v", err)
+	}
 }
 
 func (q *pair) other(n *node) *node {
@@ -153,6 +175,10 @@ func (q *pair) nodeEnded(n *node, err error) {
 		how = "ended: " + err.Error()
 	}
 	other := q.other(n)
+	if n.again {
+		q.out.printf("%s %s", n.name, how)
+		return
+	}
 	if !other.running() {
 		q.out.printf("%s %s. Neither node runs now: the data is gone. 1 or 2 and Enter starts them", n.name, how)
 		return
@@ -161,31 +187,16 @@ func (q *pair) nodeEnded(n *node, err error) {
 		n.name, how, other.name, n.key, n.name, other.name)
 }
 
-// stopAll ends both nodes, by force where they take too long or a second signal comes.
-func (q *pair) stopAll(signals <-chan os.Signal) {
-	timeout, again := time.NewTimer(patience), time.Now().Add(sameSignal)
-	defer timeout.Stop()
+// end kills both nodes. There is nothing to wait for: no other node is there that could
+// take over what they hold.
+func (q *pair) end() {
 	for _, n := range q.nodes {
-		n.signal(syscall.SIGTERM)
+		n.signal(syscall.SIGKILL)
 	}
-	kill := func() {
-		for _, n := range q.nodes {
-			n.signal(syscall.SIGKILL)
+	for q.nodes[0].cmd != nil || q.nodes[1].cmd != nil {
+		if e := <-q.events; e.ended != nil {
+			e.ended.ended()
 		}
 	}
-	for q.nodes[0].running() || q.nodes[1].running() {
-		select {
-		case e := <-q.events:
-			if e.ended != nil {
-				e.ended.ended()
-			}
-		case <-signals:
-			if !time.Now().Before(again) {
-				kill()
-			}
-		case <-timeout.C:
-			kill()
-		}
-	}
-	q.out.print("both nodes have ended")
+	q.out.print("both nodes have ended: what they held is gone, as nothing is on a disk")
 }

@@ -1,32 +1,37 @@
 package serve
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"twincached/internal/nodelog"
 )
 
 // loops is the engine of Linux: an acceptor and a few event loops.
 type loops struct {
-	s      *Server
-	loops  []*loop
-	pol    *poller // the acceptor's
-	fds    []int   // listeners
-	entry  []int32 // of each: see Listeners.bind
-	next   int     // loop that gets the next conn
-	paused bool
-	stop   atomic.Bool
-	done   chan struct{}
+	s       *Server
+	loops   []*loop
+	pol     *poller // the acceptor's
+	fds     []int   // listeners
+	entry   []int32 // of each: see Listeners.bind
+	next    int     // loop that gets the next conn
+	from    *peer   // who was accepted last
+	paused  bool
+	started bool
+	stop    atomic.Bool
+	done    chan struct{}
 }
 
 const listenerEvents = unix.EPOLLIN
 
 // newLoops opens the port. It consumes socks.
 func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err error) {
-	ls := &loops{s: s, done: make(chan struct{})}
+	ls := &loops{s: s, from: new(peer), done: make(chan struct{})}
 	for _, sock := range socks {
 		ls.fds = append(ls.fds, sock.fd)
 		ls.entry = append(ls.entry, int32(sock.entry))
@@ -36,7 +41,7 @@ func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err e
 			ls.release()
 		}
 	}()
-	pol, err := newPoller()
+	pol, err := newPoller(0)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +52,9 @@ func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err e
 			return nil, err
 		}
 		ls.loops = append(ls.loops, l)
+	}
+	if err := ls.giveRings(); err != nil {
+		return nil, err
 	}
 	for i, fd := range ls.fds {
 		if err := ls.pol.add(fd, int32(i), listenerEvents); err != nil {
@@ -63,6 +71,8 @@ func newLoops(s *Server, socks []boundSocket, addrs []net.Addr) (_ *loops, err e
 }
 
 func (ls *loops) start() {
+	moreProcessors(len(ls.loops))
+	ls.started = true
 	for _, l := range ls.loops {
 		go l.run()
 	}
@@ -75,9 +85,14 @@ func (ls *loops) release() {
 		_ = unix.Close(fd)
 	}
 	ls.fds = nil
+	if ls.started {
+		moreProcessors(-len(ls.loops))
+	}
 	for _, l := range ls.loops {
 		l.pol.close()
+		l.group.close()
 	}
+	ls.dropRings()
 	if ls.pol != nil {
 		ls.pol.close()
 	}
@@ -116,9 +131,9 @@ func (ls *loops) acceptFrom(listener int) {
 			ls.pause(nil)
 			return
 		}
-		fd, sa, err := unix.Accept4(ls.fds[listener], unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, err := ls.from.accept(ls.fds[listener])
 		switch err {
-		case nil:
+		case 0:
 		case unix.EAGAIN:
 			return
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
@@ -140,7 +155,7 @@ func (ls *loops) acceptFrom(listener int) {
 		}
 		ls.s.count.total.Add(1)
 		ls.next = (ls.next + 1) % len(ls.loops)
-		if !ls.loops[ls.next].hand(accepted{int32(fd), ls.entry[listener], clientAddr(sa)}) {
+		if !ls.loops[ls.next].hand(accepted{int32(fd), ls.entry[listener], ls.from.address()}) {
 			_ = unix.Close(fd)
 			ls.s.connGone()
 		}
@@ -159,7 +174,7 @@ func (ls *loops) pause(err error) {
 		ls.pol.change(fd, int32(i), 0)
 	}
 	if err != nil {
-		ls.s.cfg.Log.Warn("serve: accepting suspended", "err", err, "conns", ls.s.count.curr.Load())
+		ls.s.logSeldom(slog.LevelWarn, nodelog.AcceptSuspended, "serve: accepting suspended", "err", err, "conns", ls.s.count.curr.Load())
 	}
 }
 

@@ -30,6 +30,9 @@ func Bind(cfg Config) (*Listeners, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := tryIO(&cfg); err != nil {
+		return nil, err
+	}
 	l := &Listeners{cfg: cfg}
 	if cfg.UnixSocket != "" {
 		sock, file, err := bindUnix(&cfg)
@@ -89,7 +92,7 @@ func (l *Listeners) Addrs() []net.Addr { return l.addrs }
 func (l *Listeners) Listen() (s *Server, err error) {
 	err = errors.New("serve: listeners are closed")
 	l.once.Do(func() {
-		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, quit: make(chan struct{}), ended: make(chan struct{}), began: time.Now()}
+		s = &Server{cfg: l.cfg, addrs: l.addrs, file: l.file, quit: make(chan struct{}), ended: make(chan struct{}), engine: EngineGoroutines, began: time.Now()}
 		if err = startEngines(s, l); err != nil {
 			s.removeFile()
 			return

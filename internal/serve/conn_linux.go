@@ -1,27 +1,27 @@
 package serve
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"twincached/internal/nodelog"
 	"twincached/memproto"
 )
 
-// conn is one client conn of a loop. While it is idle it owns no buffer.
+// conn is one client conn of a loop. While it is idle it owns no buffer, and there may be many that are: see TestConn_IsSmall.
 type conn struct {
 	h     Handler
-	in    []byte           // input that is not a whole request yet, or whole ones while more is set; nil if there is none
-	out   []byte           // replies the kernel did not take; while there are any, nothing is read nor processed; nil if there are none
-	sent  int              // how much of out it did take
-	need  int              // bytes of input the handler waits for; 0: any
-	fill  []byte           // where the next bytes of input go, in memory of the store; nil: in
-	pin   *memproto.Pinned // a value of the reply in out; nil = none
-	hold  hold             // of fill and pin
-	waits int64            // Unix ms, of the last bytes taken or sent: with buffers, who has waited longest makes room
-	left  int              // draining: bytes that had arrived when the drain began and are not read yet
+	in    []byte // input that is not a whole request yet, or whole ones while more is set; nil if there is none
+	out   []byte // replies the kernel did not take; while there are any, nothing is read nor processed; nil if there are none
+	lent  *lent  // memory of the store; nil = none
+	waits int64  // Unix ms, of the last bytes taken or sent: with buffers, who has waited longest makes room
+	until int64  // Unix ms before which the handler wants no call; 0: any time
 
-	until int64 // Unix ms before which the handler wants no call; 0: any time
+	sent int32 // how much of out, and of the value in it, the kernel did take
+	need int32 // bytes of input the handler waits for; 0: any
+	left int32 // draining: bytes that had arrived when the drain began and are not read yet
 
 	fd   int32 // -1 once closed
 	slot int32 // place in the loop's slots, and token of its events
@@ -37,6 +37,29 @@ type conn struct {
 
 	state atomic.Uint32 // for "stats conns"
 	seen  atomic.Int64  // Unix seconds of the last request's end
+}
+
+// lent is what a conn has of the store's memory: it is there as long as fill or pin are.
+type lent struct {
+	fill []byte          // where the next bytes of input go; nil: in
+	pin  memproto.Pinned // a value of the reply in out; it may hold none
+	hold
+}
+
+// fill is where the next bytes of input go; nil: in.
+func (c *conn) fill() []byte {
+	if c.lent == nil {
+		return nil
+	}
+	return c.lent.fill
+}
+
+// pin is a value of the reply in out; nil: none.
+func (c *conn) pin() *memproto.Pinned {
+	if c.lent == nil || c.lent.pin.Value() == nil {
+		return nil
+	}
+	return &c.lent.pin
 }
 
 // happened notes an event. Error and hang-up count as input: the next read tells.
@@ -75,6 +98,11 @@ func (l *loop) serve(c *conn) {
 	case c.readable:
 		l.receive(c)
 	}
+	l.served(c)
+}
+
+// served ends the turn of c.
+func (l *loop) served(c *conn) {
 	if c.fd < 0 {
 		return
 	}
@@ -97,7 +125,7 @@ func (l *loop) note(c *conn) {
 		state = stateClosing
 	case len(c.out) > 0:
 		state = stateMwrite
-	case c.need > 0 || c.fill != nil:
+	case c.need > 0 || c.fill() != nil:
 		state = stateNread
 	}
 	if c.state.Load() != state {
@@ -108,48 +136,56 @@ func (l *loop) note(c *conn) {
 // receive makes one read and processes what came.
 func (l *loop) receive(c *conn) {
 	buf, held := l.readBuffer(c)
-	fill, room := c.fill, buf[held:]
+	fill, room := c.fill(), buf[held:]
 	if l.draining {
-		fill = fill[:min(len(fill), c.left)]
-		if room = room[:min(len(room), c.left-len(fill))]; len(fill)+len(room) == 0 {
+		fill = fill[:min(len(fill), int(c.left))]
+		if room = room[:min(len(room), int(c.left)-len(fill))]; len(fill)+len(room) == 0 {
 			return
 		}
 	}
 	n, errno := recvBoth(c.fd, fill, room)
+	if !l.came(c, n, errno, len(fill)+len(room)) {
+		return
+	}
+	if c.fill() != nil {
+		n = c.filled(l.nowMillis, n)
+		if len(c.lent.fill) > 0 {
+			return
+		}
+		c.lent.fill = nil
+	}
+	in := buf[:held+n]
+	if len(in) < int(c.need) {
+		l.keep(c, in)
+		return
+	}
+	l.process(c, in)
+}
+
+// came notes what a read of up to room bytes brought. false: there is nothing to process.
+func (l *loop) came(c *conn, n int, errno unix.Errno, room int) bool {
 	switch {
 	case errno == unix.EINTR:
-		return // still readable
+		return false // still readable
 	case errno == unix.EAGAIN:
 		c.readable, c.left = false, 0
-		return
+		return false
 	case errno != 0 || n == 0:
 		c.left = 0
 		if errno == 0 {
 			c.why = memproto.CloseNormal
 		}
 		l.close(c)
-		return
+		return false
 	}
 	l.read += uint64(n)
-	if n < len(fill)+len(room) && !c.ended {
+	if n < room && !c.ended {
 		c.readable = false // drained; the next byte makes an event
 	}
 	if l.draining {
-		c.left -= n
+		c.left -= int32(n)
 	}
-	if c.fill != nil {
-		n = c.filled(l.nowMillis, n)
-		if len(c.fill) > 0 {
-			return
-		}
-		c.fill = nil
-	}
-	in := buf[:held+n]
-	if len(in) < c.need {
-		l.keep(c, in)
-		return
-	}
-	l.process(c, in)
+	return true
 }
 
 // readBuffer returns where to read to; its first held bytes are the input c already has. That is the loop's own buffer unless
@@ -159,7 +195,7 @@ func (l *loop) readBuffer(c *conn) (buf []byte, held int) {
 		return l.in, 0
 	}
 	held = len(c.in)
-	if held <= len(l.in)/2 && c.need <= len(l.in) {
+	if held <= len(l.in)/2 && int(c.need) <= len(l.in) {
 		copy(l.in, c.in)
 		return l.in, held
 	}
@@ -171,9 +207,9 @@ func (l *loop) readBuffer(c *conn) (buf []byte, held int) {
 	return c.in[:cap(c.in)], held
 }
 
-// process runs the handler over in, which is l.in or c.in, sends the replies and keeps what is left of in.
+// process runs the handler over in, sends the replies and keeps what is left of in.
 func (l *loop) process(c *conn, in []byte) {
-	out := l.out[:0]
+	out := l.group.out[l.group.used:l.group.used]
 	c.more, c.need = false, 0
 	for rounds := 1; ; rounds++ {
 		before := len(in)
@@ -199,13 +235,13 @@ func (l *loop) process(c *conn, in []byte) {
 			break
 		}
 		if !res.More {
-			c.need = res.Need
+			c.need = int32(res.Need)
 			if res.Pin != nil {
 				l.reply(c, out, res.Pin)
 				out = out[:0]
 			}
-			if len(in) >= maxLineBytes && c.need <= len(in) {
-				l.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
+			if len(in) >= maxLineBytes && res.Need <= len(in) {
+				l.s.logSeldom(slog.LevelWarn, nodelog.ConnRequest, "serve: conn closed, request without end", "bytes", len(in))
 				c.closing, in = true, nil
 			}
 			break
@@ -215,7 +251,7 @@ func (l *loop) process(c *conn, in []byte) {
 			break
 		}
 		if len(out) == 0 && len(in) == before {
-			l.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
+			l.s.logSeldom(slog.LevelError, nodelog.ConnStuck, "serve: conn closed, handler makes no progress")
 			c.closing, in = true, nil
 			break
 		}
@@ -238,15 +274,12 @@ func (l *loop) process(c *conn, in []byte) {
 func (l *loop) settle(c *conn, in, out []byte) {
 	if c.fd >= 0 {
 		l.keep(c, in)
-		if len(out) > 0 {
+		if len(out) > 0 && !l.later(c, out) {
 			l.send(c, out)
 		}
 		if c.closing && len(c.out) == 0 {
 			l.bye(c)
 		}
-	}
-	if l.out = out[:0]; cap(out) > keepOutBytes {
-		l.out = make([]byte, 0, readBytes)
 	}
 }
 
@@ -293,8 +326,9 @@ func (l *loop) send(c *conn, b []byte) bool {
 
 // flush goes on with c.out. true: all of it is sent.
 func (l *loop) flush(c *conn) bool {
-	sent, again, ok := l.sendParts(c, c.out, c.pin, c.sent)
-	c.sent = sent
+	pin := c.pin()
+	sent, again, ok := l.sendParts(c, c.out, pin, int(c.sent))
+	c.sent = int32(sent)
 	switch {
 	case !ok:
 		l.close(c)
@@ -302,13 +336,12 @@ func (l *loop) flush(c *conn) bool {
 	case again:
 		l.again(c)
 		return false
-	case sent < len(c.out)+len(c.pin.Value()):
+	case sent < len(c.out)+len(pin.Value()):
 		return false
 	}
-	if c.pin != nil {
-		c.pin.Release()
-		c.pin = nil
-		c.gaveBack()
+	if pin != nil {
+		pin.Release()
+		c.lent = nil
 	}
 	l.drop(c.out)
 	c.out, c.sent = nil, 0
@@ -317,8 +350,8 @@ func (l *loop) flush(c *conn) bool {
 
 // filled notes that n bytes were read, into c.fill first, and returns how many are behind it.
 func (c *conn) filled(nowMillis int64, n int) (behind int) {
-	into := min(n, len(c.fill))
-	c.fill = c.fill[into:]
+	into := min(n, len(c.lent.fill))
+	c.lent.fill = c.lent.fill[into:]
 	c.progress(nowMillis, into)
 	return n - into
 }
@@ -326,21 +359,27 @@ func (c *conn) filled(nowMillis int64, n int) (behind int) {
 // next notes where the next bytes of input are to go.
 func (c *conn) next(nowMillis int64, res *memproto.Result) {
 	if res.Fill != nil {
-		c.began(nowMillis)
-		c.fill = res.Fill
-	} else if c.hold.since != 0 {
-		c.gaveBack()
+		c.began(nowMillis).fill = res.Fill
+	} else {
+		c.lent = nil
 	}
 }
 
-// bye closes c after its last reply. Unread input would turn the FIN into RST and could cost the client that reply, so what
-// has already come is thrown away first.
+// bye closes c after its last reply.
 func (l *loop) bye(c *conn) {
-	_ = unix.Shutdown(int(c.fd), unix.SHUT_WR)
-	for range 16 {
-		if n, errno := recvNow(c.fd, l.in); n <= 0 || errno != 0 {
-			break
-		}
-	}
+	hangUp(c.fd, l.in)
 	l.close(c)
+}
+
+// hangUp sends FIN behind the last reply, before a close. Unread input would turn the FIN into RST and could cost the client
+// that reply, so what has already come is thrown away first, by way of room.
+func hangUp(fd int32, room []byte) {
+	_ = unix.Shutdown(int(fd), unix.SHUT_WR)
+	for thrown := 0; thrown < hangUpBytes; {
+		n, errno := recvNow(fd, room)
+		if n <= 0 || errno != 0 {
+			return
+		}
+		thrown += n
+	}
 }

@@ -53,7 +53,8 @@ func (l *loop) startDrain() {
 		if c.fd < 0 {
 			continue
 		}
-		c.left, _ = unix.IoctlGetInt(int(c.fd), unix.TIOCINQ)
+		left, _ := unix.IoctlGetInt(int(c.fd), unix.TIOCINQ)
+		c.left = int32(left)
 		c.readable = true
 		if len(c.out) == 0 {
 			l.again(c)

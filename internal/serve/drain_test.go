@@ -96,7 +96,7 @@ func held(t *testing.T, f func(t *testing.T, w *world, inside <-chan struct{}, p
 	engines(t, func(c *Config) {
 		c.Threads = 1
 		make := c.NewConn
-		c.NewConn = func() Handler { return &gated{*make().(*toy), inside, pass} }
+		c.NewConn = func(*memproto.Scratch) Handler { return &gated{*make(nil).(*toy), inside, pass} }
 	}, func(t *testing.T, w *world) { f(t, w, inside, pass) })
 }
 

@@ -3,4 +3,4 @@
 package serve
 
 // RaiseFileLimit has nothing to raise here: this system knows no limit of open files.
-func RaiseFileLimit(maxConns int) error { return nil }
+func RaiseFileLimit(maxConns, others int) error { return nil }

@@ -39,27 +39,27 @@ func (l *loop) shed(c *conn) bool {
 	if victim == nil {
 		return false
 	}
-	l.s.countShed(&l.warned, l.share)
+	l.s.countShed(l.share)
 	victim.why = memproto.CloseError
 	l.close(victim)
 	return true
 }
 
-// began notes that c has memory of the store from now on.
-func (c *conn) began(nowMillis int64) {
-	if c.hold.since == 0 {
-		c.hold = hold{since: nowMillis}
+// began notes that c has memory of the store from now on, if it had none.
+func (c *conn) began(nowMillis int64) *lent {
+	if c.lent == nil {
+		c.lent = &lent{hold: hold{since: nowMillis}}
 	}
+	return c.lent
 }
 
 // progress notes that the client has taken, or sent, n bytes.
 func (c *conn) progress(nowMillis int64, n int) {
 	c.waits = nowMillis
-	c.hold.moved += n
+	if c.lent != nil {
+		c.lent.moved += n
+	}
 }
-
-// gaveBack forgets since when c has memory of the store.
-func (c *conn) gaveBack() { c.hold = hold{} }
 
 // press makes each loop look at its conns: see loop.press.
 func (ls *loops) press() {
@@ -82,7 +82,7 @@ func (l *loop) poke() {
 // hardly move.
 func (l *loop) press() {
 	for _, c := range l.slots {
-		if c.fd < 0 || c.pin == nil && c.fill == nil || !c.hold.stale(l.nowMillis) {
+		if c.fd < 0 || c.lent == nil || !c.lent.stale(l.nowMillis) {
 			continue
 		}
 		l.s.count.shed.Add(1)

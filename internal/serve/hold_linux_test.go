@@ -44,7 +44,7 @@ func TestTake_KeptBuffersAreOfTheShareToo(t *testing.T) {
 
 // bare is a loop of its own, whose conns are ends of sockets; it serves nobody.
 func bare(t *testing.T, share int) (l *loop, dial func(waits int64) (*conn, int)) {
-	l = &loop{share: share, s: &Server{eng: together(nil), cfg: Config{Log: slog.New(slog.DiscardHandler)}}}
+	l = &loop{share: share, s: &Server{eng: together(nil), cfg: Config{Now: func() int64 { return 1 }, Log: slog.New(slog.DiscardHandler)}}}
 	return l, func(waits int64) (*conn, int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
@@ -116,12 +116,12 @@ func TestWaits_SinceTheLastByte(t *testing.T) {
 func TestBegan_Once(t *testing.T) {
 	c := new(conn)
 	c.began(1)
-	if c.began(9); c.hold.since != 1 {
-		t.Errorf("it has begun at %d", c.hold.since)
+	if since := c.began(9).since; since != 1 {
+		t.Errorf("it has begun at %d", since)
 	}
-	c.gaveBack()
-	if c.began(10); c.hold.since != 10 {
-		t.Errorf("another value has begun at %d", c.hold.since)
+	c.next(9, &memproto.Result{})
+	if since := c.began(10).since; since != 10 {
+		t.Errorf("another value has begun at %d", since)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // TestCharge_EachMakesRoomForAll: one large reply closes as many small waiters as it takes to stay within the bound.
 func TestCharge_EachMakesRoomForAll(t *testing.T) {
 	const small, large = busyReadBytes + 1, 6 * busyReadBytes
-	p := &portable{s: &Server{share: large, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+	p := &portable{s: &Server{share: large, cfg: Config{Now: func() int64 { return 1 }, Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
 	waiter := func(waits int64) *goConn {
 		near, far := net.Pipe()
 		t.Cleanup(func() { near.Close(); far.Close() })
@@ -45,7 +45,7 @@ func TestCharge_EachMakesRoomForAll(t *testing.T) {
 func TestCharge_ManyAtOnceCloseNoMoreThanNeeded(t *testing.T) {
 	const size, room, asking = busyReadBytes + 1, 8, 8
 	for range 200 {
-		p := &portable{s: &Server{share: room * size, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+		p := &portable{s: &Server{share: room * size, cfg: Config{Now: func() int64 { return 1 }, Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
 		var all []*goConn
 		for range room + asking {
 			near, far := net.Pipe()
@@ -117,7 +117,7 @@ func TestHold_BeginsOnce(t *testing.T) {
 // TestCharge_WhoWaitsLongestMakesRoom, and nobody else.
 func TestCharge_WhoWaitsLongestMakesRoom(t *testing.T) {
 	const size = busyReadBytes + 1
-	p := &portable{s: &Server{share: 3 * size, cfg: Config{Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
+	p := &portable{s: &Server{share: 3 * size, cfg: Config{Now: func() int64 { return 1 }, Log: slog.New(slog.DiscardHandler)}}, open: map[*goConn]struct{}{}}
 	var all []*goConn
 	for _, waits := range []int64{1, 3, 2, 4, 0} { // the last one asks
 		near, far := net.Pipe()

@@ -30,6 +30,10 @@ const (
 	// with RST, which would cost the client replies it has not read yet.
 	lingerTime = 200 * time.Millisecond
 
+	// hangUpBytes is how much of what a client has sent is thrown away before its conn is closed. It bounds a client that
+	// never stops sending.
+	hangUpBytes = 1 << 20
+
 	// acceptPause is the wait before accepting is tried again when the system is out of file descriptors.
 	acceptPause = 50 * time.Millisecond
 
@@ -37,8 +41,8 @@ const (
 	// again while something is left of what had arrived by then. It bounds a client that never stops sending.
 	portableDrainRead = 50 * time.Millisecond
 
-	// ReservedFiles are the descriptors left for everything that is not a client: listeners, loops, peer link, status page,
-	// files. See RaiseFileLimit.
+	// ReservedFiles are the descriptors left for everything that is nobody's connection: listeners, loops, peer link, files.
+	// See RaiseFileLimit.
 	ReservedFiles = 128
 )
 

@@ -30,7 +30,7 @@ func TestClient_KnowsWhichListenerItCameTo(t *testing.T) {
 		cfg.Portable = portable
 		cfg.Addresses = []string{"localhost:0", "127.0.0.1:0"}
 		cfg.TLS = []TLSAddress{{"127.0.0.1:0", server}, {"127.0.0.1:0", server}}
-		cfg.NewConn = func() Handler { return new(whence) }
+		cfg.NewConn = func(*memproto.Scratch) Handler { return new(whence) }
 		s, err := Listen(cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -1,14 +1,15 @@
 package serve
 
 import (
+	"log/slog"
 	"net/netip"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"twincached/internal/nodelog"
 	"twincached/memproto"
 )
 
@@ -25,21 +26,21 @@ type loop struct {
 	id  int
 	pol *poller
 
-	in        []byte    // one read of whichever conn is served
-	out       []byte    // the replies of whichever conn is served
-	bufs      buffers   // for what is left over in a conn
-	held      int       // bytes of such buffers in use
-	share     int       // how many there may be
-	left      int       // bytes that the conn which is served may still send in this turn
-	warned    time.Time // when shed was last logged
-	ready     []*conn   // conns with work left that no event will announce
-	turn      []*conn   // ready of the turn before, reused
-	paused    []*conn   // conns with a time to wait for, in any order; some may be gone, or served since
-	due       int64     // the first of these times; 0: none
+	ring      *ring // nil: each receive and each send is a system call
+	group     group
+	in        []byte  // one read of whichever conn is served outside a group
+	bufs      buffers // for what is left over in a conn
+	held      int     // bytes of such buffers in use
+	share     int     // how many there may be
+	left      int     // bytes that the conn which is served may still send in this turn
+	ready     []*conn // conns with work left that no event will announce
+	turn      []*conn // ready of the turn before, reused
+	paused    []*conn // conns with a time to wait for, in any order; some may be gone, or served since
+	due       int64   // the first of these times; 0: none
 	nowMillis int64
-	freed     []int32 // free places in slots
-	busy      int     // events since the last Gosched
-	read      uint64  // not yet added to the server's counters
+	anew      time.Duration // when Config.Turns wants another turn; 0: not
+	freed     []int32       // free places in slots
+	read      uint64        // not yet added to the server's counters
 	written   uint64
 
 	mode     atomic.Int32
@@ -52,11 +53,18 @@ type loop struct {
 
 	mu       sync.Mutex
 	incoming []accepted // not yet adopted
+	adopted  []accepted // of the turn before, reused; the loop's alone
 	slots    []*conn    // by token; written by the loop under mu, read by it without
+	fresh    []*conn    // adopt's own
 	open     int
 	closed   bool // takes no more conns
 
 	done chan struct{}
+
+	// shared is of all conns' handlers. Other loops' are on other cache lines.
+	_      [lineBytes]byte
+	shared memproto.Scratch
+	_      [lineBytes]byte
 }
 
 // accepted is a new conn.
@@ -66,20 +74,21 @@ type accepted struct {
 	addr  netip.AddrPort // of the client
 }
 
-// yieldEvents is how many events a loop that always finds more serves before the other goroutines of the process, the peer
-// link among them, have a turn: about half a millisecond. Without it they would wait for Go's own preemption, 10 ms.
-const yieldEvents = 64
-
 func newLoop(s *Server, id int) (*loop, error) {
-	pol, err := newPoller()
+	pol, err := newPoller(briefWait)
 	if err != nil {
+		return nil, err
+	}
+	group, err := newGroup()
+	if err != nil {
+		pol.close()
 		return nil, err
 	}
 	return &loop{
 		s: s, id: id, pol: pol,
 		share: s.share / s.cfg.Threads,
 		in:    make([]byte, readBytes),
-		out:   make([]byte, 0, readBytes),
+		group: group,
 		done:  make(chan struct{}),
 	}, nil
 }
@@ -90,6 +99,7 @@ func (l *loop) run() {
 	for l.mode.Load() != modeStop {
 		events := l.wait()
 		l.nowMillis = l.s.cfg.Now()
+		l.beginTurn()
 		for i := range events {
 			ev := &events[i]
 			if ev.Fd == wakeToken {
@@ -98,7 +108,7 @@ func (l *loop) run() {
 			}
 			if c := l.slots[ev.Fd]; c.fd >= 0 {
 				c.happened(ev.Events)
-				l.serve(c)
+				l.again(c)
 			}
 		}
 		l.wakePaused()
@@ -110,15 +120,30 @@ func (l *loop) run() {
 			l.press()
 		}
 		l.publish()
-		if l.busy += len(events) + 1; l.busy > yieldEvents {
-			l.busy = 0
-			runtime.Gosched()
-		}
+		l.endTurn(false)
 		if l.mode.Load() == modeDrain && l.drained() {
 			break
 		}
 	}
 	l.end()
+	if l.anew > 0 {
+		l.beginTurn()
+		l.endTurn(true)
+	}
+}
+
+// beginTurn tells Config.Turns that handlers will be called.
+func (l *loop) beginTurn() {
+	if l.s.cfg.Turns != nil {
+		l.s.cfg.Turns.BeginTurn()
+	}
+}
+
+// endTurn tells Config.Turns that replies have been sent.
+func (l *loop) endTurn(last bool) {
+	if l.s.cfg.Turns != nil {
+		l.anew = l.s.cfg.Turns.EndTurn(last || !l.pol.fine)
+	}
 }
 
 // wait collects events, without waiting if there is work left.
@@ -126,27 +151,14 @@ func (l *loop) wait() []unix.EpollEvent {
 	switch {
 	case len(l.ready) > 0:
 		return l.pol.now()
+	case l.anew > 0:
+		return l.pol.waitFor(l.anew)
 	case l.draining:
 		return l.pol.waitUntil(l.drainStep())
 	case l.due > 0:
 		return l.waitPaused()
 	}
 	return l.pol.wait()
-}
-
-// takeTurns gives each conn on the ready list one turn.
-func (l *loop) takeTurns() {
-	if len(l.ready) == 0 {
-		return
-	}
-	l.ready, l.turn = l.turn[:0], l.ready
-	for i, c := range l.turn {
-		l.turn[i] = nil
-		c.queued = false
-		if c.fd >= 0 {
-			l.serve(c)
-		}
-	}
 }
 
 // again puts c on the ready list.
@@ -185,10 +197,10 @@ func (l *loop) hand(a accepted) bool {
 func (l *loop) adopt() {
 	l.mu.Lock()
 	incoming := l.incoming
-	l.incoming = nil
-	fresh := make([]*conn, 0, len(incoming))
+	l.incoming, l.adopted = l.adopted[:0], incoming
+	fresh := l.fresh[:0]
 	for _, a := range incoming {
-		c := &conn{fd: a.fd, h: l.s.cfg.NewConn()}
+		c := &conn{fd: a.fd, h: l.s.cfg.NewConn(&l.shared)}
 		c.seen.Store(l.nowMillis / 1000)
 		if n := len(l.freed); n > 0 {
 			c.slot = l.freed[n-1]
@@ -202,12 +214,14 @@ func (l *loop) adopt() {
 		fresh = append(fresh, c)
 	}
 	l.mu.Unlock()
+	l.fresh = fresh
+	defer clear(fresh)
 	for i, c := range fresh {
 		c.h.Opened(l.nowMillis, memproto.Client{FD: int(c.fd), Listener: int(incoming[i].entry), Addr: incoming[i].addr})
 		// Edge-triggered and never changed again: a conn costs no epoll_ctl in its life but this one.
 		err := l.pol.add(int(c.fd), c.slot, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 		if err != nil {
-			l.s.cfg.Log.Error("serve: conn not watched", "err", err)
+			l.s.logSeldom(slog.LevelError, nodelog.ConnUnwatched, "serve: conn not watched", "err", err)
 			l.close(c)
 		}
 	}
@@ -222,6 +236,7 @@ func (l *loop) close(c *conn) {
 	if l.draining {
 		c.why = memproto.CloseShutdown
 	}
+	l.sendFirst(c)
 	c.h.Closed(l.nowMillis, c.why) // before the descriptor, its name, can be another conn's
 	l.forget(c, true)
 	l.s.connGone()
@@ -240,10 +255,10 @@ func (l *loop) forget(c *conn, closing bool) {
 	l.mu.Unlock()
 	l.drop(c.in)
 	l.drop(c.out)
-	if c.pin != nil {
-		c.pin.Release()
+	if pin := c.pin(); pin != nil {
+		pin.Release()
 	}
-	c.in, c.out, c.fill, c.pin, c.h = nil, nil, nil, nil, nil
+	c.in, c.out, c.lent, c.h = nil, nil, nil, nil
 }
 
 // end closes every conn and refuses new ones.

@@ -11,15 +11,20 @@ import (
 
 // poller is one epoll instance with an eventfd to wake whoever waits for it. One goroutine waits; any may wake.
 //
-// Waiting parks the goroutine in Go's own poller, of which our epoll descriptor is a client. A blocking epoll_wait would keep
-// the thread's processor until the runtime's monitor takes it away, and with more loops than cores that costs more CPU time and
-// delays everything else in the process.
+// A wait has two parts. The first is one epoll_wait of at most brief of which the Go scheduler knows nothing: the goroutine
+// keeps its thread and its processor, and a loop with something to do now and then never leaves this part. It has brought
+// that processor: see moreProcessors. To stop the world, the runtime signals the thread, and that ends the call. In the second part
+// the goroutine parks in Go's own poller, which costs nothing however long it takes. Go's poller does not know epfd, or each
+// event of the first part would wake one of its threads. It knows parkfd, which watches epfd while the goroutine is parked.
 type poller struct {
 	epfd   int
+	parkfd int
 	wakefd int
-	file   *os.File // epfd, as Go's poller knows it
+	file   *os.File // parkfd, as Go's poller knows it
 	raw    syscall.RawConn
 	timed  bool // file has a deadline
+	brief  int  // how long a wait holds its thread before it parks, in milliseconds
+	fine   bool // waitFor is possible
 
 	events []unix.EpollEvent
 	n      int
@@ -31,17 +36,26 @@ const wakeToken = -1
 
 const eventsPerWait = 256
 
-func newPoller() (*poller, error) {
-	p := &poller{events: make([]unix.EpollEvent, eventsPerWait)}
-	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
+// briefWait is poller.brief of a loop. It is 0 for whoever has brought no processor of its own: see moreProcessors.
+const briefWait = 5
+
+func newPoller(brief int) (p *poller, err error) {
+	p = &poller{epfd: -1, wakefd: -1, brief: brief, events: make([]unix.EpollEvent, eventsPerWait)}
+	made := p // an error makes p nil
+	defer func() {
+		if err != nil {
+			made.close()
+		}
+	}()
+	if p.epfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create", err)
 	}
-	_ = unix.SetNonblock(epfd, true) // has no effect on epoll_wait, but tells os.NewFile that it can be waited for
-	p.epfd = epfd
-	p.file = os.NewFile(uintptr(epfd), "epoll")
+	if p.parkfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("epoll_create", err)
+	}
+	_ = unix.SetNonblock(p.parkfd, true) // tells os.NewFile that it can be waited for
+	p.file = os.NewFile(uintptr(p.parkfd), "epoll")
 	if p.wakefd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		p.file.Close()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	if p.raw, err = p.file.SyscallConn(); err == nil {
@@ -52,19 +66,29 @@ func newPoller() (*poller, error) {
 		err = p.add(p.wakefd, wakeToken, unix.EPOLLIN|unix.EPOLLET)
 	}
 	if err != nil {
-		p.close()
 		return nil, err
 	}
+	if err = unix.EpollCtl(p.parkfd, unix.EPOLL_CTL_ADD, p.epfd, &unix.EpollEvent{}); err != nil {
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	_, errno := pollNanos(p.epfd, p.events, 0)
+	p.fine = errno == 0 // not before Linux 5.11
 	p.poll = func(uintptr) bool {
-		p.n = pollNow(p.epfd, p.events)
+		p.n = pollFor(p.epfd, p.events, 0)
 		return p.n > 0
 	}
 	return p, nil
 }
 
 func (p *poller) close() {
-	_ = unix.Close(p.wakefd)
-	p.file.Close()
+	for _, fd := range []int{p.epfd, p.wakefd} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	if p.file != nil {
+		p.file.Close()
+	}
 }
 
 // add watches fd; its events carry token.
@@ -87,16 +111,28 @@ func (p *poller) wake() {
 }
 
 // now returns what is ready, without waiting.
-func (p *poller) now() []unix.EpollEvent { return p.events[:pollNow(p.epfd, p.events)] }
+func (p *poller) now() []unix.EpollEvent { return p.events[:max(pollFor(p.epfd, p.events, 0), 0)] }
 
-// wait returns what is ready. It asks before it parks: under load there nearly always is something. Events are overwritten by
-// the next call.
+// wait returns what is ready, and nothing now and then. Events are overwritten by the next call.
 func (p *poller) wait() []unix.EpollEvent {
+	n := pollFor(p.epfd, p.events, p.brief)
+	if n != 0 {
+		return p.events[:max(n, 0)]
+	}
 	if p.timed {
 		_ = p.file.SetReadDeadline(time.Time{})
 		p.timed = false
 	}
 	return p.park()
+}
+
+// waitFor returns what is ready within d, which is short: it holds its thread. The poller is fine.
+func (p *poller) waitFor(d time.Duration) []unix.EpollEvent {
+	n, errno := pollNanos(p.epfd, p.events, d.Nanoseconds())
+	if errno != 0 {
+		n = 0
+	}
+	return p.events[:n]
 }
 
 // waitUntil is wait that gives up, with nothing, at end.
@@ -106,8 +142,15 @@ func (p *poller) waitUntil(end time.Time) []unix.EpollEvent {
 	return p.park()
 }
 
+// park gives the thread away until something is ready. parkfd always has epfd, and is told to watch it for so long: to add it
+// each time would cost the kernel a walk over all that epfd watches, with a lock that all processes share.
 func (p *poller) park() []unix.EpollEvent {
 	p.n = 0
+	ev := unix.EpollEvent{Events: unix.EPOLLIN}
+	if unix.EpollCtl(p.parkfd, unix.EPOLL_CTL_MOD, p.epfd, &ev) != nil { // nobody would wake us
+		return p.events[:max(pollFor(p.epfd, p.events, briefWait), 0)]
+	}
 	_ = p.raw.Read(p.poll) // the only errors are the deadline and a closed file
-	return p.events[:p.n]
+	_ = unix.EpollCtl(p.parkfd, unix.EPOLL_CTL_MOD, p.epfd, &unix.EpollEvent{})
+	return p.events[:max(p.n, 0)]
 }

@@ -3,11 +3,15 @@ package serve
 import (
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"twincached/internal/nodelog"
+	"twincached/memproto"
 )
 
 // portable is the engine with a goroutine for each conn: for systems without epoll, and for net.Conns that are no plain socket.
@@ -24,7 +28,6 @@ type portable struct {
 	draining bool
 	deadline time.Time // of the drain
 	shut     bool      // Close was called
-	warned   time.Time // when shed was last logged
 
 	cut  atomic.Int64
 	held atomic.Int64 // what the conns are charged with
@@ -81,7 +84,7 @@ func (p *portable) accept(l *portableListener) {
 			return
 		default: // out of descriptors most likely: do not spin
 			p.s.count.listenDisabled.Add(1)
-			p.s.cfg.Log.Warn("serve: accepting suspended", "err", err, "conns", p.s.count.curr.Load())
+			p.s.logSeldom(slog.LevelWarn, nodelog.AcceptSuspended, "serve: accepting suspended", "err", err, "conns", p.s.count.curr.Load())
 			p.waitForRoom()
 		}
 	}
@@ -145,7 +148,7 @@ func (p *portable) serve(nc net.Conn, l *portableListener) bool {
 	}
 	p.s.count.total.Add(1)
 	p.open[c] = struct{}{}
-	c.h = p.s.cfg.NewConn()
+	c.h = p.s.cfg.NewConn(new(memproto.Scratch))
 	c.seen.Store(p.s.cfg.Now() / 1000)
 	if p.shut {
 		nc.Close()

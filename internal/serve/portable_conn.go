@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/memproto"
 )
 
@@ -175,10 +177,10 @@ func (c *goConn) process() bool {
 		case res.Close:
 			open, c.why = false, closeReason(&res)
 		case more && !progress:
-			c.p.s.cfg.Log.Error("serve: conn closed, handler makes no progress")
+			c.p.s.logSeldom(slog.LevelError, nodelog.ConnStuck, "serve: conn closed, handler makes no progress")
 			open = false
 		case !more && c.until == 0 && len(in) >= maxLineBytes && c.need <= len(in):
-			c.p.s.cfg.Log.Warn("serve: conn closed, request without end", "bytes", len(in))
+			c.p.s.logSeldom(slog.LevelWarn, nodelog.ConnRequest, "serve: conn closed, request without end", "bytes", len(in))
 			open = false
 		}
 		if len(out) > 0 && !c.reply(out, res.Pin) {

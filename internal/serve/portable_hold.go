@@ -46,7 +46,7 @@ func (p *portable) shed(c *goConn) bool {
 	victim.shed = true // neither does it close others while it ends
 	p.held.Add(-victim.charged.Swap(0))
 	victim.holds.Unlock()
-	p.s.countShed(&p.warned, p.s.share)
+	p.s.countShed(p.s.share)
 	socketOf(victim.nc).Close()
 	return true
 }

@@ -1,6 +1,11 @@
 package serve
 
-import "time"
+import (
+	"log/slog"
+	"time"
+
+	"twincached/internal/nodelog"
+)
 
 // What clients can make this node hold is bounded. Large values stand in the store's memory,
 // on their way in and out: those are the handler's Fill and Pin. Everything else that is left
@@ -14,8 +19,6 @@ const (
 	// for it while others are refused theirs. A link of 600 kbit/s is fast enough.
 	staleAfter = 10 * time.Second
 	staleRate  = 64 << 10 // bytes a second
-
-	warnEvery = 10 * time.Second // between two lines in the log about the same trouble
 
 	overCheck = time.Second // how often that is looked at, and for Config.IdleTimeout, which counts whole seconds, as memcached's does
 )
@@ -70,12 +73,8 @@ func (s *Server) look() {
 	}
 }
 
-// countShed counts a conn that is closed for its buffers, which are bounded to share bytes. The
-// log hears of it, but not often: warned is when it last did.
-func (s *Server) countShed(warned *time.Time, share int) {
+// countShed counts a conn that is closed for its buffers, which are bounded to share bytes.
+func (s *Server) countShed(share int) {
 	s.count.shed.Add(1)
-	if now := time.Now(); now.Sub(*warned) > warnEvery {
-		*warned = now
-		s.cfg.Log.Warn("serve: conn closed: of those with unread replies or half a request it has waited longest, and there is no room for more of them", "bytes", share)
-	}
+	s.logSeldom(slog.LevelWarn, nodelog.ConnShed, "serve: conn closed: of those with unread replies or half a request it has waited longest, and there is no room for more of them", "bytes", share)
 }

@@ -34,7 +34,7 @@ func withStore(t *testing.T, change func(*Config), f func(t *testing.T, w *stock
 		}
 		s.st = st
 		srv := &memproto.Server{Store: st, Version: "1"}
-		c.NewConn = func() Handler { return memproto.NewConn(srv) }
+		c.NewConn = func(s *memproto.Scratch) Handler { return memproto.NewConnWith(srv, s) }
 		c.Now = s.now.Load
 		own := s // the server before may still ask
 		c.Short = func(int64) bool { return own.short.Load() }
@@ -101,6 +101,28 @@ func TestValue_LargeOnesPassUnharmed(t *testing.T) {
 				}
 			}
 			c.want("END", "VERSION 1")
+		}
+	})
+}
+
+// TestPin_EachReaderHasItsOwn: on one loop, while neither takes it.
+func TestPin_EachReaderHasItsOwn(t *testing.T) {
+	withStore(t, func(c *Config) { c.Threads = 1 }, func(t *testing.T, w *stocked) {
+		a, b, other := w.dial(), w.dial(), w.dial()
+		values := [2][]byte{w.value(3_900_000, 'a'), w.value(3_800_000, 'b')}
+		a.store("a", values[0])
+		b.store("b", values[1])
+		for i, c := range []*client{a, b} {
+			c.send(strings.Repeat(fmt.Sprintf("get %c\r\n", 'a'+i), 4))
+			testkit.Eventually(t, "a reader that does not read", func() bool { return w.at("conn_mwrite") == i+1 })
+			other.send("version\r\n")
+			other.want("VERSION 1")
+		}
+		for range 4 {
+			b.fetched("b", values[1])
+			b.want("END")
+			a.fetched("a", values[0])
+			a.want("END")
 		}
 	})
 }

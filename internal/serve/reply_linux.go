@@ -48,9 +48,8 @@ func (l *loop) reply(c *conn, out []byte, pin *memproto.Pinned) bool {
 		pin.Release()
 		return true
 	}
-	c.pin = pin
-	c.began(l.nowMillis)
-	c.out, c.sent = append(l.take(c, len(out)), out...), sent
+	c.began(l.nowMillis).pin = pin.Take()
+	c.out, c.sent = append(l.take(c, len(out)), out...), int32(sent)
 	if again {
 		l.again(c)
 	}

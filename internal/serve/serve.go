@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twincached/internal/nodelog"
 	"twincached/memproto"
 )
 
@@ -43,11 +45,40 @@ type Config struct {
 	BufferBytes      int                        // what unread replies and unfinished requests of all conns may hold; 0 = 8 MiB. Beyond it who waits longest is closed
 	Short            func(nowMillis int64) bool // whether somebody was refused memory of the store of late: then who holds some and does not move is closed; nil = never
 	IdleTimeout      time.Duration              // conns without a request for longer are closed; whole seconds, 0 = never; not with UnixSocket
+	IO               string                     // how event loops receive and send: IOAuto, IOUring, IOEpoll; "" = IOAuto
 	Portable         bool                       // a goroutine for each conn on Linux too
+	Turns            Turns                      // told when event loops work; nil = nobody is
 	Now              func() int64               // Unix milliseconds handed to Process; required
-	NewConn          func() Handler             // called once for each accepted conn, from any goroutine; required
-	Log              *slog.Logger               // nil = slog.Default()
+	// NewConn is called once for each accepted conn, from any goroutine; required. Conns that are served by one goroutine get the
+	// same Scratch.
+	NewConn func(*memproto.Scratch) Handler
+	Log     *slog.Logger // nil = slog.Default()
 }
+
+// Turns is told when the event loops work, so that what their handlers bring about can be done once for many requests, and
+// without another goroutine. Its methods are called from every loop, and must not block. Conns that have a goroutine of their
+// own, as those with TLS, have no turns.
+type Turns interface {
+	// BeginTurn is called before a loop calls handlers.
+	BeginTurn()
+	// EndTurn is called after a loop has sent their replies. If it returns a time above 0, which is at most a few milliseconds,
+	// the loop has another turn by then, even if no client asks for anything. last: nothing may be left for a later turn.
+	EndTurn(last bool) time.Duration
+}
+
+// What Config.IO may be.
+const (
+	IOAuto  = "auto"  // io_uring where the system lets it, else epoll
+	IOUring = "uring" // io_uring, or an error
+	IOEpoll = "epoll" // one system call for each receive and each send
+)
+
+// What Stats.Engine may be.
+const (
+	EngineUring      = "uring"
+	EngineEpoll      = "epoll"
+	EngineGoroutines = "goroutines"
+)
 
 // Stats is a snapshot. CurrConns <= MaxConns; TotalConns counts the accepted ones, without RejectedConns.
 type Stats struct {
@@ -64,6 +95,8 @@ type Stats struct {
 	BytesRead       uint64        // from clients
 	BytesWritten    uint64        // to clients
 	Threads         int           // event loops; 0 with a goroutine for each conn
+	Engine          string        // of plain conns: EngineUring, EngineEpoll, EngineGoroutines
+	WhyEpoll        string        // with IOAuto and EngineEpoll: what is in the way of io_uring; else ""
 	Yields          uint64        // times a conn used up RequestsPerEvent and had to wait for its next turn
 }
 
@@ -95,7 +128,10 @@ type Server struct {
 	addrs     []net.Addr
 	file      *socketFile // of the unix socket; nil without one
 	count     counters
+	seldom    nodelog.Seldom
 	eng       engine
+	engine    string // Stats.Engine
+	whyEpoll  string // Stats.WhyEpoll
 	streams   streams
 	share     int           // of Config.BufferBytes, for each engine
 	once      sync.Once     // the first Drain or Close
@@ -103,6 +139,11 @@ type Server struct {
 	began     time.Time
 	listeners []ConnInfo // without IdleSeconds; unchanged once serving
 	ended     chan struct{}
+}
+
+// logSeldom logs what clients may cause over and over: each of it now and then.
+func (s *Server) logSeldom(level slog.Level, event slog.Attr, msg string, args ...any) {
+	s.seldom.Say(s.cfg.Log, level, s.cfg.Now(), event, "", msg, args...)
 }
 
 // counters are shared by acceptor, loops and Stats.
@@ -161,6 +202,8 @@ func (s *Server) Stats() Stats {
 		BytesRead:       s.count.read.Load(),
 		BytesWritten:    s.count.written.Load(),
 		Threads:         s.eng.threads(),
+		Engine:          s.engine,
+		WhyEpoll:        s.whyEpoll,
 		Yields:          s.count.yields.Load(),
 	}
 }
@@ -262,6 +305,13 @@ func (c Config) withDefaults() (Config, error) {
 		if a.Config == nil {
 			return c, errors.New("serve: TLS needs a configuration for " + a.Address)
 		}
+	}
+	switch c.IO {
+	case "":
+		c.IO = IOAuto
+	case IOAuto, IOUring, IOEpoll:
+	default:
+		return c, fmt.Errorf("serve: IO is %q, want %s, %s or %s", c.IO, IOAuto, IOUring, IOEpoll)
 	}
 	if c.Threads == 0 {
 		c.Threads = defaultThreads

@@ -231,7 +231,7 @@ func (stuck) Process(_ int64, in, out []byte) memproto.Result {
 }
 
 func TestServe_HandlerWithoutProgressIsCut(t *testing.T) {
-	engines(t, func(c *Config) { c.NewConn = func() Handler { return stuck{} } }, func(t *testing.T, w *world) {
+	engines(t, func(c *Config) { c.NewConn = func(*memproto.Scratch) Handler { return stuck{} } }, func(t *testing.T, w *world) {
 		c := w.dial()
 		c.send("get\r\n")
 		c.wantEnd()

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -44,15 +43,4 @@ func connInfo(fd int) (info ConnInfo) {
 		info.ListenAddr = addrText(sa)
 	}
 	return info
-}
-
-// clientAddr is the address of a client, invalid for a unix socket.
-func clientAddr(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }

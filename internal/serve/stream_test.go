@@ -17,7 +17,7 @@ func watchWorld(t *testing.T, change func(*Config), f func(t *testing.T, w *worl
 	engines(t, func(c *Config) {
 		p = &memproto.Server{Store: emptyStore(t)}
 		now := c.Now
-		c.NewConn = func() Handler { return memproto.NewConn(p) }
+		c.NewConn = func(s *memproto.Scratch) Handler { return memproto.NewConnWith(p, s) }
 		if change != nil {
 			change(c)
 		}
@@ -226,7 +226,7 @@ func TestStream_ADrainDoesNotWaitForASlowWatcher(t *testing.T) {
 func TestStream_IsNotIdle(t *testing.T) {
 	idleWorld(t, func(c *Config) {
 		p := &memproto.Server{Store: emptyStore(t)}
-		c.NewConn = func() Handler { return memproto.NewConn(p) }
+		c.NewConn = func(s *memproto.Scratch) Handler { return memproto.NewConnWith(p, s) }
 	}, func(t *testing.T, w *world, pass func(int64)) {
 		watcher, idle := w.watch("connevents"), w.dial()
 		if got := watcher.line(); !strings.HasPrefix(got, "type=conn_new") {

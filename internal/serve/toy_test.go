@@ -128,15 +128,21 @@ type world struct {
 	early   atomic.Int64
 }
 
-// engines runs f against both engines, and over TLS.
+// engines runs f against all engines, and over TLS.
 func engines(t *testing.T, change func(*Config), f func(t *testing.T, w *world)) {
-	for _, name := range []string{"loops", "portable", "tls"} {
+	for _, name := range []string{IOUring, IOEpoll, "portable", "tls"} {
 		t.Run(name, func(t *testing.T) {
+			if name == IOUring {
+				needUring(t)
+			}
 			w := &world{t: t, secure: name == "tls"}
 			cfg := w.config()
 			cfg.Portable = name == "portable"
 			if change != nil {
 				change(&cfg)
+			}
+			if name == IOUring || name == IOEpoll {
+				cfg.IO = name
 			}
 			if w.secure {
 				if cfg.UnixSocket != "" {
@@ -158,6 +164,14 @@ func engines(t *testing.T, change func(*Config), f func(t *testing.T, w *world))
 	}
 }
 
+// needUring skips a test where there is no io_uring. CI must have one.
+func needUring(t *testing.T) {
+	t.Helper()
+	if err := tryIO(&Config{IO: IOUring}); err != nil {
+		testkit.Lacks(t, err.Error())
+	}
+}
+
 func (w *world) config() Config {
 	return Config{
 		Addresses:   []string{"127.0.0.1:0"},
@@ -165,7 +179,7 @@ func (w *world) config() Config {
 		MaxConns:    4096,
 		DropAtLimit: true,
 		Now:         func() int64 { return 1_700_000_000_000 },
-		NewConn:     func() Handler { return &toy{counter: &w.counter, early: &w.early} },
+		NewConn:     func(*memproto.Scratch) Handler { return &toy{counter: &w.counter, early: &w.early} },
 		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

@@ -27,7 +27,7 @@ func TestTurn_WhoHasWorkForEverStopsNobody(t *testing.T) {
 	change := func(c *Config) {
 		stop.Store(false)
 		c.Threads = 1
-		c.NewConn = func() Handler { return &busybody{stop: &stop} }
+		c.NewConn = func(*memproto.Scratch) Handler { return &busybody{stop: &stop} }
 	}
 	engines(t, change, func(t *testing.T, w *world) {
 		defer stop.Store(true)

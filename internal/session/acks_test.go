@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"testing"
 
 	"twincached/internal/wire"
@@ -63,6 +64,40 @@ func TestSession_AcksWithoutAPause(t *testing.T) {
 		if got := count(d.framesTo(0), wire.TAck) == 1; got != test.want {
 			t.Errorf("%d bytes, %d ms later: acknowledged %v", test.bytes, test.wait, got)
 		}
+	}
+}
+
+// TestSession_AnAckStandsForManyFrames: changes that come one after the other in a moment share an ACK. Nobody waits longer
+// for one than he would if there was no next change.
+func TestSession_AnAckStandsForManyFrames(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	d.now += ackMillis
+	set := func() (acks int) {
+		d.set(0, "key", "value")
+		d.send(0)
+		for d.take(1) {
+		}
+		d.send(1)
+		return count(d.framesTo(0), wire.TAck)
+	}
+	if n := set(); n != 1 {
+		t.Errorf("after a pause a change gets %d ACKs at once", n)
+	}
+	for range 3 {
+		if n := set(); n != 1 {
+			t.Errorf("a change right after it brings the ACKs to %d", n)
+		}
+	}
+	if at := d.n[1].s.NextTick(d.now); at != d.now+ackMillis {
+		t.Errorf("the next one is due in %d ms", at-d.now)
+	}
+	d.now += ackMillis
+	d.send(1)
+	for d.take(0) {
+	}
+	if n := d.n[0].st.Unacked(); n != 0 {
+		t.Errorf("then %d are not acknowledged", n)
 	}
 }
 
@@ -132,6 +167,7 @@ func TestSession_AFlushIsHeardOfWithItsAck(t *testing.T) {
 	d := newDuo(t)
 	d.heal()
 	n := d.n[0]
+	d.now += ackMillis // since the last ACK
 	d.set(0, "k", "v")
 	d.send(0)
 	n.st.Flush(n.now())
@@ -210,5 +246,30 @@ func TestTwoHistories(t *testing.T) {
 		if got := twoHistories(own, st, me, peer); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
+	}
+}
+
+// TestDepart_TheAckThatWasPutOffGoesFirst: or the peer, if it stops as well, would take for lost what this node has had.
+func TestDepart_TheAckThatWasPutOffGoesFirst(t *testing.T) {
+	d := newDuo(t)
+	d.heal()
+	d.now += ackMillis
+	for i := range 2 { // the second one's ACK is put off
+		d.set(1, "k", fmt.Sprint(i))
+		d.send(1)
+		for d.take(0) {
+		}
+		if i == 0 {
+			d.send(0)
+			for d.take(1) {
+			}
+		}
+	}
+	if !d.n[0].s.Depart(d.now) {
+		t.Fatal("it may not go")
+	}
+	d.send(0)
+	if got := d.framesTo(1); len(got) != 2 || got[0] != wire.TAck || got[1] != wire.TBye {
+		t.Errorf("it says %v", got)
 	}
 }

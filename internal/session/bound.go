@@ -58,11 +58,9 @@ func (s *Session) checkVersions(now int64, b *wire.Body) error {
 	highest, field := uint64(0), ""
 	switch b.Type {
 	case wire.TBatch:
-		for i := range b.Batch.Records {
-			r := &b.Batch.Records[i]
-			highest = max(highest, r.Version, r.ExpVersion)
-		}
-		field = "ver or expver"
+		highest, field = highestOf(b.Batch.Records), "ver or expver"
+	case wire.TMany:
+		highest, field = highestOf(b.Many.Records), "ver or expver"
 	case wire.TFlush:
 		highest, field = max(b.Flush.Flush, b.Flush.Cancelled), "flush or pver"
 	case wire.TFlushAt:
@@ -76,6 +74,15 @@ func (s *Session) checkVersions(now int64, b *wire.Body) error {
 		return nil
 	}
 	return s.fail(wire.ByeBadFrame, fmt.Sprintf("%v: %s is %d s ahead", b.Type, field, (store.VersionMillis(highest)-now)/1000))
+}
+
+// highestOf is the highest version of some records.
+func highestOf(records []store.Record) (highest uint64) {
+	for i := range records {
+		r := &records[i]
+		highest = max(highest, r.Version, r.ExpVersion)
+	}
+	return highest
 }
 
 // checkState does the same for STATE. checkClocks has checked its clock.

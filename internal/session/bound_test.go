@@ -38,8 +38,12 @@ func versionFrames(n, v uint64) map[string]func(w *wire.Writer) {
 		"BATCH expver":         batch(store.Record{Version: ok, ExpVersion: v, Value: []byte("v")}),
 		"BATCH expver of TOMB": batch(store.Record{Op: store.RecordTombstone, Version: ok, ExpVersion: v}),
 		"BATCH TOUCH":          batch(store.Record{Op: store.RecordTouch, Version: ok, ExpVersion: v, Expires: testStart + 1}),
-		"FLUSH flush":          func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: v}) },
-		"FLUSH pver":           func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: ok, Cancelled: v}) },
+		"MANY ver": func(w *wire.Writer) {
+			right := store.Record{Key: pairKey(1), Version: ok, ExpVersion: ok, Value: []byte("right, before it")}
+			writeMany(w, n+1, store.Live, []store.Batch{{Part: 7, To: 900, Records: []store.Record{right, {Key: pairKey(0), Version: v, ExpVersion: v, Value: []byte("v")}}}})
+		},
+		"FLUSH flush": func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: v}) },
+		"FLUSH pver":  func(w *wire.Writer) { w.Flush(wire.Flush{N: n + 1, Flush: ok, Cancelled: v}) },
 		"FLUSH_AT": func(w *wire.Writer) {
 			w.FlushAt(wire.FlushAt{N: n + 1, Pending: store.PendingFlush{Version: v, AtMillis: testStart + hour}})
 		},

@@ -16,34 +16,44 @@ func (s *Session) sendBulkStart(b store.BulkStart, now int64) {
 	s.meter.bulkStarts.Add(1)
 }
 
-// sendBulk goes on with the walk of a partition. cost is as for pumpBatch.
-func (s *Session) sendBulk(now int64, part int) (cost int) {
+// sendBulk sends one frame of the bulk lane. The walk of one partition ends before the walk of
+// the next one begins, so a frame has several only where some end. cost and most are as for
+// pumpBatch.
+func (s *Session) sendBulk(now int64, most int) (cost int) {
 	tx := s.tx
-	start := tx.w.Len()
-	sent := s.collect(now, part, store.Bulk)
-	if tx.parcel.loan != nil && tx.parcel.part == part {
-		return 1
+	part := s.out.Next(&tx.parked[store.Bulk])
+	if part < 0 {
+		return 0
 	}
-	s.bulkPassed(now, part, sent, tx.w.Len()-start)
-	if sent.More && !sent.Moved {
-		return passedCost
+	start := s.beginLoad(store.Bulk)
+	for part >= 0 {
+		cost++
+		before := tx.w.Len()
+		sent := s.collect(now, part)
+		if tx.parcel.loan != nil && tx.parcel.part == part {
+			break
+		}
+		s.bulkPassed(now, part, sent, tx.w.Len()-before)
+		if sent.Done {
+			tx.load.dones = append(tx.load.dones, reach{sent.Cursor, uint8(part)})
+		}
+		if sent.More && !sent.Moved {
+			cost += passedCost - 1
+		}
+		if !sent.Done || cost >= most || s.loaded() {
+			break
+		}
+		part = s.out.Next(&tx.parked[store.Bulk])
 	}
-	return 1
+	s.endLoad(now, start)
+	return cost
 }
 
-// bulkPassed notes what the bulk lane of a partition has sent, and sends DONE if that was
-// the end of the walk.
+// bulkPassed notes what the bulk lane of a partition has sent.
 func (s *Session) bulkPassed(now int64, part int, sent store.Sent, bytes int) {
-	tx := s.tx
 	if sent.Moved {
 		s.out.Moved(part, sent.Items, bytes, now)
 	} else {
 		s.out.UpdateTimes(now)
-	}
-	if sent.Done {
-		start := tx.w.Len()
-		tx.n++
-		tx.w.Done(wire.Done{N: tx.n, Part: part})
-		s.noteSent(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, laneOther, now)
 	}
 }

@@ -25,13 +25,14 @@ const (
 	gravesAtOnce  = 4    // announced by one Pump: for each, the store walks over a partition
 	graveItems    = 2500 // items walked over for graves in a millisecond while there is data to send: a quarter of what is possible
 	graveMillis   = 200  // a partition's grave is announced at most this often
-	pingMillis    = 200  // a PING is sent when nothing else was for so long
+	pingMillis    = 250  // a PING is sent when nothing else was for so long: three may come late or not at all before the peer counts as dead
 	measureMillis = 250  // how long data waits for the peer's first PING, so that the peer has measured this clock before times arrive
 	probeMillis   = 1000 // a PING is sent this often under traffic too: it measures the clocks
+	statusMillis  = 700  // a STATUS is sent at most this often. The node makes one each second, and each is to go out
 	silenceMillis = 1000 // after so long without bytes the peer counts as dead
 	HelloMillis   = 3000 // a handshake that takes longer is given up
 	leavingMillis = 1000 // how long the answer to BYE PLANNED may take
-	TickMillis    = 50   // how often Tick has to be called
+	TickMillis    = 50   // how often Core.Tick has to be called, unless it says that a second is enough
 
 	clockWarnMillis   = 500
 	clockRefuseMillis = 24 * 60 * 60 * 1000 // two clocks that differ by more make no session: versions of the one that is wrong would outlive all later writes
@@ -62,6 +63,7 @@ type Config struct {
 	BootServe   bool          // a joining node opens after PeerWait even if its peer refuses to link, or is refused
 	RefusedWait time.Duration // without BootServe it opens after this, if the other side has not proved to be the peer; 0 = 10 min
 	Handover    time.Duration // how long a draining node waits for a peer if the last one has left, or none has come; 0 = 5 s
+	CopyBytes   int64         // a second, of a copy to the peer at most; changes do not count; 0 = no bound
 	Software    string        // name and version, for people
 
 	Store *store.Store   // required
@@ -73,6 +75,12 @@ type Config struct {
 
 	// Limits bound what a session does at once; tests and simulations make them small.
 	Limits Limits
+
+	// Compress packs frames of items that this node sends, if the peer takes that. It is for a
+	// line that is slower than about 50 MB/s; on a faster one it costs CPU time for nothing.
+	Compress bool
+
+	Without uint64 // features that this node shall not have, of wire.Features; for tests: one without all of them sends what the first release did
 }
 
 // Limits bound what a session does at once.
@@ -81,6 +89,7 @@ type Limits struct {
 	PumpBytes   int // about what one Pump writes; 0 = 64 KiB
 	WindowBytes int // under way; one batch may go beyond; 0 = WindowBytes
 	PieceBytes  int // of a large value in one frame; 0 = 64 KiB, at most wire.MaxPieceBytes
+	PackedBytes int // the smallest body that Compress packs; 0 = wire.MinPackedBytes
 	GraveItems  int // walked over for graves in a millisecond while there is data to send; 0 = 2500
 }
 
@@ -89,6 +98,7 @@ func (l *Limits) fill() {
 	l.PumpBytes = cmp.Or(l.PumpBytes, pumpBytes)
 	l.WindowBytes = cmp.Or(l.WindowBytes, WindowBytes)
 	l.PieceBytes = min(cmp.Or(l.PieceBytes, pieceBytes), wire.MaxPieceBytes)
+	l.PackedBytes = cmp.Or(l.PackedBytes, wire.MinPackedBytes)
 	l.GraveItems = cmp.Or(l.GraveItems, graveItems)
 }
 
@@ -115,7 +125,7 @@ func (c *Config) Check(nowMillis int64) error {
 // hello is the first frame of this node on a connection.
 func (c *Config) hello(now int64, nonce [32]byte) wire.Hello {
 	return wire.Hello{
-		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: wire.FeaturePieces | wire.FeatureAnswers,
+		ProtoMin: wire.ProtoMin, ProtoMax: wire.ProtoMax, Features: c.features(),
 		Cluster: c.Cluster, NodeID: c.NodeID, Inc: c.Inc, Nonce: nonce, Slot: c.Store.Slot(),
 		Partitions: store.Partitions, MaxItem: uint64(c.Store.MaxItemBytes()),
 		SteadyMillis: now, Software: c.Software, Memory: c.MemoryBytes, NoEviction: c.NoEviction,

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"sync/atomic"
+
 	"twincached/internal/wire"
 	"twincached/snapshot"
 	"twincached/store"
@@ -12,19 +14,21 @@ import (
 //
 // Neither a Core nor a Session is for concurrent use. A caller with threads needs two
 // locks: one for the session and Copies, and one for the rest. Only one session may be
-// admitted at a time. Connect, Counts and Sessions need no lock. Verdict and Lost are for
+// admitted at a time. Connect, Counts, Lag, Sessions and SetStatus need no lock. Verdict and Lost are for
 // the one thread that drains. They may take a while.
 type Core struct {
 	cfg     Config
 	meter   meter
+	status  ownStatus
 	in, out *snapshot.Copy // used by the session that is admitted
 	gate    *gate
 
 	departure departure
-	lastPeer  store.ID // node id of the last peer; zero: there has been none
-	peerLeft  bool     // the last peer has left by plan, and has not come back
-	nobody    bool     // the last dial found no other node: the peer's name is unknown, or leads back here
-	mayGo     bool     // this node may go: the peer has everything, and stays
+	hurries   atomic.Bool // the node stops: its sessions send without a bound
+	lastPeer  store.ID    // node id of the last peer; zero: there has been none
+	peerLeft  bool        // the last peer has left by plan, and has not come back
+	nobody    bool        // the last dial found no other node: the peer's name is unknown, or leads back here
+	mayGo     bool        // this node may go: the peer has everything, and stays
 }
 
 // NewCore makes the core of a node. It does nothing before Start.
@@ -122,8 +126,12 @@ func (c *Core) DialFailed(nowMillis int64, noName, noListener bool) {
 	}
 }
 
-// Drain begins the planned stop of the node.
-func (c *Core) Drain() { c.gate.handle(evDrain) }
+// Drain begins the planned stop of the node. Config.CopyBytes does not count from now on: the
+// session's next Pump sends what waited for it.
+func (c *Core) Drain() {
+	c.gate.handle(evDrain)
+	c.hurries.Store(true)
+}
 
 // Standing is what a draining node sees of its peer. The caller fills in Linked, Quiet and
 // Leaving, which are about the session. establishing is as for Tick.
@@ -157,8 +165,12 @@ func (c *Core) Lost(nowMillis int64, linked bool) (left, unacked uint64) {
 func (c *Core) Stop() { c.gate.handle(evStop) }
 
 // Tick is called every TickMillis. It moves the gate when something has lasted long enough.
-// establishing: a connection to the peer is being set up.
-func (c *Core) Tick(nowMillis int64, establishing bool) { c.gate.tick(nowMillis, establishing) }
+// establishing: a connection to the peer is being set up. settled: a second may pass before
+// the next call, unless State changes, because only a session can move the gate now.
+func (c *Core) Tick(nowMillis int64, establishing bool) (settled bool) {
+	c.gate.tick(nowMillis, establishing)
+	return c.gate.state != Joining && c.gate.state != Refused && c.gate.state != Copying && c.gate.cause == ""
+}
 
 // State is what the node is doing.
 func (c *Core) State() NodeState { return c.gate.state }
@@ -170,7 +182,7 @@ func (c *Core) Qualifier() string { return c.gate.qualifier() }
 // Denial is why one of the two nodes refuses to link: this keeps the gate of a joining
 // node shut, or did until it opened beside a peer that is not linked.
 func (c *Core) Denial() (d Denial) {
-	return Denial{Cause: c.gate.cause, Proved: c.gate.lastProved != 0}
+	return Denial{Cause: c.gate.cause, Proved: c.gate.lastProved != 0, Opens: c.gate.opens()}
 }
 
 // LastPeer is the node id of the peer that was linked last; zero = none has been.

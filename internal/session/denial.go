@@ -70,6 +70,16 @@ func (g *gate) tickDenied(now int64) {
 	}
 }
 
+// opens is when tickDenied gives up if nothing changes, Unix ms; 0 = never, as whoever is
+// there has proved to be the peer, or nobody has to wait.
+func (g *gate) opens() int64 {
+	shut := g.state == Joining || g.state == Refused
+	if g.cause == "" || !shut || g.bootWait || g.bootServe || g.lastProved != 0 {
+		return 0
+	}
+	return g.deniedSince + g.refusedWaitMillis
+}
+
 // denialOf is the cause, as End.Word says it, if a connection ended because one of its two
 // sides will not link; "" if it ended for another reason. established: it was a session.
 func denialOf(e *End, dialled, established bool) string {
@@ -98,27 +108,28 @@ func denialOf(e *End, dialled, established bool) string {
 type Denial struct {
 	Cause  string // as End.Word says it; "" = none stands
 	Proved bool   // the other side has proved to be the peer
+	Opens  int64  // when the gate opens all the same, Unix ms; 0 = not before the refusal is over, or it is open
 }
 
-// Remedy is what a person can do about it.
+// Remedy is what a person can do about it, in whole sentences.
 func (d Denial) Remedy() string {
 	switch d.Cause {
 	case wire.ByeClock.String():
-		return "set the clocks of both machines right, then restart the node whose clock was wrong"
+		return "Set the clocks of both machines right, then restart the node whose clock was wrong."
 	case wire.ByeHistory.String():
-		return "both hold items and each has replicated with somebody else: restart this node, it joins empty then"
+		return "Both hold items and each has replicated with somebody else: restart this node, it joins empty then."
 	case wire.ByeProto.String():
-		return "the two do not speak the same protocol: upgrade one of them"
+		return "The two do not speak the same protocol: upgrade one of them."
 	case wire.ByeAuth.String():
-		return "give both nodes the same secret"
+		return "Give both nodes the same secret."
 	case wire.ByeCluster.String():
-		return "give both nodes the same --cluster, or -x the right address"
+		return "Give both nodes the same --cluster, or -x the right address."
 	case wire.ByePeerTaken.String():
-		return "the other one has a peer already, or one of the two has --peer-id: stop the third node, or correct -x or --peer-id"
+		return "The other one has a peer already, or one of the two has --peer-id: stop the third node, or correct -x or --peer-id."
 	case wire.ByeTLS.String():
-		return "give both nodes certificates of one CA, in date (twincached cert -h), or neither any"
+		return "Give both nodes certificates of one CA, in date (twincached cert -h), or neither any."
 	case wire.ByeBadFrame.String():
-		return "what answers is no node, or one that is out of order: look whether -x leads to the other node's replication port"
+		return "What answers is no node, or one that is out of order: look whether -x leads to the other node's replication port."
 	}
-	return "what answers hangs, or is no node: look at the other node, and whether -x leads to its replication port"
+	return "What answers hangs, or is no node: look at the other node, and whether -x leads to its replication port."
 }

@@ -46,6 +46,24 @@ func TestDenial_Gate(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, g.state, tt.want)
 		}
 	}
+	for _, tt := range []struct {
+		name string
+		do   func(g *gate)
+		want int64
+	}{
+		{"nobody refuses", func(*gate) {}, 0},
+		{"not proved", func(g *gate) { g.denied(1000, "AUTH", false, true); g.tick(9000, false) }, 601_000},
+		{"proved", func(g *gate) { g.denied(1000, "AUTH", true, true) }, 0},
+		{"told to wait", func(g *gate) { g.bootWait = true; g.denied(1000, "AUTH", false, true) }, 0},
+		{"told to serve", func(g *gate) { g.bootServe = true; g.denied(1000, "AUTH", false, true) }, 0},
+		{"it is open", func(g *gate) { g.denied(1, "AUTH", false, true); g.state = Ready }, 0},
+	} {
+		g := fresh()
+		tt.do(g)
+		if got := g.opens(); got != tt.want {
+			t.Errorf("%s: opens at %d, want %d", tt.name, got, tt.want)
+		}
+	}
 	g := fresh() // it comes and goes, faster than a refused dial tells that nobody is there
 	for at := int64(0); at <= 11*60_000; at += 1800 {
 		g.denied(at, "AUTH", false, true)

@@ -125,7 +125,7 @@ func (s *Session) Quiet() bool {
 	}
 	tx := s.tx
 	flush, _, pending := s.cfg.Store.FlushState()
-	return tx.flights.num == 0 && !s.hasData() && tx.graves.Empty() && tx.barrier.IsSent() &&
+	return tx.flights.frames.num == 0 && !s.hasData() && tx.graves.Empty() && tx.barrier.IsSent() &&
 		flush <= tx.peerFlush && pending.Version <= tx.peerPending
 }
 
@@ -159,7 +159,7 @@ func (s *Session) onBye(code wire.ByeCode) {
 			s.farewell = FarewellCrossed
 		}
 	default: // the peer goes and this node stays, even if it was about to say BYE PLANNED itself
-		s.sendBye, s.farewell, s.sendStays = false, FarewellNone, s.attached
+		s.sendBye, s.farewell, s.sendStays = false, FarewellNone, s.attached && s.answers()
 	}
 }
 
@@ -170,10 +170,6 @@ func (s *Session) OnEnd() {
 		s.farewell = FarewellAnswered
 	}
 }
-
-// peerAnswers says that the peer answers BYE PLANNED. Older peers do not, and go even when
-// both nodes say it at the same time.
-func (s *Session) peerAnswers() bool { return s.peer.Features&wire.FeatureAnswers != 0 }
 
 // Farewell is what became of this node's BYE PLANNED in this session.
 func (s *Session) Farewell() Farewell { return s.farewell }

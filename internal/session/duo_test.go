@@ -16,7 +16,9 @@ type duo struct {
 	starts byte
 	n      [2]*duoNode
 	mem    [2]store.Config
+	lacks  [2]uint64 // features that a node does not have when it starts
 	up     bool
+	rate   int64 // Config.CopyBytes of both when they start
 }
 
 type duoNode struct {
@@ -64,7 +66,7 @@ func (d *duo) start(i int, skew int64) {
 	}
 	n.st = st
 	n.now = func() int64 { return d.now + n.skew }
-	n.Core = newCore(d.t, n.now(), Config{Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{d.starts, 1}, Store: st})
+	n.Core = newCore(d.t, n.now(), Config{Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: store.ID{d.starts, 1}, Store: st, Without: d.lacks[i], CopyBytes: d.rate})
 	d.n[i] = n
 }
 
@@ -126,7 +128,7 @@ func (d *duo) take(i int) bool {
 			d.t.Fatalf("node %s: %v", n.name, err)
 		}
 	}
-	n.s.OnIdle()
+	n.s.OnIdle(n.now())
 	return true
 }
 

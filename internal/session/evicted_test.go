@@ -9,7 +9,7 @@ import (
 // roomyB is a small node a, which evicts and remembers all that it
 // must, and a large node b, which does not evict.
 func roomyB(t testing.TB) *duo {
-	return newDuo(t, store.Config{MemoryBytes: 4 << 20, TombstoneBytes: 1 << 20}, store.Config{MemoryBytes: 128 << 20})
+	return newDuo(t, store.Config{MemoryBytes: 4 << 20, TombstoneBytes: 8 << 20}, store.Config{MemoryBytes: 128 << 20})
 }
 
 // TestScenario01_DeleteOfWhatWasEvicted: a client deletes on a what a no longer

@@ -3,6 +3,8 @@ package session
 import (
 	"math/rand/v2"
 	"testing"
+
+	"twincached/store"
 )
 
 func TestFlights_KeepOrderAndBytes(t *testing.T) {
@@ -13,7 +15,7 @@ func TestFlights_KeepOrderAndBytes(t *testing.T) {
 		b := r.IntN(100)
 		f.push(flight{n: n, bytes: int32(b)})
 		sum += b
-		for f.num > 0 && r.IntN(3) > 0 && f.num > int(n)/10 { // it grows also where the oldest is not in front
+		for f.frames.num > 0 && r.IntN(3) > 0 && f.frames.num > int(n)/10 { // it grows also where the oldest is not in front
 			if f.oldest().n != next {
 				t.Fatalf("oldest is %d, want %d", f.oldest().n, next)
 			}
@@ -37,6 +39,17 @@ func TestFlights_AreFullAtEitherLimit(t *testing.T) {
 	}
 	if !f.full(100) {
 		t.Error("not full with all frames that may be under way")
+	}
+	f = flights{}
+	f.push(flight{bytes: 1})
+	for part := range windowFrames {
+		if f.full(100) {
+			t.Fatalf("full with one frame that moves %d partitions", part)
+		}
+		f.moves(part%store.Partitions, store.Cursor{})
+	}
+	if !f.full(100) {
+		t.Error("not full with all partitions that frames under way may move")
 	}
 	f = flights{}
 	f.push(flight{bytes: 99})

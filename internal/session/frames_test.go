@@ -26,6 +26,13 @@ func TestSession_BrokenFramesEndIt(t *testing.T) {
 			w.Record(&store.Record{Key: pairKey(0), Version: 1 << 40, ExpVersion: 1 << 40})
 			w.EndBatch(1)
 		},
+		"a key of another partition, in the second batch": func(w *wire.Writer, tx *sender) {
+			right := store.Record{Key: pairKey(0), Version: 1 << 40, ExpVersion: 1 << 40}
+			writeMany(w, tx.n+1, store.Live, []store.Batch{{Part: store.PartitionOf(pairKey(0)), To: 1, Records: []store.Record{right}}, {Part: 8, To: 1, Records: []store.Record{right}}})
+		},
+		"an item in pieces, in a MANY": func(w *wire.Writer, tx *sender) {
+			writeMany(w, tx.n+1, store.Live, []store.Batch{{Part: store.PartitionOf(pairKey(0)), To: 1, Records: []store.Record{{Key: pairKey(0), Op: store.RecordPieced, Version: 1 << 40, ExpVersion: 1 << 40}}}})
+		},
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +103,7 @@ func TestSession_HandshakeTakesNoLongerThan3s(t *testing.T) {
 	}
 }
 
-func TestSession_PingsAfter200msOfSilence(t *testing.T) {
+func TestSession_PingsAfterAWhileOfSilence(t *testing.T) {
 	m := newQuietPair(t)
 	m.heal()
 	s, before := m.n[0].s, m.n[0].s.tx.pingID
@@ -152,7 +159,7 @@ func TestSession_StreamingAllocatesNothing(t *testing.T) {
 			}
 			p = p[n:]
 		}
-		to.s.OnIdle()
+		to.s.OnIdle(m.now)
 	}
 	once := func() {
 		a.st.Do(m.now, &r)

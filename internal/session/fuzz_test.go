@@ -58,6 +58,8 @@ func renumber(bodies [][]byte, n uint64) {
 				w.Record(&b.Batch.Records[j])
 			}
 			w.EndBatch(b.Batch.To)
+		case wire.TMany:
+			writeMany(w, n, b.Many.Lane, b.Many.Batches)
 		case wire.TBulk:
 			b.Bulk.N = n
 			w.Bulk(b.Bulk)
@@ -121,7 +123,7 @@ func feed(s *Session, now *int64, stream, cuts []byte) (top Phase, err error) {
 				}
 			}
 		}
-		s.OnIdle()
+		s.OnIdle(*now)
 		w.Reset()
 		for j := 0; j < 8 && s.Pump(*now, w); j++ {
 		}
@@ -151,6 +153,14 @@ func dataFrames(t testing.TB) (bodies [][]byte) {
 			w.BeginBatch(1, 8, store.Live)
 			w.Record(&store.Record{Key: pairKey(0), Version: simVersion(4), ExpVersion: simVersion(4), Value: []byte("astray")})
 			w.EndBatch(9)
+		},
+		func(w *wire.Writer) {
+			writeMany(w, 1, store.Live, []store.Batch{{Part: 9, To: 4}, {Part: 7, To: 11, Records: []store.Record{
+				{Key: pairKey(0), Version: simVersion(5), ExpVersion: simVersion(5), Value: []byte("many")}}}})
+		},
+		func(w *wire.Writer) { // the second is of another partition
+			writeMany(w, 1, store.Bulk, []store.Batch{{Part: 7, To: 3}, {Part: 8, To: 9, Records: []store.Record{
+				{Key: pairKey(0), Version: simVersion(6), ExpVersion: simVersion(6), Value: []byte("astray")}}}})
 		},
 		func(w *wire.Writer) { w.Done(wire.Done{N: 1, Part: 7}) },
 		func(w *wire.Writer) { w.Flush(wire.Flush{N: 1, Flush: simVersion(-hour), Cancelled: 1 << 57}) },

@@ -16,7 +16,8 @@ func (s *Session) pumpGraves(now int64) {
 	}
 	sent := 0
 	for n := tx.graves.Size(); n > 0; n-- {
-		if tx.gravesLeft = sent == gravesAtOnce; tx.gravesLeft {
+		if sent == gravesAtOnce {
+			tx.gravesLeft = true
 			return
 		}
 		part := tx.graves.Next(tx.gravesFrom)
@@ -25,6 +26,10 @@ func (s *Session) pumpGraves(now int64) {
 			continue // the grave may make the walk begin anew, and the parcel's cursor would be wrong then
 		}
 		if at := tx.graveAt[part]; at == 0 || now-at >= graveMillis || now < at {
+			if s.brief && s.cfg.Store.GraveDue(part) {
+				tx.gravesLeft = true // for a Pump that has the time
+				continue
+			}
 			tx.graves.Remove(part)
 			if walked, due := s.sendGrave(part, now); due {
 				if sent++; sent == 1 {

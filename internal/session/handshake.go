@@ -165,6 +165,7 @@ func (s *Session) attach(now int64) error {
 	s.in.Attach(same, now)
 	s.out.Attach(same, now)
 	s.attached = true
+	s.dec.Unpacks = s.both(wire.FeaturePacked)
 	s.phase = PhaseCatchup
 	s.tx = newSender(s, own, st, starts, now)
 	s.meter.sessions.Add(1)

@@ -159,6 +159,7 @@ func FuzzSession_AnyFramesOfAPeer(f *testing.F) {
 	seed(func(w *wire.Writer) { w.Grave(wire.Grave{N: 1, Part: 7, Gen: 1, Floor: 1 << 62, Saturated: true}) })
 	seed(func(w *wire.Writer) { w.Ack(wire.Ack{N: 1}) })
 	seed(func(w *wire.Writer) { w.Ping(wire.Ping{ID: 1, T0: wire.MaxMillis}) })
+	seed(func(w *wire.Writer) { w.Status(wire.Status{Text: []byte("{}")}) })
 	seed(func(w *wire.Writer) { w.Pong(wire.Pong{ID: 1, T0: testStart, T1: wire.MaxMillis}) })
 	seed(func(w *wire.Writer) {
 		w.BeginBatch(1, 7, store.Bulk)
@@ -172,7 +173,7 @@ func FuzzSession_AnyFramesOfAPeer(f *testing.F) {
 		m.heal()
 		s := m.n[1].s
 		if s.OnFrame(m.now, first) == nil && s.OnFrame(m.now, second) == nil {
-			s.OnIdle()
+			s.OnIdle(m.now)
 			m.n[1].w.Reset()
 			s.Pump(m.now, m.n[1].w)
 		}

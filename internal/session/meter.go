@@ -15,12 +15,15 @@ type meter struct {
 	bytesOut, bytesIn   [3]atomic.Uint64 // live, bulk, other
 	itemsOut, itemsIn   [2]atomic.Uint64 // live, bulk
 	framesOut, framesIn atomic.Uint64
-	sessions            atomic.Uint64
-	resumes, bulkStarts atomic.Uint64
-	gravesOut           atomic.Uint64
-	slotClashes         atomic.Uint64
-	refusedOut          atomic.Uint64 // REFUSED frames sent: values of the peer that are not stored here
-	refusedBy           atomic.Uint64 // REFUSED frames received that the store noted: values that the peer does not store
+
+	unpackedOut, packedOut atomic.Uint64 // bytes of frames of items that were sent while Compress was in use: before and after
+	sessions               atomic.Uint64
+	resumes, bulkStarts    atomic.Uint64
+	gravesOut              atomic.Uint64
+	slotClashes            atomic.Uint64
+	refusedOut             atomic.Uint64 // REFUSED frames sent: values of the peer that are not stored here
+	refusedBy              atomic.Uint64 // REFUSED frames received that the store noted: values that the peer does not store
+	lag                    lagMeter
 
 	flushAcked atomic.Uint64 // not a counter: version of the newest flush that the last peer has acknowledged, or made itself
 }
@@ -44,6 +47,9 @@ type Counts struct {
 	Live, Bulk          LaneCounts
 	OtherOut, OtherIn   uint64 // bytes of frames that carry no items
 	FramesOut, FramesIn uint64 // of established sessions
+
+	UnpackedOut uint64 // bytes of frames of items that were sent while Config.Compress was in use, before compression
+	PackedOut   uint64 // and after it; they are part of Live and Bulk
 }
 
 // Counts is the counters as they are now.
@@ -55,6 +61,7 @@ func (c *Core) Counts() Counts {
 		Live: m.lane(store.Live), Bulk: m.lane(store.Bulk),
 		OtherOut: m.bytesOut[laneOther].Load(), OtherIn: m.bytesIn[laneOther].Load(),
 		FramesOut: m.framesOut.Load(), FramesIn: m.framesIn.Load(),
+		UnpackedOut: m.unpackedOut.Load(), PackedOut: m.packedOut.Load(),
 	}
 }
 

@@ -82,6 +82,7 @@ func TestNotStored_APongToAnEarlierPing(t *testing.T) {
 	d := unequal(t)
 	d.heal()
 	n := d.onlyOnA()
+	d.until("what was refused so far is heard", func() bool { return len(d.n[1].s.rx.notices.list) == 0 })
 	d.now += probeMillis
 	d.send(1)
 	if got := d.framesTo(0); len(got) != 1 || got[0] != wire.TPing {

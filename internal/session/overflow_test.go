@@ -18,14 +18,14 @@ func TestScenario04_AMillionDeletesDuringACut(t *testing.T) {
 		part = 10 // of everything
 	}
 	t.Run("with room", func(t *testing.T) { millionDeletes(t, part, 256<<20, true) })
-	for _, memory := range []int64{64 << 20, 16 << 20} { // memcached's default, and one of which 1 MiB is the usual budget
+	for _, memory := range []int64{32 << 20, 16 << 20} { // half of what fits, and one of which 1 MiB is the usual budget
 		t.Run(fmt.Sprintf("full, %d MiB", memory>>20), func(t *testing.T) { millionDeletes(t, part, memory, false) })
 	}
 }
 
 func millionDeletes(t *testing.T, part int, memory int64, room bool) {
 	deletes, others, budget := 1_000_000/part, 20_000/part, uint64(1<<20/part)
-	memory = max(memory/int64(part), 6<<20)
+	memory = max(memory/int64(part), 4<<20)
 	d := newDuo(t, store.Config{MemoryBytes: memory, TombstoneBytes: int64(budget)})
 	a, b := d.n[0], d.n[1]
 	for i := range deletes {
@@ -191,6 +191,32 @@ func TestPump_AnnouncesFewGravesAtOnce(t *testing.T) {
 	if got := len(d.states(1)); got != 0 {
 		t.Errorf("%d items are left of those that were deleted", got)
 	}
+}
+
+// TestPumpBriefly_LeavesGravesToOthers: an event loop has clients, and the walk of a grave takes long.
+func TestPumpBriefly_LeavesGravesToOthers(t *testing.T) {
+	d := newDuo(t, store.Config{MemoryBytes: 16 << 20, TombstoneBytes: 65})
+	for i := range 5000 {
+		d.set(0, fmt.Sprint("key", i), "value")
+	}
+	d.heal()
+	d.now += graveMillis
+	for i := range 5000 {
+		d.del(0, fmt.Sprint("key", i))
+	}
+	n, before := d.n[0], d.n[0].meter.gravesOut.Load()
+	n.w.Reset()
+	more := n.s.PumpBriefly(n.now(), n.w)
+	if said := n.meter.gravesOut.Load() - before; said != 0 || !more {
+		t.Errorf("it announces %d graves, more %v", said, more)
+	}
+	n.s.Pump(n.now(), n.w)
+	if said := n.meter.gravesOut.Load() - before; said != gravesAtOnce {
+		t.Errorf("the next Pump announces %d graves", said)
+	}
+	d.n[1].inbox = append(d.n[1].inbox, n.w.Bytes()...)
+	d.rest()
+	d.same()
 }
 
 // TestPump_GravesTakeAQuarterOfTheTime: where partitions hold so many items that walking

@@ -188,7 +188,7 @@ func (m *pair) deliver(i, most int) bool {
 			}
 		}
 	}
-	n.s.OnIdle()
+	n.s.OnIdle(m.at(i))
 	return true
 }
 

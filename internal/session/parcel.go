@@ -17,9 +17,6 @@ type parcel struct {
 	sent store.Sent // what Collect said of it
 }
 
-// pieced says that the peer can read values in pieces.
-func (s *Session) pieced() bool { return s.peer.Features&wire.FeaturePieces != 0 }
-
 // beginParcel makes the value that Collect lent the parcel.
 func (s *Session) beginParcel(part int, lane store.Lane, sent store.Sent) {
 	tx := s.tx
@@ -54,7 +51,8 @@ func (s *Session) sendPiece(now int64) {
 	tx.w.Record(r)
 	tx.w.EndBatch(p.sent.To)
 	tx.n++
-	s.noteSent(flight{kind: flightData, part: uint8(p.part), cursor: p.sent.Cursor}, start, int(p.lane), now)
+	tx.flights.moves(p.part, p.sent.Cursor)
+	s.noteSent(flight{kind: flightData, parts: 1}, start, int(p.lane), now)
 	s.meter.itemsOut[p.lane].Add(1)
 	s.endParcel(now)
 }
@@ -67,7 +65,9 @@ func (s *Session) endParcel(now int64) {
 	s.out.EndLarge()
 	tx.parcel, tx.parked = parcel{}, [2]store.PartSet{}
 	if p.lane == store.Bulk {
-		s.bulkPassed(now, p.part, p.sent, p.at)
+		if s.bulkPassed(now, p.part, p.sent, p.at); p.sent.Done {
+			s.sendDone(now, p.part, p.sent.Cursor)
+		}
 	} else {
 		tx.barrier.Passed(p.part, p.sent.To, true) // true: the next Collect finds out whether the lane has more by now
 	}

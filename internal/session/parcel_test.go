@@ -82,7 +82,9 @@ func TestParcel_BarrierWaitsForIt(t *testing.T) {
 		{"of a copy", func(*duo) {}, 1, store.Bulk},
 		{"beside the rest of a copy", func(d *duo) {
 			d.set(0, keyIn(part, 0), "v")
-			d.set(0, keyIn(rest, 0), "v")
+			for i := range 4 { // so that the copy ends while the large value travels
+				d.set(0, keyIn(rest, i), strings.Repeat("v", 40<<10))
+			}
 			d.n[0].cfg.Limits.PumpBytes = 1
 			d.link()
 			d.until("half of a copy", func() bool { return d.holds(1, keyIn(part, 0)) })

@@ -15,7 +15,7 @@ func (s *Session) pumpPing(now int64) {
 		tx.w.Pong(wire.Pong{ID: s.rx.ping.ID, T0: s.rx.ping.T0, T1: s.rx.pingAt, T2: now})
 		s.meter.framesOut.Add(1)
 	}
-	if tx.pingID == 0 || now-s.lastSend >= pingMillis || now-tx.pingAt >= probeMillis || s.rx.notices.needPing() {
+	if tx.pingID == 0 || now-s.lastSend >= s.pingAfter() || now-tx.pingAt >= probeMillis || s.rx.notices.needPing() {
 		tx.pingID, tx.pingAt = tx.pingID+1, now
 		tx.pingSentAt[tx.pingID%uint64(len(tx.pingSentAt))] = now
 		s.rx.notices.pinged(tx.pingID)

@@ -11,6 +11,7 @@ import (
 type receiver struct {
 	n        uint64 // number of the last frame applied
 	acked    uint64 // number of the last ACK sent
+	ackedAt  int64  // when that was
 	bytes    int    // bytes received since the last ACK
 	since    int64  // when the first of those arrived, Unix ms
 	ackDue   bool
@@ -22,6 +23,9 @@ type receiver struct {
 	in       *store.Incoming // a large value that arrives in pieces; nil = none
 	inPart   int             // the partition of in
 	notices  notices
+
+	status    []byte // what the peer said of itself last
+	statusNew bool   // and that was not taken yet
 }
 
 // onData takes a frame that comes after the handshake.
@@ -30,7 +34,7 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 	switch b.Type {
 	case wire.TAck:
 		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
-		return s.onAck(&b.Ack)
+		return s.onAck(now, &b.Ack)
 	case wire.TPing:
 		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
 		s.rx.ping, s.rx.pingAt, s.rx.pongDue = b.Ping, now, true
@@ -47,6 +51,10 @@ func (s *Session) onData(now int64, b *wire.Body, frameBytes int) error {
 		if s.cfg.Store.PeerRefused(f.Part, f.Key, f.Version) {
 			s.meter.refusedBy.Add(1)
 		}
+		return nil
+	case wire.TStatus:
+		s.meter.bytesIn[laneOther].Add(uint64(frameBytes))
+		s.rx.onStatus(&b.Status)
 		return nil
 	}
 	n := frameNumber(b)
@@ -81,6 +89,11 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 		if f.Lane == store.Bulk {
 			s.in.Moved(f.Part, len(f.Records), frameBytes, now)
 		}
+	case wire.TMany:
+		if err := s.onMany(now, &b.Many, frameBytes); err != nil {
+			return s.fail(wire.ByeBadFrame, err.Error())
+		}
+		lane = int(b.Many.Lane)
 	case wire.TPiece:
 		if err := s.onPiece(now, &b.Piece); err != nil {
 			return s.fail(wire.ByeBadFrame, err.Error())
@@ -113,6 +126,29 @@ func (s *Session) apply(now int64, b *wire.Body, frameBytes int) error {
 	return nil
 }
 
+// onMany merges the batches of several partitions. Each is what a BATCH of its partition
+// would be: it ends a large value of the partition that has not arrived whole.
+func (s *Session) onMany(now int64, f *wire.Many, frameBytes int) error {
+	for i := range f.Records {
+		f.Records[i].Expires = s.ours(f.Records[i].Expires)
+	}
+	if err := s.cfg.Store.ApplyBatches(now, f.Lane, f.Batches); err != nil {
+		return err
+	}
+	for i := range f.Batches {
+		b := &f.Batches[i]
+		if s.rx.in != nil && s.rx.inPart == b.Part {
+			s.rx.drop()
+		}
+		s.meter.itemsIn[f.Lane].Add(uint64(len(b.Records)))
+		if f.Lane == store.Bulk {
+			s.in.Moved(b.Part, len(b.Records), frameBytes, now)
+			frameBytes = 0
+		}
+	}
+	return nil
+}
+
 // frameNumber is the number of a frame that has one, else 0.
 func frameNumber(b *wire.Body) uint64 {
 	switch b.Type {
@@ -132,6 +168,8 @@ func frameNumber(b *wire.Body) uint64 {
 		return b.Grave.N
 	case wire.TPiece:
 		return b.Piece.N
+	case wire.TMany:
+		return b.Many.N
 	}
 	return 0
 }
@@ -141,5 +179,5 @@ func (s *Session) WantsWrite() bool {
 	if s.phase < PhaseCatchup || s.phase == PhaseEnded {
 		return s.sendBye || s.sendStays || s.hs.sendHello || s.hs.sendAuth || s.hs.sendState
 	}
-	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.hasData() && !s.tx.flights.full(s.cfg.Limits.WindowBytes)
+	return s.rx.ackDue || s.rx.pongDue || s.hs.sendState || !s.tx.started || s.ready() && !s.tx.flights.full(s.cfg.Limits.WindowBytes)
 }

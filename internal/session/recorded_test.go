@@ -113,7 +113,7 @@ func (l *listener) read(frame []byte) error {
 	if err == nil && l.n.s.WantsAdmission() {
 		err = l.n.s.Admit(l.now, Ready)
 	}
-	l.n.s.OnIdle()
+	l.n.s.OnIdle(l.now)
 	return err
 }
 
@@ -162,6 +162,7 @@ func TestRecorded_SessionOfVersion1(t *testing.T) {
 						t.Fatalf("frame %d, %x: %v", i, frame[:min(len(frame), 40)], err)
 					}
 					if i == len(frames)-2 {
+						l.now += ackMillis
 						l.say() // the last ACK
 						l.checkSession()
 					}
@@ -196,7 +197,7 @@ func (l *listener) checkSession() {
 	if rtt, ahead, ok := s.clock.best(); !ok || rtt != 0 || ahead != 0 || s.clock.num != 1 && !l.dialled {
 		l.t.Errorf("of PONG: %d %d %v", rtt, ahead, ok)
 	}
-	if s.tx.flights.num != 0 && s.tx.flights.oldest().n <= 1 {
+	if s.tx.flights.frames.num != 0 && s.tx.flights.oldest().n <= 1 {
 		l.t.Error("of ACK: nothing was taken off")
 	}
 	if c := st.Cursors[7]; c != (store.Cursor{A: 13, T: 13, B: 13}) {

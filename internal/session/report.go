@@ -13,6 +13,7 @@ type Report struct {
 	PeerInc      store.ID // incarnation of the peer
 	PeerSoftware string
 	Protocol     uint32 // protocol version of this session
+	PeerFeatures uint64 // what the peer understands beside it: see wire.Hello
 
 	WindowBytes      int    // data under way, at most WindowBytes plus a batch
 	WindowFrames     int    // the same in frames
@@ -35,7 +36,7 @@ func (s *Session) Report(now int64) (r Report, ok bool) {
 		return Report{}, false
 	}
 	r = Report{
-		Link: s.phase.String(), PeerInc: s.peer.Inc, PeerSoftware: s.peer.Software, Protocol: s.proto,
+		Link: s.phase.String(), PeerInc: s.peer.Inc, PeerSoftware: s.peer.Software, Protocol: s.proto, PeerFeatures: s.peer.Features,
 		Backlog: s.Backlog(), PeerBacklog: s.rx.backlog, PeerBulkLeft: s.rx.bulkLeft, RTTMillis: -1,
 		ContactMillis: max(now-s.lastRead, 0), CopyIn: s.in.Report(), CopyOut: s.out.Report(),
 	}
@@ -80,5 +81,5 @@ func (s *Session) InFlight() (bytes, frames int) {
 	if s.tx == nil {
 		return 0, 0
 	}
-	return s.tx.flights.bytes, s.tx.flights.num
+	return s.tx.flights.bytes, s.tx.flights.frames.num
 }

@@ -21,6 +21,7 @@ type sender struct {
 	gravesFrom   int           // the partition where the next graves are looked for
 	gravesLeft   bool          // the last Pump has left some graves for the next one
 	liveFrom     int           // the partition where the live lane goes on
+	pace         pace          // of the bulk lane
 	bulkCredit   int           // bytes that the bulk lane may take before the live lane
 
 	parcel     parcel           // the large value that is being sent
@@ -34,6 +35,7 @@ type sender struct {
 	peerFlush   uint64 // the highest flush that the peer has, or was sent
 	peerPending uint64 // version of the newest delayed flush that the peer has, or was sent
 
+	decides    bool     // this node is the decider
 	began      int64    // when the sender was made, Unix ms
 	pongSent   bool     // the peer's first PING has been answered
 	pingID     uint64   // of the last PING; 0 = none was sent
@@ -42,12 +44,19 @@ type sender struct {
 
 	barrier snapshot.Barrier
 
-	w    *wire.Writer // of the Pump in progress
-	emit func(*store.Record)
+	status   *[]byte // this node's STATUS that was sent last; nil = none was
+	statusAt int64   // when, Unix ms
+
+	dense [2]dense     // by lane
+	saved int          // bytes that the Pump in progress has saved by packing
+	load  load         // the frame of items that is being written
+	w     *wire.Writer // of the Pump in progress
+	emit  func(*store.Record)
 }
 
 func newSender(s *Session, own, peer *wire.State, starts []store.BulkStart, now int64) *sender {
-	tx := &sender{began: now, bulkStarts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
+	tx := &sender{decides: s.Decides(), began: now, bulkStarts: starts, peerFlush: max(own.Flush, peer.Flush), peerPending: max(own.Pending.Version, peer.Pending.Version)}
+	tx.pace.perSecond = s.cfg.CopyBytes
 	tx.emit = func(r *store.Record) { tx.w.Record(r) }
 	return tx
 }
@@ -72,6 +81,7 @@ func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
 	case s.phase == PhaseLeaving:
 		if s.sendBye {
 			s.sendBye = false
+			s.lastAck(now, w)
 			w.Bye(wire.Bye{Code: wire.ByePlanned, Text: "this node stops"})
 		}
 	case s.phase == PhaseEnded:
@@ -87,11 +97,22 @@ func (s *Session) Pump(now int64, w *wire.Writer) (more bool) {
 	default:
 		s.pumpHandshake(now, w) // the follower's STATE goes before data
 		more = s.pumpData(now, w) || s.tx.gravesLeft
+		if w.Len() > start && s.tx.maySendTimes(now) {
+			s.pumpStatus(now, w)
+		}
 	}
 	if w.Len() > start {
 		s.lastSend = now
 	}
 	return more
+}
+
+// PumpBriefly is Pump for a caller that has others to serve: it announces no grave, because the
+// store walks over a whole partition for each. more is true if that is left.
+func (s *Session) PumpBriefly(now int64, w *wire.Writer) (more bool) {
+	s.brief = true
+	defer func() { s.brief = false }()
+	return s.Pump(now, w)
 }
 
 // pumpData writes control frames, then data while the window is open.
@@ -105,15 +126,17 @@ func (s *Session) pumpData(now int64, w *wire.Writer) (more bool) {
 	if !tx.maySendTimes(now) {
 		return false
 	}
+	s.lookAtPace(now)
 	start := w.Len()
-	for work := 0; work < pumpCollects && w.Len()-start < s.cfg.Limits.PumpBytes; {
+	tx.saved = 0 // it counts, because packing takes time
+	for work := 0; work < pumpCollects && w.Len()+tx.saved-start < s.cfg.Limits.PumpBytes; {
 		if tx.flights.full(s.cfg.Limits.WindowBytes) {
 			return false
 		}
-		cost := s.pumpBatch(now)
+		cost := s.pumpBatch(now, pumpCollects-work)
 		if cost == 0 {
 			s.pumpBarrier(now)
-			return s.hasData()
+			return s.ready()
 		}
 		work += cost
 	}
@@ -144,87 +167,19 @@ func (tx *sender) takeDirty(st *store.Store) {
 	tx.graves.Merge(&dirty)
 }
 
-// pumpBatch sends from one partition of one lane. While both lanes have something, the bulk
-// lane gets a quarter of the bytes. cost is how much work that was: 1 is one Collect; 0 =
-// neither lane has anything.
-func (s *Session) pumpBatch(now int64) (cost int) {
-	tx := s.tx
-	start := tx.w.Len()
-	live, bulk := s.due()
-	if tx.parcelTurn = !tx.parcelTurn || live.Empty() && bulk.Empty(); tx.parcelTurn && tx.parcel.loan != nil {
-		s.sendPiece(now)
-		return 1
-	}
-	if !live.Empty() && (bulk.Empty() || tx.bulkCredit <= 0) {
-		part := live.Next(tx.liveFrom)
-		tx.liveFrom = part + 1 // round robin
-		cost = s.sendLive(now, part)
-		tx.bulkCredit = min(tx.bulkCredit+(tx.w.Len()-start+2)/3, batchBytes)
-		return cost
-	}
-	part := s.out.Next(&tx.parked[store.Bulk])
-	if part < 0 {
-		tx.bulkCredit = 0
-		return 0
-	}
-	cost = s.sendBulk(now, part)
-	if !live.Empty() {
-		tx.bulkCredit = max(tx.bulkCredit-(tx.w.Len()-start), -batchBytes)
-	}
-	return cost
-}
-
-// passedCost is the cost of a Collect that walked over many items and found nothing to
-// send, because the peer has sent them itself.
-const passedCost = 16
-
-func (s *Session) sendLive(now int64, part int) (cost int) {
-	tx := s.tx
-	sent := s.collect(now, part, store.Live)
-	if tx.parcel.loan != nil && tx.parcel.part == part {
-		return 1
-	}
-	if !sent.More {
-		tx.live.Remove(part)
-	}
-	tx.barrier.Passed(part, sent.To, sent.More)
-	if sent.More && !sent.Moved {
-		return passedCost
-	}
-	return 1
-}
-
-// collect writes one batch of a lane of a partition, if there is something to send.
-func (s *Session) collect(now int64, part int, lane store.Lane) store.Sent {
-	tx := s.tx
-	start := tx.w.Len()
-	tx.w.BeginBatch(tx.n+1, part, lane)
-	sent := s.cfg.Store.Collect(part, lane, s.cfg.Limits.BatchItems, batchBytes, tx.emit)
-	switch {
-	case sent.Wait:
-		tx.parked[lane].Add(part)
-	case sent.Loan != nil && s.pieced():
-		tx.w.AbortBatch()
-		s.beginParcel(part, lane, sent)
-		return sent
-	case sent.Loan != nil:
-		tx.whole(sent.Loan)
-	}
-	if !sent.Moved {
-		tx.w.AbortBatch()
-		return sent
-	}
-	tx.w.EndBatch(sent.To)
-	tx.n++
-	s.noteSent(flight{kind: flightData, part: uint8(part), cursor: sent.Cursor}, start, int(lane), now)
-	s.meter.itemsOut[lane].Add(uint64(sent.Items))
-	return sent
-}
-
 // noteSent notes that frame tx.n is under way. It was written from start to the end of the
 // buffer.
 func (s *Session) noteSent(f flight, start, lane int, now int64) {
 	tx := s.tx
+	if lane == int(store.Bulk) {
+		tx.pace.sent(now, tx.w.Len()-start) // before it is packed: its work is that of all its bytes
+	}
+	if lane != laneOther && s.Packs() {
+		before, after := tx.dense[lane].pack(tx.w, tx.w.Len()-start, s.cfg.Limits.PackedBytes)
+		tx.saved += before - after
+		s.meter.unpackedOut.Add(uint64(before))
+		s.meter.packedOut.Add(uint64(after))
+	}
 	size := tx.w.Len() - start
 	f.n, f.sentAt, f.bytes = tx.n, now, int32(size)
 	tx.flights.push(f)

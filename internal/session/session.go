@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 
 	"twincached/internal/wire"
 	"twincached/snapshot"
@@ -65,6 +66,8 @@ func (e *End) Word() string {
 type Session struct {
 	cfg       *Config
 	meter     *meter
+	status    *ownStatus
+	hurries   *atomic.Bool   // Core.hurries
 	in, out   *snapshot.Copy // copies in each direction; they outlive the session
 	dialled   bool
 	nonce     [32]byte
@@ -87,6 +90,7 @@ type Session struct {
 	barrier  bool // the peer's BARRIER has arrived
 
 	started, lastTick, lastSend int64 // Unix ms
+	brief                       bool  // PumpBriefly is at work
 	lastRead                    int64 // when bytes arrived last, Unix ms; 0 = none have
 	silence                     int64 // how long nothing has arrived, ms, as Tick counts it
 	rx                          receiver
@@ -101,7 +105,8 @@ type Session struct {
 
 // newSession makes a session for one connection. dialled: this node opened it.
 func newSession(c *Core, dialled bool, nonce [32]byte, scratch *Scratch) *Session {
-	return &Session{cfg: &c.cfg, meter: &c.meter, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &scratch.body, dec: &scratch.dec}
+	scratch.dec.Unpacks = false // not before the peer is known
+	return &Session{cfg: &c.cfg, meter: &c.meter, status: &c.status, hurries: &c.hurries, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &scratch.body, dec: &scratch.dec}
 }
 
 // Phase says how far the session has come.
@@ -195,16 +200,19 @@ func (s *Session) OnFrame(now int64, body []byte) error {
 // passes in no more frames.
 func (s *Session) WantsAdmission() bool { return s.phase == PhaseElected }
 
-// Tick is called every TickMillis. It ends a session whose peer takes too long. An error is
-// an *End.
+// Tick is called when NextTick says so, or sooner. It ends a session whose peer takes too
+// long. An error is an *End.
 func (s *Session) Tick(now int64) error {
 	if s.phase == PhaseEnded {
 		return s.end
 	}
 	// This process may have been stopped itself, and could not read meanwhile. So the time
-	// between two calls counts for four ticks at most.
-	s.silence += min(max(now-s.lastTick, 0), 4*TickMillis)
+	// between two calls counts for little more than NextTick allows.
+	s.silence += min(max(now-s.lastTick, 0), lookMillis+TickMillis)
 	s.lastTick = now
+	if s.tx != nil {
+		s.lookAtPace(now) // for WantsWrite, which has no clock
+	}
 	switch {
 	case s.phase < PhaseState && now-s.started >= HelloMillis:
 		return s.finish(&End{Text: fmt.Sprintf("handshake not finished after %d ms", HelloMillis)})

@@ -38,7 +38,7 @@ func (l *later) wrap(from int, frames []byte) (out []byte) {
 		if wire.Type(body[1]) == wire.THello {
 			l.m.n[from].s.hs.myHello = longer(body) // what it said counts for the proof
 		}
-		out = appendFrame(out, []byte{0x93, 0x41, 0xc0, 0xa1, 'x'})                                     // [0x41, nil, "x"]
+		out = appendFrame(out, []byte{0x93, 0x42, 0xc0, 0xa1, 'x'})                                     // [0x42, nil, "x"]
 		out = appendFrame(out, []byte{0x92, 0xcc, 0xff, 0x81, 0xa1, 'k', 0x92, 0x01, 0xc4, 0x01, 0x00}) // [0xff, {"k": [1, bin]}]
 	}
 	return out
@@ -106,7 +106,7 @@ func TestVersions_ALaterReleaseSpeaksVersion1(t *testing.T) {
 		if s := m.n[1-l.from].s; s.peer.ProtoMax != 3 || s.peer.Features == 0 {
 			t.Fatal("the HELLO is not a later one: the test tests nothing")
 		}
-		for _, f := range []wire.Type{wire.THello, wire.TAuth, wire.TState, wire.TBatch, wire.TBulk, wire.TDone, wire.TFlush, wire.TFlushAt, wire.TAck, wire.TPing, wire.TPong, wire.TBarrier} {
+		for _, f := range []wire.Type{wire.THello, wire.TAuth, wire.TState, wire.TMany, wire.TBulk, wire.TDone, wire.TFlush, wire.TFlushAt, wire.TAck, wire.TPing, wire.TPong, wire.TBarrier} {
 			if l.frames[f] == 0 {
 				t.Errorf("no %v was sent", f)
 			}
@@ -151,7 +151,7 @@ func TestVersions_ARangeThatIsNone(t *testing.T) {
 // TestVersions_UnknownTypes: in every phase a hint is skipped, and what may not be
 // lost ends the session.
 func TestVersions_UnknownTypes(t *testing.T) {
-	for _, typ := range []byte{0, 16, 0x3f, 0x41, 0x42, 0x7f, 0x80, 0xff} {
+	for _, typ := range []byte{0, 16, 0x3f, 0x42, 0x43, 0x7f, 0x80, 0xff} {
 		frame := []byte{0x92, 0xcc, typ, 0x01}
 		for phase, s := range sessionsOfAllPhases(t) {
 			before := s.Phase()

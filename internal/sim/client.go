@@ -202,7 +202,7 @@ func (w *world) rarer(n *node, now int64, k int, r *store.Request, do func(store
 		if w.r.IntN(2) == 0 {
 			f = &store.Fetch{Key: r.Key, Touch: true, Expires: r.Expires}
 		}
-		if _, hit := n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return append(dst, '.') })); f.Create && !hit {
+		if _, hit := n.st.Fetch(now, f, nil, store.Render(func(dst []byte, _ *store.View) []byte { return append(dst, '.') })); f.Create && !hit || f.NoMemory {
 			return refusal
 		}
 		return "fetch"

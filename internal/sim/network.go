@@ -5,6 +5,7 @@ import (
 
 	"twincached/internal/session"
 	"twincached/internal/wire"
+	"twincached/internal/wire/strictv1"
 	"twincached/store"
 )
 
@@ -27,6 +28,8 @@ type end struct {
 	mine    bool                   // and that its cursors count this process's changes
 	owes    [store.Partitions]bool // partitions that the peer has to announce by BULK before anything of them
 
+	contract strictv1.Conn // what the protocol allows this side to send
+
 	body wire.Body // the oracle's own look at what arrives
 	dec  wire.Decoder
 }
@@ -41,6 +44,7 @@ func (w *world) connect() {
 	a.other = b
 	w.logf("connection %d, dialled by n%d", w.conns, dialler)
 	for i, e := range []*end{a, b} {
+		e.contract.Window = e.n.window
 		e.s, e.dialled = e.n.core.Connect(e.n.now(), i == dialler, &session.Scratch{}), i == dialler
 		e.n.ends = append(e.n.ends, e)
 	}
@@ -88,12 +92,12 @@ func (n *node) pump(e *end) bool {
 	if flying, _ := e.s.InFlight(); flying > n.windowMost {
 		n.w.failf("%s has %d bytes under way, limit %d", n.name, flying, n.windowMost)
 	}
-	if e.other.gone {
-		return true
-	}
 	for out := n.writer.Bytes(); len(out) > 0; {
 		size := wire.FrameNeed(out)
-		e.other.travel(append([]byte(nil), out[:size]...))
+		e.sends(out[:size])
+		if !e.other.gone {
+			e.other.travel(append([]byte(nil), out[:size]...))
+		}
 		out = out[size:]
 	}
 	return true
@@ -139,17 +143,22 @@ func (n *node) deliver(e *end, most int) bool {
 		e.buf = e.buf[size:]
 	}
 	if !e.gone {
-		e.s.OnIdle()
+		e.s.OnIdle(n.now())
 	}
 	return true
 }
 
 // take passes one frame in, and lets the oracle see what came of it.
 func (n *node) take(e *end, body []byte) {
+	e.dec.Unpacks = true
+	if body[1] == byte(wire.TPacked) {
+		n.w.counts.Packed++
+	}
 	if err := e.dec.Decode(body, &e.body); err != nil {
 		n.w.failf("%s: %v", n.name, err)
 		return
 	}
+	e.reads(body)
 	n.w.counts.Frames++
 	if e != n.ends[len(n.ends)-1] {
 		n.w.counts.Late++
@@ -167,6 +176,7 @@ func (n *node) take(e *end, body []byte) {
 	if leaving {
 		return
 	}
+	n.checkStatus(e)
 	n.after(e)
 	if e.s.WantsAdmission() {
 		n.admission(e)
@@ -278,6 +288,7 @@ func (n *node) tick() {
 		}
 	}
 	n.core.Tick(n.now(), establishing)
+	n.sayStatus()
 	if n.draining {
 		n.depart(establishing)
 		return

@@ -46,7 +46,9 @@ type node struct {
 	mayRewind  uint64  // its clock when it was about to meet its peer; else 0
 	promise    promise // what the BARRIER of the session will stand for
 	writer     *wire.Writer
+	window     int                    // bytes that may be under way when another frame is sent
 	windowMost int                    // bytes that may be under way
+	lacks      uint64                 // features of this release that it does not have
 	noEvict    bool                   // what it has no memory for it cannot store
 	itemMost   int                    // largest item it takes, as store.ItemBytes counts
 	working    bool                   // its session is: see letIn
@@ -97,6 +99,7 @@ func (w *world) newNode(id, host int) *node {
 	if cfg.NoEviction {
 		n.fill()
 	}
+	n.lacks = n.release()
 	rc := n.sessionConfig(st)
 	if n.core, err = session.NewCore(rc, n.now()); err != nil {
 		panic(err)
@@ -104,9 +107,10 @@ func (w *world) newNode(id, host int) *node {
 	n.core.Start(n.now())
 	n.inc = rc.Inc
 	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
+	n.window = rc.Limits.WindowBytes
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
 	n.born = st.State().Born
-	w.logf("%s starts on machine %d, its clock %+d ms, born %s", n.name, host, n.off(), w.ver(n.born))
+	w.logf("%s starts on machine %d, its clock %+d ms, born %s, without features %x", n.name, host, n.off(), w.ver(n.born), n.lacks)
 	return n
 }
 
@@ -151,9 +155,10 @@ func (n *node) sessionConfig(st *store.Store) session.Config {
 			}
 			return n.clock.Refused()
 		},
-		Store: st, Rand: w.random,
+		Store: st, Rand: w.random, Without: n.lacks,
 		Limits: session.Limits{BatchItems: 2, PumpBytes: 64 << w.r.IntN(8), WindowBytes: 256 << w.r.IntN(10)},
 	}
+	rc.Compress, rc.Limits.PackedBytes = p.Packed && w.starts%2 == 0, 1
 	if p.Tight {
 		rc.Limits.PumpBytes, rc.Limits.WindowBytes = 64, 256
 	}
@@ -162,6 +167,9 @@ func (n *node) sessionConfig(st *store.Store) session.Config {
 		if p.Full {
 			rc.Limits.PieceBytes = 1<<11 + w.r.IntN(1<<14)
 		}
+	}
+	if p.Paced {
+		rc.CopyBytes = 4000 << w.r.IntN(7) // the copy has to be through before the run gives up
 	}
 	rc.Limits.GraveItems = rc.Limits.PumpBytes / 64
 	if p.Refuse && !w.healing && w.r.IntN(3) == 0 {

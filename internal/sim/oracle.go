@@ -96,11 +96,25 @@ func (n *node) facts() map[int]fact {
 // before looks at what a frame is about to change: a marker may kill the version it
 // stands for only where that was touched.
 func (n *node) before(b *wire.Body) {
-	if b.Type != wire.TBatch {
-		return
+	for _, b := range batches(b) {
+		n.beforeBatch(&b)
 	}
-	for i := range b.Batch.Records {
-		r := &b.Batch.Records[i]
+}
+
+// batches are those of a BATCH or MANY.
+func batches(b *wire.Body) []store.Batch {
+	switch b.Type {
+	case wire.TBatch:
+		return []store.Batch{{Part: b.Batch.Part, To: b.Batch.To, Records: b.Batch.Records}}
+	case wire.TMany:
+		return b.Many.Batches
+	}
+	return nil
+}
+
+func (n *node) beforeBatch(b *store.Batch) {
+	for i := range b.Records {
+		r := &b.Records[i]
 		if bytes.HasSuffix(r.Key, []byte(localSuffix)) {
 			n.w.failf("the local key %s has left its node", r.Key)
 		}
@@ -152,18 +166,28 @@ func (n *node) after(e *end) {
 		n.w.counts.Pieces++
 		n.learnFlush()
 		n.w.logf("%s gets %d bytes at %d of %s %s", n.name, len(b.Piece.Data), b.Piece.At, b.Piece.Key, n.w.ver(b.Piece.Version))
-	case wire.TBatch:
+	case wire.TBatch, wire.TMany:
 		n.learnFlush()
-		if e.owes[b.Batch.Part] {
-			n.w.failf("%s is not the one that this peer met last, which sends of partition %d without a copy", n.name, b.Batch.Part)
+		all := batches(b)
+		if len(all) > 1 {
+			n.w.counts.Manies++
 		}
-		for i := range b.Batch.Records {
-			r := &b.Batch.Records[i]
-			n.w.counts.Records++
-			n.w.logf("%s gets %s", n.name, n.w.record(r))
-			if k, ok := n.w.keyNumber(r.Key); ok {
-				n.learnRecord(k, r)
-			}
+		for i := range all {
+			n.afterBatch(e, &all[i])
+		}
+	}
+}
+
+func (n *node) afterBatch(e *end, b *store.Batch) {
+	if e.owes[b.Part] {
+		n.w.failf("%s is not the one that this peer met last, which sends of partition %d without a copy", n.name, b.Part)
+	}
+	for i := range b.Records {
+		r := &b.Records[i]
+		n.w.counts.Records++
+		n.w.logf("%s gets %s", n.name, n.w.record(r))
+		if k, ok := n.w.keyNumber(r.Key); ok {
+			n.learnRecord(k, r)
 		}
 	}
 }

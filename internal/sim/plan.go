@@ -33,6 +33,10 @@ type Plan struct {
 	Tight       bool  // little is sent at once, and little is under way
 	Slow        bool  // time goes by between steps: silence is noticed
 	SameSlot    bool  // both nodes begin with the same slot
+	Old         bool  // node 1 is of the first release: it has no features
+	Packed      bool  // every other process compresses what it sends, however little it is
+	Upgrade     bool  // each process is of one release or another: it has some of the features
+	Paced       bool  // a copy takes little of the link
 	Preload     int   // keys that node 0 has from the start
 }
 
@@ -73,6 +77,7 @@ var Plans = []Plan{
 	{Name: "days, expiry", Keys: 4, Parts: 1, Steps: 300, Cut: 40, Crash: true, Planned: true, Flush: true, FlushWithin: 120, TTL: true, Days: true, Slow: true, Tombs: 2},
 	{Name: "sizes", Keys: 5, Parts: 1, Steps: 250, Cut: 30, Crash: true, Big: true, Flush: true},
 	{Name: "copy", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40},
+	{Name: "copy, paced", Keys: 40, Parts: 3, Steps: 400, Cut: 10, Preload: 40, Evict: true, Tombs: 2, Crash: true, Pieces: true, Paced: true},
 	{Name: "copy broken off", Keys: 30, Parts: 2, Steps: 400, Cut: 40, Crash: true, Preload: 30, Tombs: 4},
 	{Name: "slow link", Keys: 6, Parts: 2, Steps: 300, Cut: 25, Slow: true, Flush: true, TTL: true, SkewMillis: 90},
 	{Name: "old peer", Keys: 5, Parts: 2, Steps: 300, Cut: 40, Tombs: 2, Crash: true, Evict: true, Flush: true, Swap: true},
@@ -86,5 +91,9 @@ var Plans = []Plan{
 	{Name: "pieces", Keys: 4, Parts: 2, Steps: 300, Cut: 30, Tombs: 2, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Pieces: true},
 	{Name: "pieces, saturated", Keys: 4, Parts: 1, Steps: 300, Cut: 30, Tombs: -1, GraveBits: 5, Flush: true, Touchy: true, Busy: true, Pieces: true},
 	{Name: "pieces, full", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Full: true, Crash: true, Flush: true, Busy: true, Pieces: true},
+	{Name: "old release", Keys: 4, Parts: 2, Steps: 300, Cut: 20, Tombs: 2, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Big: true, Pieces: true, Slow: true, Old: true},
+	{Name: "upgrade", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Planned: true, Flush: true, Pieces: true, SkewMillis: 50, Slow: true, Upgrade: true},
+	{Name: "upgrade, and crashes", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Tombs: 2, Crash: true, Planned: true, Evict: true, TTL: true, Pieces: true, Slow: true, Upgrade: true},
+	{Name: "packed", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Full: true, Crash: true, Planned: true, Busy: true, Pieces: true, Packed: true, Upgrade: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
 }

@@ -19,6 +19,9 @@ type Counts struct {
 	Connects, Cuts, Stalls, Silences                      uint64
 	Crashes, Planned, Swaps, Histories, Jumps             uint64
 	Pieces                                                uint64 // of large values
+	Manies                                                uint64 // MANY frames of more than one partition
+	Packed                                                uint64 // PACKED frames
+	Statuses                                              uint64 // STATUS frames that were read
 	Refusals, KeptShut                                    uint64 // connections that ended so; ticks in which a node stayed shut because of one
 	Together, Unproven                                    uint64 // Together: planned restarts while the other node drained, too; Unproven: those that nobody took over
 	GaveUp, Crossed                                       uint64 // GaveUp: planned restarts of a node that gave up on a linked peer; Crossed: those across the other's BYE PLANNED

@@ -3,6 +3,8 @@ package testkit
 import (
 	"fmt"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,24 @@ func TestFreePorts_AreFreeAndDiffer(t *testing.T) {
 	}
 	if len(seen) != 5 {
 		t.Errorf("%d of 5 ports are free", len(seen))
+	}
+	for _, port := range FreePorts(t, 5) {
+		if seen[port] {
+			t.Errorf("%s was given twice", port)
+		}
+	}
+}
+
+// Another process that looks at the same time must not find the same ones.
+func TestFreePorts_AreOfThisProcessOnly(t *testing.T) {
+	FreePorts(t, 1)
+	f, err := os.OpenFile(block.lock.Name(), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EWOULDBLOCK {
+		t.Errorf("its lock can be taken: %v", err)
 	}
 }
 

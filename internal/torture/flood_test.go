@@ -14,9 +14,9 @@ import (
 // some stay as they are. In the long form the deletes are sometimes so many that
 // graves count for every key.
 func floodRound(r *round) error {
-	unit, mib := 8500, 20 // 1 MiB of tombstones: about 14,500
+	unit, mib := 11_500, 20 // 1 MiB of tombstones: about 18,500
 	if r.h.long && r.rng.IntN(2) == 0 {
-		unit, mib = 35_000, memoryMiB // 3.2 MiB: 46,000
+		unit, mib = 42_000, memoryMiB // 3.2 MiB: 60,000
 	}
 	r.buried = true
 	if err := r.limit(mib, r.h.nodes[:]...); err != nil {

@@ -80,7 +80,7 @@ func (n *node) step(d time.Duration) error {
 func (n *node) start() error {
 	inc := n.inc.Add(1)
 	args := []string{"netns", "exec", n.w.ns(n.name()), filepath.Join(n.dir, "twincached"), "-u", "root",
-		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", strconv.Itoa(memoryMiB),
+		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", strconv.Itoa(memoryMiB), "--log-format=text",
 		"--secret-file", filepath.Join(n.dir, "secret")}
 	if n.state {
 		args = append(args, "--state-dir", filepath.Join(n.dir, "state-"+n.name()))

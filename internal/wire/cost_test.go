@@ -28,10 +28,12 @@ func TestCost_NoFrameAllocates(t *testing.T) {
 	var d Decoder
 	var b Body
 	batch, state, grave := costBatch(128), sampleState(), Grave{1, 2, 3, 4, false, make([]byte, MaxFilterBytes)}
+	many := manyOf(1, store.Live, store.Batch{Part: 3, To: 4, Records: batch.Records[:60]}, store.Batch{Part: 4, To: 5, Records: batch.Records[60:]})
 	piece := Piece{1, 2, 0, batch.Records[0].Key, 3, 1 << 20, 4, make([]byte, 4096)}
 	round := func() {
 		w.Reset()
 		writeBatch(w, batch)
+		writeMany(w, &many)
 		w.State(state)
 		w.Bulk(Bulk{1, 2, 3, 4})
 		w.Done(Done{1, 2})
@@ -44,6 +46,7 @@ func TestCost_NoFrameAllocates(t *testing.T) {
 		w.Grave(grave)
 		w.Piece(&piece)
 		w.Refused(&Refused{1, batch.Records[0].Key, 2, 1})
+		w.Status(Status{piece.Data})
 		for rest := w.Bytes(); len(rest) > 0; {
 			body, n, err := Split(rest, MaxFrameBytes(0))
 			if err != nil {

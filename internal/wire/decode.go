@@ -13,6 +13,10 @@ import (
 // use; make one per connection. After its first use only strings (HELLO, BYE)
 // and a longer list of records than ever before cost an allocation.
 type Decoder struct {
+	Unpacks bool // a PACKED is decoded into the frame in it; for a peer that is authenticated. What such a frame points into is valid until the next Decode
+
+	unpacker unpacker
+
 	src   *source
 	mp    *msgpack.Decoder
 	frame Type  // of the body at hand, for errors
@@ -25,6 +29,15 @@ type Decoder struct {
 // or ErrUnknownType, and what b then holds is undefined. Whether a frame makes
 // sense at this moment of a session is the caller's to judge.
 func (d *Decoder) Decode(body []byte, b *Body) error {
+	err := d.decode(body, b)
+	if err == nil && b.Type == TPacked && d.Unpacks {
+		return d.unpack(&b.Packed, b)
+	}
+	return err
+}
+
+// decode does that without unpacking.
+func (d *Decoder) decode(body []byte, b *Body) error {
 	if d.mp == nil {
 		d.src = &source{}
 		d.mp = msgpack.NewDecoder(d.src)
@@ -105,9 +118,16 @@ func (d *Decoder) fields(b *Body) int {
 		return d.grave(&b.Grave)
 	case TPiece:
 		return d.piece(&b.Piece)
+	case TMany:
+		return d.many(&b.Many)
+	case TPacked:
+		return d.packed(&b.Packed)
 	case TRefused:
 		b.Refused = Refused{Part: d.part(), Key: d.bytes("key", 1, store.MaxKeyBytes), Version: d.version("ver"), Why: store.Refusal(d.uint("why", math.MaxUint8))}
 		return 4
+	case TStatus:
+		b.Status = Status{Text: d.bytes("text", 1, MaxStatusBytes)}
+		return 1
 	}
 	return 0
 }

@@ -21,21 +21,61 @@ func (d *Decoder) batch(b *Batch) int {
 	b.Part = d.part()
 	b.Lane = d.lane()
 	b.To = d.any64("to")
-	b.Records = b.Records[:0]
+	b.Records = d.records(b.Records[:0])
+	return 5
+}
 
+// records reads an array of records behind those in recs.
+func (d *Decoder) records(recs []store.Record) []store.Record {
 	n := d.array("items", 0)
-	if n > MaxBatchRecords || n > d.src.left()/recordMinBytes {
+	if n > MaxBatchRecords-len(recs) || n > d.src.left()/recordMinBytes {
 		d.fail("items", "more than fit")
-		return 5
+		return recs
 	}
 	for range n {
-		b.Records = append(b.Records, store.Record{})
-		d.record(&b.Records[len(b.Records)-1])
+		recs = append(recs, store.Record{})
+		d.record(&recs[len(recs)-1])
 		if d.err != nil {
 			break
 		}
 	}
-	return 5
+	return recs
+}
+
+// Elements of a batch of a MANY, and the fewest bytes that one takes.
+const (
+	partFields   = 3
+	partMinBytes = 1 + partFields
+)
+
+func (d *Decoder) many(m *Many) int {
+	m.N, m.Lane = d.any64("n"), d.lane()
+	m.Batches, m.Records = m.Batches[:0], m.Records[:0]
+	n := d.array("batches", 1)
+	if n > store.Partitions || n > d.src.left()/partMinBytes {
+		d.fail("batches", "more than fit")
+	}
+	var seen store.PartSet
+	for ; n > 0 && d.err == nil; n-- {
+		extra := d.array("batch", partFields) - partFields
+		b := store.Batch{Part: d.part(), To: d.any64("to")}
+		before := len(m.Records)
+		m.Records = d.records(m.Records)
+		b.Records = m.Records[before:]
+		d.skip(extra)
+		if seen.Has(b.Part) {
+			d.fail("part", "twice in a frame")
+		}
+		seen.Add(b.Part)
+		m.Batches = append(m.Batches, b)
+	}
+	at := 0
+	for i := range m.Batches { // again, because m.Records moves where it grows
+		end := at + len(m.Batches[i].Records)
+		m.Batches[i].Records = m.Records[at:end:end]
+		at = end
+	}
+	return 3
 }
 
 // record reads one state of a key into r, which is zero.

@@ -158,6 +158,8 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 	batch := func(items ...any) []any { return list(TBatch, 1, 2, 0, 3, items) }
 	grave := list(TGrave, 1, 0, 1, 1, false, []byte{1})
 	piece := list(TPiece, 1, 0, 0, []byte("k"), 9, 10, 0, []byte("abc"))
+	part := func(part any, items ...any) []any { return list(part, 3, items) }
+	many := func(parts ...any) []any { return list(TMany, 1, 0, parts) }
 	high, zero := uint64(1)<<63, make([]byte, 16)
 	for name, body := range map[string]any{
 		"hello proto_min zero":     with(hello, 1, 0),
@@ -197,6 +199,16 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		"tombstone with a value":   batch(with(item, 1, 1)),
 		"touch with a value":       batch(with(item, 1, 2)),
 		"second of two items":      batch(item, with(item, 1, 9)),
+		"packed of nothing":        list(TPacked, 0, []byte("x")),
+		"packed above 1 MiB":       list(TPacked, MaxUnpackedBytes+1, []byte("x")),
+		"packed without data":      list(TPacked, 1, []byte{}),
+		"many kind":                with(many(part(1, item)), 2, 2),
+		"many of nothing":          many(),
+		"many part":                many(part(256, item)),
+		"many batch short":         many(list(1, 3)),
+		"many a part twice":        many(part(1, item), part(2), part(1, item)),
+		"many 1025 items":          many(part(1, repeat(1024, item)...), part(2, item)),
+		"many item in the second":  many(part(1, item), part(2, with(item, 1, 3))),
 		"bulk part":                list(TBulk, 1, 256, 1, 1),
 		"done part":                list(TDone, 1, 256),
 		"flush bit 63":             list(TFlush, 1, high, 0),
@@ -216,6 +228,9 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		"piece of 2 GiB":           with(piece, 6, 1<<31),
 		"piece kind":               with(piece, 3, 2),
 		"refused key":              list(TRefused, 1, []byte{}, 1, 1),
+		"status of no bytes":       list(TStatus, []byte{}),
+		"status too long":          list(TStatus, make([]byte, MaxStatusBytes+1)),
+		"status that is a str":     list(TStatus, "x"),
 	} {
 		var d Decoder
 		if err := d.Decode(pack(body), &Body{}); err == nil {
@@ -225,7 +240,7 @@ func TestDecode_ValuesOutOfRange(t *testing.T) {
 		}
 	}
 	var d Decoder
-	for _, body := range []any{hello, state, batch(item), batch(repeat(1024, item)...), grave, with(grave, 6, make([]byte, 4096)), piece, with(piece, 7, 7), batch(with(with(item, 1, 4), 6, nil))} {
+	for _, body := range []any{hello, state, batch(item), batch(repeat(1024, item)...), grave, with(grave, 6, make([]byte, 4096)), piece, with(piece, 7, 7), batch(with(with(item, 1, 4), 6, nil)), list(TStatus, make([]byte, MaxStatusBytes))} {
 		if err := d.Decode(pack(body), &Body{}); err != nil {
 			t.Errorf("a frame in range is refused: %v", err)
 		}

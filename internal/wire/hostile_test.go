@@ -108,7 +108,13 @@ func bombs() map[string][]byte {
 	}
 	extra := func(value h) h { return bytes.Join([]h{{0x93, byte(TAck), 1}, value}, nil) }
 	deep := extra(bytes.Repeat(h{0x91}, 1<<19))
+	many := h{0x94, byte(TMany), 1, 0}
 	return map[string][]byte{
+		"many batches":     append(bytes.Clone(many), huge(msgpcode.Array32)...),
+		"many 65535":       append(bytes.Clone(many), msgpcode.Array16, 0xff, 0xff),
+		"many items":       bytes.Join([]h{many, {0x91, 0x93, 1, 1}, huge(msgpcode.Array32)}, nil),
+		"many of 257":      bytes.Join([]h{many, {msgpcode.Array16, 1, 1}, bytes.Repeat(h{0x93, 1, 1, 0x90}, 257)}, nil),
+		"packed":           append(h{0x93, byte(TPacked), 9}, huge(msgpcode.Bin32)...),
 		"frame array":      huge(msgpcode.Array32),
 		"batch items":      append(bytes.Clone(batch), huge(msgpcode.Array32)...),
 		"batch 65535":      append(bytes.Clone(batch), msgpcode.Array16, 0xff, 0xff),
@@ -118,6 +124,7 @@ func bombs() map[string][]byte {
 		"value int32 max":  item(h{msgpcode.Bin32, 0x7f, 0xff, 0xff, 0xff}),
 		"cluster":          append(bytes.Clone(hello), huge(msgpcode.Str32)...),
 		"piece":            append(h{0x99, byte(TPiece), 1, 0, 0, msgpcode.Bin8, 1, 'k', 1, 9, 0}, huge(msgpcode.Bin32)...),
+		"status":           append(h{0x92, byte(TStatus)}, huge(msgpcode.Bin32)...),
 		"filter":           append(bytes.Clone(grave), huge(msgpcode.Bin32)...),
 		"extra array":      extra(huge(msgpcode.Array32)),
 		"extra map":        extra(huge(msgpcode.Map32)),
@@ -160,13 +167,13 @@ func TestDecode_UnknownTypes(t *testing.T) {
 		body := []byte{0x92, msgpcode.Uint8, byte(typ), 0xc1} // 0xc1 is no msgpack: the rest must not be read
 		err := d.Decode(body, &b)
 		switch {
-		case typ == int(TRefused):
+		case typ == int(TRefused), typ == int(TStatus):
 			wantErr(t, err, ErrMalformed)
 		case typ >= int(FirstSkippable):
 			if err != nil || !b.Unknown || b.Type != Type(typ) {
 				t.Errorf("type %d: unknown %v, type %v, %v", typ, b.Unknown, b.Type, err)
 			}
-		case typ == 0 || typ > int(TPiece):
+		case typ == 0 || typ > int(TPacked):
 			wantErr(t, err, ErrUnknownType, fmt.Sprint("type ", typ))
 		}
 	}

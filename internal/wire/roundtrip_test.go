@@ -42,7 +42,7 @@ var (
 // drawBody is any frame that the Writer may be asked for.
 func drawBody(t *rapid.T) *Body {
 	u := rapid.Uint64()
-	b := &Body{Type: rapid.OneOf(rapid.Custom(drawType), rapid.Just(TRefused)).Draw(t, "type")}
+	b := &Body{Type: rapid.OneOf(rapid.Custom(drawType), rapid.Just(TPacked), rapid.Just(TRefused), rapid.Just(TStatus)).Draw(t, "type")}
 	switch b.Type {
 	case THello:
 		low := rapid.Uint32Range(1, 1<<31).Draw(t, "min")
@@ -87,13 +87,27 @@ func drawBody(t *rapid.T) *Body {
 	case TPiece:
 		b.Piece = Piece{u.Draw(t, "n"), genPart.Draw(t, "part"), store.Lane(rapid.IntRange(0, 1).Draw(t, "lane")), rapid.SliceOfN(rapid.Byte(), 1, 250).Draw(t, "key"),
 			genVersion.Draw(t, "version"), store.MaxItemLimitBytes, rapid.IntRange(0, store.MaxItemLimitBytes-70_000).Draw(t, "at"), rapid.SliceOfN(rapid.Byte(), 1, 70_000).Draw(t, "data")}
+	case TMany:
+		b.Many = drawMany(t)
+	case TPacked:
+		b.Packed = Packed{rapid.IntRange(1, MaxUnpackedBytes).Draw(t, "bytes"), rapid.SliceOfN(rapid.Byte(), 1, 5000).Draw(t, "data")}
 	case TRefused:
 		b.Refused = Refused{genPart.Draw(t, "part"), rapid.SliceOfN(rapid.Byte(), 1, 250).Draw(t, "key"), genVersion.Draw(t, "version"), store.Refusal(rapid.Byte().Draw(t, "why"))}
+	case TStatus:
+		b.Status = Status{rapid.SliceOfN(rapid.Byte(), 1, MaxStatusBytes).Draw(t, "text")}
 	}
 	return b
 }
 
-func drawType(t *rapid.T) Type { return Type(rapid.IntRange(int(THello), int(TPiece)).Draw(t, "type")) }
+func drawMany(t *rapid.T) Many {
+	var batches []store.Batch
+	for _, part := range rapid.SliceOfNDistinct(genPart, 1, 5, rapid.ID[int]).Draw(t, "parts") {
+		batches = append(batches, store.Batch{Part: part, To: rapid.Uint64().Draw(t, "to"), Records: rapid.SliceOfN(genRecord, 0, 4).Draw(t, "records")})
+	}
+	return manyOf(rapid.Uint64().Draw(t, "n"), store.Lane(rapid.IntRange(0, 1).Draw(t, "lane")), batches...)
+}
+
+func drawType(t *rapid.T) Type { return Type(rapid.IntRange(int(THello), int(TMany)).Draw(t, "type")) }
 
 // write makes the frame that b holds.
 func write(w *Writer, b *Body) {
@@ -128,8 +142,14 @@ func write(w *Writer, b *Body) {
 		w.Grave(b.Grave)
 	case TPiece:
 		w.Piece(&b.Piece)
+	case TMany:
+		writeMany(w, &b.Many)
+	case TPacked:
+		w.Packed(&b.Packed)
 	case TRefused:
 		w.Refused(&b.Refused)
+	case TStatus:
+		w.Status(b.Status)
 	}
 }
 
@@ -144,7 +164,25 @@ func sameFrame(got, want *Body) bool {
 		g.Records, w.Records = nil, nil
 		return reflect.DeepEqual(g, w)
 	}
+	if got.Type == TMany {
+		return sameMany(&got.Many, &want.Many)
+	}
 	return reflect.DeepEqual(field(got), field(want))
+}
+
+// sameMany is that for a MANY. Records are compared where both find them.
+func sameMany(got, want *Many) bool {
+	all := func(m *Many) (all []store.Record, ends []store.Batch) {
+		for _, b := range m.Batches {
+			all = append(all, b.Records...)
+			ends = append(ends, store.Batch{Part: b.Part, To: b.To + uint64(len(all))<<32})
+		}
+		return all, ends
+	}
+	g, gotEnds := all(got)
+	w, wantEnds := all(want)
+	same := len(g) == len(w) && len(g) == len(got.Records) && got.N == want.N && got.Lane == want.Lane && reflect.DeepEqual(gotEnds, wantEnds)
+	return same && (len(g) == 0 || reflect.DeepEqual(g, w) && reflect.DeepEqual(got.Records, w))
 }
 
 // Any frames, one behind the other, come out as they went in, through one Writer,

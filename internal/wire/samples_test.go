@@ -79,6 +79,28 @@ func writeBatch(w *Writer, b *Batch) {
 	w.EndBatch(b.To)
 }
 
+// manyOf is a MANY of some batches.
+func manyOf(n uint64, lane store.Lane, batches ...store.Batch) Many {
+	m := Many{N: n, Lane: lane, Batches: batches}
+	for _, b := range batches {
+		m.Records = append(m.Records, b.Records...)
+	}
+	return m
+}
+
+func writeMany(w *Writer, m *Many) {
+	w.BeginMany(m.N, m.Lane)
+	for i := range m.Batches {
+		b := &m.Batches[i]
+		w.BeginPart(b.Part)
+		for j := range b.Records {
+			w.Record(&b.Records[j])
+		}
+		w.EndPart(b.To)
+	}
+	w.EndMany()
+}
+
 // samples is every frame there is.
 func samples() []sample {
 	live := Batch{N: 41, Part: 200, Lane: store.Live, To: 70_004, Records: sampleRecords()}
@@ -91,7 +113,12 @@ func samples() []sample {
 		{Key: []byte("video"), Op: store.RecordPieced, Version: 0x0c5c_1234_5678_9a05, ExpVersion: 0x0c5c_1234_5678_9a05, Expires: 1_700_000_060_000, Flags: 4},
 	}}
 	piece := Piece{N: 50, Part: 200, Lane: store.Live, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Bytes: 300_000_000, At: 65_536, Data: []byte("frames")}
+	many := manyOf(52, store.Live, store.Batch{Part: 200, To: 70_006, Records: sampleRecords()[:1]},
+		store.Batch{Part: 3, To: 5, Records: sampleRecords()[1:]}, store.Batch{Part: 255, To: 1 << 40, Records: []store.Record{}})
+	manyBulk := manyOf(53, store.Bulk, store.Batch{Part: 7, To: 300, Records: sampleRecords()[:1]})
+	packed := Packed{Bytes: len(bodyOf(func(w *Writer) { writeBatch(w, &bulk) })), Data: zstdOf(bodyOf(func(w *Writer) { writeBatch(w, &bulk) }))}
 	refused := Refused{Part: 200, Key: []byte("video"), Version: 0x0c5c_1234_5678_9a05, Why: store.RefusedTooLarge}
+	status := Status{Text: []byte(`{"at_ms":1700000000000,"state":{"word":"ready"}}`)}
 	filter := bytes.Repeat([]byte{0x81, 0}, 8)
 	return []sample{
 		{"hello", THello, func(w *Writer) { w.Hello(sampleHello()) }, func(b *Body) { b.Hello = *sampleHello() }},
@@ -119,7 +146,11 @@ func samples() []sample {
 		{"grave", TGrave, func(w *Writer) { w.Grave(Grave{48, 9, 3, 1 << 60, false, filter}) }, func(b *Body) { b.Grave = Grave{48, 9, 3, 1 << 60, false, filter} }},
 		{"piece", TPiece, func(w *Writer) { w.Piece(&piece) }, func(b *Body) { b.Piece = piece }},
 		{"batch_pieced", TBatch, func(w *Writer) { writeBatch(w, &pieced) }, func(b *Body) { b.Batch = pieced }},
+		{"many_live", TMany, func(w *Writer) { writeMany(w, &many) }, func(b *Body) { b.Many = many }},
+		{"many_bulk", TMany, func(w *Writer) { writeMany(w, &manyBulk) }, func(b *Body) { b.Many = manyBulk }},
+		{"packed", TPacked, func(w *Writer) { w.Packed(&packed) }, func(b *Body) { b.Packed = packed }},
 		{"refused", TRefused, func(w *Writer) { w.Refused(&refused) }, func(b *Body) { b.Refused = refused }},
+		{"status", TStatus, func(w *Writer) { w.Status(status) }, func(b *Body) { b.Status = status }},
 		{"grave_saturated", TGrave, func(w *Writer) { w.Grave(Grave{49, 9, 4, 1 << 60, true, nil}) }, func(b *Body) { b.Grave = Grave{49, 9, 4, 1 << 60, true, []byte{}} }},
 	}
 }
@@ -164,6 +195,6 @@ func field(b *Body) any {
 	return map[Type]any{
 		THello: &b.Hello, TAuth: &b.Auth, TState: &b.State, TBatch: &b.Batch, TBulk: &b.Bulk, TDone: &b.Done,
 		TFlush: &b.Flush, TFlushAt: &b.FlushAt, TAck: &b.Ack, TPing: &b.Ping, TPong: &b.Pong,
-		TBarrier: &b.Barrier, TBye: &b.Bye, TGrave: &b.Grave, TPiece: &b.Piece, TRefused: &b.Refused,
+		TBarrier: &b.Barrier, TBye: &b.Bye, TGrave: &b.Grave, TPiece: &b.Piece, TMany: &b.Many, TPacked: &b.Packed, TRefused: &b.Refused, TStatus: &b.Status,
 	}[b.Type]
 }

@@ -17,9 +17,12 @@ const (
 	MaxHandshakeBytes = 8 << 10   // body of any frame before the peer has authenticated itself
 	MinFrameBytes     = 1 << 20   // the smallest value of MaxFrameBytes: a batch of small items fits with room
 	HeadBytes         = 8         // length and checksum in front of a body
-	MaxBatchRecords   = 1024      // records in one BATCH; a sender that follows docs/protocol.md stops at 128
+	MaxBatchRecords   = 1024      // records in one BATCH or MANY; a sender that follows docs/protocol.md stops at 128
 	MaxPieceBytes     = 256 << 10 // one PIECE of a value
+	MaxUnpackedBytes  = 1 << 20   // body of the frame in a PACKED: what a peer can make this node reserve for it
+	MinPackedBytes    = 1 << 10   // body of a frame that the Writer packs: a shorter one gains little, and costs as much time
 	MaxFilterBytes    = 4 << 10   // Bloom filter of one partition's grave
+	MaxStatusBytes    = 64 << 10  // Status.Text: what a node says of itself for people is far shorter
 	MaxClusterBytes   = 255       // Hello.Cluster: a name, not a document
 	MaxSoftwareBytes  = 255       // Hello.Software
 	MaxByeTextBytes   = 512       // Bye.Text: one line of log
@@ -32,6 +35,11 @@ const (
 const (
 	FeaturePieces  = 1 << 0 // PIECE, and items of the kind store.RecordPieced
 	FeatureAnswers = 1 << 1 // BYE PLANNED is answered with BYE STAYS by a node that stays
+	FeatureStatus  = 1 << 2 // STATUS
+	FeatureMany    = 1 << 3 // MANY
+	FeaturePacked  = 1 << 4 // PACKED
+
+	Features = FeaturePieces | FeatureAnswers | FeatureStatus | FeatureMany | FeaturePacked // what this release understands
 )
 
 // frameSlackBytes is what a frame with one largest item needs besides the item:
@@ -64,7 +72,10 @@ const (
 	TBye     Type = 13
 	TGrave   Type = 14
 	TPiece   Type = 15 // with FeaturePieces only
+	TMany    Type = 16 // with FeatureMany only
+	TPacked  Type = 17 // with FeaturePacked only
 	TRefused Type = 64 // a hint: who does not know it skips it
+	TStatus  Type = 65 // a hint too, and with FeatureStatus only
 )
 
 // FirstSkippable is the first type that a receiver which does not know it must
@@ -74,7 +85,7 @@ const FirstSkippable Type = 0x40
 var typeNames = [...]string{
 	THello: "HELLO", TAuth: "AUTH", TState: "STATE", TBatch: "BATCH", TBulk: "BULK", TDone: "DONE",
 	TFlush: "FLUSH", TFlushAt: "FLUSH_AT", TAck: "ACK", TPing: "PING", TPong: "PONG",
-	TBarrier: "BARRIER", TBye: "BYE", TGrave: "GRAVE", TPiece: "PIECE", TRefused: "REFUSED",
+	TBarrier: "BARRIER", TBye: "BYE", TGrave: "GRAVE", TPiece: "PIECE", TMany: "MANY", TPacked: "PACKED", TRefused: "REFUSED", TStatus: "STATUS",
 }
 
 // String is the frame's name as docs/protocol.md writes it, or "type N".
@@ -88,7 +99,7 @@ func (t Type) String() string {
 // Hello is the first frame of both sides. Nothing in it is trusted until AUTH.
 type Hello struct {
 	ProtoMin, ProtoMax uint32   // the session speaks the smaller ProtoMax; both at least 1
-	Features           uint64   // bit set: FeaturePieces, FeatureAnswers; unknown bits are ignored
+	Features           uint64   // bit set: FeaturePieces and the like; unknown bits are ignored
 	Cluster            string   // both sides must have the same; "" is a name too
 	NodeID             store.ID // the node, over restarts if it keeps state
 	Inc                store.ID // this start of the process
@@ -123,6 +134,21 @@ type Batch struct {
 	Records []store.Record
 }
 
+// Many is a piece of one lane of several partitions, each of them once. After decoding,
+// Batches and their records are reused, as those of Batch are.
+type Many struct {
+	N       uint64
+	Lane    store.Lane
+	Batches []store.Batch  // 1..store.Partitions
+	Records []store.Record // those of all Batches, one behind the other; at most MaxBatchRecords
+}
+
+// Packed is a Batch, Many or Piece, compressed. A Decoder that unpacks never shows it.
+type Packed struct {
+	Bytes int    // of the body of that frame, 1..MaxUnpackedBytes
+	Data  []byte // that body as one zstd frame; it points into the frame's body
+}
+
 // Piece is a part of a value that is too large for one frame. The pieces of a value come
 // in order, and a Batch with its item behind the last one. After decoding, Key and Data
 // point into the frame's body.
@@ -145,6 +171,10 @@ type Refused struct {
 	Version uint64
 	Why     store.Refusal
 }
+
+// Status is what the sender says of itself, for people. A session believes nothing of it, and
+// does not know what is in it. Text points into the frame's body.
+type Status struct{ Text []byte } // 1..MaxStatusBytes
 
 // Bulk opens the bulk lane of a partition: the receiver forgets its cursor and
 // holds {0,T,T}. Count is about how many items will come, for progress only.
@@ -222,6 +252,7 @@ type Body struct {
 	Auth    Auth
 	State   State
 	Batch   Batch
+	Many    Many
 	Bulk    Bulk
 	Done    Done
 	Flush   Flush
@@ -233,5 +264,7 @@ type Body struct {
 	Bye     Bye
 	Grave   Grave
 	Piece   Piece
+	Packed  Packed
 	Refused Refused
+	Status  Status
 }

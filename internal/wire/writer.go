@@ -27,6 +27,9 @@ type Writer struct {
 	enc   *msgpack.Encoder
 	start int // of the frame that is being written
 	batch batch
+	many  many
+
+	packer packer
 }
 
 // NewWriter makes an empty Writer.
@@ -46,12 +49,12 @@ func (w *Writer) Len() int { return len(w.out.b) }
 // Reset forgets the bytes and keeps the memory.
 func (w *Writer) Reset() {
 	w.out.b = w.out.b[:0]
-	w.batch.open = false
+	w.batch.open, w.many.open = false, false
 }
 
 // begin opens a frame of type t with fields elements after the type.
 func (w *Writer) begin(t Type, fields int) {
-	if w.batch.open {
+	if w.batch.open || w.many.open {
 		panic("wire: frame begun inside a batch")
 	}
 	w.start = len(w.out.b)
@@ -247,6 +250,16 @@ func (w *Writer) Refused(f *Refused) {
 	w.bytes(f.Key)
 	w.uint(f.Version)
 	w.uint(uint64(f.Why))
+	w.end()
+}
+
+// Status appends a STATUS. Its text is copied.
+func (w *Writer) Status(f Status) {
+	if n := len(f.Text); n == 0 || n > MaxStatusBytes {
+		panic("wire: status of impossible length")
+	}
+	w.begin(TStatus, 1)
+	w.bytes(f.Text)
 	w.end()
 }
 

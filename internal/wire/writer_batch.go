@@ -8,12 +8,13 @@ import (
 	"twincached/store"
 )
 
-// batch is the BATCH that a Writer has open.
+// batch is the BATCH that a Writer has open, or the batch of a MANY.
 type batch struct {
 	open  bool
 	to    int // where the 8 bytes of the field "to" stand in the buffer
 	count int // where the 2 bytes of the record count stand
 	recs  int
+	most  int // records that may be in it
 }
 
 // BeginBatch opens a BATCH. The position it reaches and the number of records
@@ -25,9 +26,24 @@ func (w *Writer) BeginBatch(n uint64, part int, lane store.Lane) {
 	w.uint(n)
 	w.uint(uint64(part))
 	w.uint(uint64(lane))
+	w.openBatch(MaxBatchRecords)
+}
+
+// openBatch writes the fields "to" and "items", which EndBatch fills in.
+func (w *Writer) openBatch(most int) {
 	_ = w.enc.EncodeUint64(0)
 	w.out.b = append(w.out.b, msgpcode.Array16, 0, 0)
-	w.batch = batch{open: true, to: len(w.out.b) - 11, count: len(w.out.b) - 2}
+	w.batch = batch{open: true, to: len(w.out.b) - 11, count: len(w.out.b) - 2, most: most}
+}
+
+// closeBatch fills them in.
+func (w *Writer) closeBatch(to uint64) {
+	if !w.batch.open {
+		panic("wire: end of a batch that was not begun")
+	}
+	binary.BigEndian.PutUint64(w.out.b[w.batch.to:], to)
+	binary.BigEndian.PutUint16(w.out.b[w.batch.count:], uint16(w.batch.recs))
+	w.batch.open = false
 }
 
 // Record appends one record to the open batch; key and value are copied. At most
@@ -37,7 +53,7 @@ func (w *Writer) Record(r *store.Record) {
 	switch {
 	case !w.batch.open:
 		panic("wire: record outside a batch")
-	case w.batch.recs == MaxBatchRecords:
+	case w.batch.recs == w.batch.most:
 		panic("wire: too many records in a batch")
 	case len(r.Key) == 0 || len(r.Key) > store.MaxKeyBytes:
 		panic("wire: record with a key of impossible length")
@@ -67,19 +83,14 @@ func (w *Writer) Record(r *store.Record) {
 // EndBatch closes the open batch, which brings its lane to position to. A batch
 // without records is allowed: it moves the position only.
 func (w *Writer) EndBatch(to uint64) {
-	if !w.batch.open {
-		panic("wire: end of a batch that was not begun")
-	}
-	binary.BigEndian.PutUint64(w.out.b[w.batch.to:], to)
-	binary.BigEndian.PutUint16(w.out.b[w.batch.count:], uint16(w.batch.recs))
-	w.batch.open = false
+	w.closeBatch(to)
 	w.end()
 }
 
 // AbortBatch takes the open batch back: the Writer is as it was before
 // BeginBatch. Without an open batch it does nothing.
 func (w *Writer) AbortBatch() {
-	if w.batch.open {
+	if w.batch.open && !w.many.open {
 		w.out.b = w.out.b[:w.start]
 		w.batch.open = false
 	}

@@ -37,6 +37,52 @@ func TestWriter_AbortBatchLeavesNoTrace(t *testing.T) {
 	}
 }
 
+// What is taken back of a MANY is as if it had not been begun: one batch, or all of it.
+func TestWriter_AbortPartLeavesNoTrace(t *testing.T) {
+	w := NewWriter()
+	r := &sampleRecords()[0]
+	for _, keep := range []bool{true, false} {
+		w.Reset()
+		w.Ack(Ack{1})
+		want := bytes.Clone(w.Bytes())
+		w.BeginMany(2, store.Live)
+		w.BeginPart(3)
+		w.Record(r)
+		w.AbortPart()
+		w.AbortPart() // nothing is open: no effect
+		batches := 0
+		if keep {
+			batches = 1
+			w.BeginPart(4)
+			w.Record(r)
+			w.EndPart(5)
+			m := manyOf(2, store.Live, store.Batch{Part: 4, To: 5, Records: []store.Record{*r}})
+			want = append(want, frameOf(func(w *Writer) { writeMany(w, &m) })...)
+		}
+		w.BeginPart(5)
+		w.Record(r)
+		w.AbortPart()
+		if got := w.EndMany(); got != batches {
+			t.Errorf("%d batches, want %d", got, batches)
+		}
+		w.Ack(Ack{2})
+		if want = append(want, frameOf(func(w *Writer) { w.Ack(Ack{2}) })...); !bytes.Equal(w.Bytes(), want) {
+			t.Errorf("bytes are %x, want %x", w.Bytes(), want)
+		}
+	}
+}
+
+func TestWriter_ResetForgetsAnOpenMany(t *testing.T) {
+	w := NewWriter()
+	w.BeginMany(1, store.Bulk)
+	w.BeginPart(1)
+	w.Reset()
+	w.Ack(Ack{1})
+	if want := frameOf(func(w *Writer) { w.Ack(Ack{1}) }); !bytes.Equal(w.Bytes(), want) {
+		t.Errorf("bytes are %x, want %x", w.Bytes(), want)
+	}
+}
+
 func TestWriter_ResetForgetsAnOpenBatch(t *testing.T) {
 	w := NewWriter()
 	w.BeginBatch(1, 0, store.Bulk)
@@ -76,6 +122,25 @@ func TestWriter_BrokenInvariantsPanic(t *testing.T) {
 	mustPanic(t, "end without a batch", func() { NewWriter().EndBatch(1) })
 	mustPanic(t, "frame inside a batch", func() { open().Ack(Ack{1}) })
 	mustPanic(t, "batch inside a batch", func() { open().BeginBatch(2, 0, store.Live) })
+	many := func() *Writer { w := NewWriter(); w.BeginMany(1, store.Live); return w }
+	mustPanic(t, "frame inside a MANY", func() { many().Ack(Ack{1}) })
+	mustPanic(t, "record outside a batch of a MANY", func() { many().Record(r) })
+	mustPanic(t, "end of a MANY that is not open", func() { NewWriter().EndMany() })
+	mustPanic(t, "end of a MANY inside a batch", func() { w := many(); w.BeginPart(1); w.EndMany() })
+	mustPanic(t, "batch of a partition without a MANY", func() { NewWriter().BeginPart(1) })
+	mustPanic(t, "batch of a partition inside another one", func() { w := many(); w.BeginPart(1); w.BeginPart(2) })
+	mustPanic(t, "one record too many in two batches", func() {
+		w := many()
+		for part := range 2 {
+			w.BeginPart(part)
+			for range MaxBatchRecords/2 + part {
+				w.Record(r)
+			}
+			w.EndPart(1)
+		}
+	})
+	mustPanic(t, "empty status", func() { NewWriter().Status(Status{}) })
+	mustPanic(t, "status too long", func() { NewWriter().Status(Status{make([]byte, MaxStatusBytes+1)}) })
 	mustPanic(t, "empty key", func() { open().Record(&store.Record{}) })
 	mustPanic(t, "key of 251 bytes", func() { open().Record(&store.Record{Key: make([]byte, 251)}) })
 	mustPanic(t, "one record too many", func() {

@@ -1,11 +1,13 @@
 package rig
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +20,7 @@ import (
 const (
 	ClientPort = ":11211"
 	ReplPort   = ":11212"
+	StatusPort = ":8211" // of the status page, where Tests asks for one
 )
 
 // Node is one process of the program, or its place while it is stopped.
@@ -26,6 +29,10 @@ type Node struct {
 	Name string     // in messages
 	Host string     // an address, without a port
 	Args []string   // the command line of its next start
+
+	Program string   // what its next start runs; "": the program under test
+	Bare    bool     // its command line is Args alone: an earlier release does not know what the tests add to it
+	Env     []string // what that has besides this process's environment
 
 	Log    *testkit.Log // of its last start
 	Stderr *os.File     // where that goes from its next start on; nil: to Log
@@ -64,7 +71,15 @@ func NewPair(t testing.TB, extra ...string) (a, b *Node) {
 func (n *Node) Start() {
 	n.T.Helper()
 	n.Log = &testkit.Log{}
-	n.cmd = exec.Command(Binary(n.T), n.Args...)
+	args := slices.Clone(n.Args)
+	if !n.Bare {
+		args = append(args, "--log-format=text")
+		if statusPages && !slices.Contains(args, "--status") {
+			args = append(args, "--status", n.Host+StatusPort)
+		}
+	}
+	n.cmd = exec.Command(cmp.Or(n.Program, Binary(n.T)), args...)
+	n.cmd.Env = append(os.Environ(), n.Env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.Log, n.Log
 	if n.Stderr != nil {
 		n.cmd.Stderr = n.Stderr

@@ -3,7 +3,6 @@ package rig
 import (
 	"flag"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -22,10 +21,17 @@ var binary string
 
 // Tests are the tests of a package that need the program: its TestMain gives them to
 // goleak.VerifyTestMain.
-type Tests struct{ M *testing.M }
+type Tests struct {
+	M           *testing.M
+	StatusPages bool // each node has its status page, at StatusPort
+}
+
+// statusPages is that of the package that runs.
+var statusPages bool
 
 // Run builds the program, runs the tests and returns their exit status.
 func (r Tests) Run() int {
+	statusPages = r.StatusPages
 	dir, err := os.MkdirTemp("", "twincached-rig-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rig:", err)
@@ -65,32 +71,12 @@ func manyAtOnce() error {
 	return flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0)))
 }
 
-// Binary is where the program under test is. It also looks at every directory of the
-// project, from within a test: the go command repeats a test whose result it has
-// cached only if something that a test itself looked at has changed, and it does not
-// see what the build of the program reads.
+// Binary is where the program under test is, which was built from the whole tree.
 func Binary(t testing.TB) string {
 	t.Helper()
-	if err := readTree(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.ReadTree(t)
 	return binary
 }
-
-var readTree = sync.OnceValue(func() error {
-	root := "."
-	for _, err := os.Stat("go.mod"); err != nil; _, err = os.Stat(filepath.Join(root, "go.mod")) {
-		if root = filepath.Join("..", root); len(root) > 100 {
-			return err
-		}
-	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && d.Name() == ".git" {
-			return fs.SkipDir
-		}
-		return err
-	})
-})
 
 // network is what this process has of 127.0.0.0/8: the second byte of its addresses,
 // and how many third bytes of it are given away. No other process has it while the

@@ -50,12 +50,12 @@ func TestDifferences_AreSeen(t *testing.T) {
 	StartAll(a, b)
 	for key, on := range map[string][]*Node{"both": {a, b}, "mine": {a}, "yours": {b}} {
 		for _, n := range on {
-			n.Load([]string{key}, func(int) string { return "v" })
+			n.Load([]string{key}, func(int) string { return n.Name })
 		}
 	}
 	differ, onlyA, onlyB := Differences(a, b, []string{"both", "mine", "yours", "none"})
 	if !slices.Equal(differ, []string{"both"}) || !slices.Equal(onlyA, []string{"mine"}) || !slices.Equal(onlyB, []string{"yours"}) {
-		t.Errorf("%q differ, %q only on a, %q only on b", differ, onlyA, onlyB) // a version is made once
+		t.Errorf("%q differ, %q only on a, %q only on b", differ, onlyA, onlyB)
 	}
 }
 

@@ -1,0 +1,50 @@
+package metrics
+
+var perSlab = []string{"slab"}
+
+// slabs are rows of "stats slabs", behind the number of the size class.
+var slabs = table(perSlab,
+	entry{"chunk_size", "slab_chunk_size_bytes", gauge, "The largest item of a size class.", nil},
+	entry{"chunks_per_page", "slab_chunks_per_page", gauge, "How many items of a size class fill 1 MiB.", nil},
+	entry{"total_pages", "slab_current_pages", gauge, "How many MiB the items of a size class would fill.", nil},
+	entry{"total_chunks", "slab_current_chunks", gauge, "Items of a size class.", nil},
+	entry{"used_chunks", "slab_chunks_used", gauge, "Items of a size class.", nil},
+	entry{"free_chunks", "slab_chunks_free", gauge, "Always 0: memory belongs to no size class.", nil},
+	entry{"free_chunks_end", "slab_chunks_free_end", gauge, "Always 0: memory belongs to no size class.", nil},
+	entry{"get_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("get", "hit")},
+	entry{"delete_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("delete", "hit")},
+	entry{"incr_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("incr", "hit")},
+	entry{"decr_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("decr", "hit")},
+	entry{"cas_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("cas", "hit")},
+	entry{"cas_badval", "slab_commands_total", counter, slabCommandsHelp, outcome("cas", "badval")},
+	entry{"touch_hits", "slab_commands_total", counter, slabCommandsHelp, outcome("touch", "hit")},
+)
+
+// items are rows of "stats items", behind the number of the size class.
+var items = table(perSlab,
+	entry{"number", "slab_current_items", gauge, "Items of a size class.", nil},
+	entry{"age", "slab_items_age_seconds", gauge, "How long ago the oldest item of a size class was read last.", nil},
+	entry{"mem_requested", "slab_mem_requested_bytes", gauge, "What the items of a size class occupy.", nil},
+	entry{"number_hot", "slab_hot_items", gauge, "Always 0: there is one order of items here, and it counts as cold.", nil},
+	entry{"number_warm", "slab_warm_items", gauge, "Always 0: there is one order of items here, and it counts as cold.", nil},
+	entry{"number_cold", "slab_cold_items", gauge, "Items of a size class.", nil},
+	entry{"number_temp", "slab_temporary_items", gauge, "Always 0: there is one order of items here, and it counts as cold.", nil},
+	entry{"age_hot", "slab_hot_age_seconds", gauge, "Always 0: there is one order of items here, and it counts as cold.", nil},
+	entry{"age_warm", "slab_warm_age_seconds", gauge, "Always 0: there is one order of items here, and it counts as cold.", nil},
+	entry{"evicted", "slab_items_evicted_total", counter, "Live items of a size class removed for memory.", nil},
+	entry{"evicted_nonzero", "slab_items_evicted_nonzero_total", counter, "Of those, items that would have expired.", nil},
+	entry{"evicted_time", "slab_items_evicted_time_seconds", gauge, "How long the item of a size class that was removed last had not been read.", nil},
+	entry{"evicted_unfetched", "slab_items_evicted_unfetched_total", counter, "Live items of a size class removed for memory that were never read.", nil},
+	entry{"expired_unfetched", "slab_items_expired_unfetched_total", counter, "Items of a size class that expired and were never read.", nil},
+	entry{"crawler_reclaimed", "slab_items_crawler_reclaimed_total", counter, "Expired or flushed items of a size class that the sweep removed.", nil},
+	entry{"outofmemory", "slab_items_outofmemory_total", counter, "Items of a size class refused as there was no memory for them.", nil},
+	entry{"reclaimed", "slab_items_reclaimed_total", counter, "Expired or flushed items of a size class whose memory was taken back for others.", nil},
+	entry{"tailrepairs", "slab_items_tailrepairs_total", counter, "Always 0: nothing has to be repaired here.", nil},
+	entry{"moves_to_cold", "slab_items_moves_to_cold", gauge, "Always 0: there is one order of items here.", nil},
+	entry{"moves_to_warm", "slab_items_moves_to_warm", gauge, "Always 0: there is one order of items here.", nil},
+	entry{"moves_within_lru", "slab_items_moves_within_lru", gauge, "Always 0: there is one order of items here.", nil},
+	entry{"hits_to_hot", "slab_lru_hits_total", counter, lruHitsHelp, []string{"lru", "hot"}},
+	entry{"hits_to_warm", "slab_lru_hits_total", counter, lruHitsHelp, []string{"lru", "warm"}},
+	entry{"hits_to_cold", "slab_lru_hits_total", counter, lruHitsHelp, []string{"lru", "cold"}},
+	entry{"hits_to_temp", "slab_lru_hits_total", counter, lruHitsHelp, []string{"lru", "temporary"}},
+)

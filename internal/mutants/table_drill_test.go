@@ -1,0 +1,33 @@
+package mutants
+
+// drillMutants are about what whoever looks after a pair sees of a fault: docs/drill.md.
+var drillMutants = []mutant{
+	{"two nodes of one id are no warning",
+		"the page and twincached status say so, and not the log alone",
+		"internal/status/warnings.go", "warn(l.PeerID != \"\" && l.PeerID == s.Node.ID, \"same_id\"", "warn(false, \"same_id\"",
+		test("internal/status", "TestWarnings_EachHasItsCause")},
+	{"a node that shall be restarted shall not be stopped",
+		"what to do about one warning does not speak against another one",
+		"internal/status/warnings.go", "	case s.State.Refusal != \"\":\n", "	case false:\n",
+		test("internal/status", "TestWarnings_OneCopyLeftKnowsWhy")},
+	{"start the peer, says a node that is its own peer",
+		"a wrong -x is named",
+		"internal/status/warnings.go", "strings.HasPrefix(s.Link.LastError, \"SELF\")", "strings.HasPrefix(s.Link.LastError, \"NONE\")",
+		test("internal/status", "TestWarnings_OneCopyLeftKnowsWhy")},
+	{"a full node that evicts is warned about",
+		"only one with -M refuses what clients store",
+		"internal/status/warnings.go", "warn(s.Settings.NoEviction && s.Items.NoMemory", "warn(s.Items.NoMemory",
+		test("internal/status", "TestWarnings_FullIsOfNodesThatDoNotEvict")},
+	{"a node that has room again is full for ever",
+		"the warning ends when its cause does",
+		"internal/status/warnings.go", "s.Items.NoMemory > 0 && s.Memory.CommittedBytes >= s.Memory.LimitBytes/100*fullPercent", "s.Items.NoMemory > 0",
+		test("internal/status", "TestWarnings_FullIsOfNodesThatDoNotEvict")},
+	{"a state directory that takes nothing is no warning",
+		"the page and twincached status say so, and not the log alone",
+		"internal/node/statedir.go", "n.unkept.Store(err != nil)", "n.unkept.Store(false)",
+		test("internal/node", "TestFailure_StateDiskFull")},
+	{"two nodes of one id are taken for one",
+		"they are asked at two addresses, and are two processes",
+		"internal/view/look.go", " && a.Node.PID == b.Node.PID && a.Node.StartedMillis == b.Node.StartedMillis", "",
+		test("internal/view", "TestProblems_SayWhatIsWrong")},
+}

@@ -60,7 +60,7 @@ var sampleMutants = []mutant{
 		test("memproto", "TestLatencyBound_BucketsMeetThere")},
 	{"after stats reset the latency of the last minute is what it never was",
 		"a reading that was reset is taken as it is",
-		"memproto/latency.go", "if earlier.Buckets[i]-before > l.Buckets[i]-after {", "if earlier.Count > l.Count {",
+		"memproto/latency.go", "if earlier.Buckets[i]-before > l.Buckets[i]-after {", "if earlier.Count > l.Count+0*(before+after) {",
 		test("memproto", "TestLatency_Since")},
 	{"the latency of the last minute is that since the start",
 		"an earlier reading is taken off",

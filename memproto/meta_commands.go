@@ -272,8 +272,9 @@ func (c *Conn) metaInspect(m *metaLine, fault string) {
 // metaInspection renders the reply of me.
 type metaInspection metaLine
 
-// Render is me's reply to a hit. v is ours: it adds the flags, the marks and the
-// value, which no mg can read without counting as a reader or winning a stale item.
+// Render is me's reply to a hit. v is ours: it adds the exact expiry (Unix ms, 0 never), the
+// flags, the marks and the value, which no mg can read without counting as a reader or
+// winning a stale item.
 func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	m := (*metaLine)(i)
 	if m.value {
@@ -301,6 +302,7 @@ func (i *metaInspection) Render(dst []byte, v *store.View) []byte {
 	if !m.value {
 		return append(dst, "\r\n"...)
 	}
+	dst = strconv.AppendInt(append(dst, " exp_ms="...), v.Expires, 10)
 	dst = strconv.AppendUint(append(dst, " flags="...), uint64(v.Flags), 10)
 	dst = strconv.AppendInt(append(dst, " bytes="...), int64(len(v.Value)), 10)
 	if v.Marks&store.MarkStale != 0 {

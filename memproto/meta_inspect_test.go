@@ -18,11 +18,11 @@ func TestInspect_ShowsTheValueWithoutATrace(t *testing.T) {
 	e.feed(fmt.Appendf(nil, "ms %s 2 b F9\r\nEN\r\n", wire))
 	for range 2 {
 		for request, want := range map[string]string{
-			"me k v":              `^ME k exp=100 la=0 cas=\d+ fetch=no cls=1 size=\d+ flags=7 bytes=5\r\nvalue\r\n$`,
+			"me k v":              `^ME k exp=100 la=0 cas=\d+ fetch=no cls=1 size=\d+ exp_ms=1900000100000 flags=7 bytes=5\r\nvalue\r\n$`,
 			"me k":                `^ME k exp=100 la=0 cas=\d+ fetch=no cls=1 size=\d+\r\n$`,
-			"me stale v":          `^ME stale exp=-1 la=0 cas=\d+ fetch=no cls=1 size=\d+ flags=0 bytes=0 stale=yes\r\n\r\n$`,
+			"me stale v":          `^ME stale exp=-1 la=0 cas=\d+ fetch=no cls=1 size=\d+ exp_ms=0 flags=0 bytes=0 stale=yes\r\n\r\n$`,
 			"me none v":           `^EN\r\n$`,
-			"me " + wire + " b v": `^ME ` + regexp.QuoteMeta(wire) + ` exp=-1 la=0 cas=\d+ fetch=no cls=\d+ size=\d+ flags=9 bytes=2\r\nEN\r\n$`,
+			"me " + wire + " b v": `^ME ` + regexp.QuoteMeta(wire) + ` exp=-1 la=0 cas=\d+ fetch=no cls=\d+ size=\d+ exp_ms=0 flags=9 bytes=2\r\nEN\r\n$`,
 			"me " + wire + " v b": ` flags=9 bytes=2\r\nEN\r\n$`,
 		} {
 			if got := string(e.feed([]byte(request + "\r\n"))); !regexp.MustCompile(want).MatchString(got) {

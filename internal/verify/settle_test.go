@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"twincached/internal/inspect"
 )
 
 func TestRun_WhatIsUnderWayIsNoDifference(t *testing.T) {
@@ -127,25 +129,25 @@ func TestRun_OneSidedKeyCountsAtTheFirstLookBehindSettle(t *testing.T) {
 
 // An expiry runs down between two looks, and that is not a touch.
 func TestLike_ExpiryRunsDown(t *testing.T) {
-	old := look{present: true, version: 5, expires: 100}
+	old := inspect.Look{Present: true, Version: 5, Expires: 100}
 	for _, c := range []struct {
-		now  look
+		now  inspect.Look
 		want bool
 	}{
-		{look{present: true, version: 5, expires: 90}, true},
-		{look{present: true, version: 5, expires: 91}, true},
-		{look{present: true, version: 5, expires: 100}, false},
-		{look{present: true, version: 5, expires: 80}, false},
-		{look{present: true, version: 5, expires: -1}, false},
-		{look{present: true, version: 6, expires: 90}, false},
-		{look{present: true, version: 5, expires: 90, stale: true}, false},
-		{look{}, false},
+		{inspect.Look{Present: true, Version: 5, Expires: 90}, true},
+		{inspect.Look{Present: true, Version: 5, Expires: 91}, true},
+		{inspect.Look{Present: true, Version: 5, Expires: 100}, false},
+		{inspect.Look{Present: true, Version: 5, Expires: 80}, false},
+		{inspect.Look{Present: true, Version: 5, Expires: -1}, false},
+		{inspect.Look{Present: true, Version: 6, Expires: 90}, false},
+		{inspect.Look{Present: true, Version: 5, Expires: 90, Stale: true}, false},
+		{inspect.Look{}, false},
 	} {
-		if got := c.now.like(&old, 10*time.Second); got != c.want {
+		if got := like(&c.now, &old, 10*time.Second); got != c.want {
 			t.Errorf("%+v: %v", c.now, got)
 		}
 	}
-	if gone := (look{}); !gone.like(&look{}, 10*time.Second) || old.like(&gone, 10*time.Second) {
+	if gone := (inspect.Look{}); !like(&gone, &inspect.Look{}, 10*time.Second) || like(&old, &gone, 10*time.Second) {
 		t.Error("a key that is not there, and has not been there")
 	}
 }

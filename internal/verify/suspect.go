@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"twincached/internal/inspect"
 )
 
 const (
@@ -22,9 +24,9 @@ const (
 
 // suspect is a key that was not the same on both nodes when they were looked at.
 type suspect struct {
-	key   key
+	key   inspect.Key
 	since time.Time // of the looks that follow
-	a, b  look
+	a, b  inspect.Look
 	fresh bool // there was no look at both yet
 	tries int
 }
@@ -42,9 +44,9 @@ func (x *run) settle() error {
 	for pause := firstPause; len(x.suspects) > 0; pause = min(2*pause, maxPause) {
 		time.Sleep(min(pause, max(x.opt.Settle, time.Millisecond)))
 		left := x.suspects[:0]
-		for i := 0; i < len(x.suspects); i += batchKeys {
-			some := x.suspects[i:min(i+batchKeys, len(x.suspects))]
-			keys := make([]key, len(some))
+		for i := 0; i < len(x.suspects); i += inspect.BatchKeys {
+			some := x.suspects[i:min(i+inspect.BatchKeys, len(x.suspects))]
+			keys := make([]inspect.Key, len(some))
 			for j := range some {
 				keys[j] = some[j].key
 			}
@@ -77,15 +79,15 @@ func (x *run) judge(s *suspect, l *pairLook, now time.Time) (again bool) {
 	switch {
 	case l.same():
 		x.r.Equal++
-	case !l.a.present && !l.b.present:
+	case !l.a.Present && !l.b.Present:
 		return false
 	case s.fresh:
 		s.a, s.b, s.since, s.fresh = l.a, l.b, now, false
 		return true
 	case now.Sub(s.since) < x.opt.Settle:
 		return true
-	case l.a.like(&s.a, now.Sub(s.since)) && l.b.like(&s.b, now.Sub(s.since)),
-		l.a.present && l.b.present && min(l.a.version, l.b.version) < max(s.a.version, s.b.version):
+	case like(&l.a, &s.a, now.Sub(s.since)) && like(&l.b, &s.b, now.Sub(s.since)),
+		l.a.Present && l.b.Present && min(l.a.Version, l.b.Version) < max(s.a.Version, s.b.Version):
 		x.count(l)
 	case s.tries < maxTries:
 		s.a, s.b, s.since = l.a, l.b, now
@@ -99,23 +101,24 @@ func (x *run) judge(s *suspect, l *pairLook, now time.Time) (again bool) {
 }
 
 // like tells whether the node said the same of the key a time ago.
-func (l *look) like(old *look, ago time.Duration) bool {
+func like(l, old *inspect.Look, ago time.Duration) bool {
 	then, now := *old, *l
-	if !then.present || !now.present {
-		return then.present == now.present // of what is not there no expiry runs down
+	if !then.Present || !now.Present {
+		return then.Present == now.Present // of what is not there no expiry runs down
 	}
-	if then.expires >= 0 && now.expires >= 0 {
-		if drift := time.Duration(then.expires-now.expires)*time.Second - ago; drift.Abs() > 2*time.Second {
+	if then.Expires >= 0 && now.Expires >= 0 {
+		if drift := time.Duration(then.Expires-now.Expires)*time.Second - ago; drift.Abs() > 2*time.Second {
 			return false // a touch
 		}
-		now.expires = then.expires // it runs down
+		now.Expires = then.Expires // it runs down
 	}
+	now.ExpireAt = then.ExpireAt // the same, and too exact for two clocks
 	return then == now
 }
 
 // count counts a difference that is certain, and tells of it.
 func (x *run) count(l *pairLook) {
-	d := Difference{Key: l.key.raw(), OnlyA: !l.b.present, OnlyB: !l.a.present}
+	d := Difference{Key: l.key.Raw(), OnlyA: !l.b.Present, OnlyB: !l.a.Present}
 	switch {
 	case d.OnlyA:
 		x.r.OnlyA++
@@ -135,22 +138,22 @@ func (l *pairLook) what() (all []string) {
 	a, b := &l.a, &l.b
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	switch {
-	case a.bytes != b.bytes:
-		add("value: %d bytes and %d bytes", a.bytes, b.bytes)
+	case a.Bytes != b.Bytes:
+		add("value: %d bytes and %d bytes", a.Bytes, b.Bytes)
 	case l.at >= 0:
-		add("value: %d bytes, the first that differs is number %d", a.bytes, l.at+1)
+		add("value: %d bytes, the first that differs is number %d", a.Bytes, l.at+1)
 	}
-	if a.flags != b.flags {
-		add("flags: %d and %d", a.flags, b.flags)
+	if a.Flags != b.Flags {
+		add("flags: %d and %d", a.Flags, b.Flags)
 	}
-	if !sameExpiry(a.expires, b.expires) {
-		add("expiry: %s and %s", left(a.expires), left(b.expires))
+	if !sameExpiry(a.Expires, b.Expires) {
+		add("expiry: %s and %s", left(a.Expires), left(b.Expires))
 	}
-	if a.stale != b.stale || a.won != b.won {
-		add("marks: %s and %s", a.marks(), b.marks())
+	if a.Stale != b.Stale || a.Won != b.Won {
+		add("marks: %s and %s", marks(a), marks(b))
 	}
-	if a.version != b.version {
-		add("version: %d and %d", a.version, b.version)
+	if a.Version != b.Version {
+		add("version: %d and %d", a.Version, b.Version)
 	}
 	return all
 }
@@ -162,12 +165,12 @@ func left(expires int64) string {
 	return fmt.Sprintf("in %d s", expires)
 }
 
-func (l *look) marks() string {
+func marks(l *inspect.Look) string {
 	var m []string
-	if l.stale {
+	if l.Stale {
 		m = append(m, "stale")
 	}
-	if l.won {
+	if l.Won {
 		m = append(m, "won")
 	}
 	if m == nil {

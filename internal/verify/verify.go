@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twincached/internal/glob"
+	"twincached/internal/inspect"
 )
 
 // Options is how to compare. The zero value compares without a login and settles at
@@ -73,7 +74,8 @@ func (r *Result) String() string {
 // run is one comparison.
 type run struct {
 	opt      Options
-	a, b     *node
+	a, b     *inspect.Node
+	reach    inspect.Options
 	local    glob.List // patterns of keys that are not compared
 	suspects []suspect
 	progress Progress
@@ -91,9 +93,10 @@ func Run(addressA, addressB string, opt Options) (Result, error) {
 		x.opt.hold = maxSuspects
 	}
 	x.r = &x.progress.Result
-	x.a, x.b = newNode("A", addressA, &x.opt), newNode("B", addressB, &x.opt)
-	defer x.a.close()
-	defer x.b.close()
+	x.reach = inspect.Options{Name: opt.Name, Password: opt.Password, Roots: opt.Roots, Dial: opt.dial}
+	x.a, x.b = inspect.NewNode("verify", "node A", addressA, &x.reach), inspect.NewNode("verify", "node B", addressB, &x.reach)
+	defer x.a.Close()
+	defer x.b.Close()
 	err := x.compare()
 	x.r.Seconds = time.Since(began).Seconds()
 	return *x.r, err
@@ -115,21 +118,21 @@ func (x *run) compare() error {
 		return err
 	}
 	var err error
-	if x.r.ExcusedA, err = x.a.excused(); err != nil {
+	if x.r.ExcusedA, err = excused(x.a); err != nil {
 		return err
 	}
-	x.r.ExcusedB, err = x.b.excused()
+	x.r.ExcusedB, err = excused(x.b)
 	return err
 }
 
 // meet opens both nodes and learns what it needs of them.
 func (x *run) meet() error {
 	var ids [2]string
-	for i, n := range []*node{x.a, x.b} {
-		if err := n.open(); err != nil {
+	for i, n := range []*inspect.Node{x.a, x.b} {
+		if err := n.Open(); err != nil {
 			return err
 		}
-		about, err := n.learn()
+		about, err := learn(n)
 		if err != nil {
 			return err
 		}
@@ -141,13 +144,13 @@ func (x *run) meet() error {
 			}
 		}
 		if about.link != "stream" {
-			x.note("node %s has no link to its peer now (repl_link is %s): its last writes may be on it alone", n.name, about.link)
+			x.note("node %c has no link to its peer now (repl_link is %s): its last writes may be on it alone", 'A'+i, about.link)
 		}
 	}
 	if ids[0] == ids[1] {
 		return fmt.Errorf("verify: node A, %s, has the id %s, and node B, %s, has the id %s: they are one and the same node, "+
 			"and verify needs the addresses of both nodes of the pair; or one was started with a copy of the other's --state-dir: "+
-			"then stop it, remove the file node-id there, and start it again", x.a.address, ids[0], x.b.address, ids[1])
+			"then stop it, remove the file node-id there, and start it again", x.a.Address(), ids[0], x.b.Address(), ids[1])
 	}
 	return nil
 }
@@ -157,14 +160,14 @@ func (x *run) note(format string, args ...any) {
 }
 
 // each calls look for the keys of n, some at a time, without those that are local.
-func (x *run) each(n *node, look func(keys []key) error) error {
-	list, err := n.list()
+func (x *run) each(n *inspect.Node, look func(keys []inspect.Key) error) error {
+	list, err := n.List()
 	if err != nil {
 		return err
 	}
-	defer list.close()
+	defer list.Close()
 	for {
-		keys, err := list.next()
+		keys, err := list.Next()
 		if err != nil {
 			return err
 		}
@@ -194,29 +197,32 @@ func (x *run) tell() {
 	}
 }
 
+// isLocal tells whether a key stays on its node by design.
+func (x *run) isLocal(k inspect.Key) bool { return x.local.Match([]byte(k.Raw())) }
+
 // both compares keys that A has.
-func (x *run) both(keys []key) error {
+func (x *run) both(keys []inspect.Key) error {
 	now := time.Now()
 	return x.look(keys, func(l *pairLook) {
 		switch {
 		case l.same():
 			x.r.Compared++
 			x.r.Equal++
-		case l.a.present || l.b.present:
+		case l.a.Present || l.b.Present:
 			x.suspects = append(x.suspects, suspect{key: l.key, a: l.a, b: l.b, since: now})
 		}
 	})
 }
 
 // missing looks for the keys that B has and A does not.
-func (x *run) missing(keys []key) error {
+func (x *run) missing(keys []inspect.Key) error {
 	now := time.Now()
-	there, err := x.a.has(keys)
+	there, err := x.a.Looks(keys, nil)
 	if err != nil {
 		return err
 	}
 	for i, k := range keys {
-		if !there[i] {
+		if !there[i].Present {
 			x.suspects = append(x.suspects, suspect{key: k, since: now, fresh: true})
 		}
 	}

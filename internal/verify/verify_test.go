@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/inspect"
 	"twincached/store"
 )
 
@@ -182,7 +183,7 @@ func TestRun_LeavesNoTrace(t *testing.T) {
 // More keys differ than are ever held: each counts once.
 func TestRun_SuspectsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, p *pair) {
-		const hold, items = 2 * batchKeys, 9*batchKeys + 7
+		const hold, items = 2 * inspect.BatchKeys, 9*inspect.BatchKeys + 7
 		p.opt.hold = hold
 		for i := range items {
 			k := fmt.Sprint("k", i)
@@ -192,7 +193,7 @@ func TestRun_SuspectsAreBounded(t *testing.T) {
 		most := 0
 		p.opt.Progress = func(g Progress) { most = max(most, g.Suspects) }
 		p.opt.Found = nil
-		if r := p.must(t); r.Differ != items || most > hold+batchKeys || most < batchKeys {
+		if r := p.must(t); r.Differ != items || most > hold+inspect.BatchKeys || most < inspect.BatchKeys {
 			t.Errorf("%v, up to %d suspects", &r, most)
 		}
 	})

@@ -1,4 +1,4 @@
-package verify
+package inspect
 
 import (
 	"bufio"
@@ -18,14 +18,15 @@ const (
 	readBytes = 128 << 10
 )
 
-// conn is one client connection to a node.
-type conn struct {
+// Conn is one client connection to a node. Each read and write may wait for 30 s: a node
+// that works answers at once. It is for one goroutine.
+type Conn struct {
 	net.Conn
 	r *bufio.Reader
 }
 
-func newConn(c net.Conn) *conn {
-	p := &conn{Conn: c}
+func newConn(c net.Conn) *Conn {
+	p := &Conn{Conn: c}
 	p.r = bufio.NewReaderSize(patient{c}, readBytes)
 	return p
 }
@@ -47,9 +48,9 @@ func (p patient) Write(b []byte) (int, error) {
 	return p.Conn.Write(b)
 }
 
-// send writes requests beside the reading of their answers; the error, or nil, comes
+// Send writes requests beside the reading of their answers; the error, or nil, comes
 // once. b stays the sender's until then.
-func (c *conn) send(b []byte) <-chan error {
+func (c *Conn) Send(b []byte) <-chan error {
 	done := make(chan error, 1)
 	go func() {
 		_, err := patient{c.Conn}.Write(b)
@@ -58,17 +59,17 @@ func (c *conn) send(b []byte) <-chan error {
 	return done
 }
 
-// ask sends one line, with its end, and returns the first line of the answer.
-func (c *conn) ask(request string) (string, error) {
+// Ask sends one line, with its end, and returns the first line of the answer.
+func (c *Conn) Ask(request string) (string, error) {
 	if _, err := (patient{c.Conn}).Write([]byte(request)); err != nil {
 		return "", err
 	}
-	line, err := c.line()
+	line, err := c.Line()
 	return string(line), err
 }
 
-// line reads a line without its end. It is valid until the next read.
-func (c *conn) line() ([]byte, error) {
+// Line reads a line without its end. It is valid until the next read.
+func (c *Conn) Line() ([]byte, error) {
 	line, err := c.r.ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
@@ -83,13 +84,13 @@ func (c *conn) line() ([]byte, error) {
 	return line, nil
 }
 
-// stats asks for a group of stats ("" the general one) and returns its rows.
-func (c *conn) stats(group string) (map[string]string, error) {
+// Stats asks for a group of stats ("" the general one) and returns its rows.
+func (c *Conn) Stats(group string) (map[string]string, error) {
 	request := "stats\r\n"
 	if group != "" {
 		request = "stats " + group + "\r\n"
 	}
-	line, err := c.ask(request)
+	line, err := c.Ask(request)
 	rows := map[string]string{}
 	for ; err == nil && line != "END"; err = c.next(&line) {
 		var name, value string
@@ -101,14 +102,14 @@ func (c *conn) stats(group string) (map[string]string, error) {
 	return rows, err
 }
 
-func (c *conn) next(line *string) error {
-	b, err := c.line()
+func (c *Conn) next(line *string) error {
+	b, err := c.Line()
 	*line = string(b)
 	return err
 }
 
-// hungUp tells whether err is that the node ended the connection.
-func hungUp(err error) bool {
+// HungUp tells whether err is that the node ended the connection.
+func HungUp(err error) bool {
 	var op *net.OpError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
 		errors.As(err, &op) && !op.Timeout() && op.Op != "dial" && op.Op != "remote error"

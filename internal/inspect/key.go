@@ -1,4 +1,4 @@
-package verify
+package inspect
 
 import (
 	"encoding/base64"
@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// key is a key as it stands in a request of the meta protocol: the key itself, or
+// Key is a key as it stands in a request of the meta protocol: the key itself, or
 // its base64 with " b" behind it.
-type key string
+type Key string
 
-// word is what a reply repeats.
-func (k key) word() string {
+// Word is what a reply repeats.
+func (k Key) Word() string {
 	word, _, _ := strings.Cut(string(k), " ")
 	return word
 }
 
-// raw is the key itself.
-func (k key) raw() string {
+// Raw is the key itself.
+func (k Key) Raw() string {
 	word, binary := strings.CutSuffix(string(k), " b")
 	if !binary {
 		return word
@@ -30,7 +30,7 @@ func (k key) raw() string {
 }
 
 // parseKey reads a line of mgdump, without its end.
-func parseKey(line string) (key, error) {
+func parseKey(line string) (Key, error) {
 	rest, ok := strings.CutPrefix(line, "mg ")
 	word, flag, binary := strings.Cut(rest, " ")
 	if !ok || word == "" || binary && flag != "b" {
@@ -41,8 +41,5 @@ func parseKey(line string) (key, error) {
 			return "", fmt.Errorf("its list of keys has the line %.60q", line)
 		}
 	}
-	return key(rest), nil
+	return Key(rest), nil
 }
-
-// isLocal tells whether a key stays on its node by design.
-func (x *run) isLocal(k key) bool { return x.local.Match([]byte(k.raw())) }

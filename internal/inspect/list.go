@@ -1,4 +1,4 @@
-package verify
+package inspect
 
 import (
 	"errors"
@@ -6,52 +6,53 @@ import (
 	"strings"
 )
 
-// batchKeys is how many keys are asked for at once: enough that the way there and
+// BatchKeys is how many keys are asked for at once: enough that the way there and
 // back does not count, few enough that their requests are small.
-const batchKeys = 1024
+const BatchKeys = 1024
 
-// list is the keys of a node as they come. The node goes on with its list as fast as
+// List is the keys of a node as they come. The node goes on with its list as fast as
 // it is read, and keeps nothing for it.
-type list struct {
-	n       *node
-	c       *conn
-	batches chan []key
+type List struct {
+	n       *Node
+	c       *Conn
+	batches chan []Key
 	err     error // valid once batches is closed
 	quit    chan struct{}
 }
 
-// list asks the node for its keys, on a connection of its own.
-func (n *node) list() (*list, error) {
-	c, err := n.dial()
+// List asks the node for its keys, on a connection of its own.
+func (n *Node) List() (*List, error) {
+	c, err := n.Dial()
 	if err != nil {
-		return nil, n.fail(err)
+		return nil, n.Fail(err)
 	}
-	l := &list{n: n, c: c, batches: make(chan []key, 2), quit: make(chan struct{})}
+	l := &List{n: n, c: c, batches: make(chan []Key, 2), quit: make(chan struct{})}
 	go l.read()
 	return l, nil
 }
 
-func (l *list) close() {
+// Close gives the list up, or ends it.
+func (l *List) Close() {
 	close(l.quit)
 	l.c.Close()
 }
 
-// next returns the next keys; none: there are no more.
-func (l *list) next() ([]key, error) {
+// Next returns the next keys; none: there are no more.
+func (l *List) Next() ([]Key, error) {
 	keys := <-l.batches
 	if keys == nil && l.err != nil {
-		return nil, l.n.fail(l.err)
+		return nil, l.n.Fail(l.err)
 	}
 	return keys, nil
 }
 
-func (l *list) read() {
+func (l *List) read() {
 	defer close(l.batches)
-	line, err := l.c.ask("lru_crawler mgdump all\r\n")
+	line, err := l.c.Ask("lru_crawler mgdump all\r\n")
 	if err == nil && line == "OK" { // an earlier version leaves it out
 		err = l.c.next(&line)
 	}
-	batch := make([]key, 0, batchKeys)
+	batch := make([]Key, 0, BatchKeys)
 	for ; err == nil && line != "EN"; err = l.c.next(&line) {
 		if !strings.HasPrefix(line, "mg ") {
 			l.err = refusal(line)
@@ -62,11 +63,11 @@ func (l *list) read() {
 			l.err = err
 			return
 		}
-		if batch = append(batch, k); len(batch) == batchKeys {
+		if batch = append(batch, k); len(batch) == BatchKeys {
 			if !l.give(batch) {
 				return
 			}
-			batch = make([]key, 0, batchKeys)
+			batch = make([]Key, 0, BatchKeys)
 		}
 	}
 	if err != nil {
@@ -78,7 +79,7 @@ func (l *list) read() {
 	}
 }
 
-func (l *list) give(batch []key) bool {
+func (l *List) give(batch []Key) bool {
 	select {
 	case l.batches <- batch:
 		return true
@@ -91,7 +92,7 @@ func (l *list) give(batch []key) bool {
 func refusal(line string) error {
 	switch {
 	case strings.Contains(line, "not allowed"):
-		return errors.New("it does not list its keys (--disable-dumping): start it without that flag to compare it")
+		return errors.New("it does not list its keys (--disable-dumping): start it without that flag")
 	case strings.HasPrefix(line, "BUSY"):
 		return errors.New("it lists its keys for as many others already as it does at once: try again when they are done")
 	case strings.Contains(line, "crawler disabled"):

@@ -38,16 +38,8 @@ func (d *Decoder) Decode(body []byte, b *Body) error {
 
 // decode does that without unpacking.
 func (d *Decoder) decode(body []byte, b *Body) error {
-	if d.mp == nil {
-		d.src = &source{}
-		d.mp = msgpack.NewDecoder(d.src)
-	}
-	d.src.b, d.src.pos, d.frame, d.err = body, 0, 0, nil
+	elements := d.open(body)
 	defer d.release()
-
-	elements := d.array("frame", 1)
-	d.given = elements - 1
-	d.frame = Type(d.uint("type", math.MaxUint8))
 	b.Type, b.Unknown = d.frame, false
 	if d.err != nil {
 		return d.err
@@ -61,7 +53,26 @@ func (d *Decoder) decode(body []byte, b *Body) error {
 	case known == 0:
 		b.Unknown = true
 		return nil
-	case elements-1 < known:
+	}
+	return d.close(elements, known)
+}
+
+// open begins a body: it returns how many elements that has, and has read the type.
+func (d *Decoder) open(body []byte) (elements int) {
+	if d.mp == nil {
+		d.src = &source{}
+		d.mp = msgpack.NewDecoder(d.src)
+	}
+	d.src.b, d.src.pos, d.frame, d.err = body, 0, 0, nil
+	elements = d.array("frame", 1)
+	d.given = elements - 1
+	d.frame = Type(d.uint("type", math.MaxUint8))
+	return elements
+}
+
+// close ends a body of which known fields have been read.
+func (d *Decoder) close(elements, known int) error {
+	if elements-1 < known {
 		d.fail("frame", "too few elements")
 	}
 	d.skip(elements - 1 - known)
@@ -123,8 +134,7 @@ func (d *Decoder) fields(b *Body) int {
 	case TPacked:
 		return d.packed(&b.Packed)
 	case TRefused:
-		b.Refused = Refused{Part: d.part(), Key: d.bytes("key", 1, store.MaxKeyBytes), Version: d.version("ver"), Why: store.Refusal(d.uint("why", math.MaxUint8))}
-		return 4
+		return d.refused(&b.Refused)
 	case TStatus:
 		b.Status = Status{Text: d.bytes("text", 1, MaxStatusBytes)}
 		return 1
@@ -193,11 +203,21 @@ func (d *Decoder) state(s *State) int {
 		d.fail("curs", "too many elements")
 	}
 	for i := range s.Cursors {
-		extra := d.array("cursor", 3) - 3
-		s.Cursors[i] = store.Cursor{A: d.any64("a"), T: d.any64("t"), B: d.any64("b")}
-		d.skip(extra)
+		s.Cursors[i] = d.cursor()
 	}
 	return 9
+}
+
+func (d *Decoder) cursor() store.Cursor {
+	extra := d.array("cursor", 3) - 3
+	c := store.Cursor{A: d.any64("a"), T: d.any64("t"), B: d.any64("b")}
+	d.skip(extra)
+	return c
+}
+
+func (d *Decoder) refused(r *Refused) int {
+	*r = Refused{Part: d.part(), Key: d.bytes("key", 1, store.MaxKeyBytes), Version: d.version("ver"), Why: store.Refusal(d.uint("why", math.MaxUint8))}
+	return 4
 }
 
 func (d *Decoder) piece(p *Piece) int {

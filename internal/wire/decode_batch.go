@@ -81,6 +81,19 @@ func (d *Decoder) many(m *Many) int {
 // record reads one state of a key into r, which is zero.
 func (d *Decoder) record(r *store.Record) {
 	extra := d.array("item", recordFields) - recordFields
+	d.plain(r)
+	if extra > 0 {
+		r.Marks = d.marks()
+		d.skip(extra - 1)
+	}
+}
+
+func (d *Decoder) marks() store.Marks {
+	return store.Marks(d.any64("marks")) & (store.MarkStale | store.MarkWon)
+}
+
+// plain reads the fields that every record has.
+func (d *Decoder) plain(r *store.Record) {
 	r.Key = d.bytes("key", 1, store.MaxKeyBytes)
 	if r.Op = store.RecordOp(d.uint("op", uint64(store.RecordPieced))); r.Op == reservedOp {
 		d.fail("op", "out of range")
@@ -93,9 +106,5 @@ func (d *Decoder) record(r *store.Record) {
 		r.Value = d.bytes("value", 0, math.MaxInt)
 	} else {
 		d.none("value")
-	}
-	if extra > 0 {
-		r.Marks = store.Marks(d.any64("marks")) & (store.MarkStale | store.MarkWon)
-		d.skip(extra - 1)
 	}
 }

@@ -28,6 +28,7 @@ type Writer struct {
 	start int // of the frame that is being written
 	batch batch
 	many  many
+	image imageItems
 
 	packer packer
 }

@@ -64,6 +64,14 @@ func (w *Writer) Record(r *store.Record) {
 	} else {
 		_ = w.enc.EncodeArrayLen(recordFields + 1)
 	}
+	w.plain(r)
+	if r.Marks != 0 {
+		w.uint(uint64(r.Marks))
+	}
+}
+
+// plain appends the fields that every record has.
+func (w *Writer) plain(r *store.Record) {
 	w.bytes(r.Key)
 	w.uint(uint64(r.Op))
 	w.uint(r.Version)
@@ -74,9 +82,6 @@ func (w *Writer) Record(r *store.Record) {
 		w.bytes(r.Value)
 	} else {
 		_ = w.enc.EncodeNil()
-	}
-	if r.Marks != 0 {
-		w.uint(uint64(r.Marks))
 	}
 }
 

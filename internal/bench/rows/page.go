@@ -12,13 +12,21 @@ import (
 )
 
 // page is the text of BENCHMARKS.md by sections.
-type page struct{ sections map[string]string }
+type page struct {
+	sections map[string]string
+	servers  string // whose figures it has: "name (version); name (version)"
+}
 
-const mark = "<!-- section "
+const (
+	mark        = "<!-- section "
+	serversMark = "\nServers: "
+)
 
 // readPage takes an earlier page apart.
 func readPage(text string) *page {
 	p := &page{sections: map[string]string{}}
+	_, servers, _ := strings.Cut(text, serversMark)
+	p.servers, _, _ = strings.Cut(servers, ".\n")
 	for _, part := range strings.Split(text, mark)[1:] {
 		name, body, _ := strings.Cut(part, " -->\n")
 		p.put(name, strings.TrimSpace(body))
@@ -32,7 +40,7 @@ func (p *page) put(name, text string) { p.sections[name] = text }
 func (p *page) text(x *sitting) string {
 	var b strings.Builder
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "\nServers: %s.\n", strings.Join(x.versions(), "; "))
+	fmt.Fprintf(&b, "%s%s.\n", serversMark, strings.Join(x.versions(p.servers), "; "))
 	for _, c := range all {
 		if body := p.sections[c.name]; body != "" {
 			fmt.Fprintf(&b, "\n%s%s -->\n%s\n", mark, c.name, body)
@@ -104,13 +112,19 @@ func cpuName() string {
 	return runtime.GOARCH
 }
 
-// versions is what the binaries say of themselves.
-func (x *sitting) versions() (all []string) {
+// versions is what the binaries say of themselves. A server that is not measured now keeps what an
+// earlier page says of it.
+func (x *sitting) versions(earlier string) (all []string) {
 	for _, b := range []struct{ name, path, flag string }{
 		{"memcached", x.memcached, "-V"}, {"memcached HEAD", x.head, "-V"}, {"pogocache", x.pogocache, "--version"},
 		{"Redis", x.redis, "--version"}, {"Valkey", x.valkey, "--version"},
 	} {
 		if b.path == "" {
+			for said := range strings.SplitSeq(earlier, "; ") { // another section has its figures
+				if strings.HasPrefix(said, b.name+" (") {
+					all = append(all, said)
+				}
+			}
 			continue
 		}
 		said, _, _ := strings.Cut(output(b.path, b.flag), "\n")

@@ -73,7 +73,7 @@ func TestRun_MeasuresEachSection(t *testing.T) {
 // section that is not asked for stays.
 func TestRun_WhatFailsIsSaidAndWhatWasThereStays(t *testing.T) {
 	s := built(t)
-	if err := os.WriteFile(s.out, []byte("old\n"+mark+"idle -->\n## Idle\n\nas it was\n"), 0o600); err != nil {
+	if err := os.WriteFile(s.out, []byte("old\n"+serversMark+"memcached (1); Valkey (2: as it was).\n\n"+mark+"idle -->\n## Idle\n\nas it was\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.memcached, s.pogocache, s.rows = "/nowhere/memcached", "false", "load,open"
@@ -84,7 +84,7 @@ func TestRun_WhatFailsIsSaidAndWhatWasThereStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\nas it was\n", "memcached did not start: ", "pogocache did not start: ", "Not measured: memcached did not start: ", "memcached (not there)"} {
+	for _, want := range []string{"\nas it was\n", "memcached did not start: ", "pogocache did not start: ", "Not measured: memcached did not start: ", "memcached (not there); ", "; Valkey (2: as it was).\n"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -127,7 +127,7 @@ func (p *program) app() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
-		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.statusCommand(), p.topCommand(), p.verifyCommand(), p.benchCommand(),
+		p.pairCommand(), p.configCommand(), p.certCommand(), p.healthCommand(), p.statusCommand(), p.topCommand(), p.verifyCommand(), p.dumpCommand(), p.restoreCommand(), p.benchCommand(),
 		p.helpCommand(), p.versionCommand(), p.completionCommand(), p.manCommand(),
 	}
 }

@@ -58,7 +58,7 @@ var completions = []struct {
 	not   []string
 }{
 	{[]string{"twincached", "ver"}, []string{"verify", "version"}, []string{"pair"}},
-	{[]string{"twincached", ""}, []string{"pair", "config", "cert", "healthcheck", "status", "top", "verify", "help", "version", "completion", "man"}, []string{"bash"}},
+	{[]string{"twincached", ""}, []string{"pair", "config", "cert", "healthcheck", "status", "top", "verify", "dump", "restore", "help", "version", "completion", "man"}, []string{"bash"}},
 	{[]string{"twincached", "--mem"}, []string{"--memory-limit", "--memory-file"}, []string{"--port", "pair"}},
 	{[]string{"twincached", "verify", "--s"}, []string{"--settle", "--show", "--strict"}, []string{"--secret-file", "--tls-ca"}},
 	{[]string{"twincached", "status", "--tls"}, []string{"--tls-ca", "--tls-cert", "--tls-key"}, []string{"--json"}},

@@ -4,8 +4,8 @@ package cli
 // exitStatuses.
 const (
 	exitOK     = 0
-	exitFailed = 1 // healthcheck: the node does not serve, or is not linked (--peer); status: something is wrong; verify: the nodes differ; bench: a server failed, or gave a wrong reply
-	exitUnable = 2 // status: no node could be asked; top: the terminal cannot be used; verify: the nodes could not be compared
+	exitFailed = 1 // healthcheck: the node does not serve, or is not linked (--peer); status: something is wrong; verify: the nodes differ; restore: some items are too large, or the node did not take them; bench: a server failed, or gave a wrong reply
+	exitUnable = 2 // status: no node could be asked; top: the terminal cannot be used; verify: the nodes could not be compared; dump, restore: the node or the file failed
 	exitLeft   = 3 // stopped, but no live peer has all its items
 	exitShut   = 4 // stopped while its peer refused to link, or was refused: it never served
 
@@ -30,8 +30,8 @@ type exitStatus struct {
 // the table of docs/operations.md to it.
 var exitStatuses = []exitStatus{
 	{exitOK, "it did what was asked; a node stopped, and nothing was lost"},
-	{exitFailed, "healthcheck: the node does not serve, or is not linked (--peer); status: something is wrong; verify: the nodes differ; bench: a server failed, or gave a wrong reply"},
-	{exitUnable, "status: no node could be asked; top: the terminal cannot be used; verify: the nodes could not be compared"},
+	{exitFailed, "healthcheck: the node does not serve, or is not linked (--peer); status: something is wrong; verify: the nodes differ; restore: some items are too large, or the node did not take them; bench: a server failed, or gave a wrong reply"},
+	{exitUnable, "status: no node could be asked; top: the terminal cannot be used; verify: the nodes could not be compared; dump, restore: the node or the file failed"},
 	{exitLeft, "a node stopped, and some items are on no other node; the log says how many"},
 	{exitShut, "a node stopped that never served, as its peer is there and one of the two refuses to link; the log says why"},
 	{exitStarting, "healthcheck --ready: the node is starting"},

@@ -15,7 +15,8 @@ const (
 	silence     = 30 * time.Second
 	dialTimeout = 5 * time.Second
 	// readBytes is a chunk of a value, or some thousand short answers.
-	readBytes = 128 << 10
+	readBytes  = 128 << 10
+	writeBytes = 1 << 20
 )
 
 // Conn is one client connection to a node. Each read and write may wait for 30 s: a node
@@ -41,21 +42,29 @@ func (p patient) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-func (p patient) Write(b []byte) (int, error) {
-	if err := p.SetWriteDeadline(time.Now().Add(silence)); err != nil {
-		return 0, err
+// Write waits for each MiB: a large value on a slow line takes its time.
+func (p patient) Write(b []byte) (n int, err error) {
+	for {
+		if err := p.SetWriteDeadline(time.Now().Add(silence)); err != nil {
+			return n, err
+		}
+		some, err := p.Conn.Write(b[n:min(n+writeBytes, len(b))])
+		if n += some; err != nil || n == len(b) {
+			return n, err
+		}
 	}
-	return p.Conn.Write(b)
 }
 
 // Send writes requests beside the reading of their answers; the error, or nil, comes
 // once. b stays the sender's until then.
 func (c *Conn) Send(b []byte) <-chan error {
+	return c.SendBy(func(w io.Writer) error { _, err := w.Write(b); return err })
+}
+
+// SendBy is Send for requests that write makes, in a goroutine of its own.
+func (c *Conn) SendBy(write func(w io.Writer) error) <-chan error {
 	done := make(chan error, 1)
-	go func() {
-		_, err := patient{c.Conn}.Write(b)
-		done <- err
-	}()
+	go func() { done <- write(patient{c.Conn}) }()
 	return done
 }
 

@@ -3,12 +3,21 @@ package inspect
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Key is a key as it stands in a request of the meta protocol: the key itself, or
 // its base64 with " b" behind it.
 type Key string
+
+// KeyOf is how a key of any bytes stands in a request.
+func KeyOf(raw []byte) Key {
+	if len(raw) == 0 || slices.ContainsFunc(raw, func(b byte) bool { return b <= ' ' || b == 0x7f }) {
+		return Key(base64.StdEncoding.EncodeToString(raw) + " b")
+	}
+	return Key(raw)
+}
 
 // Word is what a reply repeats.
 func (k Key) Word() string {

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (n *Node) Looks(keys []Key, dst []Look) ([]Look, error) {
 		reqs = append(append(append(reqs, "me "...), k...), "\r\n"...)
 	}
 	dst = dst[:0]
-	err := n.Exchange(reqs, func(c *Conn) error {
+	err := n.Exchange(func(w io.Writer) error { _, err := w.Write(reqs); return err }, func(c *Conn) error {
 		for _, k := range keys {
 			l, err := c.Look(k, false)
 			if err != nil {
@@ -93,10 +94,10 @@ func (n *Node) Looks(keys []Key, dst []Look) ([]Look, error) {
 	return dst, err
 }
 
-// Exchange sends requests, and reads their answers meanwhile. Its error names the node.
-// After one the connection is closed.
-func (n *Node) Exchange(requests []byte, read func(c *Conn) error) error {
-	sent := n.Main.Send(requests)
+// Exchange writes requests in a goroutine of its own, and reads their answers meanwhile. Its
+// error names the node. After one the connection is closed.
+func (n *Node) Exchange(write func(w io.Writer) error, read func(c *Conn) error) error {
+	sent := n.Main.SendBy(write)
 	err := read(n.Main)
 	if err != nil { // the sending may hang for want of a reader
 		n.Close()

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,6 +15,8 @@ import (
 type Options struct {
 	// Name and Password log in where a node asks for it (-Y). "": they are not given.
 	Name, Password string
+	LoginFrom      string // what messages call the place that they are from; "": --auth-file
+	LoginError     error  // why there are none, where somebody meant to give them
 	// Roots are the authorities that may have signed a node's certificate; nil takes
 	// any certificate, but then no password is sent over TLS.
 	Roots       *x509.CertPool
@@ -34,7 +37,7 @@ type Node struct {
 }
 
 // NewNode makes a node of an address: HOST:PORT, or with a slash in it a unix socket.
-// Messages begin with the command's name, and call the node by its label and address.
+// Messages begin with the command's name, and put the label before the address.
 // opt stays the caller's.
 func NewNode(command, label, address string, opt *Options) *Node {
 	n := &Node{command: command, label: label, address: address, opt: opt}
@@ -65,7 +68,7 @@ func (n *Node) Fail(err error) error {
 }
 
 func (n *Node) named(err error) error {
-	return fmt.Errorf("%s: %s, %s: %w", n.command, n.label, n.address, err)
+	return fmt.Errorf("%s: %s%s: %w", n.command, n.label, n.address, err)
 }
 
 // Open makes the connection for questions, and finds out on it whether the node wants TLS.
@@ -151,6 +154,8 @@ func (n *Node) greet(c *Conn) error {
 		return nil
 	case answer != strangerReply:
 		return fmt.Errorf("it answered %.80q when asked for its version", answer)
+	case n.opt.LoginError != nil:
+		return fmt.Errorf("clients have to log in (-Y): %w", n.opt.LoginError)
 	case n.opt.Name == "":
 		return fmt.Errorf("clients have to log in (-Y): give %s a file with a line name:password by --auth-file", n.command)
 	case n.secure && n.opt.Roots == nil:
@@ -160,7 +165,7 @@ func (n *Node) greet(c *Conn) error {
 	words := n.opt.Name + " " + n.opt.Password
 	answer, err = c.Ask(fmt.Sprintf("set login 0 0 %d\r\n%s\r\n", len(words), words))
 	if err == nil && answer != "STORED" {
-		err = fmt.Errorf("it refused the login of --auth-file (%.80q)", answer)
+		err = fmt.Errorf("it refused the login of %s (%.80q)", cmp.Or(n.opt.LoginFrom, "--auth-file"), answer)
 	}
 	return err
 }

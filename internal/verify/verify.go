@@ -94,7 +94,7 @@ func Run(addressA, addressB string, opt Options) (Result, error) {
 	}
 	x.r = &x.progress.Result
 	x.reach = inspect.Options{Name: opt.Name, Password: opt.Password, Roots: opt.Roots, Dial: opt.dial}
-	x.a, x.b = inspect.NewNode("verify", "node A", addressA, &x.reach), inspect.NewNode("verify", "node B", addressB, &x.reach)
+	x.a, x.b = inspect.NewNode("verify", "node A, ", addressA, &x.reach), inspect.NewNode("verify", "node B, ", addressB, &x.reach)
 	defer x.a.Close()
 	defer x.b.Close()
 	err := x.compare()

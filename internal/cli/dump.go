@@ -35,7 +35,8 @@ is wrong.`
 const restoreText = `FILE is what "twincached dump" has written, with --json or without; JSON lines of another
 program; what "memcached-tool HOST dump" has printed; or an image of --warm, of which it
 takes the values. - is standard input. NODE is HOST[:PORT] of the client port (11211), or
-a unix socket (/PATH).
+a unix socket (/PATH). PEER is the other node of its pair: name it where NODE has evicted
+items that PEER may have in newer versions, and both are asked.
 
 An item is stored if the node lacks it, or has an older version. What is newer on the node
 stays, however clients write meanwhile. So it can be run again: it does only what is
@@ -65,13 +66,17 @@ func (p *program) dumpCommand() *cli.Command {
 		Flags:       append([]cli.Flag{&cli.BoolFlag{Name: "json", Usage: "write a line of JSON for each item"}}, w.flags()...),
 		Before:      applyOptions,
 		Action: func(c *cli.Context) error {
-			address, file, opt, err := w.read(c.Args().Slice(), 0)
+			words := c.Args().Slice()
+			if len(words) != 2 {
+				return exitWith(exitUsage, fmt.Errorf("dump: it takes NODE and FILE, not %d words", len(words)))
+			}
+			addresses, opt, err := w.read(words[:1], words[1])
 			if err != nil {
 				return exitWith(exitUsage, fmt.Errorf("dump: %w", err))
 			}
 			opt.JSON, opt.Software = c.Bool("json"), "twincached "+node.Version
 			debug.SetGCPercent(100) // a node's own setting spends memory on speed: see main
-			return p.dump(address, file, opt)
+			return p.dump(addresses[0], words[1], opt)
 		},
 	}
 }
@@ -82,43 +87,46 @@ func (p *program) restoreCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "restore",
 		Usage:       "put the items of a dump into a node",
-		ArgsUsage:   "FILE NODE",
+		ArgsUsage:   "FILE NODE [PEER]",
 		Description: restoreText,
 		Flags:       w.flags(),
 		Before:      applyOptions,
 		Action: func(c *cli.Context) error {
-			address, file, opt, err := w.read(c.Args().Slice(), 1)
+			words := c.Args().Slice()
+			if len(words) != 2 && len(words) != 3 {
+				return exitWith(exitUsage, fmt.Errorf("restore: it takes FILE and NODE, and perhaps its PEER, not %d words", len(words)))
+			}
+			addresses, opt, err := w.read(words[1:], words[0])
 			if err != nil {
 				return exitWith(exitUsage, fmt.Errorf("restore: %w", err))
 			}
 			debug.SetGCPercent(100)
-			return p.restore(file, address, opt)
+			return p.restore(words[0], addresses, opt)
 		},
 	}
 }
 
-// read makes of the words a node, which is at that place of two, a file, and how to reach the node.
-func (w *dumpWords) read(words []string, at int) (address, file string, opt dump.Options, err error) {
-	if len(words) != 2 {
-		return "", "", opt, fmt.Errorf("it takes %s, not %d words", []string{"NODE and FILE", "FILE and NODE"}[at], len(words))
+// read finds where nodes are and how to reach them, and looks at the name of the file.
+func (w *dumpWords) read(nodes []string, file string) (addresses []string, opt dump.Options, err error) {
+	switch {
+	case file == "":
+		return nil, opt, errors.New("the name of the file is empty")
+	case file != "-" && strings.HasPrefix(file, "-"):
+		return nil, opt, fmt.Errorf("the flag %s goes before the other words; a file of that name is ./%s", file, file)
 	}
-	if file = words[1-at]; file == "" {
-		return "", "", opt, errors.New("the name of the file is empty")
+	if addresses, err = addressesOf(nodes); err != nil {
+		return nil, opt, err
 	}
-	if file != "-" && strings.HasPrefix(file, "-") {
-		return "", "", opt, fmt.Errorf("the flag %s goes before the other words; a file of that name is ./%s", file, file)
-	}
-	addresses, err := addressesOf(words[at : at+1])
-	if err != nil {
-		return "", "", opt, err
+	if len(addresses) == 2 && addresses[0] == addresses[1] {
+		return nil, opt, fmt.Errorf("both nodes are %s: give the addresses of both nodes of the pair", addresses[0])
 	}
 	a, err := w.options()
 	if err != nil {
-		return "", "", opt, err
+		return nil, opt, err
 	}
 	opt.Name, opt.Password, opt.LoginFrom, opt.LoginError = a.Name, a.Password, a.LoginFrom, a.LoginError
 	opt.Roots, opt.Certificate, opt.OnlyTLS = a.Roots, a.Certificate, a.Roots != nil || a.Certificate != nil
-	return addresses[0], file, opt, nil
+	return addresses, opt, nil
 }
 
 // dump writes the items of a node to a file.
@@ -160,8 +168,8 @@ func (p *program) dump(address, file string, opt dump.Options) error {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// restore puts the items of a file into a node.
-func (p *program) restore(file, address string, opt dump.Options) error {
+// restore puts the items of a file into the first of the nodes; the second one is its peer.
+func (p *program) restore(file string, addresses []string, opt dump.Options) error {
 	from, size := p.stdin, int64(0)
 	if file != "-" {
 		f, err := os.Open(file)
@@ -184,10 +192,13 @@ func (p *program) restore(file, address string, opt dump.Options) error {
 			return text
 		})
 	}
-	r, err := dump.Restore(from, size, address, opt)
+	r, err := dump.Restore(from, size, addresses[0], strings.Join(addresses[1:], ""), opt)
 	b.clear()
+	if r.Note != "" {
+		fmt.Fprintln(p.stderr, "note:", r.Note)
+	}
 	if err == nil || r.Items > 0 {
-		if told := tellRestored(p.stdout, address, &r); err == nil && told != nil {
+		if told := tellRestored(p.stdout, addresses[0], &r); err == nil && told != nil {
 			err = fmt.Errorf("restore: %w", told)
 		}
 	}

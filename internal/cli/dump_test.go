@@ -100,7 +100,8 @@ func TestDump_BadInputIsAnsweredClearly(t *testing.T) {
 	}{
 		{[]string{"dump"}, exitUsage, "it takes NODE and FILE, not 0 words"},
 		{[]string{"dump", "a"}, exitUsage, "not 1 words"},
-		{[]string{"restore", "a", "b", "c"}, exitUsage, "it takes FILE and NODE, not 3 words"},
+		{[]string{"restore", "a", "b", "c", "d"}, exitUsage, "it takes FILE and NODE, and perhaps its PEER, not 4 words"},
+		{[]string{"restore", "f", "b", "b:11211"}, exitUsage, "both nodes are b:11211"},
 		{[]string{"dump", "a", ""}, exitUsage, "the name of the file is empty"},
 		{[]string{"dump", "", "f"}, exitUsage, "the address is empty"},
 		{[]string{"dump", "a", "--json"}, exitUsage, "the flag --json goes before the other words"},

@@ -24,6 +24,7 @@ type fake struct {
 	before func(request []byte)
 	wrap   func(net.Conn) net.Conn // what stands between the node and its clients
 	local  string
+	lacks  bool          // it has evicted items
 	ahead  time.Duration // its clock is so much ahead
 	all    sync.WaitGroup
 }
@@ -43,7 +44,12 @@ func newFake(t *testing.T) *fake {
 	f.srv = &memproto.Server{
 		Store: st, Version: "1.6.45", FlushEnabled: true,
 		Replication: func(*store.Stats) []memproto.Stat {
+			evictions := "0"
+			if f.lacks {
+				evictions = "3"
+			}
 			return []memproto.Stat{
+				{Name: "evictions", Value: evictions}, {Name: "repl_link", Value: "stream"},
 				{Name: "repl_versions_ahead_ms", Value: fmt.Sprint(f.versionsAhead)},
 				{Name: "time", Value: fmt.Sprint(time.Now().Add(f.ahead).Unix())},
 			}
@@ -138,7 +144,7 @@ func (f *fake) taken(asJSON bool) []byte {
 // restored restores a dump into the node.
 func (f *fake) restored(dump []byte) Restored {
 	f.t.Helper()
-	r, err := Restore(bytes.NewReader(dump), int64(len(dump)), "a:1", f.options())
+	r, err := Restore(bytes.NewReader(dump), int64(len(dump)), "a:1", "", f.options())
 	if err != nil {
 		f.t.Fatalf("%v, after %v", err, &r)
 	}

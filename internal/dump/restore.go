@@ -17,11 +17,13 @@ type Restored struct {
 	Restored int64
 	Kept     int64 // the node had the same version or a newer one, or the item was deleted there meanwhile
 	Expired  int64
-	Outdated int64  // left out: marked stale by a client, or empty and waiting for the reader that is to fill it
-	TooLarge int64  // for this node (-I)
-	Failed   int64  // the node did not take them
-	Why      string // what it said to the first of those
+	Outdated int64 // left out: marked stale by a client, or empty and waiting for the reader that is to fill it
+	TooLarge int64 // for this node (-I)
+	Failed   int64 // the node did not take them
 	Seconds  float64
+
+	Why  string // what the node said to the first that failed
+	Note string // what the reader of the result should know; "": nothing
 }
 
 // Whole tells whether the node holds all that it should.
@@ -35,13 +37,18 @@ func (r *Restored) String() string {
 
 // Restore puts the items of a file into the node at an address. bytes is how long the file is,
 // for the progress; 0: nobody knows. It never overwrites what is newer, however the node is
-// written meanwhile, so it may be repeated: then it does only what is missing. The error is
-// that of the file, or of the node; what was counted has been done all the same.
-func Restore(from io.Reader, bytes int64, address string, opt Options) (Restored, error) {
+// written meanwhile, so it may be repeated: then it does only what is missing. other is the
+// address of its peer, or "": what that has is looked at too, as the node may have evicted it.
+// The error is that of the file, or of a node; what was counted has been done all the same.
+func Restore(from io.Reader, bytes int64, address, other string, opt Options) (Restored, error) {
 	r := &restore{opt: opt, bytes: bytes}
 	began := time.Now()
 	r.n = inspect.NewNode("restore", "node ", address, &r.opt.Options)
 	defer r.n.Close()
+	if other != "" {
+		r.other = inspect.NewNode("restore", "node ", other, &r.opt.Options)
+		defer r.other.Close()
+	}
 	err := r.run(from)
 	r.r.Seconds = time.Since(began).Seconds()
 	r.r.Items = r.r.Restored + r.r.Kept + r.r.Expired + r.r.Outdated + r.r.TooLarge + r.r.Failed
@@ -63,15 +70,17 @@ const (
 type restore struct {
 	opt   Options
 	n     *inspect.Node
+	other *inspect.Node // its peer; nil: nobody asks it
 	bytes int64
 	r     Restored
 
 	maxItem int   // bytes of an item that the node takes
-	maxMS   int64 // versions of dumps are believed up to this time
 	clock   int64 // the node's clock was so much ahead of ours, ms
+	ahead   int64 // and its versions so much ahead of its clock
 
 	keys    []inspect.Key
 	looks   []inspect.Look
+	others  []inspect.Look // the peer's
 	pending []*item
 	stores  []*item
 	next    []*item
@@ -126,11 +135,23 @@ func (r *restore) meet() error {
 	if err != nil || now <= 0 {
 		return r.n.Fail(errors.New("it does not say what time it is"))
 	}
-	ahead, _ := strconv.ParseInt(rows["repl_versions_ahead_ms"], 10, 64)
+	r.ahead, _ = strconv.ParseInt(rows["repl_versions_ahead_ms"], 10, 64)
 	r.clock = now*1000 - time.Now().UnixMilli()
-	r.maxMS = now*1000 + ahead + aheadMillis
+	switch {
+	case r.other != nil:
+		if err := r.other.Open(); err != nil {
+			return err
+		}
+		_, err = r.other.Settings()
+		return err
+	case inspect.Lacks(rows) && rows["repl_link"] == "stream":
+		r.r.Note = "the node has evicted or refused items that its peer may have in newer versions: to compare with those too, name the peer behind the node"
+	}
 	return nil
 }
+
+// now is the time by the node's clock, in ms.
+func (r *restore) now() int64 { return time.Now().UnixMilli() + r.clock }
 
 // batch restores some items.
 func (r *restore) batch(b *batch) error {
@@ -166,7 +187,7 @@ func (r *restore) wanted(it *item) bool {
 	case store.ItemBytes(len(it.key), len(it.value)) > r.maxItem:
 		r.r.TooLarge++ // never sent: the node would delete what it has
 	default:
-		if store.VersionMillis(it.version) > r.maxMS {
+		if store.VersionMillis(it.version) > r.now()+r.ahead+aheadMillis {
 			it.version = 0 // of a clock that was wrong: all that is there counts as newer
 		}
 		return true
@@ -177,10 +198,11 @@ func (r *restore) wanted(it *item) bool {
 // maxRelativeSeconds: a smaller exptime would be taken for a number of seconds from now on.
 const maxRelativeSeconds = 60 * 60 * 24 * 30
 
-// past tells whether the second in which an item expires has come, by the node's clock.
+// past tells whether the second in which an item expires has come, or is about to, by the
+// node's clock: a store that comes too late would remove what is there.
 func (r *restore) past(expireAt int64) bool {
 	s := seconds(expireAt)
-	return s <= maxRelativeSeconds || s*1000 <= time.Now().UnixMilli()+r.clock
+	return s <= maxRelativeSeconds || s*1000 <= r.now()+1000
 }
 
 // decide asks the node what it has of the pending items, and finds out which to store, and how.
@@ -193,10 +215,15 @@ func (r *restore) decide() error {
 	if r.looks, err = r.n.Looks(r.keys, r.looks); err != nil {
 		return err
 	}
+	if r.other != nil {
+		if r.others, err = r.other.Looks(r.keys, r.others); err != nil {
+			return err
+		}
+	}
 	r.stores, r.cas = r.stores[:0], r.cas[:0]
 	for i, it := range r.pending {
 		l := &r.looks[i]
-		if l.Present && l.Version >= it.version {
+		if newer(l, it) || r.other != nil && newer(&r.others[i], it) {
 			r.r.Kept++
 			continue
 		}
@@ -204,6 +231,9 @@ func (r *restore) decide() error {
 	}
 	return nil
 }
+
+// newer tells whether a node has the version of the dump or a newer one.
+func newer(l *inspect.Look, it *item) bool { return l.Present && l.Version >= it.version }
 
 // store stores what decide has found, each item only if it is still as it was looked at.
 // What has changed meanwhile is to be looked at again: it goes to next.

@@ -2,7 +2,6 @@ package dump
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"twincached/internal/testkit"
 	"twincached/memproto"
 	"twincached/store"
 )
@@ -102,6 +100,36 @@ func TestRestore_NeverOverwritesWhatIsNewer(t *testing.T) {
 			if got := f.held(key); !strings.HasSuffix(got, want) {
 				t.Errorf("%s: %q, want %q", key, got, want)
 			}
+		}
+	})
+}
+
+// The peer has what the node has evicted, and it is newer: named, it is looked at as well.
+func TestRestore_WhatThePeerHasAndIsNewerStays(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		peer := newFake(t)
+		f.lacks = true
+		o := f.options()
+		o.Dial = func(_, address string) (net.Conn, error) {
+			if address == "b:1" {
+				return peer.dial(), nil
+			}
+			return f.dial(), nil
+		}
+		dump := writeAll(t, false,
+			item{key: []byte("newer"), value: []byte("dumped"), version: version(-5)},
+			item{key: []byte("older"), value: []byte("dumped"), version: version(-5)})
+		peer.put(store.Record{Key: []byte("newer"), Value: []byte("held"), Version: version(-4)})
+		peer.put(store.Record{Key: []byte("older"), Value: []byte("held"), Version: version(-6)})
+		r, err := Restore(bytes.NewReader(dump), 0, "a:1", "b:1", o)
+		if err != nil || r.Kept != 1 || r.Restored != 1 || r.Note != "" {
+			t.Errorf("%v, %v, %q", &r, err, r.Note)
+		}
+		if got := f.held("newer") + f.held("older"); got != "ENVA 6 f0 t-1\r\ndumped" {
+			t.Errorf("%q", got)
+		}
+		if r := f.restored(dump); !strings.Contains(r.Note, "name the peer") {
+			t.Errorf("%q", r.Note)
 		}
 	})
 }
@@ -218,11 +246,11 @@ func TestRestore_OfACutFile(t *testing.T) {
 			items = append(items, item{key: fmt.Append(nil, "key", i), value: bytes.Repeat([]byte("v"), 200), version: version(-1)})
 		}
 		dump := writeAll(t, false, items...)
-		r, err := Restore(bytes.NewReader(dump[:len(dump)-5]), 0, "a:1", f.options())
+		r, err := Restore(bytes.NewReader(dump[:len(dump)-5]), 0, "a:1", "", f.options())
 		if err == nil || !strings.Contains(err.Error(), "restore: the file: it is cut") || r.Items != 5000 || r.Restored != 5000 {
 			t.Errorf("%v, %v", err, &r)
 		}
-		r, err = Restore(bytes.NewReader(dump[:len(dump)/2]), 0, "a:1", f.options())
+		r, err = Restore(bytes.NewReader(dump[:len(dump)/2]), 0, "a:1", "", f.options())
 		if err == nil || r.Restored != 0 || r.Kept == 0 || r.Kept == 5000 {
 			t.Errorf("%v, %v", err, &r)
 		}
@@ -283,97 +311,11 @@ func TestRestoreAndTake_WhatIsInTheWayIsExplained(t *testing.T) {
 				if (err == nil) != (c.dump == "") || !strings.Contains(fmt.Sprint(err), c.dump) || err != nil && !strings.HasPrefix(err.Error(), "dump: node a:1: ") {
 					t.Errorf("dump: %v, want %q", err, c.dump)
 				}
-				_, err = Restore(strings.NewReader(`{"key":"k","value":""}`), 0, "a:1", o)
+				_, err = Restore(strings.NewReader(`{"key":"k","value":""}`), 0, "a:1", "", o)
 				if (err == nil) != (c.restore == "") || !strings.Contains(fmt.Sprint(err), c.restore) || err != nil && !strings.HasPrefix(err.Error(), "restore: node a:1: ") {
 					t.Errorf("restore: %v, want %q", err, c.restore)
 				}
 			})
 		})
 	}
-}
-
-// A node that ends, or falls silent, after any number of bytes is an error, never a hang; and
-// what it has by then is not lost by another restore.
-func TestRestoreAndTake_NodeThatIsLostOnTheWay(t *testing.T) {
-	for _, silent := range []bool{false, true} {
-		for n := 100; n < 20_000; n += 611 * testkit.Step {
-			bubble(t, func(t *testing.T, f *fake) {
-				var items []item
-				for i := range 3000 {
-					items = append(items, item{key: fmt.Append(nil, "key", i), value: []byte("v"), version: version(-1)})
-				}
-				f.wrap = func(c net.Conn) net.Conn { return &cutConn{Conn: c, left: n, silent: silent} }
-				want := "was it stopped?"
-				if silent {
-					want = "it has said nothing for 30s"
-				}
-				_, err := Restore(bytes.NewReader(writeAll(t, false, items...)), 0, "a:1", f.options())
-				if err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "with TLS and without") {
-					t.Errorf("restore: %v, want %q", err, want)
-				}
-				f.wrap = nil
-				if r := f.restored(writeAll(t, false, items...)); r.Restored+r.Kept != 3000 {
-					t.Errorf("%v", &r)
-				}
-				f.wrap = func(c net.Conn) net.Conn { return &cutConn{Conn: c, left: n, silent: silent} }
-				if _, err := Take("a:1", io.Discard, f.options()); err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "with TLS and without") {
-					t.Errorf("dump: %v, want %q", err, want)
-				}
-			})
-		}
-	}
-}
-
-// cutConn is a connection that ends after some bytes of answers, or falls silent.
-type cutConn struct {
-	net.Conn
-	left   int
-	silent bool
-}
-
-func (c *cutConn) Write(b []byte) (int, error) {
-	if len(b) <= c.left {
-		c.left -= len(b)
-		return c.Conn.Write(b)
-	}
-	n, _ := c.Conn.Write(b[:c.left])
-	c.left = 0
-	if c.silent {
-		_, err := io.Copy(io.Discard, c.Conn) // until the other side gives up
-		return n, err
-	}
-	return n, io.ErrClosedPipe
-}
-
-// A file that cannot be written ends the dump with its own error.
-func TestTake_DiskFull(t *testing.T) {
-	bubble(t, func(t *testing.T, f *fake) {
-		for i := range 3000 {
-			f.put(store.Record{Key: fmt.Append(nil, "key", i), Value: bytes.Repeat([]byte("v"), 2000), Version: version(0)})
-		}
-		full := errors.New("no space left")
-		for _, asJSON := range []bool{false, true} {
-			for _, room := range []int{0, 10, 2 << 20} {
-				o := f.options()
-				o.JSON = asJSON
-				if _, err := Take("a:1", &limited{left: room, err: full}, o); !errors.Is(err, full) || !strings.HasPrefix(err.Error(), "dump: no space") {
-					t.Errorf("JSON %v: %v", asJSON, err)
-				}
-			}
-		}
-	})
-}
-
-// limited takes some bytes.
-type limited struct {
-	left int
-	err  error
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	if len(b) > l.left {
-		return 0, l.err
-	}
-	l.left -= len(b)
-	return len(b), nil
 }

@@ -181,3 +181,13 @@ func (n *Node) Settings() (map[string]string, error) {
 	}
 	return settings, nil
 }
+
+// Lacks tells by the rows of its general stats whether a node may lack items that its peer has.
+func Lacks(rows map[string]string) bool {
+	for _, name := range []string{"evictions", "repl_refused_too_large"} {
+		if v := rows[name]; v != "0" && v != "" {
+			return true
+		}
+	}
+	return false
+}

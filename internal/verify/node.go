@@ -42,10 +42,5 @@ func excused(n *inspect.Node) (bool, error) {
 	if err != nil {
 		return false, n.Fail(err)
 	}
-	for _, name := range []string{"evictions", "repl_refused_too_large"} {
-		if v := rows[name]; v != "0" && v != "" {
-			return true, nil
-		}
-	}
-	return false, nil
+	return inspect.Lacks(rows), nil
 }

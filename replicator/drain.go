@@ -117,6 +117,9 @@ func (l *Link) giveUp(c *conn) bool {
 // Counting takes a while. The link is shut before it, because a peer that linked meanwhile
 // could hand its own items over to this node and leave.
 func (l *Link) logLost(linked bool) (left uint64) {
+	l.mu.Lock()
+	l.leftPeer = linked
+	l.mu.Unlock()
 	l.shut()
 	left, unacked := l.core.Lost(l.cfg.Now(), linked)
 	if left == 0 {

@@ -27,6 +27,7 @@ type Link struct {
 	storeUser atomic.Pointer[conn] // the session that may use the store, one at a time; nil = none
 	places    chan struct{}        // as many values as places are taken: see doc.go
 	ready     chan struct{}        // closed when the gate opens
+	forsaken  chan struct{}        // closed when it will not
 
 	saidOutOfReach bool // used by the goroutine that dials
 
@@ -34,12 +35,14 @@ type Link struct {
 
 	mu          sync.Mutex // guards the rest and the core. Not held during I/O, nor when a conn's lock is taken
 	gateOpen    bool       // ready is closed
+	gaveUp      bool       // forsaken is closed
 	cur         *conn
 	conns       map[*conn]struct{}
 	strangers   []*conn // accepted connections that have not proved to be the peer, the oldest first
 	changed     chan struct{}
 	order       uint64
 	closing     bool
+	leftPeer    bool  // Drain gave up while a peer was linked
 	lastContact int64 // when the last session that has ended last read bytes, Unix ms; 0 = there was none
 	absentUntil int64 // until then it is normal that the peer is not there, Unix ms
 	copies      [2]snapshot.Report
@@ -57,7 +60,7 @@ func New(cfg Config) (*Link, error) {
 	}
 	l := &Link{
 		cfg: cfg, core: core,
-		ready: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
+		ready: make(chan struct{}), forsaken: make(chan struct{}), conns: map[*conn]struct{}{}, changed: make(chan struct{}),
 		places: make(chan struct{}, 2*maxStrangers), room: room{added: make(chan struct{}, 1)},
 	}
 	l.cfg.Store.SetNotify(l.hasWork)
@@ -78,6 +81,26 @@ func (l *Link) Addr() net.Addr {
 
 // Ready is closed, once, when the client port may open.
 func (l *Link) Ready() <-chan struct{} { return l.ready }
+
+// Forsaken is closed, once, when a link with Config.Provisional has waited for its peer in vain:
+// see session.Core.Forsaken. It links with nobody from then on. The caller ends Run, closes the
+// store, and starts a new link with a new store.
+func (l *Link) Forsaken() <-chan struct{} { return l.forsaken }
+
+// ImageInc is what the image of this node is to have as its Inc: see session.Core.ImageInc.
+func (l *Link) ImageInc() store.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.core.ImageInc()
+}
+
+// Last says after Drain whether this node could be sure to be the last one of the pair: see
+// session.Core.Last.
+func (l *Link) Last() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.core.Last(l.leftPeer)
+}
 
 // State is what the node is doing.
 func (l *Link) State() session.NodeState {
@@ -125,6 +148,10 @@ func (l *Link) Run(ctx context.Context) {
 func (l *Link) shut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.shutLocked()
+}
+
+func (l *Link) shutLocked() {
 	l.closing = true
 	l.changeLocked()
 	if l.cfg.Listener != nil {
@@ -153,6 +180,11 @@ func (l *Link) publishLocked() {
 	if l.core.State() == session.Ready && !l.gateOpen {
 		l.gateOpen = true
 		close(l.ready)
+	}
+	if l.core.Forsaken() && !l.gaveUp {
+		l.gaveUp = true
+		close(l.forsaken)
+		l.shutLocked()
 	}
 }
 

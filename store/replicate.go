@@ -129,6 +129,7 @@ type State struct {
 	Pending  PendingFlush
 	Items    uint64             // 0: empty; tombstones count
 	LastPeer ID                 // incarnation last replicated with; zero: never
+	HeirOf   ID                 // incarnation whose image this process has loaded; zero: none. The store does not know it
 	Cursors  [Partitions]Cursor // what this node holds of LastPeer's changes
 }
 
@@ -160,7 +161,7 @@ type BulkStart struct {
 
 // Attach begins a session with the incarnation inc, whose STATE was st.
 // resumable says that st's cursors are about this start of this node. They count only if inc
-// is also the incarnation that this node replicated with last. The result lists the
+// is also the incarnation that this node replicated with last, or its heir. The result lists the
 // partitions whose copy starts anew. The others go on where the peer is.
 func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.clock.observe(st.Clock)
@@ -168,6 +169,9 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
+	if last := s.link.inc; last != (ID{}) && st.HeirOf == last {
+		s.link.inc = inc // the process that this node met last goes on in its heir, and what each of them has counts
+	}
 	last := s.link.inc
 	foreign := last != ID{} && last != inc
 	if last != inc {

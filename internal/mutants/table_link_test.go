@@ -204,7 +204,7 @@ var linkMutants = []mutant{
 		test("internal/session", "TestNextTick_AnIdlePairLivesOnIt")},
 	{"two nodes of which one knows the other are two histories",
 		"only where neither does",
-		"internal/session/handshake.go", "own.LastPeer != peerInc && peer.LastPeer != inc", "own.LastPeer != peerInc",
+		"internal/session/handshake.go", "!means(own.LastPeer, peerInc, peer.HeirOf) && !means(peer.LastPeer, inc, own.HeirOf)", "!means(own.LastPeer, peerInc, peer.HeirOf)",
 		test("internal/session", "TestTwoHistories")},
 	{"half a copy is served a second after the link is lost",
 		"the node waits for the rest",

@@ -117,7 +117,7 @@ var ruleMutants = []mutant{
 		plan("days", 300)},
 	{"a cursor counts whatever incarnation it names",
 		"for that one only",
-		"internal/session/handshake.go", "resumable := st.ForInc == s.cfg.Inc\n", "resumable := st.ForInc != store.ID{}\n",
+		"internal/session/handshake.go", "resumable := means(st.ForInc, s.cfg.Inc, s.cfg.HeirOf)\n", "resumable := st.ForInc != store.ID{}\n",
 		plan("long", 300)},
 	{"BARRIER waits for tails that were noted once",
 		"they are noted twice",

@@ -29,6 +29,7 @@ type Core struct {
 	peerLeft  bool        // the last peer has left by plan, and has not come back
 	nobody    bool        // the last dial found no other node: the peer's name is unknown, or leads back here
 	mayGo     bool        // this node may go: the peer has everything, and stays
+	denied    bool        // the node was Refused when it began to drain: the peer is there
 }
 
 // NewCore makes the core of a node. It does nothing before Start.
@@ -83,6 +84,9 @@ func (c *Core) Ended(nowMillis int64, s *Session, end *End, events Events, secur
 	if established {
 		c.gate.linkLost(nowMillis, events&EventData != 0)
 	}
+	if s.stranger {
+		c.gate.giveUp()
+	}
 	c.mayGo = c.mayGo || s.MayGo()
 	c.peerLeft = c.peerLeft || established && end.PeerLeft() // only of a session: a stranger can say BYE too
 	if end != nil && end.Code == wire.ByeSelf && s.dialled {
@@ -129,6 +133,7 @@ func (c *Core) DialFailed(nowMillis int64, noName, noListener bool) {
 // Drain begins the planned stop of the node. Config.CopyBytes does not count from now on: the
 // session's next Pump sends what waited for it.
 func (c *Core) Drain() {
+	c.denied = c.gate.state == Refused
 	c.gate.handle(evDrain)
 	c.hurries.Store(true)
 }

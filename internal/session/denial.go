@@ -64,7 +64,7 @@ func (g *gate) settled(now int64) {
 func (g *gate) tickDenied(now int64) {
 	switch {
 	case now-max(g.deniedSince, g.lastProved) >= g.refusedWaitMillis && !g.bootWait:
-		g.handle(evGiveUp)
+		g.giveUp()
 	case now-g.deniedSince >= sureMillis:
 		g.handle(evRefused)
 	}

@@ -1,5 +1,7 @@
 package session
 
+import "sync/atomic"
+
 // NodeState is what a node is doing. The words stand in logs, stats, metrics and
 // on the page; the numbers travel in STATE, for people.
 type NodeState uint8
@@ -78,6 +80,9 @@ type gate struct {
 	refusedWaitMillis int64 // without bootServe it opens after this, if the other side has not proved to be the peer
 	linked            bool  // a session is established
 	partial           bool  // a copy to this node has begun and not ended
+	forsaken          bool  // this node is to drop its image: see Core.Forsaken
+
+	provisional atomic.Bool // what the store was loaded with counts only together with the peer. Sessions read it too
 }
 
 // Absence is what dials say of whether the peer is there. The zero value: the last dial met
@@ -88,17 +93,32 @@ type Absence struct {
 }
 
 func newGate(c *Config) *gate {
-	return &gate{state: Starting, bootWait: c.BootWait, bootServe: c.BootServe,
+	g := &gate{state: Starting, bootWait: c.BootWait, bootServe: c.BootServe,
 		waitMillis: c.PeerWait.Milliseconds(), refusedWaitMillis: c.RefusedWait.Milliseconds()}
+	g.provisional.Store(c.Provisional)
+	return g
 }
 
 // handle moves the node to its next state.
-func (g *gate) handle(e gateEvent) { g.state = nextState(g.state, e) }
+func (g *gate) handle(e gateEvent) {
+	if !g.forsaken || e == evDrain || e == evStop {
+		g.state = nextState(g.state, e)
+	}
+}
+
+// giveUp opens the gate without the peer, or never.
+func (g *gate) giveUp() {
+	if g.provisional.Load() {
+		g.forsaken = true
+		return
+	}
+	g.handle(evGiveUp)
+}
 
 // start begins the search for a peer. Without one to look for, the gate opens at once.
 func (g *gate) start(now int64, hasPeer bool) {
 	g.waitSince = now
-	if hasPeer {
+	if hasPeer || g.provisional.Load() {
 		g.handle(evSeek)
 		return
 	}
@@ -142,6 +162,9 @@ func (g *gate) linkLost(now int64, progress bool) {
 // barrier notes that the peer's BARRIER has arrived.
 func (g *gate) barrier() {
 	g.partial, g.denial = false, denial{}
+	if !g.forsaken {
+		g.provisional.Store(false)
+	}
 	g.handle(evBarrier)
 }
 
@@ -167,7 +190,7 @@ func (g *gate) tick(now int64, establishing bool) {
 	// goes on where it stopped.
 	absent := g.longNoListener(now) && !g.partial
 	if absent || now-g.waitSince >= g.waitMillis {
-		g.handle(evGiveUp)
+		g.giveUp()
 	}
 }
 

@@ -131,6 +131,7 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 	}
 	s.separateSlots() // STATE's clock is above every version with the old slot
 	st := s.cfg.Store.State()
+	st.HeirOf = s.cfg.HeirOf
 	s.hs.own = &wire.State{State: *st, ForInc: st.LastPeer, NodeState: uint8(nodeState)}
 	s.hs.sendState = true
 	s.phase = PhaseState
@@ -144,6 +145,10 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 // attach begins the exchange of data: both STATEs are known.
 func (s *Session) attach(now int64) error {
 	own, st := s.hs.own, s.hs.peerState
+	if s.waits.Load() && !means(own.LastPeer, s.peer.Inc, st.HeirOf) {
+		s.stranger = true
+		return s.fail(wire.ByeGivesUp, "this node starts anew without its image, which counts only together with another process")
+	}
 	if twoHistories(own, st, s.cfg.Inc, s.peer.Inc) {
 		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty")
 	}
@@ -154,14 +159,14 @@ func (s *Session) attach(now int64) error {
 	if err := s.checkState(now, st); err != nil {
 		return err
 	}
-	// The peer's cursors count if they are about this incarnation. The store checks that
-	// these two incarnations also met each other last.
-	resumable := st.ForInc == s.cfg.Inc
+	// The peer's cursors count if they are about this incarnation, or the one whose heir it is.
+	// The store checks that the two also met each other last.
+	resumable := means(st.ForInc, s.cfg.Inc, s.cfg.HeirOf)
 	if own.Pending.Version >= st.Pending.Version {
 		s.hs.pending = store.PendingFlush{} // this node has it already, by its own clock
 	}
 	starts := s.cfg.Store.Attach(s.peer.Inc, &st.State, resumable)
-	same := own.LastPeer == s.peer.Inc
+	same := means(own.LastPeer, s.peer.Inc, st.HeirOf)
 	s.in.Attach(same, now)
 	s.out.Attach(same, now)
 	s.attached = true
@@ -202,7 +207,7 @@ func twoHistories(own, peer *wire.State, inc, peerInc store.ID) bool {
 	none := store.ID{}
 	return own.Items > 0 && peer.Items > 0 &&
 		own.LastPeer != none && peer.LastPeer != none &&
-		own.LastPeer != peerInc && peer.LastPeer != inc
+		!means(own.LastPeer, peerInc, peer.HeirOf) && !means(peer.LastPeer, inc, own.HeirOf)
 }
 
 // pumpHandshake writes the frames of the handshake that are due.

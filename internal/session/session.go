@@ -68,6 +68,7 @@ type Session struct {
 	meter     *meter
 	status    *ownStatus
 	hurries   *atomic.Bool   // Core.hurries
+	waits     *atomic.Bool   // gate.provisional
 	in, out   *snapshot.Copy // copies in each direction; they outlive the session
 	dialled   bool
 	nonce     [32]byte
@@ -87,6 +88,7 @@ type Session struct {
 	proto    uint32     // protocol version of this session
 	proved   bool       // the peer's AUTH was right
 	attached bool
+	stranger bool // the peer is not the one that this node's image waits for
 	barrier  bool // the peer's BARRIER has arrived
 
 	started, lastTick, lastSend int64 // Unix ms
@@ -106,7 +108,7 @@ type Session struct {
 // newSession makes a session for one connection. dialled: this node opened it.
 func newSession(c *Core, dialled bool, nonce [32]byte, scratch *Scratch) *Session {
 	scratch.dec.Unpacks = false // not before the peer is known
-	return &Session{cfg: &c.cfg, meter: &c.meter, status: &c.status, hurries: &c.hurries, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &scratch.body, dec: &scratch.dec}
+	return &Session{cfg: &c.cfg, meter: &c.meter, status: &c.status, hurries: &c.hurries, waits: &c.gate.provisional, in: c.in, out: c.out, dialled: dialled, nonce: nonce, body: &scratch.body, dec: &scratch.dec}
 }
 
 // Phase says how far the session has come.

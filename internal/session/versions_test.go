@@ -64,6 +64,9 @@ func longer(body []byte) []byte {
 	if body[0] != 0x90|byte(fields) {
 		panic(fmt.Sprintf("a frame that begins with %#x", body[0]))
 	}
+	if wire.Type(body[1]) == wire.TState && fields == 10 { // heir_of, which may be left out, has its place before them
+		extra, fields = append(append([]byte{0xc4, 16}, make([]byte, 16)...), extra...), fields+1
+	}
 	out := []byte{0xdc, 0, byte(fields + 7)}
 	return append(append(out, body[1:]...), extra...)
 }

@@ -205,7 +205,12 @@ func (d *Decoder) state(s *State) int {
 	for i := range s.Cursors {
 		s.Cursors[i] = d.cursor()
 	}
-	return 9
+	s.HeirOf = store.ID{}
+	if d.given < 10 { // no heir, or of a release before there were any
+		return 9
+	}
+	s.HeirOf = store.ID(d.fixed("heir_of", 16))
+	return 10
 }
 
 func (d *Decoder) cursor() store.Cursor {

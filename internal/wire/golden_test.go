@@ -100,7 +100,7 @@ func TestGolden_HandshakeFramesFitTheHandshakeLimit(t *testing.T) {
 }
 
 func TestGolden_LargestStateFitsEightKiB(t *testing.T) {
-	s := sampleState()
+	s := sampleHeir()
 	for i := range s.Cursors {
 		s.Cursors[i].A, s.Cursors[i].T, s.Cursors[i].B = 1<<64-1, 1<<64-1, 1<<64-1
 	}

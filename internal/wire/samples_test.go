@@ -62,6 +62,12 @@ func sampleState() *State {
 	return s
 }
 
+func sampleHeir() *State {
+	s := sampleState()
+	s.HeirOf = sampleID(0x40)
+	return s
+}
+
 func sampleRecords() []store.Record {
 	return []store.Record{
 		{Key: []byte("user:1"), Op: store.RecordValue, Version: 0x0c5c_1234_5678_9a05, ExpVersion: 0x0c5c_1234_5678_9a45, Expires: 1_700_000_060_000, Flags: 4, Value: []byte("ann")},
@@ -125,6 +131,7 @@ func samples() []sample {
 		{"hello_memory", THello, func(w *Writer) { w.Hello(sampleHelloMemory()) }, func(b *Body) { b.Hello = *sampleHelloMemory() }},
 		{"auth", TAuth, func(w *Writer) { w.Auth(sampleAuth()) }, func(b *Body) { b.Auth = *sampleAuth() }},
 		{"state", TState, func(w *Writer) { w.State(sampleState()) }, func(b *Body) { b.State = *sampleState() }},
+		{"state_heir", TState, func(w *Writer) { w.State(sampleHeir()) }, func(b *Body) { b.State = *sampleHeir() }},
 		{"batch_live", TBatch, func(w *Writer) { writeBatch(w, &live) }, func(b *Body) { b.Batch = live }},
 		{"batch_marked", TBatch, func(w *Writer) { writeBatch(w, &marked) }, func(b *Body) { b.Batch = marked }},
 		{"batch_bulk_empty", TBatch, func(w *Writer) { writeBatch(w, &bulk) }, func(b *Body) { b.Batch = bulk }},

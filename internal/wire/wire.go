@@ -118,7 +118,7 @@ type Auth struct{ MAC [32]byte }
 
 // State is what a node holds when a session starts.
 type State struct {
-	store.State          // Clock, Born, Flush, Pending, Items, LastPeer, Cursors
+	store.State          // Clock, Born, Flush, Pending, Items, LastPeer, Cursors, HeirOf
 	ForInc      store.ID // the incarnation whose changes Cursors count; zero = none
 	NodeState   uint8    // the sender's node state, for people and stats; no meaning for the session
 }

@@ -117,7 +117,11 @@ func (w *Writer) Auth(a *Auth) {
 
 // State appends a STATE.
 func (w *Writer) State(s *State) {
-	w.begin(TState, 9)
+	fields := 9
+	if s.HeirOf != (store.ID{}) {
+		fields = 10
+	}
+	w.begin(TState, fields)
 	w.uint(s.Clock)
 	w.uint(s.Born)
 	w.uint(s.Flush)
@@ -135,6 +139,9 @@ func (w *Writer) State(s *State) {
 		w.uint(c.A)
 		w.uint(c.T)
 		w.uint(c.B)
+	}
+	if fields == 10 {
+		w.bytes(s.HeirOf[:])
 	}
 	w.end()
 }

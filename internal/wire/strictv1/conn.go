@@ -12,6 +12,8 @@ type Conn struct {
 
 	said, heard side
 	inc         string      // of the node
+	heirOf      string      // the same: what its STATE says
+	state       frame       // STATE of its peer
 	own         uint64      // its features
 	features    uint64      // of its peer: what it may be sent beyond version 1
 	maxItem     uint64      // the larger item limit of the two
@@ -50,11 +52,8 @@ func (c *Conn) Heard(body []byte) error {
 	case hello:
 		c.features, c.maxItem = f.features, max(c.maxItem, f.maxItem)
 	case state:
-		if f.inc == c.inc {
-			for i, p := range f.curs {
-				c.cursors[i] = cursor{p[0], p[1], p[2]}
-			}
-		}
+		c.state = f
+		c.resumes()
 	case ack:
 		for len(c.underWay) > 0 && c.underWay[0].n <= f.n {
 			c.bytes -= c.underWay[0].bytes
@@ -157,6 +156,9 @@ func (c *Conn) follows(f *frame) error {
 	switch f.typ {
 	case hello:
 		c.inc, c.own, c.maxItem = f.inc, f.features, max(c.maxItem, f.maxItem)
+	case state:
+		c.heirOf = f.heirOf
+		c.resumes()
 	case pong:
 		return c.answers(f)
 	case barrier:
@@ -195,6 +197,17 @@ func (c *Conn) follows(f *frame) error {
 		}
 	}
 	return nil
+}
+
+// resumes takes the cursors of the peer's STATE, if they count the changes of the node, or of the
+// process whose heir it is.
+func (c *Conn) resumes() {
+	if !c.heard.state || c.state.inc != c.inc && (c.heirOf == "" || c.state.inc != c.heirOf) {
+		return
+	}
+	for i, p := range c.state.curs {
+		c.cursors[i] = cursor{p[0], p[1], p[2]}
+	}
 }
 
 // same says that two frames are about one value.

@@ -24,6 +24,7 @@ type frame struct {
 	features uint64      // of HELLO
 	maxItem  uint64      // of HELLO
 	inc      string      // of HELLO; of STATE: for_inc
+	heirOf   string      // of STATE
 	curs     [][3]uint64 // of STATE
 	n        uint64      // number; of ACK: what it acknowledges; of PING and PONG: id
 	t0       uint64      // of PING and PONG
@@ -51,7 +52,7 @@ func (f *frame) numbered() bool {
 
 // fields is how many elements a frame has behind its type, the fewest and the most.
 var fields = map[int][2]int{
-	hello: {12, 14}, auth: {1, 1}, state: {9, 9}, batch: {5, 5}, bulk: {4, 4}, done: {2, 2}, flush: {3, 3}, flushAt: {3, 3},
+	hello: {12, 14}, auth: {1, 1}, state: {9, 10}, batch: {5, 5}, bulk: {4, 4}, done: {2, 2}, flush: {3, 3}, flushAt: {3, 3},
 	ack: {1, 1}, ping: {4, 4}, pong: {4, 4}, barrier: {1, 1}, bye: {2, 2}, grave: {6, 6}, piece: {8, 8}, many: {3, 3}, packed: {2, 2}, refused: {4, 4}, status: {1, 1},
 }
 
@@ -86,7 +87,7 @@ func (f *frame) read(r *reader, elements int) {
 	case auth:
 		r.bin("mac", 32, 32)
 	case state:
-		f.state(r)
+		f.state(r, elements)
 	case batch:
 		f.n, f.part, f.lane = r.any("n"), r.part(), int(r.uint("kind", 1, false))
 		f.batch(r)
@@ -165,7 +166,7 @@ func (f *frame) hello(r *reader, elements int) {
 	}
 }
 
-func (f *frame) state(r *reader) {
+func (f *frame) state(r *reader, elements int) {
 	r.version("hlc")
 	r.version("born")
 	r.version("flush")
@@ -183,6 +184,9 @@ func (f *frame) state(r *reader) {
 		if f.curs[i] = c; c[0] > c[1] || c[1] > c[2] {
 			r.fail("cursor %v of partition %d", c, i)
 		}
+	}
+	if elements == 10 {
+		f.heirOf = string(r.bin("heir_of", 16, 16))
 	}
 }
 

@@ -4,10 +4,13 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+RUN mkdir /state
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /twincached .
 
 FROM scratch
 COPY --from=build /twincached /twincached
+# For --state-dir /state: a volume that is mounted there belongs to the same user.
+COPY --from=build --chown=65532:65532 /state /state
 # A number, since there is no list of users; so -u is not needed.
 USER 65532:65532
 EXPOSE 11211 11212

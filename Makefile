@@ -52,7 +52,7 @@ linear: ## one node: is every key linearizable? ROUNDS (1000) histories of each 
 	$(GO) test ./internal/linear -count=1 -timeout 0 -v -porcupine.rounds $(ROUNDS)
 
 faults: ## each failure and each scenario of docs/faults.md, by name
-	$(GO) test ./... -count=1 -v -run 'TestFailure_|TestScenario|TestRefused_|TestDenial_Gate|TestLink_SilentPeerIsDeadInASecond' >$(OUT)/faults.txt; status=$$?; \
+	$(GO) test ./... -count=1 -v -run 'TestFailure_|TestScenario|TestRefused_|TestWarm_|TestDenial_Gate|TestLink_SilentPeerIsDeadInASecond' >$(OUT)/faults.txt; status=$$?; \
 		grep -E '^(--- |FAIL|panic:)' $(OUT)/faults.txt; exit $$status
 
 lint: ## gofmt, go vet, staticcheck, and that it builds where there is no Linux

@@ -44,7 +44,8 @@ base() {
 # The node: the Dockerfile's program, and its last stage.
 build=$(sed -n 's|^RUN \(CGO_ENABLED=0 go build .*\) -o /twincached \.$|\1|p' Dockerfile)
 eval "$build" -o "$work/twincached" .
-sed -n '/^FROM scratch$/,$ { s|--from=build /||; p }' Dockerfile >"$work/Dockerfile"
+mkdir "$work/state"
+sed -n '/^FROM scratch$/,$ { s|--from=build \(--chown=[0-9:]* \)\{0,1\}/|\1|; p }' Dockerfile >"$work/Dockerfile"
 docker build -q -t "${TWINCACHED_IMAGE:-twincached}" "$work"
 
 # The page: PHP with its settings, all its extensions, and memcached.

@@ -155,6 +155,9 @@ func (p *program) words(app *cli.App) ([]string, error) {
 		return words, nil
 	}
 	sub := app.Command(rest[0])
+	if sub == nil && head != nil && head[len(head)-1] == "--warm=true" {
+		return nil, exitWith(exitUsage, fmt.Errorf("the value of --warm stands behind an equals sign: --warm=%s", rest[0]))
+	}
 	if sub == nil {
 		return nil, unexpected(app, rest[0])
 	}

@@ -68,7 +68,7 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 		" -unobody -d -P/tmp/pid -vv -x other -X2 --repl-listen 127.0.0.1 --repl-insecure --repl-compress zstd --cluster c"+
 		" --peer-id 000102030405060708090A0B0C0D0E0F --state-dir /tmp/d --local-keys a*,b --peer-wait 1s --boot wait --refused-wait 4s"+
 		" --drain-timeout 2s --handover 3s --copy-rate 7 -C -q 8192 -o modern,idle_timeout=60 -o hashpower=20 -Y /f -S -A"+
-		" --disable-dumping -D / -o track_sizes,no_lru_crawler --log-file /f --log-format text")
+		" --disable-dumping -D / -o track_sizes,no_lru_crawler --log-file /f --log-format text --warm=any -e /m")
 	want := settings{
 		Node: node.Config{
 			Port: 1, Listen: []string{"127.0.0.1", "::1"}, UnixSocket: "/tmp/s", UnixMask: 0o770, MemoryMiB: 100, NoEviction: true, MaxItemBytes: 2 << 20,
@@ -76,7 +76,7 @@ func TestCommandLine_SetsEachFlag(t *testing.T) {
 			TLS: node.TLS{MinVersion: 2, WriteBufKiB: 16}, AuthFile: "/f", SASL: true, AllowShutdown: true,
 			NoCAS: true, NoDumps: true, PrefixDelimiter: '/', TrackSizes: true, NoCrawler: true,
 			Peer: "other:11212", ReplPort: 2, ReplListen: "127.0.0.1", ReplInsecure: true, Compress: node.CompressZstd, Cluster: "c",
-			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", LocalKeys: []string{"a*", "b"},
+			PeerID: "000102030405060708090a0b0c0d0e0f", StateDir: "/tmp/d", Warm: node.WarmAny, MemoryFile: "/m", LocalKeys: []string{"a*", "b"},
 			PeerWait: time.Second, Boot: node.BootWait, RefusedWait: 4 * time.Second, DrainTimeout: 2 * time.Second, Handover: 3 * time.Second, CopyMiB: 7,
 		},
 		User: "nobody", Daemon: true, PidFile: "/tmp/pid", LogFile: "/f", LogFormat: nodelog.FormatText, UDPPort: 11211,
@@ -248,6 +248,10 @@ func TestCommandLine_BadInputIsAnsweredClearly(t *testing.T) {
 		{"--peer-wait -1s", "--peer-wait -1s is out of range"},
 		{"--drain-timeout 100h", "--drain-timeout 100h0m0s is out of range"},
 		{"--local-keys [", `--local-keys: "[" is not a pattern: a [ has no ]: \[ is the bracket itself`},
+		{"--warm", "--warm needs --state-dir DIR, a directory of this node's own"},
+		{"--warm=maybe", `--warm: "maybe" is neither last nor any: --warm, which is --warm=last, or --warm=any`},
+		{"--state-dir /d --warm any", "the value of --warm stands behind an equals sign: --warm=any"},
+		{"-e /d/", "-e, --memory-file /d/ is a directory: name a file in it"},
 		{"--repl-compress gzip", `--repl-compress "gzip": it is off or zstd`},
 		{"--local-keys a,,b", "--local-keys has an empty pattern"},
 		{"--cluster " + strings.Repeat("x", 251), "--cluster needs a name of 1 to 250 bytes"},

@@ -14,6 +14,7 @@ const (
 	exitCopying  = 12
 	exitDraining = 13
 	exitRefused  = 14
+	exitLoading  = 15
 
 	exitUsage   = 64 // EX_USAGE: the command line is wrong
 	exitNoUser  = 67 // EX_NOUSER: -u names nobody
@@ -39,6 +40,7 @@ var exitStatuses = []exitStatus{
 	{exitCopying, "healthcheck --ready: the node is copying, it takes a full copy"},
 	{exitDraining, "healthcheck --ready: the node is draining, it hands over and stops"},
 	{exitRefused, "healthcheck --ready: the node is refused, its peer does not let it in"},
+	{exitLoading, "healthcheck --ready: the node is loading its image (--warm)"},
 	{exitUsage, "the command line, a variable or the file of --config is wrong; nothing was started"},
 	{exitNoUser, "-u names a user who is not there"},
 	{exitOSError, "a port, a file or a limit is in the way; the message names the flag"},

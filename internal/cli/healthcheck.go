@@ -36,12 +36,13 @@ Exit status:
   12  with --ready: copying    it takes a full copy from its peer
   13  with --ready: draining   it hands over to its peer, and stops
   14  with --ready: refused    its peer is there and refuses it: its log says why
+  15  with --ready: loading    it loads its image (--warm)
   64  the command line is wrong`
 
 // stateStatuses are the exit statuses of "healthcheck --ready" for the states that
 // are not ready.
 var stateStatuses = map[string]int{
-	"starting": exitStarting, "joining": exitJoining, "copying": exitCopying, "draining": exitDraining, stateRefused: exitRefused,
+	"starting": exitStarting, "joining": exitJoining, "copying": exitCopying, "draining": exitDraining, stateRefused: exitRefused, "loading": exitLoading,
 }
 
 const (

@@ -70,7 +70,7 @@ func TestHelp_NamesEachFlagOnce(t *testing.T) {
 // What the help calls a default, read back, is the default.
 func TestHelp_DefaultsAreTheNodesOwn(t *testing.T) {
 	inWords := []string{ // what stands for something else
-		"listen", "unix-socket", "threads", "prefix-delimiter", "protocol", "auth-file", "config", "peer", "repl-port", "repl-listen", "peer-id", "state-dir",
+		"listen", "unix-socket", "threads", "prefix-delimiter", "protocol", "auth-file", "config", "peer", "repl-port", "repl-listen", "peer-id", "state-dir", "memory-file",
 		"status", "status-auth",
 	}
 	n, want := newNodeOptions(), node.Default()

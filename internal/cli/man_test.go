@@ -80,7 +80,8 @@ func TestMan_SaysWhatTheHelpSays(t *testing.T) {
 		if o.DefaultText != "" {
 			row += " (default: " + o.DefaultText + ")\n"
 		}
-		if !strings.Contains(page, row) {
+		onOneLine := strings.Replace(row, "\n ", " ", 1) // as man has a short flag
+		if !strings.Contains(page, row) && !strings.Contains(page, "\n "+onOneLine) {
 			t.Errorf("no %q", row)
 		}
 	}

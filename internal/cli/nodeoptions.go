@@ -92,6 +92,7 @@ func (n *nodeOptions) accessOptions() []*option {
 		newOption("auth-file", "Y", "FILE", protection(&c.AuthFile).instead("none"), "clients log in; lines name:password, read again at SIGHUP"),
 		newOption("enable-sasl", "S", "", reader{read: s.setSASL}, "clients of the binary protocol log in with SASL, with the names of -Y"),
 		newOption("enable-ssl", "Z", "", onOff(&c.TLS.Enabled), "TLS for clients, with the files of -o; -l notls:ADDRESS goes without, btls: asks for no certificate, mtls: wants one"),
+		newOption("memory-file", "e", "FILE", text(&c.MemoryFile).instead("none"), "keep all data in this file while the node is stopped: --warm, with another place"),
 		newOption("enable-shutdown", "A", "", onOff(&c.AllowShutdown), "clients may end the node with shutdown"),
 		newOption("extended", "o", "WORDS", reader{read: s.setExtended}, "idle_timeout=SECONDS closes clients without a request, watcher_logbuf_size=KIB is the buffer of one watcher; other words are ignored"),
 		newOption("disable-cas", "C", "", onOff(&c.NoCAS), "only shown in stats settings; gets and cas still work, as the cas orders the two nodes' writes"),
@@ -134,9 +135,10 @@ func (n *nodeOptions) linkOptions() []*option {
 
 // pairOptions say what a node does for its peer, and without it.
 func (n *nodeOptions) pairOptions() []*option {
-	c := &n.settings.Node
+	s, c := &n.settings, &n.settings.Node
 	return []*option{
 		newOption("state-dir", "", "DIR", text(&c.StateDir).instead("nothing is kept"), "keep the node's id and clock here"),
+		newOption("warm", "", "", reader{read: s.setWarm}, "keep all data in --state-dir while the node is stopped; --warm=any: use it even if the other node stopped later and does not come"),
 		newOption("local-keys", "", "PATTERNS", list(&c.LocalKeys), `keys that stay on this node: patterns of * ? [a-z] [^a-z] \c, with commas; '' for none`),
 		newOption("peer-wait", "", "TIME", duration(&c.PeerWait), "how long a starting node looks for its peer; 1s if the peer's machine refuses the connection"),
 		newOption("boot", "", "MODE", text((*string)(&c.Boot)), "auto: serve alone after --peer-wait, but not beside a peer that is there and refuses; serve: also then; wait: only with a copy from the peer"),
@@ -167,7 +169,6 @@ func (n *nodeOptions) ignoredOptions() (all []*option) {
 		{"lock-memory", "k", ""},
 		{"enable-coredumps", "r", ""},
 		{"queue-length", "q", "N"},
-		{"memory-file", "e", "FILE"},
 		{"napi-ids", "N", "N"},
 		{"engine", "E", "NAME"},
 	} {

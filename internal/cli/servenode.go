@@ -58,6 +58,7 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 		return exitWith(exitOSError, err)
 	}
 	teller.node.Store(n)
+	defer notify(n)()
 	if s.PidFile != "" {
 		if err := writePidFile(s.PidFile); err != nil {
 			n.Close()

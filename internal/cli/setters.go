@@ -49,6 +49,21 @@ func (s *settings) setStatus(v string) error {
 	return nil
 }
 
+// setWarm takes the bare flag as well.
+func (s *settings) setWarm(v string) error {
+	switch v {
+	case "true", string(node.WarmLast):
+		s.Node.Warm = node.WarmLast
+	case string(node.WarmAny):
+		s.Node.Warm = node.WarmAny
+	case "false":
+		s.Node.Warm = node.WarmOff
+	default:
+		return fmt.Errorf("%q is neither last nor any: --warm, which is --warm=last, or --warm=any", v)
+	}
+	return nil
+}
+
 func (s *settings) setPeerID(v string) error {
 	s.Node.PeerID = strings.ToLower(v)
 	return nil

@@ -15,12 +15,13 @@ import (
 const (
 	faultRows     = 16 // of the first table of docs/faults.md, at least
 	faultScenario = 20
-	faultRefusals = 14 // rows of its last table, at least
+	faultRefusals = 14 // rows of the table of refusals, at least
+	faultWarm     = 14 // rows of its last table, at least
 )
 
 var (
 	testName  = regexp.MustCompile("`(Test\\w+)`")
-	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario|Refused_)`)
+	faultTest = regexp.MustCompile(`^Test(Failure_|Scenario|Refused_|Warm_)`)
 )
 
 // lost is what is wrong between the text of docs/faults.md and the tests that exist, each
@@ -55,6 +56,18 @@ func lost(text string, tests map[string]int) (found []string) {
 		}
 	}
 	_, refusals, _ := strings.Cut(scenarios, "\n## Who refuses\n")
+	refusals, warm, _ := strings.Cut(refusals, "\n## Warm restart\n")
+	rows = 0
+	for line := range strings.Lines(warm) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| what happens |") {
+			if rows++; !strings.Contains(line, "`TestWarm_") {
+				complain("a warm restart without its test: %s", line)
+			}
+		}
+	}
+	if rows < faultWarm {
+		complain("%d warm restarts, want %d or more", rows, faultWarm)
+	}
 	rows = 0
 	for line := range strings.Lines(refusals) {
 		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| says BYE |") {
@@ -122,6 +135,8 @@ func TestFaults_LossIsSeen(t *testing.T) {
 		"a refusal that is not named": func() { tests["TestRefused_Unheard"] = 1 },
 		"a refusal without its test":  func() { text = strings.Replace(text, "`TestRefused_TwoHistories`", "", 1) },
 		"a refusal without its row":   func() { text = regexp.MustCompile(`(?m)^\| HISTORY.*\n`).ReplaceAllString(text, "") },
+		"a warm restart not named":    func() { tests["TestWarm_Unheard"] = 1 },
+		"a warm restart without test": func() { text = strings.Replace(text, "`TestWarm_AnImageIsUsedOnce`", "", 1) },
 		"a failure without its row":   func() { text = regexp.MustCompile(`(?m)^\| a third node.*\n`).ReplaceAllString(text, "") },
 	} {
 		text, tests = readFaults(t), maps.Clone(all)

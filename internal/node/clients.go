@@ -38,6 +38,44 @@ func (n *Node) serveConfig() serve.Config {
 // linkTurns passes the turns of the event loops on to the link, which is opened after the clients' addresses are bound.
 type linkTurns struct{ n *Node }
 
-func (t linkTurns) BeginTurn() { t.n.link.BeginTurn() }
+func (t linkTurns) BeginTurn() { t.n.link.Load().BeginTurn() }
 
-func (t linkTurns) EndTurn(last bool) time.Duration { return t.n.link.EndTurn(last) }
+func (t linkTurns) EndTurn(last bool) time.Duration { return t.n.link.Load().EndTurn(last) }
+
+// newProtocol makes what the clients' conns share, when the first client comes:
+// by then the store is open.
+func (n *Node) newProtocol() *memproto.Server {
+	p := &memproto.Server{
+		Store:        n.store,
+		Version:      MemcachedVersion,
+		FlushEnabled: !n.cfg.NoFlush,
+		TextOnly:     n.cfg.protocol() == ProtocolText,
+		BinaryOnly:   n.cfg.protocol() == ProtocolBinary,
+		TextLogins:   n.logins.text,
+		SASLLogins:   n.logins.sasl,
+		LoginDelayed: n.sayLoginsWait,
+		Shutdown:     n.shutdown(),
+		RefreshCerts: n.refreshCerts(),
+		NoWatch:      n.cfg.NoWatch,
+		NoDumps:      n.cfg.NoDumps,
+		WatcherBytes: n.cfg.WatcherKiB << 10,
+		Settings:     n.settingsRows,
+		General:      n.generalRows,
+		Replication:  n.replicationRows,
+		Status:       n.StatusLine,
+		Conns:        n.connRows,
+		Verbosity:    n.setVerbosity,
+		Nanos:        func() int64 { return int64(time.Since(n.started)) },
+		Log:          func(line string) { n.log.Debug(line) },
+	}
+	if n.cfg.UnixSocket == "" {
+		_, _, p.Listeners = n.splitListeners()
+	}
+	p.PrefixDelimiter = n.cfg.PrefixDelimiter
+	p.CountPrefixes(n.cfg.PrefixDelimiter != 0)
+	p.SetCrawler(!n.cfg.NoCrawler)
+	p.SetTrackSizes(n.cfg.TrackSizes)
+	p.SetVerbosity(n.cfg.Verbosity)
+	n.store.SetEvicted(p.Evicted)
+	return p
+}

@@ -3,6 +3,7 @@ package node
 import (
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -42,6 +43,17 @@ const (
 	BootAuto  BootMode = "auto"  // serve alone after PeerWait, unless the peer is there and refuses: see RefusedWait
 	BootServe BootMode = "serve" // serve alone after PeerWait, whatever the peer says
 	BootWait  BootMode = "wait"  // keep the client port shut until a peer was there
+)
+
+// WarmMode says which images a node begins with that was stopped as planned.
+type WarmMode string
+
+// The warm modes. A node cannot always be sure to be the last of its pair that stops. One that
+// is not may hold what the other one deleted later.
+const (
+	WarmOff  WarmMode = ""     // nothing is kept: a node begins empty
+	WarmLast WarmMode = "last" // the image of a node that was the last one serves alone; another one only together with the peer
+	WarmAny  WarmMode = "any"  // every image serves alone, whatever the peer deleted meanwhile
 )
 
 // Protocol says which of memcached's protocols clients may speak.
@@ -164,8 +176,15 @@ type Config struct {
 	Cluster string
 	// PeerID pins the peer: the 32 hexadecimal digits of its node id. Empty: any.
 	PeerID string
-	// StateDir keeps the node id and the clock's bound over restarts. Empty: nothing is kept.
+	// StateDir keeps the node id and the clock's bound over restarts, and the image. Empty:
+	// MemoryFile's, if there is one, else nothing is kept.
 	StateDir string
+	// Warm keeps all that the node holds over a planned stop: its image. It needs StateDir
+	// or MemoryFile.
+	Warm WarmMode
+	// MemoryFile is the file of the image. With it WarmOff is WarmLast, and without StateDir
+	// there is one beside it. Empty: the file is in StateDir.
+	MemoryFile string
 	// Compress says how changes and the copy travel to the peer, if it takes that: it is
 	// for a slow line between two sites. Empty: CompressOff.
 	Compress Compression
@@ -202,6 +221,8 @@ type Config struct {
 	LogLevel *slog.LevelVar
 
 	clock *steady.Clock // tests bring their own; nil = the machine's
+
+	imageStep func(imageStep) // see imageFile; nil but in tests
 }
 
 // Default returns what a node is without any flag: memcached's own defaults,
@@ -235,6 +256,30 @@ func LevelFor(verbosity int) slog.Level {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
+}
+
+// warm is Warm, as MemoryFile has it.
+func (c *Config) warm() WarmMode {
+	if c.MemoryFile != "" && c.Warm == WarmOff {
+		return WarmLast
+	}
+	return c.Warm
+}
+
+// stateDir is StateDir, or where MemoryFile has it.
+func (c *Config) stateDir() string {
+	if c.MemoryFile != "" && c.StateDir == "" {
+		return c.MemoryFile + ".state"
+	}
+	return c.StateDir
+}
+
+// imagePath is the file of the image, "" where there is no place for one.
+func (c *Config) imagePath() string {
+	if c.MemoryFile == "" && c.StateDir != "" {
+		return filepath.Join(c.StateDir, imageName)
+	}
+	return c.MemoryFile
 }
 
 // replicates says whether a peer can ever be linked.

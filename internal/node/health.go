@@ -1,5 +1,9 @@
 package node
 
+// stateLoading is the state of a node that loads its image. A link, which has the others, is
+// not there then.
+const stateLoading = "loading"
+
 // Health is what a health check has to know of a node.
 type Health struct {
 	State     string // as repl_state
@@ -10,8 +14,11 @@ type Health struct {
 // Health tells how the node is, at any time after Start, also when it has ended. It does not
 // look into the store.
 func (n *Node) Health() Health {
-	state, qualifier := n.link.StateQualified()
-	h := Health{State: state.String(), Qualifier: qualifier, Full: n.clientStats().CurrConns >= int64(n.cfg.MaxConns)}
+	h := Health{State: stateLoading, Full: n.clientStats().CurrConns >= int64(n.cfg.MaxConns)}
+	if l := n.link.Load(); l != nil {
+		state, qualifier := l.StateQualified()
+		h.State, h.Qualifier = state.String(), qualifier
+	}
 	if n.ending.Load() {
 		h.State, h.Qualifier = "draining", "" // the link is told when the clients have gone
 	}

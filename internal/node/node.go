@@ -41,15 +41,18 @@ type Node struct {
 	linkTLS linkTLS
 
 	store  *store.Store
-	link   *replicator.Link
-	board  *status.Board // what the node says of itself, once a second
-	recent recentLatency // under publishing
-	lost   lostLines     // under publishing
-	page   page          // which shows it
-	ticked atomic.Int64  // when the tick ran last, in nanoseconds since started
+	image  image
+	link   atomic.Pointer[replicator.Link] // nil while the image is loaded
+	board  *status.Board                   // what the node says of itself, once a second
+	recent recentLatency                   // under publishing
+	lost   lostLines                       // under publishing
+	page   page                            // which shows it
+	ticked atomic.Int64                    // when the tick ran last, in nanoseconds since started
 
 	containerBytes uint64 // what the container may use; 0 = no limit is known
 	host           string // the machine's name, "" = not known
+
+	replication net.Listener // for the peer; nil: none. The link closes it, once there is one
 
 	bound   *serve.Listeners // the client addresses, held and shut until the gate opens
 	clients atomic.Pointer[serve.Server]
@@ -74,7 +77,7 @@ type Node struct {
 }
 
 // Start binds the ports, opens the store and starts the link. It returns before
-// the node serves: see Ready. Errors name the flag that is in the way; nothing
+// the image is loaded, and before the node serves: see Ready. Errors name the flag that is in the way; nothing
 // is left behind then.
 func Start(cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
@@ -101,11 +104,35 @@ func Start(cfg Config) (*Node, error) {
 	n.publish() // there is something to show from here on
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	n.wg.Go(func() { n.link.Run(ctx) })
+	n.wg.Go(func() { n.run(ctx) })
 	n.wg.Go(func() { n.tick(ctx) })
-	n.wg.Go(func() { n.openGate(ctx) })
 	n.servePage()
 	return n, nil
+}
+
+// run loads the image, if there is one, runs the link, and opens the client port when that says
+// so. A link that waits in vain for the peer which an image needs is followed by another one.
+func (n *Node) run(ctx context.Context) {
+	for n.link.Load() != nil || n.wake(ctx) {
+		l := n.link.Load()
+		running, end := context.WithCancel(ctx)
+		var link sync.WaitGroup
+		link.Go(func() { l.Run(running) })
+		forsaken := false
+		select {
+		case <-ctx.Done():
+		case <-l.Ready():
+			n.openGate()
+		case <-l.Forsaken():
+			forsaken = true
+			end()
+		}
+		link.Wait()
+		end()
+		if !forsaken || !n.beginAnew() {
+			return
+		}
+	}
 }
 
 // open acquires what a node needs, in the order that finds a mistake before
@@ -135,15 +162,9 @@ func (n *Node) open() (err error) {
 	if err := n.bindClients(n.cfg.UnixSocket == ""); err != nil {
 		return err
 	}
-	replication, err := n.listenForPeer()
-	if err != nil {
+	if n.replication, err = n.listenForPeer(); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil && replication != nil {
-			replication.Close()
-		}
-	}()
 	if err := n.bindStatusPage(); err != nil {
 		return err
 	}
@@ -157,7 +178,7 @@ func (n *Node) open() (err error) {
 	if err := n.bindClients(n.cfg.UnixSocket != ""); err != nil {
 		return err
 	}
-	if n.state, n.id, err = openStateDir(n.cfg.StateDir); err != nil {
+	if n.state, n.id, err = openStateDir(n.cfg.stateDir()); err != nil {
 		return err
 	}
 	if n.state != nil && n.state.noLock != nil {
@@ -168,7 +189,11 @@ func (n *Node) open() (err error) {
 	if err := n.openStore(); err != nil {
 		return err
 	}
-	return n.openLink(secret, replication)
+	n.image.openLink = func() error { return n.openLink(secret) }
+	if waits, err := n.openImage(); err != nil || waits {
+		return err
+	}
+	return n.openLink(secret)
 }
 
 // bindClients holds the clients' addresses, if it is their turn.
@@ -218,13 +243,15 @@ func (n *Node) openStore() (err error) {
 	return n.keepBound()
 }
 
-func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
+func (n *Node) openLink(secret []byte) error {
 	cfg := replicator.Config{
 		Config: session.Config{
 			Cluster:     n.cfg.Cluster,
 			Secret:      secret,
 			NodeID:      n.id,
 			Inc:         newID(),
+			HeirOf:      n.image.heirOf,
+			Provisional: n.image.provisional(&n.cfg),
 			MemoryBytes: uint64(n.cfg.MemoryMiB) << 20,
 			NoEviction:  n.cfg.NoEviction,
 			PeerWait:    max(n.cfg.PeerWait, time.Nanosecond), // zero would be the default
@@ -238,7 +265,7 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 			WallAhead:   n.clock.Refused,
 		},
 		Peer:     n.cfg.Peer,
-		Listener: replication,
+		Listener: n.linkListener(),
 		TLS:      n.linkTLS.config(),
 		Now:      n.clock.Now,
 		Log:      n.log,
@@ -248,11 +275,13 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 			return fmt.Errorf("node: --peer-id: %w", err)
 		}
 	}
-	if n.link, err = replicator.New(cfg); err != nil {
+	link, err := replicator.New(cfg)
+	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	if replication != nil {
-		n.log.Info("replication port open", nodelog.ReplicationOpen, "address", replication.Addr().String(), "secret", len(secret) > 0, "tls", cfg.TLS != nil)
+	n.link.Store(link)
+	if n.replication != nil {
+		n.log.Info("replication port open", nodelog.ReplicationOpen, "address", n.replication.Addr().String(), "secret", len(secret) > 0, "tls", cfg.TLS != nil)
 	}
 	if n.cfg.Peer != "" {
 		n.log.Info("looking for the peer", nodelog.Joining, "peer", n.cfg.Peer, "node_id", fmt.Sprintf("%x", n.id))
@@ -260,54 +289,16 @@ func (n *Node) openLink(secret []byte, replication net.Listener) (err error) {
 	return nil
 }
 
-// newProtocol makes what the clients' conns share, when the first client comes:
-// by then the store is open.
-func (n *Node) newProtocol() *memproto.Server {
-	p := &memproto.Server{
-		Store:        n.store,
-		Version:      MemcachedVersion,
-		FlushEnabled: !n.cfg.NoFlush,
-		TextOnly:     n.cfg.protocol() == ProtocolText,
-		BinaryOnly:   n.cfg.protocol() == ProtocolBinary,
-		TextLogins:   n.logins.text,
-		SASLLogins:   n.logins.sasl,
-		LoginDelayed: n.sayLoginsWait,
-		Shutdown:     n.shutdown(),
-		RefreshCerts: n.refreshCerts(),
-		NoWatch:      n.cfg.NoWatch,
-		NoDumps:      n.cfg.NoDumps,
-		WatcherBytes: n.cfg.WatcherKiB << 10,
-		Settings:     n.settingsRows,
-		General:      n.generalRows,
-		Replication:  n.replicationRows,
-		Status:       n.StatusLine,
-		Conns:        n.connRows,
-		Verbosity:    n.setVerbosity,
-		Nanos:        func() int64 { return int64(time.Since(n.started)) },
-		Log:          func(line string) { n.log.Debug(line) },
-	}
-	if n.cfg.UnixSocket == "" {
-		_, _, p.Listeners = n.splitListeners()
-	}
-	p.PrefixDelimiter = n.cfg.PrefixDelimiter
-	p.CountPrefixes(n.cfg.PrefixDelimiter != 0)
-	p.SetCrawler(!n.cfg.NoCrawler)
-	p.SetTrackSizes(n.cfg.TrackSizes)
-	p.SetVerbosity(n.cfg.Verbosity)
-	n.store.SetEvicted(p.Evicted)
-	return p
-}
-
-// openGate opens the client port when the link says so.
-func (n *Node) openGate(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-n.link.Ready():
-	}
+// openGate opens the client port.
+func (n *Node) openGate() {
 	n.gate.Lock()
 	defer n.gate.Unlock()
 	if n.shut {
+		return
+	}
+	n.image.unsure.Store(false)
+	if err := n.useImage(); err != nil {
+		n.failed <- err
 		return
 	}
 	s, err := n.bound.Listen()
@@ -317,7 +308,7 @@ func (n *Node) openGate(ctx context.Context) {
 	}
 	n.clients.Store(s)
 	n.publish() // whoever asks a node that serves hears that it does
-	st := n.link.Stats()
+	st := n.linkStats()
 	n.log.Info("ready", nodelog.Ready, "clients", addressList(s.Addrs()), "as", readyAs(&st),
 		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds(), "io", ioText(s.Stats()))
 	close(n.ready)
@@ -334,7 +325,7 @@ func (n *Node) tick(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		calm := n.store.Tick(n.clock.Now())
+		calm := n.tickStore()
 		buf = n.peerSaid(buf)
 		now := time.Now()
 		n.ticked.Store(int64(now.Sub(n.started)))
@@ -352,6 +343,13 @@ func (n *Node) tick(ctx context.Context) {
 			t.Reset(min(wait, tickEvery))
 		}
 	}
+}
+
+// tickStore gives the store a slice of its work, unless the image is loaded: then nothing moves.
+func (n *Node) tickStore() (calm bool) {
+	n.asking.RLock()
+	defer n.asking.RUnlock()
+	return n.link.Load() == nil || n.store.Tick(n.clock.Now())
 }
 
 // setVerbosity is the client command of that name.
@@ -372,4 +370,9 @@ func (n *Node) Failed() <-chan error { return n.failed }
 func (n *Node) ClientAddrs() []net.Addr { return n.bound.Addrs() }
 
 // ReplAddr is the address of the replication port, nil without one.
-func (n *Node) ReplAddr() net.Addr { return n.link.Addr() }
+func (n *Node) ReplAddr() net.Addr {
+	if n.replication == nil {
+		return nil
+	}
+	return n.replication.Addr()
+}

@@ -168,7 +168,9 @@ func (n *Node) keepBound() error {
 // tendBound is keepBound from second to second: a disk that is full stays full for
 // a while.
 func (n *Node) tendBound() {
+	n.asking.RLock()
 	err := n.keepBound()
+	n.asking.RUnlock()
 	n.unkept.Store(err != nil)
 	if err != nil {
 		n.seldom.Say(n.log, slog.LevelError, n.clock.Now(), nodelog.StateNotKept, "",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"twincached/internal/serve"
+	"twincached/internal/session"
 	"twincached/memproto"
 	"twincached/replicator"
 	"twincached/store"
@@ -40,7 +41,18 @@ func (n *Node) Stats() Stats {
 	if n.ended {
 		return Stats{}
 	}
-	return Stats{Data: n.store.Stats(), Protocol: n.protocol().Stats(), Clients: n.clientStats(), Link: n.link.Stats()}
+	if n.image.unsure.Load() { // and no client has been served
+		return Stats{Data: n.store.Stats(), Clients: n.clientStats(), Link: n.linkStats()}
+	}
+	return Stats{Data: n.store.Stats(), Protocol: n.protocol().Stats(), Clients: n.clientStats(), Link: n.linkStats()}
+}
+
+// linkStats are the link's; those of one that is down while the image is loaded.
+func (n *Node) linkStats() replicator.Stats {
+	if l := n.link.Load(); l != nil {
+		return l.Stats()
+	}
+	return replicator.Stats{State: session.Starting, Report: session.Report{Link: session.PhaseDown.String(), RTTMillis: -1, ContactMillis: -1}}
 }
 
 // clientStats are the listener's counters; zero before the gate opens.
@@ -89,6 +101,7 @@ func (n *Node) generalRows() []memproto.Stat {
 	r.Text("io_engine", c.Engine)
 	r.Uint("conn_yields", c.Yields)
 	r.Uint("log_lines_dropped", n.logDropped())
+	n.imageRows(&r)
 	if n.cfg.IdleTimeout > 0 { // as in memcached
 		r.Uint("idle_kicks", c.IdleKicks)
 	}
@@ -161,7 +174,7 @@ func storeRows(r *memproto.Rows, st *store.Stats) {
 // linkRows say what the link does. They stand in every node's stats, so that
 // whoever watches needs no case for a node without a peer.
 func (n *Node) linkRows(r *memproto.Rows, data *store.Stats) {
-	st := n.link.Stats()
+	st := n.linkStats()
 	r.Text("repl_state", st.State.String())
 	r.Text("repl_qualifier", orNone(st.Qualifier))
 	r.Text("repl_refusal", orNone(st.Denial.Cause))

@@ -29,13 +29,20 @@ func (n *Node) Board() *status.Board { return n.board }
 func (n *Node) publish() {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
-	n.link.SetStatus(n.board.Publish(n.snapshot()))
+	text := n.board.Publish(n.snapshot())
+	if l := n.link.Load(); l != nil {
+		l.SetStatus(text)
+	}
 }
 
 // peerSaid passes on what the peer says of itself. It uses buf, and returns it for the next
 // time.
 func (n *Node) peerSaid(buf []byte) []byte {
-	if buf = n.link.TakeStatus(buf[:0]); len(buf) == 0 {
+	l := n.link.Load()
+	if l == nil {
+		return buf
+	}
+	if buf = l.TakeStatus(buf[:0]); len(buf) == 0 {
 		return buf
 	}
 	now := n.clock.Now()
@@ -65,6 +72,7 @@ func (n *Node) snapshot() status.Snapshot {
 		Link:     n.linkOf(&st),
 		CopyIn:   copyOf(&st.Link.CopyIn),
 		CopyOut:  copyOf(&st.Link.CopyOut),
+		Image:    n.image.show(),
 		Clients: status.Clients{
 			Conns: st.Clients.CurrConns, MaxConns: int64(n.cfg.MaxConns), Total: st.Clients.TotalConns, Rejected: st.Clients.RejectedConns, Shed: st.Clients.ShedConns,
 			BytesRead: st.Clients.BytesRead, BytesWritten: st.Clients.BytesWritten, AuthErrors: st.Protocol.AuthErrors, AuthDelayed: st.Protocol.AuthDelayed,
@@ -177,11 +185,14 @@ func (n *Node) Latest() status.Snapshot {
 }
 
 // StatRows are the rows of "stats KIND"; "" is plain "stats". There are none once the node
-// has ended. It looks at every partition: call it a few times a second at most.
+// has ended, and while it may still drop its image. It looks at every partition: call it a few times a second at most.
 func (n *Node) StatRows(kind string) []memproto.Stat {
 	n.asking.RLock()
 	defer n.asking.RUnlock()
 	if n.ended {
+		return nil
+	}
+	if n.image.unsure.Load() {
 		return nil
 	}
 	rows, _ := n.protocol().StatRows(kind, n.clock.Now())
@@ -189,7 +200,17 @@ func (n *Node) StatRows(kind string) []memproto.Stat {
 }
 
 // Lag is how long changes took from here to the peer and its ACK back.
-func (n *Node) Lag() session.LagHistogram { return n.link.Lag() }
+func (n *Node) Lag() (lag session.LagHistogram) {
+	if l := n.link.Load(); l != nil {
+		lag = l.Lag()
+	}
+	return lag
+}
 
 // Durations is how long the sampled commands took, one row for each kind.
-func (n *Node) Durations() []memproto.Latency { return n.protocol().Stats().Latency }
+func (n *Node) Durations() []memproto.Latency {
+	if n.image.unsure.Load() {
+		return nil
+	}
+	return n.protocol().Stats().Latency
+}

@@ -54,7 +54,7 @@ func TestStatus_ThatNobodyCanRead(t *testing.T) {
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
 	testkit.Eventually(t, "a line of the log", func() bool {
-		b.link.SetStatus([]byte("no snapshot")) // the next second overwrites it
+		b.link.Load().SetStatus([]byte("no snapshot")) // the next second overwrites it
 		return log.Has("the peer sends a status that this node cannot read")
 	})
 	testkit.Eventually(t, "a status that it can read", func() bool { return peerOf(a) != nil })

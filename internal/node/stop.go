@@ -30,17 +30,19 @@ func (n *Node) shutdown() func() {
 // arrived are answered, the peer gets and acknowledges everything, both links
 // end. It returns 0 when a live peer has everything, or for a node that replicates
 // nothing, else how many items nobody else is known to have. It takes
-// Config.DrainTimeout at most, about.
+// Config.DrainTimeout at most, about, and as long as it takes to write the image.
 func (n *Node) Drain() (left uint64) {
 	n.end.Do(func() {
 		n.ending.Store(true)
 		deadline := time.Now().Add(n.cfg.DrainTimeout)
 		// A client that does not take its replies may not use up the peer's time.
 		n.shutClients(n.cfg.DrainTimeout / 2)
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		left = n.link.Drain(ctx)
-		cancel()
-		n.finish()
+		if l := n.link.Load(); l != nil {
+			ctx, cancel := context.WithDeadline(context.Background(), deadline)
+			left = l.Drain(ctx)
+			cancel()
+		}
+		n.finish(n.keepImage)
 	})
 	return left
 }
@@ -51,7 +53,7 @@ func (n *Node) Close() {
 	n.end.Do(func() {
 		n.ending.Store(true)
 		n.shutClients(0)
-		n.finish()
+		n.finish(func() {})
 	})
 }
 
@@ -74,11 +76,13 @@ func (n *Node) shutClients(grace time.Duration) {
 	}
 }
 
-// finish ends the goroutines, keeps the clock and gives the memory back.
-func (n *Node) finish() {
+// finish ends the goroutines, calls still when nothing moves any more, keeps the clock and
+// gives the memory back.
+func (n *Node) finish(still func()) {
 	n.cancel()
-	n.closePage()
 	n.wg.Wait()
+	still()
+	n.closePage()
 	if n.state != nil {
 		// Nothing is written any more: the highest version is the bound.
 		last := store.VersionMillis(n.store.Clock()) + 1
@@ -90,11 +94,21 @@ func (n *Node) finish() {
 	n.ended = true
 	n.store.Close()
 	n.asking.Unlock()
+	n.closeReplication()
 	n.state.close()
+}
+
+// closeReplication shuts the replication port, as far as the link has not done so.
+func (n *Node) closeReplication() {
+	if n.replication != nil {
+		n.replication.Close()
+	}
 }
 
 // release undoes a start that failed half way.
 func (n *Node) release() {
+	n.image.close()
+	n.closeReplication()
 	n.state.close()
 	n.closePage()
 	if n.bound != nil {
@@ -107,4 +121,12 @@ func (n *Node) release() {
 
 // Refused says that the node does not serve because its peer is there, and one of the
 // two refuses to link.
-func (n *Node) Refused() bool { return n.link.State() == session.Refused }
+func (n *Node) Refused() bool { return n.linkState() == session.Refused }
+
+// linkState is that of the link; while the image is loaded there is none.
+func (n *Node) linkState() session.NodeState {
+	if l := n.link.Load(); l != nil {
+		return l.State()
+	}
+	return session.Starting
+}

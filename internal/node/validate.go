@@ -38,7 +38,7 @@ const (
 // Start can fail only for reasons outside of it (a busy port, a secret file).
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{
-		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkReplTLS, checkSecret, checkStatusPage,
+		checkSizes, checkServing, checkAddresses, checkLocalKeys, checkProtocol, checkLogins, checkTLS, checkLink, checkWarm, checkReplTLS, checkSecret, checkStatusPage,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("node: %w", err)
@@ -207,6 +207,20 @@ func checkLink(c *Config) error {
 		}
 	}
 	return checkNeedsPeer(c)
+}
+
+// checkWarm sees to it that there is a place for the image.
+func checkWarm(c *Config) error {
+	if c.Warm != WarmOff && c.Warm != WarmLast && c.Warm != WarmAny {
+		return fmt.Errorf("--warm=%s: it is last or any", c.Warm)
+	}
+	if strings.HasSuffix(c.MemoryFile, "/") {
+		return fmt.Errorf("-e, --memory-file %s is a directory: name a file in it", c.MemoryFile)
+	}
+	if c.Warm != WarmOff && c.imagePath() == "" {
+		return errors.New("--warm needs --state-dir DIR, a directory of this node's own: there it keeps what it holds while it is stopped")
+	}
+	return nil
 }
 
 func checkPeer(peer string) error {

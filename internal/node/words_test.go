@@ -10,7 +10,7 @@ import (
 
 // The words that metrics have series for are those that a node can be in.
 func TestWords_AreThoseOfTheSession(t *testing.T) {
-	var states, links []string
+	states, links := []string{stateLoading}, []string(nil)
 	for s := session.Starting; s.String() != "unknown"; s++ {
 		states = append(states, s.String())
 	}

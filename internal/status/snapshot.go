@@ -12,6 +12,7 @@ type Snapshot struct {
 	Link     Link     `json:"link"`
 	CopyIn   Copy     `json:"copy_in"`  // the full copy that this node takes, or took last
 	CopyOut  Copy     `json:"copy_out"` // the full copy that the peer takes from this node
+	Image    Image    `json:"image"`    // what is kept over a planned stop
 	Clients  Clients  `json:"clients"`
 	Commands Commands `json:"commands"`
 	Items    Items    `json:"items"`
@@ -42,7 +43,7 @@ type Node struct {
 
 // State is what the node is doing, in the words of "stats".
 type State struct {
-	Word      string `json:"word"`               // starting, joining, copying, ready, refused, draining
+	Word      string `json:"word"`               // starting, loading, joining, copying, ready, refused, draining
 	Qualifier string `json:"qualifier"`          // alone, partial or refused for a ready node that lacks something; else ""
 	Serves    bool   `json:"serves"`             // clients are served
 	Refusal   string `json:"refusal,omitempty"`  // why one of the two nodes does not link, in one word
@@ -94,6 +95,33 @@ type Copy struct {
 
 // Active says that the copy is going on.
 func (c *Copy) Active() bool { return c.StartedMillis != 0 && c.FinishedMillis == 0 }
+
+// Image is what --warm keeps of a node while it is stopped.
+type Image struct {
+	Warm           string `json:"warm,omitempty"` // last or any; "" = nothing is kept
+	Work           string `json:"work,omitempty"` // one of ImageWords; "" = there was no image to load
+	Items          uint64 `json:"items"`          // loaded or written so far
+	Total          uint64 `json:"total"`          // about
+	StartedMillis  int64  `json:"started_ms"`     // 0 = there was none
+	FinishedMillis int64  `json:"finished_ms"`    // 0 = none, or it is going on
+	SleptMillis    int64  `json:"slept_ms"`       // of one that was loaded: how long before it had been written
+}
+
+// What Image.Work says.
+const (
+	ImageLoading    = "loading"
+	ImageLoaded     = "loaded"
+	ImageBad        = "bad"     // it could not be used
+	ImageDropped    = "dropped" // the peer has not come, and may have deleted things later
+	ImageWriting    = "writing"
+	ImageWritten    = "written"
+	ImageNotWritten = "not_written"
+)
+
+// Progress is how far it is, as of a copy.
+func (i *Image) Progress() *Copy {
+	return &Copy{Items: i.Items, Total: i.Total, StartedMillis: i.StartedMillis, FinishedMillis: i.FinishedMillis}
+}
 
 // Clients is the client port.
 type Clients struct {

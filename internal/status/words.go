@@ -2,7 +2,7 @@ package status
 
 // The words that a Snapshot takes from small sets. Metrics have a series for each.
 var (
-	StateWords     = []string{"starting", "joining", "copying", "ready", "refused", "draining", "stopped"}
+	StateWords     = []string{"starting", "loading", "joining", "copying", "ready", "refused", "draining", "stopped"}
 	QualifierWords = []string{"alone", "partial", "refused"}
 	LinkWords      = []string{"down", "hello", "auth", "state", "catchup", "stream"}
 	WarningWords   = []string{"refused", "one_copy_left", "same_id", "clock_jumped", "clock_skew", "not_on_peer", "full", "lag",

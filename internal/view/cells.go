@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 
 	"twincached/internal/status"
 )
@@ -25,7 +26,7 @@ const (
 
 // statusFields are the rows of "status".
 var statusFields = []field{
-	{"state", of(stateCell)}, {"link", of(linkCell)}, {"last error", of(errorCell)}, {"lag", of(lagCell)}, {"clock", of(clockCell)},
+	{"state", of(stateCell)}, {"link", of(linkCell)}, {"last error", of(errorCell)}, {"lag", of(lagCell)}, {"clock", of(clockCell)}, {"image", of(imageCell)},
 	{"copy in", func(s *Side) Line { return copyCell(s.Snapshot, &s.Snapshot.CopyIn) }},
 	{"copy out", func(s *Side) Line { return copyCell(s.Snapshot, &s.Snapshot.CopyOut) }},
 	{"memory", of(memoryCell)}, {"items", of(itemsCell)}, {"evictions", of(evictionsCell)},
@@ -106,6 +107,20 @@ func clockCell(s *status.Snapshot) Line {
 		words += fmt.Sprintf(", %d ms away", l.RTTMillis)
 	}
 	return say(tone, words)
+}
+
+// imageCell is how far the image is, or what became of it.
+func imageCell(s *status.Snapshot) Line {
+	i := &s.Image
+	switch p := i.Progress(); {
+	case p.Active():
+		return copyCell(s, p)
+	case i.Work == "":
+		return nil
+	case i.Work != status.ImageLoaded:
+		return say(Wary, strings.ReplaceAll(i.Work, "_", " "))
+	}
+	return say(Faint, fmt.Sprintf("%s loaded in %s, %s old", count(i.Items), millis(max(i.FinishedMillis-i.StartedMillis, 0)), millis(i.SleptMillis)))
 }
 
 // copyCell is how far a copy is, or when it was.

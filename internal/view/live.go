@@ -19,6 +19,7 @@ const (
 // liveFields are the rows of "top".
 var liveFields = []field{
 	{"state", of(stateCell)}, {"link", of(linkCell)}, {"lag", of(lagCell)},
+	{"image", func(s *Side) Line { return underWay(s.Snapshot, s.Snapshot.Image.Progress()) }},
 	{"copy in", func(s *Side) Line { return underWay(s.Snapshot, &s.Snapshot.CopyIn) }},
 	{"copy out", func(s *Side) Line { return underWay(s.Snapshot, &s.Snapshot.CopyOut) }},
 	{"memory", of(memoryCell)}, {"items", of(itemsCell)},

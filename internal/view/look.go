@@ -200,6 +200,8 @@ func doOf(s *status.State) string {
 		return "Wait: it serves when the copy is done. Do not stop the other node."
 	case "joining", "starting":
 		return "Wait: it looks for its peer."
+	case "loading":
+		return "Wait: it loads what it held when it was stopped."
 	case "draining":
 		return "Wait: it hands over, and stops."
 	}

@@ -15,6 +15,8 @@ func sentenceOf(r *reading) sentence {
 	switch this.State.Word {
 	case "ready":
 		return sentenceReady(r)
+	case "loading":
+		return sentence{"wait", "This node is loading its image: what it held when it was stopped. It does not serve clients yet.", ""}
 	case "joining":
 		return sentence{"wait", "This node is joining: it looks for its peer. It does not serve clients yet.", ""}
 	case "copying":

@@ -148,6 +148,13 @@ func groups(r *reading) []group {
 // copies are the full copies that go on, and what became of the last ones.
 func copies(r *reading) (going []progress, over []string) {
 	this := &r.pair.Node
+	if p := this.Image.Progress(); p.Active() {
+		name := "This node loads its image"
+		if this.Image.Work == status.ImageWriting {
+			name = "This node writes its image"
+		}
+		going = append(going, progressOf("image", name, p, this.AtMillis))
+	}
 	for _, c := range []struct {
 		id, name, done string
 		of             *status.Copy
@@ -175,8 +182,11 @@ func progressOf(id, name string, c *status.Copy, now int64) progress {
 		return p
 	}
 	rate := float64(c.Items) / seconds
-	p.Text = fmt.Sprintf("%s of about %s items, %s; %s, %s/s; ", number(c.Items), number(p.Max), percent(float64(c.Items), float64(p.Max)),
-		byteCount(float64(c.Bytes)), number(int64(rate)))
+	p.Text = fmt.Sprintf("%s of about %s items, %s; ", number(c.Items), number(p.Max), percent(float64(c.Items), float64(p.Max)))
+	if c.Bytes > 0 {
+		p.Text += byteCount(float64(c.Bytes)) + ", "
+	}
+	p.Text += number(int64(rate)) + "/s; "
 	if c.Total > c.Items {
 		p.Text += "about " + span(max(1, int64(float64(c.Total-c.Items)/rate))*1000) + " left"
 	} else {

@@ -26,6 +26,7 @@ type view struct {
 	Sides    [2]side // this node and its peer
 	Note     string  // about the peer's numbers; "" = they are of now
 	Warnings []warning
+	CopyOf   string // what Copies are of
 	Copies   []progress
 	LastCopy []string
 	Link     []fact
@@ -69,7 +70,7 @@ type lane struct{ Direction, Rate, Lag, Backlog, Unacked, NotOnPeer string }
 
 type warning struct{ Node, Word, Text, Do string }
 
-// progress is a full copy that is going on.
+// progress is a full copy that is going on, or an image.
 type progress struct {
 	ID, Name, Text string
 	Value, Max     uint64 // Max 0: nobody knows how much there is
@@ -109,6 +110,10 @@ func newView(r *reading) *view {
 	v.Title = strings.TrimSpace(v.Sides[0].State + ": " + v.Sides[0].Addresses)
 	v.Note = peerNote(r)
 	v.Copies, v.LastCopy = copies(r)
+	v.CopyOf = "Full copy"
+	if this.Image.Progress().Active() {
+		v.CopyOf = "Image"
+	}
 	v.Groups = groups(r)
 	v.Latency = latencies(r)
 	both := []*status.Snapshot{this}

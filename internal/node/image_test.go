@@ -1,0 +1,216 @@
+package node
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"twincached/internal/status"
+	"twincached/internal/testkit"
+)
+
+// warmConfig is a node that keeps its image in a directory of the test's.
+func warmConfig(t *testing.T, log *testkit.Log) Config {
+	cfg := testConfig(log)
+	cfg.StateDir, cfg.Warm = t.TempDir(), WarmLast
+	return cfg
+}
+
+// shown is the node as "stats status" has it.
+func shown(t *testing.T, n *Node) status.Snapshot {
+	t.Helper()
+	var p status.Pair
+	if err := json.Unmarshal(n.StatusLine(), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p.Node
+}
+
+func TestImage_ANodeGoesOnWhereItWas(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	for round := range 3 {
+		n := start(t, cfg)
+		waitReady(t, n)
+		c := client(t, n)
+		if round > 0 {
+			waitValue(t, c, "k", "v")
+			if s := shown(t, n); s.Image.Work != status.ImageLoaded || s.Image.Items == 0 || s.Image.FinishedMillis < s.Image.StartedMillis {
+				t.Errorf("it shows %+v", s.Image)
+			}
+		}
+		mustSet(t, c, "k", "v")
+		n.Drain()
+		if left := filesIn(t, cfg.StateDir); !slices.Equal(left, []string{"clock", "image", "lock", "node-id"}) {
+			t.Fatalf("it leaves %q\n%s", left, log.Tail(1000))
+		}
+	}
+}
+
+// A stop that is no plan leaves no image: what was deleted since the last one must not return.
+func TestImage_CloseLeavesNone(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	n := start(t, cfg)
+	waitReady(t, n)
+	n.Drain()
+	n = start(t, cfg)
+	waitReady(t, n)
+	n.Close()
+	if left := filesIn(t, cfg.StateDir); slices.Contains(left, "image") {
+		t.Errorf("it leaves %q", left)
+	}
+}
+
+// While a node loads its image its port is shut, it says so, and a stop leaves the image for
+// the next process.
+func TestImage_StoppedWhileLoading(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	cfg.StatusPage = StatusPage{Address: "127.0.0.1:0"}
+	n := start(t, cfg)
+	waitReady(t, n)
+	mustSet(t, client(t, n), "k", "v")
+	n.Drain()
+
+	loads, goOn := make(chan struct{}), make(chan struct{})
+	slow := cfg
+	slow.imageStep = func(s imageStep) {
+		if s == stepLoading {
+			close(loads)
+			<-goOn
+		}
+	}
+	n = start(t, slow)
+	<-loads
+	if h := n.Health(); h.State != "loading" || n.webHealth().Ready || n.webHealth().Started {
+		t.Errorf("it is %q, for a probe %+v", h.State, n.webHealth())
+	}
+	testkit.Eventually(t, "the page shows that it loads", func() bool {
+		s := shown(t, n)
+		p := s.Image.Progress()
+		return s.State.Word == "loading" && s.Image.Work == status.ImageLoading && p.Active() && s.Link.State == "down"
+	})
+	if rows := n.StatRows(""); rows != nil || n.Durations() != nil || n.Lag().Count != 0 {
+		t.Errorf("it has statistics of a store that may be another one in the end: %v", rows)
+	}
+	if n.Refused() {
+		t.Error("it is refused")
+	}
+	ended := make(chan uint64)
+	go func() { ended <- n.Drain() }()
+	testkit.Eventually(t, "it stops", func() bool { return n.Health().State == "draining" })
+	close(goOn)
+	if left := <-ended; left != 0 {
+		t.Errorf("%d items left", left)
+	}
+	if left := filesIn(t, cfg.StateDir); !slices.Contains(left, "image.loading") || slices.Contains(left, "image") {
+		t.Errorf("it leaves %q", left)
+	}
+	n = start(t, cfg)
+	waitReady(t, n)
+	waitValue(t, client(t, n), "k", "v")
+}
+
+// The drain's time does not cut the writing short, and everybody sees it.
+func TestImage_IsWrittenWhateverTheDrainTakes(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	cfg.DrainTimeout = 0
+	cfg.StatusPage = StatusPage{Address: "127.0.0.1:0"}
+	writes, goOn := make(chan struct{}), make(chan struct{})
+	cfg.imageStep = func(s imageStep) {
+		if s == stepBegun {
+			close(writes)
+			<-goOn
+		}
+	}
+	n := start(t, cfg)
+	waitReady(t, n)
+	mustSet(t, client(t, n), "k", "v")
+	ended := make(chan uint64)
+	go func() { ended <- n.Drain() }()
+	<-writes
+	testkit.Eventually(t, "it shows that it writes", func() bool {
+		s := shown(t, n)
+		p := s.Image.Progress()
+		return s.State.Word == "draining" && s.Image.Work == status.ImageWriting && p.Active()
+	})
+	close(goOn)
+	<-ended
+	if !slices.Contains(filesIn(t, cfg.StateDir), "image") || !log.Has("event=image_written", "items=1") {
+		t.Errorf("it leaves %q\n%s", filesIn(t, cfg.StateDir), log.Tail(1000))
+	}
+}
+
+// An image that was loaded and cannot be removed would be loaded twice: nobody is served.
+func TestImage_ThatCannotBeRemovedIsNotServed(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	n := start(t, cfg)
+	waitReady(t, n)
+	n.Drain()
+	cfg.imageStep = func(s imageStep) {
+		if s == stepLoading {
+			path := filepath.Join(cfg.StateDir, "image.loading")
+			if err := os.Remove(path); err != nil {
+				t.Error(err)
+			}
+			if err := os.MkdirAll(filepath.Join(path, "in the way"), 0o700); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	n = start(t, cfg)
+	select {
+	case err := <-n.Failed():
+		if !strings.Contains(err.Error(), "the image that was loaded cannot be removed") {
+			t.Error(err)
+		}
+	case <-n.Ready():
+		t.Error("it serves")
+	case <-time.After(testkit.Patience):
+		t.Error("it does nothing")
+	}
+}
+
+// The image of a flag that is not given any more is set aside, also one that was being loaded.
+func TestImage_WithoutTheFlagItIsSetAside(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	for _, name := range []string{"image", "image.loading"} {
+		n := start(t, cfg)
+		waitReady(t, n)
+		n.Drain()
+		cold := cfg
+		cold.Warm = WarmOff
+		if err := os.Rename(filepath.Join(cfg.StateDir, "image"), filepath.Join(cfg.StateDir, name)); err != nil {
+			t.Fatal(err)
+		}
+		n = start(t, cold)
+		waitReady(t, n)
+		n.Drain()
+		if left := filesIn(t, cfg.StateDir); !slices.Contains(left, "image.bad") || slices.Contains(left, "image") || slices.Contains(left, "image.loading") {
+			t.Errorf("%s: it leaves %q", name, left)
+		}
+		if !log.Has("event=image_unused") {
+			t.Errorf("%s: it does not say so", name)
+		}
+	}
+}
+
+func TestImage_WhereNoneCanBeWrittenNoNodeStarts(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	cfg.MemoryFile = filepath.Join(cfg.StateDir, "none", "file")
+	if n, err := Start(cfg); err == nil || !strings.HasPrefix(err.Error(), "node: -e, --memory-file: no image could be written: ") {
+		t.Errorf("%v", err)
+		if n != nil {
+			n.Close()
+		}
+	}
+}

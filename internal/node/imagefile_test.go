@@ -1,0 +1,180 @@
+package node
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// died is what a process is that a step does not return to.
+type died struct{}
+
+// diesAt runs work until the step, and tells whether it came to it.
+func diesAt(f *imageFile, step imageStep, work func()) (dead bool) {
+	f.step = func(s imageStep) {
+		if s == step {
+			panic(died{})
+		}
+	}
+	defer func() {
+		f.step = nil
+		if r := recover(); r != nil {
+			if _, ok := r.(died); !ok {
+				panic(r)
+			}
+			dead = true
+		}
+	}()
+	work()
+	return false
+}
+
+// writes keeps an image that says text.
+func writes(t *testing.T, f *imageFile, text string) {
+	t.Helper()
+	if err := f.write(func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loads is a start: it returns what there is to load, "" for nothing, and uses it.
+func loads(t *testing.T, f *imageFile) (text string) {
+	t.Helper()
+	if err := f.check(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r == nil {
+		return ""
+	}
+	b, err := io.ReadAll(r)
+	r.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.used(); err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestImageFile_IsUsedOnce(t *testing.T) {
+	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+	if got := loads(t, f); got != "" {
+		t.Errorf("of nothing it loads %q", got)
+	}
+	writes(t, f, "one")
+	info, err := os.Stat(f.path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if got := loads(t, f) + loads(t, f); got != "one" {
+		t.Errorf("two starts load %q", got)
+	}
+	if left := filesIn(t, filepath.Dir(f.path)); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}
+
+// A process dies at any step. The next start loads the image if it was whole and nobody has
+// served from it, and nothing otherwise.
+func TestImageFile_ProcessDiesAtAnyStep(t *testing.T) {
+	for _, c := range []struct {
+		step imageStep
+		want string // what the next start loads
+	}{
+		{stepBegun, ""}, {stepFilled, ""}, {stepSynced, ""}, {stepNamed, "new"}, {stepKept, "new"},
+		{stepTaken, "new"}, {stepRemoved, ""}, {stepUsed, ""},
+	} {
+		f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+		dead := diesAt(f, c.step, func() {
+			writes(t, f, "new")
+			loads(t, f)
+		})
+		if !dead {
+			t.Fatalf("it does not come to %s", c.step)
+		}
+		if got := loads(t, f); got != c.want {
+			t.Errorf("it died when it was %s: the next start loads %q, want %q", c.step, got, c.want)
+		}
+		writes(t, f, "later")
+		if got := loads(t, f) + loads(t, f); got != "later" {
+			t.Errorf("it died when it was %s, and later two starts load %q", c.step, got)
+		}
+	}
+}
+
+// A disk that is full leaves nothing: an older image would bring back what was deleted since.
+func TestImageFile_ErrorLeavesNone(t *testing.T) {
+	full := errors.New("no space left")
+	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+	writes(t, f, "old")
+	err := f.write(func(w io.Writer) error {
+		io.WriteString(w, "half")
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+	if left := filesIn(t, filepath.Dir(f.path)); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}
+
+func TestImageFile_BadOneIsKeptAside(t *testing.T) {
+	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+	if there, err := f.setAside(); there || err != nil {
+		t.Errorf("of nothing: %v, %v", there, err)
+	}
+	for _, text := range []string{"first", "second"} {
+		writes(t, f, text)
+		if r, err := f.take(); err != nil {
+			t.Fatal(err)
+		} else {
+			r.Close()
+		}
+		if there, err := f.setAside(); !there || err != nil {
+			t.Errorf("%v, %v", there, err)
+		}
+		if got := loads(t, f); got != "" {
+			t.Errorf("it loads %q", got)
+		}
+		if b, err := os.ReadFile(f.path + badSuffix); string(b) != text || err != nil {
+			t.Errorf("it keeps %q, %v", b, err)
+		}
+	}
+	if left := filesIn(t, filepath.Dir(f.path)); !slices.Equal(left, []string{"image.bad"}) {
+		t.Errorf("%q is left", left)
+	}
+}
+
+func TestImageFile_SaysAtTheStartWhatIsInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{filepath.Join(dir, "d"): "is no file", filepath.Join(dir, "none", "image"): "no such file or directory"} {
+		if err := (&imageFile{path: path}).check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

@@ -187,8 +187,9 @@ func (g *gate) tick(now int64, establishing bool) {
 		return
 	}
 	// A node that holds half a copy waits its full time: if its peer comes back, the copy
-	// goes on where it stopped.
-	absent := g.longNoListener(now) && !g.partial
+	// goes on where it stopped. So does one whose image is of use only together with its peer,
+	// which may be about to be started as well.
+	absent := g.longNoListener(now) && !g.partial && !g.provisional.Load()
 	if absent || now-g.waitSince >= g.waitMillis {
 		g.giveUp()
 	}

@@ -202,6 +202,17 @@ func TestHeir_OfANodeThatWasNotTheLast(t *testing.T) {
 			t.Fatal(g.state)
 		}
 	})
+	t.Run("nobody listens there yet", func(t *testing.T) {
+		g := newGate(&Config{Provisional: true, PeerWait: 10 * time.Second})
+		g.start(0, true)
+		g.foundNoListener(0)
+		if g.tick(9999, false); g.state != Joining || g.forsaken {
+			t.Fatalf("%v, forsaken %v: its peer may be about to be started", g.state, g.forsaken)
+		}
+		if g.tick(10_000, false); !g.forsaken {
+			t.Fatal("it waits for ever")
+		}
+	})
 	t.Run("it is refused", func(t *testing.T) {
 		g := newGate(&Config{Provisional: true, PeerWait: time.Second, RefusedWait: time.Minute})
 		g.start(0, true)

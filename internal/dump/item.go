@@ -50,7 +50,7 @@ func cut(err error) error {
 }
 
 // readBytes is what is read from a file at once, and written to one.
-const readBytes = 1 << 20
+const readBytes = 256 << 10
 
 // newReader finds out by its first bytes what a file is.
 func newReader(from io.Reader) (reader, error) {

@@ -146,7 +146,7 @@ type recordReader struct {
 	left   []store.ImageItem // of the record; their keys and values are in it
 	items  uint64            // of all records; tombstones too
 	digest xxhash.Digest
-	large  large
+	large  map[int]*large // by partition: those of an image come beside each other
 }
 
 // large is a value that comes in pieces.
@@ -154,11 +154,16 @@ type large struct {
 	key     []byte
 	version uint64
 	value   []byte
-	bytes   int // of it when it is whole; 0: none is under way
+	bytes   int // of it when it is whole
 }
 
+// maxLarge is more than come beside each other in an image: each thread that writes one has one.
+const maxLarge = 32
+
+var errPieces = broken(errors.New("it lacks pieces of a large value"))
+
 func newRecordReader(from *bufio.Reader) (*recordReader, error) {
-	r := &recordReader{r: from}
+	r := &recordReader{r: from, large: map[int]*large{}}
 	r.digest.Reset()
 	if err := r.read(); err != nil {
 		return nil, err
@@ -209,16 +214,18 @@ func (r *recordReader) next(it *item) error {
 			next := &r.left[0]
 			r.left = r.left[1:]
 			r.items++
-			switch next.Op {
-			case store.RecordTombstone: // of an image: a dump has none
-				continue
-			case store.RecordPieced:
-				if !r.large.is(next.Key, next.Version) || len(r.large.value) != r.large.bytes {
-					return broken(errors.New("it lacks pieces of a large value"))
+			switch l := r.large[r.body.Items.Part]; {
+			case next.Op == store.RecordPieced:
+				if l == nil || !l.is(next.Key, next.Version) || len(l.value) != l.bytes {
+					return errPieces
 				}
-				it.value, r.large.value = r.large.value, it.value[:0]
-				r.large.bytes = 0
-			case store.RecordValue:
+				it.value = l.value
+				delete(r.large, r.body.Items.Part)
+			case l != nil:
+				return errPieces
+			case next.Op == store.RecordTombstone: // of an image: a dump has none
+				continue
+			case next.Op == store.RecordValue:
 				it.value = append(it.value[:0], next.Value...)
 			default:
 				return broken(errors.New("an item is neither a value nor a delete"))
@@ -240,17 +247,17 @@ func (r *recordReader) next(it *item) error {
 
 // heed takes what a record that has been read says. io.EOF: the dump is whole.
 func (r *recordReader) heed() error {
-	if r.large.bytes != 0 && r.body.Type != wire.TPiece && r.body.Type != wire.TImageItems {
-		return broken(errors.New("it lacks pieces of a large value"))
-	}
 	switch r.body.Type {
 	case wire.TImageHead:
 		return broken(errors.New("it begins twice"))
 	case wire.TImageItems:
 		r.left = r.body.Items.Items
 	case wire.TPiece:
-		return r.large.add(&r.body.Piece)
+		return r.piece(&r.body.Piece)
 	case wire.TImageEnd:
+		if len(r.large) > 0 {
+			return errPieces
+		}
 		if r.body.End.Items != r.items || r.body.End.Digest != r.digest.Sum64() {
 			return broken(errors.New("records are missing, or in another order"))
 		}
@@ -266,18 +273,17 @@ func (r *recordReader) heed() error {
 }
 
 func (l *large) is(key []byte, version uint64) bool {
-	return l.bytes > 0 && l.version == version && bytes.Equal(l.key, key)
+	return l.version == version && bytes.Equal(l.key, key)
 }
 
-// add appends a piece.
-func (l *large) add(p *wire.Piece) error {
-	if p.At == 0 {
-		if l.bytes != 0 {
-			return broken(errors.New("it lacks pieces of a large value"))
-		}
-		*l = large{key: append(l.key[:0], p.Key...), version: p.Version, value: l.value[:0], bytes: p.Bytes}
+// piece takes a piece of a large value.
+func (r *recordReader) piece(p *wire.Piece) error {
+	l := r.large[p.Part]
+	if p.At == 0 && l == nil && len(r.large) < maxLarge {
+		l = &large{key: bytes.Clone(p.Key), version: p.Version, bytes: p.Bytes}
+		r.large[p.Part] = l
 	}
-	if !l.is(p.Key, p.Version) || p.At != len(l.value) || p.Bytes != l.bytes || len(p.Data) > l.bytes-len(l.value) {
+	if l == nil || !l.is(p.Key, p.Version) || p.At != len(l.value) || p.Bytes != l.bytes || len(p.Data) > l.bytes-len(l.value) {
 		return broken(errors.New("pieces of a large value do not fit together"))
 	}
 	l.value = append(slices.Grow(l.value, len(p.Data)), p.Data...)

@@ -60,7 +60,7 @@ var dumpMutants = []mutant{
 		test("internal/dump", "TestRecords_WhatContradictsItselfIsRefused")},
 	{"a large value lacks its last piece",
 		"its item comes behind all pieces",
-		"internal/dump/records.go", " || len(r.large.value) != r.large.bytes {", " {",
+		"internal/dump/records.go", " || len(l.value) != l.bytes {", " {",
 		test("internal/dump", "TestRecords_WhatContradictsItselfIsRefused")},
 	{"a dump that is not whole has the name of the file",
 		"it gets that once it is on disk",

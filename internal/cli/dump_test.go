@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,5 +134,48 @@ func TestTellRestored_SaysWhyItemsAreMissing(t *testing.T) {
 		"restore: items=6 restored=1 kept=0 expired=2 outdated=0 too_large=2 failed=1 seconds=0.0\n"
 	if b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+func TestDump_LogsInOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	if _, code, _, stderr := parse("cert", "--dir", dir, "127.0.0.1"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	right, wrong := loginFile(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	ssl := fmt.Sprintf("ssl_chain_cert=%s,ssl_key=%s,ssl_ca_cert=%s,ssl_verify_mode=2", in("127.0.0.1.crt"), in("127.0.0.1.key"), in("ca.crt"))
+	secure, socket := "127.0.0.1:"+freePorts(t, 1)[0], in("s")
+	run(t, asRoot("-m8", "-l", secure, "-Y", right, "-Z", "-o", ssl)...).waitSaid("msg=ready")
+	plain := "127.0.0.1:" + freePorts(t, 1)[0] // a password is not sent in plain words to whoever should speak TLS
+	run(t, asRoot("-m8", "-l", plain, "-Y", right)...).waitSaid("msg=ready")
+	run(t, asRoot("-m8", "-s", socket, "-Y", right)...).waitSaid("msg=ready")
+	if err := os.WriteFile(in("lines"), []byte(`{"key":"k","value":"djE="}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		words string
+		code  int
+		want  string
+	}{
+		{"restore -Y RIGHT --tls-ca CA --tls-cert CERT --tls-key KEY LINES SECURE", exitOK, "restored=1 "},
+		{"dump -Y RIGHT --tls-ca CA --tls-cert CERT --tls-key KEY SECURE FILE", exitOK, "dump: items=1 "},
+		{"restore -Y RIGHT FILE SOCKET", exitOK, "restored=1 "},
+		{"dump --json -Y RIGHT SOCKET -", exitOK, `"value":"djE="`},
+		{"dump -Y WRONG SOCKET -", exitUnable, "it refused the login of --auth-file"},
+		{"restore FILE SOCKET", exitUnable, "clients have to log in (-Y): give restore a file with a line name:password by --auth-file"},
+		{"dump -Y RIGHT --tls-cert CERT --tls-key KEY SECURE FILE2", exitUnable, "no password is sent over TLS to a node that anybody could be"},
+		{"restore -Y RIGHT --tls-ca CA FILE SECURE", exitUnable, "over TLS: "},
+		{"restore -Y RIGHT --tls-ca CA FILE PLAIN", exitUnable, "over TLS: "},
+	} {
+		words := strings.NewReplacer("RIGHT", right, "WRONG", wrong, "SOCKET", socket, "SECURE", secure, "PLAIN", plain, "LINES", in("lines"), "FILE", in("file"),
+			"CA", in("ca.crt"), "CERT", in("127.0.0.1.crt"), "KEY", in("127.0.0.1.key")).Replace(c.words)
+		if _, code, out, stderr := parse(strings.Fields(words)...); code != c.code || !strings.Contains(out+stderr, c.want) {
+			t.Errorf("%s: exit %d, %s%s; want %d, %q", c.words, code, out, stderr, c.code, c.want)
+		}
+	}
+	t.Setenv("TWINCACHED_AUTH_FILE", right)
+	if _, code, out, stderr := parse("restore", in("file"), socket); code != exitOK {
+		t.Errorf("by the variable: exit %d, %s%s", code, out, stderr)
 	}
 }

@@ -144,3 +144,52 @@ func damemtopHome(t *testing.T, a, b *rig.Node) string {
 	}
 	return home
 }
+
+// What memcached-tool prints of a memcached is restored with flags and times of expiry; and of
+// a node it prints what another one takes.
+func TestMemcachedTool_DumpIsRestored(t *testing.T) {
+	t.Parallel()
+	a, b := rig.NewPair(t)
+	rig.StartAll(a, b)
+	rig.WaitLinked(a, b)
+	old := startMemcached(t)
+	c := old.Dial()
+	values := map[string]string{"plain": "v", "empty": "", "lines": "add x 0 0 1\r\ny\r\n", "large": strings.Repeat("v", 500_000)}
+	for key, value := range values {
+		if got := c.Do("set %s 7 0 %d\r\n%s", key, len(value), value); got != "STORED" {
+			t.Fatal(got)
+		}
+	}
+	c.Do("set short 4294967295 5000 1\r\nx")
+	if got := b.Dial().Set("plain", "newer"); got != "STORED" {
+		t.Fatal(got)
+	}
+	rig.WaitEqual(a, b, []string{"plain"})
+	restore := func(from *rig.Node, want string) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "dump")
+		if err := os.WriteFile(file, []byte(memcachedTool(t, from, "dump", "Dumping memcache contents\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := runTool(t, "twincached", rig.Binary(t), "restore", file, a.Host)
+		if r.code != 0 || !strings.Contains(r.stdout, want) {
+			t.Errorf("exit status %d: %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	restore(old, "restore: items=5 restored=4 kept=1 expired=0 outdated=0 too_large=0 failed=0 ")
+	values["plain"] = "newer"
+	for _, n := range []*rig.Node{a, b} {
+		testkit.Eventually(t, "it is on both nodes", func() bool { return n.Stat("curr_items") == "5" })
+		c := n.Dial()
+		for key, value := range values {
+			if v, _, _ := c.Get(key); v != value {
+				t.Errorf("%s is %.40q", key, v)
+			}
+		}
+		fields := strings.Fields(c.Do("mg short f t"))
+		if seconds, _ := strconv.Atoi(strings.TrimPrefix(fields[2], "t")); fields[1] != "f4294967295" || seconds > 5000 || seconds < 4000 {
+			t.Errorf("%q", fields)
+		}
+	}
+	restore(b, "restored=0 kept=5 ")
+}

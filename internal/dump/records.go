@@ -29,7 +29,6 @@ const (
 type recordWriter struct {
 	to     io.Writer
 	w      *wire.Writer
-	from   int // where the records begin in w that are not in the digest
 	open   int // 1 + where the open ITEMS began in w; 0: none is open
 	items  uint64
 	digest xxhash.Digest

@@ -14,8 +14,12 @@ import (
 )
 
 const (
-	readBytes  = 1 << 20 // read from a file at once
-	queueDepth = 2       // records that wait for a goroutine that loads
+	aheadBytes = 32 << 10 // read ahead from a file: what is longer goes where it belongs at once
+	toldBytes  = 1 << 20  // between two calls of Options.Progress
+
+	// waitingRecords is how many records wait for the goroutines that load, of some 130 KiB each: as
+	// many of one partition stand one behind the other, and the other goroutine is to have work too.
+	waitingRecords = 64
 )
 
 // LoadImage puts an image into a store that holds nothing: the store is the heir of the process
@@ -23,7 +27,7 @@ const (
 // clock, Unix ms. Where the image cannot be used, the error is an *ImageError; after any error
 // the store is of no use, and is to be closed.
 func LoadImage(r io.Reader, st *store.Store, want Want, nowMillis int64, o Options) (Head, error) {
-	l := &loading{in: bufio.NewReaderSize(r, readBytes), options: &o, digest: xxhash.New()}
+	l := &loading{in: bufio.NewReaderSize(r, aheadBytes), options: &o, digest: xxhash.New()}
 	head, err := l.begin(st, &want, nowMillis)
 	if err != nil {
 		return head, refusal(err)
@@ -111,7 +115,7 @@ func (l *loading) split() error {
 		if err != nil {
 			return err
 		}
-		if told += len(frame); told >= readBytes {
+		if told += len(frame); told >= toldBytes {
 			told = 0
 			l.options.progress(l.loaded(), l.all)
 		}
@@ -151,12 +155,12 @@ func (l *loading) split() error {
 
 // start makes the loaders work in goroutines of their own.
 func (l *loading) start() {
-	l.free = make(chan []byte, len(l.loaders)*(queueDepth+2))
-	for range cap(l.free) - 1 {
+	l.free = make(chan []byte, waitingRecords)
+	for range waitingRecords {
 		l.free <- nil
 	}
 	for _, p := range l.loaders {
-		p.queue = make(chan []byte, queueDepth)
+		p.queue = make(chan []byte, waitingRecords)
 		l.group.Go(func() {
 			for frame := range p.queue {
 				p.take(frame)

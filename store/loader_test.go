@@ -233,7 +233,6 @@ func TestLoad_RefusesWhatCannotBe(t *testing.T) {
 		"copied":             func(_ *ImageHead, p *ImagePart, _, _ *ImageItem) { p.Copied = 10 },
 		"acked":              func(_ *ImageHead, p *ImagePart, _, _ *ImageItem) { p.Acked = Cursor{10, 10, 10} },
 		"acked order":        func(_ *ImageHead, p *ImagePart, _, _ *ImageItem) { p.Acked = Cursor{3, 2, 9} },
-		"received order":     func(_ *ImageHead, p *ImagePart, _, _ *ImageItem) { p.Recv = Cursor{3, 5, 4} },
 		"forgotten":          func(h *ImageHead, p *ImagePart, _, _ *ImageItem) { p.ForgotMax = h.Clock + 1 },
 		"grave":              func(h *ImageHead, p *ImagePart, _, _ *ImageItem) { p.Grave.Floor = h.Clock + 1 },
 		"item of elsewhere":  func(_ *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.Key = []byte("key") },

@@ -39,17 +39,20 @@ func (d *Decoder) uint(field string, limit uint64) uint64 {
 		return 0
 	}
 	signed := false
-	if c > msgpcode.PosFixedNumHigh {
-		switch c {
-		case msgpcode.Uint8, msgpcode.Uint16, msgpcode.Uint32, msgpcode.Uint64:
-		case msgpcode.Int8, msgpcode.Int16, msgpcode.Int32, msgpcode.Int64:
-			signed = true
-		default:
-			d.fail(field, "not an unsigned integer")
-			return 0
-		}
+	switch {
+	case c <= msgpcode.PosFixedNumHigh:
+	case c >= msgpcode.Uint8 && c <= msgpcode.Uint64:
+	case c >= msgpcode.Int8 && c <= msgpcode.Int64:
+		signed = true
+	default:
+		d.fail(field, "not an unsigned integer")
+		return 0
 	}
-	v, err := d.mp.DecodeUint64()
+	v, ok := d.src.unsigned(c)
+	var err error
+	if !ok {
+		v, err = d.mp.DecodeUint64()
+	}
 	switch {
 	case err != nil:
 		d.fail(field, "cut off")
@@ -96,6 +99,9 @@ func (d *Decoder) bytes(field string, least, most int) []byte {
 	if c != msgpcode.Bin8 && c != msgpcode.Bin16 && c != msgpcode.Bin32 {
 		d.fail(field, "not a bin")
 		return nil
+	}
+	if n, ok := d.src.short(c, least, most); ok {
+		return d.src.take(n)
 	}
 	return d.run(field, least, most)
 }

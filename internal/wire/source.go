@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // source is the body a Decoder reads. It is all that msgpack asks of a buffered
@@ -23,6 +26,34 @@ func (s *source) peek() (code byte, ok bool) {
 		return 0, false
 	}
 	return s.b[s.pos], true
+}
+
+// unsigned takes an integer of kind c, if it is one of the two kinds that most are: the library
+// needs four calls for that. Nothing is taken if ok is false.
+func (s *source) unsigned(c byte) (v uint64, ok bool) {
+	switch {
+	case c <= msgpcode.PosFixedNumHigh:
+		s.pos++
+		return uint64(c), true
+	case c == msgpcode.Uint64 && s.left() > 8:
+		v = binary.BigEndian.Uint64(s.b[s.pos+1:])
+		s.pos += 9
+		return v, true
+	}
+	return 0, false
+}
+
+// short takes the head of a bin of kind c, likewise, if it is a short one of least..most bytes
+// that are all there.
+func (s *source) short(c byte, least, most int) (n int, ok bool) {
+	if c != msgpcode.Bin8 || s.left() < 2 {
+		return 0, false
+	}
+	if n = int(s.b[s.pos+1]); n > s.left()-2 || n < least || n > most {
+		return 0, false
+	}
+	s.pos += 2
+	return n, true
 }
 
 // take is the next n bytes of the body itself. The caller has checked left.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -235,5 +236,39 @@ func TestDump_NodeKilledOnTheWay(t *testing.T) {
 	b.Wait()
 	if left, _ := filepath.Glob(file + "2*"); len(left) > 0 {
 		t.Errorf("%q is left of a dump that failed", left)
+	}
+}
+
+// What a node with --warm has left for its next process can be put into any node: also if the
+// file is damaged, up to there.
+func TestRestore_OfAnImage(t *testing.T) {
+	t.Parallel()
+	net, dir := rig.NewNet(t), t.TempDir()
+	a, b := rig.NewNode(t, "a", net+".1", "", "--warm", "--state-dir", dir), rig.NewNode(t, "b", net+".2", "")
+	rig.StartAll(a, b)
+	keys := rig.Keys("key", 5000)
+	a.Load(keys, value100)
+	if got := a.Dial().Do("delete %s", keys[0]); got != "DELETED" {
+		t.Fatal(got)
+	}
+	a.Stop()
+	image, err := os.ReadFile(filepath.Join(dir, "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "cut")
+	if err := os.WriteFile(cut, image[:len(image)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	counts, _ := subcommand(t, 2, "restore", cut, b.Host)
+	if n := counts["restored"]; n == 0 || n >= len(keys)-1 {
+		t.Errorf("%v", counts)
+	}
+	counts, _ = subcommand(t, 0, "restore", filepath.Join(dir, "image"), b.Host)
+	if counts["items"] != len(keys)-1 || counts["kept"]+counts["restored"] != len(keys)-1 || counts["restored"] == 0 {
+		t.Errorf("%v", counts)
+	}
+	if held := b.Dial().Contents(keys); len(held) != len(keys)-1 {
+		t.Errorf("%d keys", len(held))
 	}
 }

@@ -11,13 +11,13 @@ import (
 // Drain hands everything over to the peer, says BYE PLANNED and closes the link for good. By
 // then no client may write to the store. It returns 0 if a live peer had acknowledged
 // everything in a session that was up as this node left, or if there is nothing to lose, as
-// for a node that was Refused. Without a session it waits: for Config.Handover if the peer
-// has left by plan or cannot be found, and until ctx ends if the peer is only out of reach
-// and lacks something. If nobody comes, it returns how many items no live peer is known to
-// have, and logs it.
+// for a node that was Refused, or that waits for the peer with which its image counts.
+// Without a session it waits: for Config.Handover if the peer has left by plan or cannot be
+// found, and until ctx ends if the peer is only out of reach and lacks something. If nobody
+// comes, it returns how many items no live peer is known to have, and logs it.
 func (l *Link) Drain(ctx context.Context) (left uint64) {
 	l.mu.Lock()
-	refused := l.core.State() == session.Refused
+	unserved := l.core.State() == session.Refused || l.core.Provisional()
 	l.core.Drain()
 	l.mu.Unlock()
 	if c := l.active.Load(); c != nil {
@@ -27,8 +27,8 @@ func (l *Link) Drain(ctx context.Context) (left uint64) {
 		return 0
 	}
 	defer l.shut()
-	if refused {
-		return 0 // no client has written here, and nobody would take it
+	if unserved {
+		return 0 // no client has written here; and nobody would take it, or it stays in an image
 	}
 	for waited := false; ctx.Err() == nil; {
 		c, s := l.standing()

@@ -65,14 +65,35 @@ func TestLast_WhoIsSureToBeTheLastOfThePair(t *testing.T) {
 	})
 }
 
+// TestDrain_ANodeThatWaitsWithItsImageGoesAtOnce: it has served nobody, and its image keeps what
+// it has.
+func TestDrain_ANodeThatWaitsWithItsImageGoesAtOnce(t *testing.T) {
+	inDrainWorld(t, 1, func(w *drainWorld) {
+		a := startNode(w.T, 1, nil, "b:1", func(c *Config) {
+			c.Provisional, c.HeirOf = true, store.Line{{9}}
+			w.m.node("a:1", c)
+		})
+		a.set("k0", "v")
+		began := time.Now()
+		a.drain(drainTimeout).ends(w, 0)
+		if took := time.Since(began); took > a.l.cfg.Handover/2 {
+			w.Errorf("it took %v", took)
+		}
+		if a.l.Last() {
+			w.Error("its image was not of the last one, and calls itself that now")
+		}
+		a.stop()
+	})
+}
+
 // TestForsaken_ALinkThatWaitedInVain links with nobody from then on.
 func TestForsaken_ALinkThatWaitedInVain(t *testing.T) {
 	inDrainWorld(t, 1, func(w *drainWorld) {
 		a := startNode(w.T, 1, nil, "b:1", func(c *Config) {
-			c.Provisional, c.HeirOf = true, store.ID{9}
+			c.Provisional, c.HeirOf = true, store.Line{{9}}
 			w.m.node("a:1", c)
 		})
-		if got := a.l.ImageInc(); got != (store.ID{9}) {
+		if got := a.l.ImageLine(); got != (store.Line{a.l.cfg.Inc, {9}}) {
 			w.Errorf("its image would be of %v", got)
 		}
 		began := time.Now()

@@ -87,12 +87,8 @@ func (l *Link) Ready() <-chan struct{} { return l.ready }
 // store, and starts a new link with a new store.
 func (l *Link) Forsaken() <-chan struct{} { return l.forsaken }
 
-// ImageInc is what the image of this node is to have as its Inc: see session.Core.ImageInc.
-func (l *Link) ImageInc() store.ID {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.core.ImageInc()
-}
+// ImageLine is what the image of this node is to have as its Line: see session.Core.ImageLine.
+func (l *Link) ImageLine() store.Line { return l.core.ImageLine() }
 
 // Last says after Drain whether this node could be sure to be the last one of the pair: see
 // session.Core.Last.

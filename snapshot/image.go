@@ -13,7 +13,7 @@ import (
 )
 
 // Head is what an image says of itself. Whoever writes one fills in Software, Cluster, NodeID,
-// Inc, Last and WallMillis (the node's clock now); the rest is the store's.
+// Line, Last and WallMillis (the node's clock now); the rest is the store's.
 type Head = wire.ImageHead
 
 // Want is what an image has to be of.

@@ -72,7 +72,7 @@ func filled(t testing.TB, keys int) *store.Store {
 }
 
 func sampleHead() Head {
-	h := Head{Software: "twincached test", Cluster: "shop", NodeID: store.ID{1}, Inc: store.ID{2}, Last: true}
+	h := Head{Software: "twincached test", Cluster: "shop", NodeID: store.ID{1}, Line: store.Line{{2}}, Last: true}
 	h.WallMillis = now + 5
 	return h
 }

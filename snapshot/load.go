@@ -23,7 +23,7 @@ const (
 )
 
 // LoadImage puts an image into a store that holds nothing: the store is the heir of the process
-// that wrote it, and Config.HeirOf of its session is the head's Inc. nowMillis is the node's
+// that wrote it, and Config.HeirOf of its session is the head's Line. nowMillis is the node's
 // clock, Unix ms. Where the image cannot be used, the error is an *ImageError; after any error
 // the store is of no use, and is to be closed.
 func LoadImage(r io.Reader, st *store.Store, want Want, nowMillis int64, o Options) (Head, error) {

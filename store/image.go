@@ -2,6 +2,7 @@ package store
 
 import (
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"twincached/internal/prefetch"
@@ -15,6 +16,25 @@ import (
 // What is not in an image is not needed. How far the session had sent (sent), where its lanes
 // stood, and which list a tombstone is in follow from the cursors when the next session
 // attaches. Counters are of a process. Flushed values are covered by the watermark.
+
+// Line is the incarnations that a process goes on from, newest first: the one that wrote the
+// image which it has loaded, the one whose image that one had loaded, and so on. A zero id ends
+// it; the zero value is of a process that has loaded none.
+//
+// A peer may have met any of them last. Neither side can be sure that the other one knows of a
+// session that was cut as it began, so an heir names them all. One that is further back than a
+// Line has room for is not known any more: for who met that one last, the heir is a new process.
+type Line [8]ID
+
+// Has says whether id is of the line; the zero id is of none.
+func (l *Line) Has(id ID) bool { return id != ID{} && slices.Contains(l[:], id) }
+
+// From is the line of who goes on from the incarnation inc, which had the line l.
+func (l Line) From(inc ID) Line {
+	copy(l[1:], l[:len(l)-1])
+	l[0] = inc
+	return l
+}
 
 // ImageHead is what a store as a whole has in an image.
 type ImageHead struct {

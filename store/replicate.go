@@ -129,7 +129,7 @@ type State struct {
 	Pending  PendingFlush
 	Items    uint64             // 0: empty; tombstones count
 	LastPeer ID                 // incarnation last replicated with; zero: never
-	HeirOf   ID                 // incarnation whose image this process has loaded; zero: none. The store does not know it
+	HeirOf   Line               // whose image this process has loaded; zero: none. The store does not know it
 	Cursors  [Partitions]Cursor // what this node holds of LastPeer's changes
 }
 
@@ -169,7 +169,7 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	if last := s.link.inc; last != (ID{}) && st.HeirOf == last {
+	if st.HeirOf.Has(s.link.inc) {
 		s.link.inc = inc // the process that this node met last goes on in its heir, and what each of them has counts
 	}
 	last := s.link.inc

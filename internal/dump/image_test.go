@@ -34,7 +34,7 @@ func TestRecords_AnImageIsReadForItsValues(t *testing.T) {
 	}
 	for _, threads := range []int{1, 4} {
 		var b bytes.Buffer
-		if err := snapshot.WriteImage(&b, st, snapshot.Head{Software: "a test", NodeID: store.ID{1}, Inc: store.ID{2}}, snapshot.Options{Threads: threads}); err != nil {
+		if err := snapshot.WriteImage(&b, st, snapshot.Head{Software: "a test", NodeID: store.ID{1}, Line: store.Line{{2}}}, snapshot.Options{Threads: threads}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := readAll(&b)

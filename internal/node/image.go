@@ -30,7 +30,7 @@ type image struct {
 	file     *imageFile   // nil: none is kept
 	taken    *os.File     // what is to be loaded; nil: nothing
 	openLink func() error // when that is done
-	heirOf   store.ID     // the incarnation whose image was loaded; zero: none
+	heirOf   store.Line   // that of the image that was loaded; zero: none
 	last     bool         // and it was the last of its pair
 	unsure   atomic.Bool  // the image may yet be dropped, and the store with it
 
@@ -136,7 +136,7 @@ func (n *Node) loadImage(ctx context.Context) error {
 	case err != nil:
 		return n.refuseImage(err)
 	}
-	n.image.heirOf, n.image.last = head.Inc, head.Last
+	n.image.heirOf, n.image.last = head.Line, head.Last
 	slept := max(n.clock.Now()-head.WallMillis, 0)
 	n.endImage(status.ImageLoaded, slept)
 	n.log.Info("the image is loaded", nodelog.ImageLoaded, "items", n.store.Stats().Items, "after_ms", time.Since(began).Milliseconds(),
@@ -147,7 +147,7 @@ func (n *Node) loadImage(ctx context.Context) error {
 // useImage removes the image for good, before a client is served: from here on this process is
 // the heir, and nobody else.
 func (n *Node) useImage() error {
-	if n.image.heirOf == (store.ID{}) {
+	if n.image.heirOf == (store.Line{}) {
 		return nil
 	}
 	if err := n.image.file.used(); err != nil {
@@ -181,7 +181,7 @@ func (n *Node) renewStore() error {
 
 // provisional says that what was loaded counts only together with the peer.
 func (i *image) provisional(c *Config) bool {
-	return i.heirOf != (store.ID{}) && !i.last && c.warm() != WarmAny
+	return i.heirOf != (store.Line{}) && !i.last && c.warm() != WarmAny
 }
 
 // beginAnew drops an image whose peer has not come: the peer went on when this node had stopped,
@@ -195,7 +195,7 @@ func (n *Node) beginAnew() bool {
 	n.endImage(status.ImageDropped, n.image.show().SleptMillis)
 	n.log.Warn("the image is dropped, as the peer went on without this node and has not come: this node begins empty, and takes what the peer has when it comes",
 		nodelog.ImageDropped, "kept_as", n.image.file.path+badSuffix)
-	n.image.heirOf = store.ID{}
+	n.image.heirOf = store.Line{}
 	_, err := n.image.file.setAside()
 	if err == nil {
 		err = n.renewStore()
@@ -276,7 +276,7 @@ func (n *Node) keepImage() {
 // imageHead says whose image it is.
 func (n *Node) imageHead(l *replicator.Link) snapshot.Head {
 	return snapshot.Head{
-		Software: "twincached " + Version, Cluster: n.cfg.Cluster, NodeID: n.id, Inc: l.ImageInc(), Last: l.Last(),
+		Software: "twincached " + Version, Cluster: n.cfg.Cluster, NodeID: n.id, Line: l.ImageLine(), Last: l.Last(),
 		ImageHead: store.ImageHead{WallMillis: n.clock.Now()},
 	}
 }

@@ -246,7 +246,7 @@ func TestTwoHistories(t *testing.T) {
 		if got := twoHistories(own, st, me, peer); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
-		own.HeirOf, st.HeirOf = me, peer // as heirs, who have incarnations of their own
+		own.HeirOf, st.HeirOf = store.Line{{7}, me}, store.Line{peer} // as heirs, who have incarnations of their own
 		if got := twoHistories(own, st, store.ID{8}, store.ID{9}); got != test.want {
 			t.Errorf("%+v, of heirs: %v", test, got)
 		}

@@ -56,8 +56,8 @@ type Config struct {
 	Inc       store.ID // required: this start of the process
 	PinPeerID store.ID // the only node that may link; zero = any
 
-	HeirOf      store.ID // the Inc of the image that Store was loaded from; zero = there was none
-	Provisional bool     // that image is not of the last node that stopped: see Core.Forsaken
+	HeirOf      store.Line // the Line of the image that Store was loaded from; zero = there was none
+	Provisional bool       // that image is not of the last node that stopped: see Core.Forsaken
 
 	MemoryBytes uint64        // what the store was made with; the peer compares it with its own; 0 = the peer is not told
 	NoEviction  bool          // what the store was made with; the peer compares it too

@@ -4,25 +4,16 @@ import "twincached/store"
 
 // A node that stops by plan may write an image, and the next process may load it: its heir. To
 // the peer an heir is the process that wrote the image, which was cut off for a while. STATE
-// says whose heir a process is, and a node that met exactly that process last goes on where
+// says whose heir a process is, and a node that met one of that line last goes on where
 // the two were. For everybody else the heir is a new process that holds items. So an image that
 // was copied, and is loaded a second time, does no harm: the first heir to link is the one that
 // the peer met last from then on.
 
-// means says that id names a process: by its own incarnation, or the one whose heir it is.
-func means(id, inc, heirOf store.ID) bool {
-	return id == inc || id == heirOf && id != (store.ID{})
-}
+// means says that id names a process: by its own incarnation, or one that it goes on from.
+func means(id, inc store.ID, heirOf store.Line) bool { return id == inc || heirOf.Has(id) }
 
-// ImageInc is the Inc of an image of this node: the incarnation as which a peer may have met
-// it last. A process that has not linked is known to nobody, and its image goes on in the name
-// of the one that it is the heir of.
-func (c *Core) ImageInc() store.ID {
-	if c.meter.sessions.Load() == 0 && c.cfg.HeirOf != (store.ID{}) {
-		return c.cfg.HeirOf
-	}
-	return c.cfg.Inc
-}
+// ImageLine is the Line of an image of this node: its heirs go on from it.
+func (c *Core) ImageLine() store.Line { return c.cfg.HeirOf.From(c.cfg.Inc) }
 
 // Last says of a node that has drained whether it could be sure to be the last one: no live peer
 // was left behind, which may delete or change something that this node never hears of. linked:
@@ -31,6 +22,10 @@ func (c *Core) ImageInc() store.ID {
 func (c *Core) Last(linked bool) bool {
 	return !linked && !c.mayGo && !c.denied && !c.gate.provisional.Load()
 }
+
+// Provisional says that this node waits for the peer with which its image counts
+// (Config.Provisional). No client has been served. If it stops, its image is as it was.
+func (c *Core) Provisional() bool { return c.gate.provisional.Load() }
 
 // Forsaken says that a node with Config.Provisional has waited for its peer as long as it may,
 // and nobody came, or somebody else: a process that is neither the one that this node met last

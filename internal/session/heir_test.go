@@ -18,7 +18,7 @@ func (d *duo) sleep(i int) []byte {
 	d.cut()
 	n := d.n[i]
 	var b bytes.Buffer
-	h := snapshot.Head{Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: n.ImageInc()}
+	h := snapshot.Head{Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Line: n.ImageLine()}
 	h.WallMillis = n.now()
 	if err := snapshot.WriteImage(&b, n.st, h, snapshot.Options{Threads: 1}); err != nil {
 		d.t.Fatal(err)
@@ -40,7 +40,7 @@ func (d *duo) wakeAs(i int, image []byte, provisional bool) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	n.Core = newCore(d.t, n.now(), Config{Seeks: true, Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: n.cfg.Inc, HeirOf: h.Inc, Provisional: provisional, Store: n.st})
+	n.Core = newCore(d.t, n.now(), Config{Seeks: true, Cluster: "duo", NodeID: store.ID{byte(i + 1)}, Inc: n.cfg.Inc, HeirOf: h.Line, Provisional: provisional, Store: n.st})
 }
 
 // story links two nodes and lets each write something, also while they are cut off.
@@ -99,7 +99,7 @@ func TestHeir_IsANodeThatWasCutOff(t *testing.T) {
 	}
 }
 
-// TestHeir_OfAProcessThatMetNobody goes on in the name that the peer knows.
+// TestHeir_OfAProcessThatMetNobody goes on where those before it were.
 func TestHeir_OfAProcessThatMetNobody(t *testing.T) {
 	d := story(t)
 	b := d.sleep(1)
@@ -113,9 +113,41 @@ func TestHeir_OfAProcessThatMetNobody(t *testing.T) {
 	}
 	d.same()
 	d.wants("alone", "written", "written")
-	if inc := d.n[0].ImageInc(); inc != d.n[0].cfg.Inc {
-		t.Error("now it has met somebody, and is known by its own name")
+}
+
+// TestHeir_OfAProcessThatOneSideHasMet: as a session begins, one side knows that it has met the
+// other, and that one does not yet. An heir of either goes on where they were.
+func TestHeir_OfAProcessThatOneSideHasMet(t *testing.T) {
+	for i := range 2 {
+		d := story(t)
+		d.wake(i, d.sleep(i))
+		d.link()
+		for side := 0; !d.n[0].s.attached && !d.n[1].s.attached; side = 1 - side {
+			d.send(side)
+			for d.take(1 - side) {
+			}
+		}
+		if d.n[0].s.attached && d.n[1].s.attached {
+			t.Fatal("both are linked")
+		}
+		d.wake(i, d.sleep(i))
+		if got := d.heal(); got > 32<<10 {
+			t.Errorf("the heir was node %d: %d bytes travelled", i, got)
+		}
+		d.same()
 	}
+}
+
+// TestHeir_OfALineThatIsTooLong is a new process for who met its oldest.
+func TestHeir_OfALineThatIsTooLong(t *testing.T) {
+	d := story(t)
+	for range len(store.Line{}) + 1 {
+		d.wake(0, d.sleep(0))
+	}
+	if got := d.heal(); got < 64<<10 {
+		t.Errorf("%d bytes travelled", got)
+	}
+	d.same()
 }
 
 // TestHeir_ASecondOneIsAStranger: an image that is used twice brings nothing back. What was
@@ -166,7 +198,7 @@ func TestHeir_ADelayedFlushKeepsItsTime(t *testing.T) {
 // release skips.
 func TestHeir_ItsStateIsThatOfAnyNodeAndOneFieldMore(t *testing.T) {
 	plain, heir := &wire.State{}, &wire.State{}
-	heir.HeirOf = store.ID{1}
+	heir.HeirOf = store.Line{{1}}
 	a, b := body(t, func(w *wire.Writer) { w.State(plain) }), body(t, func(w *wire.Writer) { w.State(heir) })
 	if a[0] != b[0]-1 || !bytes.HasPrefix(b[1:], a[1:]) {
 		t.Error("an earlier release would not understand it")

@@ -205,13 +205,29 @@ func (d *Decoder) state(s *State) int {
 	for i := range s.Cursors {
 		s.Cursors[i] = d.cursor()
 	}
-	s.HeirOf = store.ID{}
+	s.HeirOf = store.Line{}
 	if d.given < 10 { // no heir, or of a release before there were any
 		return 9
 	}
-	s.HeirOf = store.ID(d.fixed("heir_of", 16))
+	s.HeirOf = d.line("heir_of", 1)
 	return 10
 }
+
+// line reads ids, so many at least. Those for which a Line has no room are left out.
+func (d *Decoder) line(field string, least int) (l store.Line) {
+	ids := d.bytes(field, 16*least, maxLineBytes)
+	if len(ids)%16 != 0 {
+		d.fail(field, "not of whole ids")
+		return l
+	}
+	for i := 0; i < len(l) && len(ids) > 0; i++ {
+		l[i], ids = store.ID(ids), ids[16:]
+	}
+	return l
+}
+
+// maxLineBytes is what a later release may send of a line.
+const maxLineBytes = 16 * 64
 
 func (d *Decoder) cursor() store.Cursor {
 	extra := d.array("cursor", 3) - 3

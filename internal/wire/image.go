@@ -37,8 +37,8 @@ type ImageHead struct {
 	Software string // for people: who wrote it
 	Cluster  string
 	NodeID   store.ID
-	Inc      store.ID // the process that wrote it, or of which it was the heir and never met a peer
-	Last     bool     // that process could be sure that no peer was left behind
+	Line     store.Line // the process that wrote it, and those that it went on from; zero: it is a dump
+	Last     bool       // that process could be sure that no peer was left behind
 	store.ImageHead
 }
 
@@ -73,7 +73,7 @@ func (w *Writer) ImageHead(h *ImageHead) {
 	w.string(h.Software)
 	w.string(h.Cluster)
 	w.bytes(h.NodeID[:])
-	w.bytes(h.Inc[:])
+	w.line(&h.Line)
 	w.bytes(h.LastPeer[:])
 	w.uint(uint64(h.Slot))
 	w.uint(h.Clock)
@@ -212,7 +212,7 @@ func (d *Decoder) imageHead(h *ImageHead) int {
 	}
 	h.Software = d.text("software", MaxSoftwareBytes)
 	h.Cluster = d.text("cluster", MaxClusterBytes)
-	h.NodeID, h.Inc, h.LastPeer = store.ID(d.fixed("node_id", 16)), store.ID(d.fixed("inc", 16)), store.ID(d.fixed("last_peer_inc", 16))
+	h.NodeID, h.Line, h.LastPeer = store.ID(d.fixed("node_id", 16)), d.line("line", 0), store.ID(d.fixed("last_peer_inc", 16))
 	h.Slot = uint8(d.uint("slot", MaxSlot))
 	h.Clock, h.Born = d.version("clock"), d.version("born")
 	h.Flush, h.Cancelled = d.version("flush"), d.version("cancelled")

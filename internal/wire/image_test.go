@@ -12,7 +12,7 @@ import (
 
 func sampleImageHead() *ImageHead {
 	return &ImageHead{
-		Format: ImageFormat, Software: "twincached 1.0", Cluster: "shop", NodeID: sampleID(0x10), Inc: sampleID(0x20), Last: true,
+		Format: ImageFormat, Software: "twincached 1.0", Cluster: "shop", NodeID: sampleID(0x10), Line: store.Line{sampleID(0x20), sampleID(0x28)}, Last: true,
 		ImageHead: store.ImageHead{
 			Clock: 1 << 60, Born: 1 << 59, Flush: 7, Cancelled: 6, Pending: store.PendingFlush{Version: 9, AtMillis: 1_700_000_000_000},
 			Slot: 5, Replicated: true, LastPeer: sampleID(0x30), Items: 12, WallMillis: 1_700_000_000_001,

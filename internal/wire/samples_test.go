@@ -64,7 +64,7 @@ func sampleState() *State {
 
 func sampleHeir() *State {
 	s := sampleState()
-	s.HeirOf = sampleID(0x40)
+	s.HeirOf = store.Line{sampleID(0x40), sampleID(0x48)}
 	return s
 }
 

@@ -118,7 +118,7 @@ func (w *Writer) Auth(a *Auth) {
 // State appends a STATE.
 func (w *Writer) State(s *State) {
 	fields := 9
-	if s.HeirOf != (store.ID{}) {
+	if s.HeirOf != (store.Line{}) {
 		fields = 10
 	}
 	w.begin(TState, fields)
@@ -141,9 +141,19 @@ func (w *Writer) State(s *State) {
 		w.uint(c.B)
 	}
 	if fields == 10 {
-		w.bytes(s.HeirOf[:])
+		w.line(&s.HeirOf)
 	}
 	w.end()
+}
+
+// line appends the ids of a line, one behind the other.
+func (w *Writer) line(l *store.Line) {
+	var ids [len(l) * 16]byte
+	n := 0
+	for ; n < len(l) && l[n] != (store.ID{}); n++ {
+		copy(ids[16*n:], l[n][:])
+	}
+	w.bytes(ids[:16*n])
 }
 
 // Bulk appends a BULK.

@@ -199,10 +199,20 @@ func (c *Conn) follows(f *frame) error {
 	return nil
 }
 
+// contains says whether an id is one of a line.
+func contains(line, id string) bool {
+	for ; len(line) >= 16; line = line[16:] {
+		if line[:16] == id {
+			return true
+		}
+	}
+	return false
+}
+
 // resumes takes the cursors of the peer's STATE, if they count the changes of the node, or of the
 // process whose heir it is.
 func (c *Conn) resumes() {
-	if !c.heard.state || c.state.inc != c.inc && (c.heirOf == "" || c.state.inc != c.heirOf) {
+	if !c.heard.state || c.state.inc != c.inc && !contains(c.heirOf, c.state.inc) {
 		return
 	}
 	for i, p := range c.state.curs {

@@ -186,7 +186,9 @@ func (f *frame) state(r *reader, elements int) {
 		}
 	}
 	if elements == 10 {
-		f.heirOf = string(r.bin("heir_of", 16, 16))
+		if f.heirOf = string(r.bin("heir_of", 16, 128)); len(f.heirOf)%16 != 0 {
+			r.fail("heir_of of %d bytes", len(f.heirOf))
+		}
 	}
 }
 

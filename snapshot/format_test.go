@@ -109,7 +109,7 @@ func TestImage_Format1IsLoaded(t *testing.T) {
 		t.Errorf("%d are not acknowledged and %d refused, slot %d", got, st.Refused(), st.Slot())
 	}
 	h, err := ReadHead(bytes.NewReader(image))
-	if err != nil || !h.Last || h.Inc != (store.ID{2}) || !strings.HasPrefix(h.Software, "twincached") {
+	if err != nil || !h.Last || h.Line[0] != (store.ID{2}) || !strings.HasPrefix(h.Software, "twincached") {
 		t.Errorf("%+v, %v", h, err)
 	}
 }

@@ -123,7 +123,7 @@ func TestTable_SaysNoMoreThanIsSo(t *testing.T) {
 func TestTable_NonsenseIsSeen(t *testing.T) {
 	text := read(t, "ARCHITECTURE.md")
 	for name, change := range map[string][2]string{
-		"a word that is nothing": {"| session, steady, store, strictv1, wire |", "| session, steady, store, wiring |"},
+		"a word that is nothing": {"| session, snapshot, steady, store, strictv1, wire |", "| session, steady, store, wiring |"},
 		"a place with two rows":  {"| `snapshot/` |", "| `memproto/` |"},
 		"no table":               {"\n## The house\n", "\n## A house\n"},
 	} {

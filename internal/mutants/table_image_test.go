@@ -92,15 +92,15 @@ var imageMutants = []mutant{
 		test("store", "TestLoad_OfANodeThatHadNoPeer")},
 	{"any heir goes on where some process was", // HeirOnce
 		"only the heir of the process that was met last",
-		"store/replicate.go", "st.HeirOf == last {", "st.HeirOf != (ID{}) {",
+		"store/replicate.go", "if st.HeirOf.Has(s.link.inc) {", "if st.HeirOf[0] != (ID{}) {",
 		test("internal/session", "TestHeir_ASecondOneIsAStranger")},
 	{"an heir does not say whose it is",
 		"the peer goes on where the two were",
 		"internal/session/handshake.go", "	st.HeirOf = s.cfg.HeirOf\n", "",
 		test("internal/session", "TestHeir_IsANodeThatWasCutOff")},
 	{"the image of a process that met nobody is of a stranger",
-		"it is in the name that the peer knows",
-		"internal/session/heir.go", "c.meter.sessions.Load() == 0 && ", "false && ",
+		"it names those before it, whom the peer may have met",
+		"store/image.go", "	copy(l[1:], l[:len(l)-1])\n", "",
 		test("internal/session", "TestHeir_OfAProcessThatMetNobody")},
 	{"a node that was not the last one serves alone", // LastOnly
 		"its image counts only together with its peer",

@@ -9,7 +9,7 @@ var ruleMutants = []mutant{
 		plan("steady", 100)},
 	{"a restarted node's clock begins anew",
 		"it makes no version below its earlier ones",
-		"internal/sim/node.go", "	st.Observe(w.machines[host].bound)\n", "",
+		"internal/sim/node.go", "	n.st.Observe(n.w.machines[n.host].bound)\n", "",
 		plan("clocks", 100)},
 	{"only a hit of a delete leaves a tombstone",
 		"a delete leaves a tombstone though the key was not there",

@@ -20,7 +20,7 @@ func (w *world) lossless() bool { return w.plan.lossless() && !w.lost }
 
 // drain asks a node to stop. It goes when it may, and is started again at once.
 func (n *node) drain() {
-	if n.draining {
+	if n.draining || n.stopped {
 		return
 	}
 	n.draining = true
@@ -34,6 +34,12 @@ func (n *node) drain() {
 // depart lets a node that drains look whether it may go.
 func (n *node) depart(establishing bool) {
 	w := n.w
+	if n.core.Provisional() {
+		w.logf("%s goes as it came", n.name)
+		n.last, n.leaves, n.departed = n.core.Last(false), true, true
+		w.next(n)
+		return
+	}
 	var s *session.Session
 	if e := n.linked(); e != nil {
 		s = e.s
@@ -59,29 +65,34 @@ func (n *node) depart(establishing bool) {
 	if w.nodes[1-n.id].draining {
 		w.counts.Together++
 	}
-	n.proven = verdict == session.VerdictSafe || n.giveUp(s)
+	gaveUp := false
+	n.proven = verdict == session.VerdictSafe
+	if !n.proven {
+		n.proven, gaveUp = n.giveUp(s)
+	}
+	n.last, n.leaves = n.core.Last(gaveUp), n.mayGo || gaveUp
 	if n.mayGo {
 		n.reliesOn = n.lastPeer
 	}
 	w.checkOneStays(n)
 	if !n.proven {
 		w.counts.Unproven++
-		w.lost = true
+		w.lost = w.lost || !w.plan.Warm
 		w.logf("%s goes, and says that nobody has taken over", n.name)
 	} else {
 		w.logf("%s has drained", n.name)
-		if o := n.lastPeer; n.mayGo && o == w.nodes[1-n.id] || n.st.Held(n.now()) > 0 && !n.mayGo {
+		if o := n.lastPeer; n.mayGo && o == w.nodes[1-n.id] && !o.stopped || n.st.Held(n.now()) > 0 && !n.mayGo {
 			w.checkPlanned(n, n.said) // else that process has died since it answered
 		}
 	}
-	n.stop()
-	w.nodes[n.id] = w.newNode(n.id, n.host)
+	n.departed = true
+	w.next(n)
 }
 
 // giveUp takes leave of the peer, if there is a session, and says whether there was
 // nothing to lose all the same.
-func (n *node) giveUp(s *session.Session) bool {
-	linked := s != nil && s.GiveUp()
+func (n *node) giveUp(s *session.Session) (proven, linked bool) {
+	linked = s != nil && s.GiveUp()
 	if linked {
 		n.w.counts.GaveUp++
 		n.pump(n.admit) // it says so
@@ -90,7 +101,7 @@ func (n *node) giveUp(s *session.Session) bool {
 		}
 	}
 	left, _ := n.core.Lost(n.now(), linked)
-	return left == 0
+	return left == 0, linked
 }
 
 // checkOneStays: of two nodes that go, not each counts on the other one, unless both
@@ -140,6 +151,9 @@ func (w *world) checkPlanned(n *node, p lastWord) {
 // healDrains lets nodes that drain come to an end.
 func (w *world) healDrains() {
 	for i := 0; i < 2000 && w.fail == "" && (w.nodes[0].draining || w.nodes[1].draining); i++ {
+		if w.plan.Warm && (w.twoHistories || w.clocksApart) {
+			w.decide()
+		}
 		if w.nodes[0].linked() == nil && w.nodes[1].linked() == nil && i%20 == 0 {
 			w.reconnect()
 		}

@@ -6,6 +6,11 @@ func (w *world) heal() {
 	w.healing = true
 	w.rightWalls()
 	w.healDrains()
+	for _, n := range w.nodes {
+		if n.stopped {
+			n.wake()
+		}
+	}
 	w.healSecrets()
 	a, b := w.nodes[0], w.nodes[1]
 	fresh := w.r.IntN(2) == 0 || a.linked() == nil || b.linked() == nil || a.admit.other != b.admit ||

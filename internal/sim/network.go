@@ -36,9 +36,13 @@ type end struct {
 
 // connect begins a connection. Those before it may go on for a while.
 func (w *world) connect() {
+	if w.nodes[0].stopped || w.nodes[1].stopped {
+		return
+	}
 	w.conns++
 	w.counts.Connects++
 	dialler := w.r.IntN(2)
+	w.nodes[dialler].core.DialAnswered()
 	a := &end{n: w.nodes[0], serial: w.conns}
 	b := &end{n: w.nodes[1], serial: w.conns, other: a}
 	a.other = b
@@ -201,6 +205,9 @@ func (n *node) ended(e *end, err error) {
 		return
 	}
 	switch {
+	case end != nil && end.Code == wire.ByeGivesUp && !end.FromPeer && n.waitsFor(e.other.n):
+		n.pump(e)
+		n.over(e, "that is not the one that its image waits for", end)
 	case end == nil, end.Code != wire.ByeHistory && end.Code != wire.ByeStays && (end.Code != wire.ByeAuth || !n.w.plan.Refuse) && (end.Code != wire.ByePlanned && end.Code != wire.ByeGivesUp || !end.FromPeer):
 		n.w.failf("%s: %v", n.name, err)
 	case end.Code == wire.ByeAuth && n.w.plan.Refuse:
@@ -252,7 +259,9 @@ func (n *node) reached(e *end) {
 	before := e.events
 	e.events = n.core.NoteEvents(e.s, e.events)
 	if before == 0 && e.events != 0 {
-		if n.lastPeer != e.other.n || !e.mine {
+		same := n.metLast(e.other.n)
+		n.awaited = same || !n.waits()
+		if !same || !e.mine {
 			for part := range e.other.owes {
 				e.other.owes[part] = n.held[part]
 			}
@@ -260,8 +269,7 @@ func (n *node) reached(e *end) {
 		for part := range e.none { // nothing has arrived of the copy before
 			e.other.owes[part] = e.other.owes[part] || e.none[part] && n.held[part]
 		}
-		if n.lastPeer != e.other.n {
-			n.lastPeer = e.other.n
+		if n.lastPeer = e.other.n; !same {
 			clear(n.from)
 			clear(n.free)
 			if e.empty {
@@ -276,6 +284,10 @@ func (n *node) reached(e *end) {
 
 // tick is what a node does a few times a second.
 func (n *node) tick() {
+	if n.stopped {
+		n.wake()
+		return
+	}
 	if n.clock != nil {
 		n.clock.Check()
 	}
@@ -287,7 +299,14 @@ func (n *node) tick() {
 			n.over(e, "silence", ending(err))
 		}
 	}
+	if n.w.nodes[1-n.id].stopped {
+		n.core.DialFailed(n.now(), false, true)
+	}
 	n.core.Tick(n.now(), establishing)
+	if n.core.Forsaken() {
+		n.w.forsake(n)
+		return
+	}
 	n.sayStatus()
 	if n.draining {
 		n.depart(establishing)
@@ -297,5 +316,8 @@ func (n *node) tick() {
 		n.w.failf("%s has shut its gate: %v", n.name, n.core.State())
 	}
 	n.checkGate()
+	if n.serves() && !n.opened {
+		n.w.checkLast(n)
+	}
 	n.opened = n.serves()
 }

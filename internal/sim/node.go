@@ -10,6 +10,9 @@ import (
 	"twincached/store"
 )
 
+// cluster is the name that both nodes have.
+const cluster = "sim"
+
 // startMillis is when every run begins.
 const startMillis = int64(1_750_000_000_000)
 
@@ -18,26 +21,37 @@ const pieceMost = 20
 
 // node is one process. It ends with a crash or a restart, and another takes its place.
 type node struct {
-	w     *world
-	id    int // its place: 0 or 1
-	host  int // the machine: two of them may stand in place 1 in turn
-	name  string
-	skew  int64 // how far its clock is ahead; see clock
-	inc   store.ID
-	clock *steady.Clock // where walls jump by days: the node's, as it runs in production
-	st    *store.Store
-	core  *session.Core
+	w      *world
+	id     int // its place: 0 or 1
+	host   int // the machine: two of them may stand in place 1 in turn
+	name   string
+	skew   int64 // how far its clock is ahead; see clock
+	inc    store.ID
+	nodeID store.ID
+	cfg    store.Config
+	clock  *steady.Clock // where walls jump by days: the node's, as it runs in production
+	st     *store.Store
+	core   *session.Core
 	memory
 
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
 	notes      int
-	opened     bool  // the gate has been open
-	stopped    bool  // the process is gone
-	draining   bool  // it has been asked to stop
-	until      int64 // and gives up then, true time; 0: it waits as long as it takes
-	proven     bool  // it has gone, and has said that nothing is lost
-	reliesOn   *node // and it counted on this process to have everything, or the rest
+	opened     bool       // the gate has been open
+	stopped    bool       // the process is gone
+	wakeAt     int64      // and the next one starts then, true time
+	heir       *image     // what it goes on from; nil: nothing
+	heirOf     store.Line // and of which processes
+	awaited    bool       // its peer is the one that it met last, or it waits for nobody
+	met        bool       // it has got a BARRIER of such a peer
+	writes     bool       // it writes an image as it stops
+	departed   bool       // it has been let go, or gave up
+	leaves     bool       // as it went, a peer was there that may go on, or its image was of such a node
+	last       bool       // and it says of itself that none is
+	draining   bool       // it has been asked to stop
+	until      int64      // and gives up then, true time; 0: it waits as long as it takes
+	proven     bool       // it has gone, and has said that nothing is lost
+	reliesOn   *node      // and it counted on this process to have everything, or the rest
 	said       lastWord
 	mayGo      bool // and its peer has answered
 	read       bool // its peer has read its BYE
@@ -59,6 +73,7 @@ type node struct {
 type machine struct {
 	bound uint64 // kept in the state directory: no version made here exceeds it
 	made  uint64 // the oracle's: the highest version made here
+	image *image // in the state directory; nil: none
 	wall  int64  // ms that its wall clock is off
 }
 
@@ -89,29 +104,40 @@ func (w *world) newNode(id, host int) *node {
 		since := func() time.Duration { return time.Duration(w.now-startMillis) * time.Millisecond }
 		n.clock = steady.NewFrom(wall, since, func() time.Duration { return 0 }, wallPatience)
 	}
-	cfg := n.storeConfig()
-	st, err := store.New(cfg, n.now())
-	if err != nil {
-		panic(err)
+	n.nodeID, n.cfg = store.ID{byte(host + 1)}, n.storeConfig()
+	if w.cloned[host] {
+		n.nodeID = w.nodes[id].nodeID
 	}
-	n.st = st
-	st.Observe(w.machines[host].bound)
-	if cfg.NoEviction {
+	n.itemMost, n.noEvict = n.cfg.MaxItemBytes, n.cfg.NoEviction
+	n.openStore()
+	w.load(n)
+	if n.cfg.NoEviction {
 		n.fill()
 	}
 	n.lacks = n.release()
-	rc := n.sessionConfig(st)
+	rc, err := n.sessionConfig(n.st), error(nil)
 	if n.core, err = session.NewCore(rc, n.now()); err != nil {
 		panic(err)
 	}
 	n.core.Start(n.now())
 	n.inc = rc.Inc
-	n.itemMost, n.noEvict = cfg.MaxItemBytes, cfg.NoEviction
 	n.window = rc.Limits.WindowBytes
 	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
-	n.born = st.State().Born
+	n.born = n.st.Born()
 	w.logf("%s starts on machine %d, its clock %+d ms, born %s, without features %x", n.name, host, n.off(), w.ver(n.born), n.lacks)
 	return n
+}
+
+// openStore is for a process that holds nothing yet, also one that has tried to load an image.
+func (n *node) openStore() {
+	if n.st != nil {
+		n.st.Close()
+	}
+	var err error
+	if n.st, err = store.New(n.cfg, n.now()); err != nil {
+		panic(err)
+	}
+	n.st.Observe(n.w.machines[n.host].bound)
 }
 
 // storeConfig is what the plan makes of this node's store.
@@ -131,6 +157,9 @@ func (n *node) storeConfig() store.Config {
 		cfg.NoEviction = id == 1
 		cfg.MemoryBytes <<= 2 * (1 - id)
 	}
+	if p.Smaller && n.w.starts%2 == 1 {
+		cfg.MemoryBytes *= 2
+	}
 	if p.Big && id == 1 {
 		cfg.MaxItemBytes = 1 << 10
 	}
@@ -145,10 +174,10 @@ func (n *node) storeConfig() store.Config {
 
 // sessionConfig is what the plan and the seed make of this node's sessions.
 func (n *node) sessionConfig(st *store.Store) session.Config {
-	w, p, host := n.w, &n.w.plan, n.host
+	w, p := n.w, &n.w.plan
 	rc := session.Config{
-		Cluster: "sim", Secret: []byte("s3cret"), NodeID: store.ID{byte(host + 1)}, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
-		PeerWait: peerWait, Handover: handover, Seeks: true,
+		Cluster: cluster, Secret: []byte("s3cret"), NodeID: n.nodeID, Inc: store.ID{byte(w.starts), byte(w.starts >> 8), 1},
+		HeirOf: n.heirOf, Provisional: n.heir != nil && !n.heir.last && !p.Any, PeerWait: peerWait, Handover: handover, Seeks: true,
 		WallAhead: func() int64 {
 			if n.clock == nil {
 				return 0
@@ -241,8 +270,11 @@ func (w *world) random(p []byte) {
 	}
 }
 
-// stop ends the process; its machine keeps the bound.
+// stop ends the process, if it has not ended yet; its machine keeps the bound.
 func (n *node) stop() {
+	if n.stopped {
+		return
+	}
 	for len(n.ends) > 0 {
 		n.lose(n.ends[0], "the process ends")
 	}
@@ -258,12 +290,15 @@ func (n *node) stop() {
 	n.w.counts.Swept += st.GraveEvictions
 	n.w.counts.Homeless += st.ApplyNoMemory
 	n.w.counts.Conflicts += st.ConflictsLost + st.ConflictsWon
-	n.stopped = true
+	if n.writes {
+		n.w.write(n)
+	}
+	n.stopped, n.draining = true, false
 	n.st.Close()
 }
 
 // serves says that clients are let in.
-func (n *node) serves() bool { return n.core.State() == session.Ready }
+func (n *node) serves() bool { return !n.stopped && n.core.State() == session.Ready }
 
 // linked is the session, nil if there is none.
 func (n *node) linked() *end {

@@ -67,7 +67,7 @@ func (w *world) checkFlush(n *node, f uint64) {
 	}
 	w.flushes[f] = true
 	for asked, due := range w.due {
-		if asked < f && due <= w.now+measured {
+		if asked <= f && due <= w.now+measured {
 			return
 		}
 	}
@@ -140,7 +140,7 @@ func (n *node) after(e *end) {
 	switch b.Type {
 	case wire.TState:
 		e.clock = b.State.Clock // it counts with the link
-		e.empty, e.mine = b.State.Items == 0, b.State.ForInc == n.inc
+		e.empty, e.mine = b.State.Items == 0, n.counts(b.State.ForInc)
 		for part, c := range b.State.Cursors {
 			e.none[part] = c.B == 0
 		}
@@ -160,6 +160,7 @@ func (n *node) after(e *end) {
 		n.w.logf("%s begins the copy of partition %d", n.name, b.Bulk.Part)
 	case wire.TBarrier:
 		n.w.counts.Barriers++
+		n.met = n.met || n.awaited
 		n.w.logf("%s has the BARRIER", n.name)
 		n.checkPromise(e)
 	case wire.TPiece:

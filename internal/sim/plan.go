@@ -38,10 +38,14 @@ type Plan struct {
 	Upgrade     bool  // each process is of one release or another: it has some of the features
 	Paced       bool  // a copy takes little of the link
 	Preload     int   // keys that node 0 has from the start
+	Warm        bool  // a process that stops by plan writes an image, and the next one goes on from it; machines stay off for a while
+	Any         bool  // also from one that is not the last, alone
+	Stale       bool  // and from images that were used before, are torn, or of another machine, or from none
+	Smaller     bool  // and every other process has half of the memory
 }
 
 // lossless says that nothing in the plan may lose a value.
-func (p *Plan) lossless() bool { return p.mends() && !p.Crash && !p.Swap && p.Tombs == 0 }
+func (p *Plan) lossless() bool { return p.mends() && !p.Crash && !p.Swap && !p.Stale && p.Tombs == 0 }
 
 // mends says that whatever one node still holds at rest, the other one has to hold: a
 // grave may take a value from both, and what only one gave up is sent to it again.
@@ -95,5 +99,12 @@ var Plans = []Plan{
 	{Name: "upgrade", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Planned: true, Flush: true, Pieces: true, SkewMillis: 50, Slow: true, Upgrade: true},
 	{Name: "upgrade, and crashes", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Tombs: 2, Crash: true, Planned: true, Evict: true, TTL: true, Pieces: true, Slow: true, Upgrade: true},
 	{Name: "packed", Keys: 50, Parts: 8, Steps: 200, Preload: 40, Cut: 30, Full: true, Crash: true, Planned: true, Busy: true, Pieces: true, Packed: true, Upgrade: true},
+	{Name: "asleep", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Together: true, Hasty: true, Flush: true, SkewMillis: 30, Slow: true, Warm: true},
+	{Name: "asleep, any", Keys: 5, Parts: 2, Steps: 400, Cut: 15, Tombs: 2, Together: true, Hasty: true, Crash: true, Flush: true, Slow: true, Warm: true, Any: true},
+	{Name: "asleep, graves", Keys: 6, Parts: 1, Steps: 400, Cut: 20, Tombs: -1, GraveBits: 9, Together: true, Hasty: true, Evict: true, Flush: true, Slow: true, Warm: true},
+	{Name: "asleep, expiry", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Tombs: 3, Together: true, Hasty: true, Crash: true, Evict: true, Flush: true, FlushWithin: 120, TTL: true, Touchy: true, SkewMillis: 400, Slow: true, Warm: true},
+	{Name: "asleep, old images", Keys: 5, Parts: 2, Steps: 400, Cut: 20, Tombs: 2, Together: true, Hasty: true, Crash: true, Evict: true, Flush: true, Swap: true, SkewMillis: 30, Slow: true, Warm: true, Stale: true},
+	{Name: "asleep, old images, pieces", Keys: 4, Parts: 2, Steps: 400, Cut: 20, Together: true, Hasty: true, Crash: true, Flush: true, TTL: true, Swap: true, Pieces: true, SkewMillis: 30, Slow: true, Warm: true, Stale: true},
+	{Name: "asleep, full", Keys: 50, Parts: 8, Steps: 300, Preload: 40, Cut: 20, Tombs: 2, Together: true, Hasty: true, Full: true, Crash: true, Flush: true, Slow: true, Warm: true, Smaller: true},
 	{Name: "long", Keys: 12, Parts: 3, Steps: 800, Cut: 30, Tombs: 3, Evict: true, Crash: true, Planned: true, Flush: true, TTL: true, Swap: true, SkewMillis: 100, Jump: true},
 }

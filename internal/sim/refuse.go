@@ -26,7 +26,7 @@ func (n *node) checkGate() {
 // healSecrets is the operator: who has another secret is restarted with the right one.
 func (w *world) healSecrets() {
 	for _, n := range w.nodes {
-		if n.wrong {
+		if n.wrong && !n.stopped {
 			n.stop()
 			w.nodes[n.id] = w.newNode(n.id, n.host)
 		}

@@ -28,6 +28,7 @@ type Counts struct {
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
 	Homeless                                              uint64 // values that a node had no memory for
 	OneSided                                              uint64 // keys that one node only had at rest
+	Images, Heirs, Older, Unusable, Dropped               uint64 // Images: written; Heirs: processes that went on from one; Older: other images than the one that was left; Unusable: refused; Dropped: they were not the last, and nobody came
 	Failures                                              uint64
 }
 
@@ -44,6 +45,7 @@ type world struct {
 	nodes    [2]*node
 	parked   *node // replaced by another machine, and still holding its data
 	machines [3]machine
+	cloned   [3]bool // a machine's state directory is a copy of the one that was in its place before
 	starts   int
 	conns    int
 	keys     [][]byte
@@ -63,6 +65,7 @@ type world struct {
 	twoHistories bool             // an operator has to decide
 	clocksApart  bool             // and here
 	flushed      uint64           // the newest watermark that any node had
+	images       []*image         // all that were written
 	lost         bool             // a node has gone, and has said that nobody has taken over
 	counts       Counts
 }
@@ -164,6 +167,9 @@ func (w *world) step() {
 		w.now += w.r.Int64N(150)
 	}
 	n := w.anyNode()
+	if w.plan.Warm && w.r.IntN(100) == 0 {
+		w.restartStep(n)
+	}
 	switch x := w.r.IntN(1000); {
 	case x < 280:
 		if w.parked != nil && w.r.IntN(6) == 0 {
@@ -183,7 +189,7 @@ func (w *world) step() {
 	case x < 920:
 		w.sweepStep(n)
 	case x < 950:
-		if w.plan.Evict && n.st.Evict(n.now(), w.keys[w.r.IntN(len(w.keys))]) {
+		if w.plan.Evict && !n.stopped && n.st.Evict(n.now(), w.keys[w.r.IntN(len(w.keys))]) {
 			w.logf("%s evicts something", n.name)
 			w.check(n)
 		}
@@ -254,6 +260,9 @@ func (w *world) disturb(n *node) {
 
 // sweepStep gives the store its slice of work.
 func (w *world) sweepStep(n *node) {
+	if n.stopped {
+		return
+	}
 	n.st.Tick(n.now())
 	n.learnFlush()
 	w.check(n)
@@ -281,7 +290,17 @@ func (w *world) restartStep(n *node) {
 	default:
 		return
 	}
+	w.next(n)
+}
+
+// next ends a process and starts the next one on its machine: at once, or after a while.
+func (w *world) next(n *node) {
+	n.writes = w.plan.Warm && n.departed
 	n.stop()
+	if n.wakeAt = w.now; w.plan.Warm {
+		n.wakeAt += w.nap()
+		return
+	}
 	w.nodes[n.id] = w.newNode(n.id, n.host)
 }
 
@@ -314,11 +333,15 @@ func (w *world) drain(n *node) bool {
 func (w *world) swap() {
 	w.counts.Swaps++
 	old := w.nodes[1]
+	if old.stopped {
+		return
+	}
 	for len(old.ends) > 0 {
 		old.lose(old.ends[0], "another machine takes the place")
 	}
 	if w.parked == nil {
 		w.parked = old
+		w.cloneMachine(old)
 		w.nodes[1] = w.newNode(1, 2)
 		return
 	}
@@ -336,5 +359,6 @@ func (w *world) decide() {
 	w.twoHistories, w.clocksApart = false, false
 	w.logf("the operator restarts %s", n.name)
 	n.stop()
+	w.machines[n.host].image = nil
 	w.nodes[n.id] = w.newNode(n.id, n.host)
 }

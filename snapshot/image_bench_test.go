@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"twincached/store"
@@ -36,7 +37,12 @@ func BenchmarkImage(b *testing.B) {
 		}
 	}
 	path := filepath.Join(b.TempDir(), "image")
+	var u0, u1 syscall.Rusage
 	report := func(b *testing.B) {
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u1)
+		b.ReportMetric(float64(u1.Utime.Nano()-u0.Utime.Nano())/1e9, "user-s")
+		b.ReportMetric(float64(u1.Stime.Nano()-u0.Stime.Nano())/1e9, "sys-s")
+		b.ReportMetric(b.Elapsed().Seconds(), "wall-s")
 		perSecond := float64(*imageItems) * float64(b.N) / b.Elapsed().Seconds()
 		b.ReportMetric(perSecond/1e6, "Mitems/s")
 		b.ReportMetric(0, "ns/op")
@@ -44,6 +50,7 @@ func BenchmarkImage(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprint("write/", threads), func(b *testing.B) {
 			before := residentKiB("VmRSS")
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u0)
 			for b.Loop() {
 				f, err := os.Create(path)
 				if err != nil {
@@ -71,11 +78,15 @@ func BenchmarkImage(b *testing.B) {
 					b.Fatal(err)
 				}
 				before := residentKiB("VmRSS")
+				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u0)
 				b.StartTimer()
 				if _, err := LoadImage(f, to, sampleWant, now, Options{Threads: threads}); err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
+				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u1)
+				b.ReportMetric(float64(u1.Utime.Nano()-u0.Utime.Nano())/1e9, "user1-s")
+				b.ReportMetric(float64(u1.Stime.Nano()-u0.Stime.Nano())/1e9, "sys1-s")
 				b.ReportMetric(float64(residentKiB("VmRSS")-before)/1024-float64(to.Stats().CommittedBytes)/(1<<20), "MiB-more")
 				f.Close()
 				to.Close()

@@ -3,7 +3,6 @@ package snapshot
 import (
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -102,12 +101,12 @@ func (s *saver) inline(b *block) {
 	}
 }
 
-// spread encodes partitions in n goroutines, and writes in the caller's.
+// spread encodes partitions in n goroutines, and writes in the caller's. Each has every n-th one,
+// as those that load have: so what stands behind each other in the file is for all of them.
 func (s *saver) spread(n int) {
 	full, free, stop := make(chan *block, n), make(chan *block, 2*n), make(chan struct{})
-	var next atomic.Int32
 	var group sync.WaitGroup
-	for range n {
+	for first := range n {
 		free <- newBlock()
 		e := &encoder{st: s.st, now: s.now, b: newBlock(), full: func(b *block) *block {
 			select {
@@ -118,7 +117,7 @@ func (s *saver) spread(n int) {
 			}
 		}}
 		group.Go(func() {
-			for part := int(next.Add(1)) - 1; part < store.Partitions && e.part(part); part = int(next.Add(1)) - 1 {
+			for part := first; part < store.Partitions && e.part(part); part += n {
 			}
 			if e.b != nil && e.b.w.Len() > 0 {
 				e.full(e.b)

@@ -24,6 +24,7 @@ type Loader struct {
 // loaded is how far a partition has come. It is guarded by the partition's lock.
 type loaded struct {
 	begun   bool
+	items   int    // ImagePart.Items
 	last    uint64 // sequence of the last item
 	seq     uint64 // ImagePart.Seq
 	sentMax uint64 // ImagePart.SentMax: the store gets it in the end, so that until then each item keeps its place
@@ -102,7 +103,7 @@ func (l *Loader) Part(r *ImagePart) error {
 	case max(r.ForgotMax, r.Grave.Floor) > l.head.Clock:
 		return broken("partition %d has forgotten more than its clock has seen", r.Part)
 	}
-	*at = loaded{begun: true, seq: r.Seq, sentMax: r.SentMax}
+	*at = loaded{begun: true, items: int(min(r.Items, maxSeq)), seq: r.Seq, sentMax: r.SentMax}
 	p.peer.copied, p.forgotMax = r.Copied, r.ForgotMax
 	switch {
 	case l.forgo: // what it deleted left no tombstone, so only a grave over all of it protects that
@@ -243,12 +244,23 @@ func (l *Loader) load(p *partition, it *ImageItem) bool {
 
 // put is partition.put at the item's sequence.
 func (l *Loader) put(p *partition, it *ImageItem, c *change) handle {
+	if !p.idx.room() {
+		l.widen(p)
+	}
 	p.list.seq = it.Seq - 1
 	h := p.put(p.s.tag(it.Key), 0, c)
 	if p.peer.acked.B >= it.Seq {
 		p.list.live = 0 // where the last session's live lane stood: behind it
 	}
 	return h
+}
+
+// widen makes the index larger in fewer steps than it grows in life: up to what the image says
+// is to come, which is believed no further than to four times of what there is.
+func (l *Loader) widen(p *partition) {
+	if n := min(l.parts[p.id].items/6*7+indexMinSlots, 4*len(p.idx.slots)); n > p.idx.grown() {
+		p.resizeIndex(n)
+	}
 }
 
 // acked is partition.acked for a state that is not in the partition.

@@ -310,18 +310,31 @@ func (p *partition) fromPeer(hd *header) bool {
 
 func (p *partition) growIndex() bool {
 	for n := p.idx.grown(); ; n += n / 4 {
-		t, ok := p.s.newTable(n, false)
+		fits, ok := p.resizeIndex(n)
 		if !ok {
 			p.short = tableBytes(n) + tablePage
 			return false
 		}
-		if x := newIndex(t); p.idx.moveTo(&x) {
-			p.s.freeTable(p.idx.slots)
-			p.setIndex(x)
+		if fits {
 			return true
 		}
-		p.s.freeTable(t)
 	}
+}
+
+// resizeIndex gives the index n slots, if what it has fits in those. ok is false where there is
+// no memory for them.
+func (p *partition) resizeIndex(n int) (fits, ok bool) {
+	t, ok := p.s.newTable(n, false)
+	if !ok {
+		return false, false
+	}
+	if x := newIndex(t); p.idx.moveTo(&x) {
+		p.s.freeTable(p.idx.slots)
+		p.setIndex(x)
+		return true, true
+	}
+	p.s.freeTable(t)
+	return false, true
 }
 
 func (p *partition) shrinkIndex() {
@@ -329,16 +342,7 @@ func (p *partition) shrinkIndex() {
 	if n < 8*indexMinSlots || p.idx.count > n/5 {
 		return
 	}
-	t, ok := p.s.newTable(n/2, false)
-	if !ok {
-		return // it is only a saving
-	}
-	if x := newIndex(t); p.idx.moveTo(&x) {
-		p.s.freeTable(p.idx.slots)
-		p.setIndex(x)
-		return
-	}
-	p.s.freeTable(t)
+	p.resizeIndex(n / 2) // it is only a saving
 }
 
 // tag is the part of a key's hash that the indexes use. It is seeded per

@@ -5,6 +5,7 @@ FUZZ    ?= 30s
 BENCH   ?= 2s
 SEEDS   ?= 1000
 MINUTES ?= 10
+WARM    ?= false
 SEED    ?= 0
 ROUNDS  ?= 1000
 OUT     ?= /tmp
@@ -74,8 +75,8 @@ bench: ## BENCHMARKS.md: this against other servers, 25 minutes on a quiet machi
 gobench: ## all benchmarks of the code, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...
 
-torture: ## faults on real nodes in network namespaces for MINUTES (10), from SEED (0: any); as root
-	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES) -torture.seed $(SEED)
+torture: ## faults on real nodes in network namespaces for MINUTES (10), from SEED (0: any); WARM=true: with images all the time; as root
+	$(GO) test ./internal/torture -run '^TestTorture$$' -count=1 -v -timeout $$(( $(MINUTES) + 20 ))m -torture.minutes $(MINUTES) -torture.seed $(SEED) -torture.warm=$(WARM)
 
 page: ## docs/page.png, the picture of the status page in the README
 	$(GO) test ./internal/browser -run '^TestPage_ShowsEachStateLive$$' -count=1 -browser.page $(CURDIR)/docs/page.png

@@ -37,6 +37,10 @@ var faults = []fault{
 	{"full", "more data than fits into either node", fullRound, false, 1},
 	{"lag", "SIGTERM behind a link that lags", lagRound, false, 2},
 	{"flood", "more deletes during a cut than are remembered", floodRound, false, 2},
+	{"sleep", "planned stops of both nodes, with images", sleepRound, false, 3},
+	{"writing", "kill -9 while an image is written", writingRound, false, 2},
+	{"loading", "kill -9 while an image is loaded", loadingRound, false, 2},
+	{"disk", "no room for an image", diskRound, false, 1},
 	{"evict", "newer values evicted during a cut", evictRound, false, 2},
 }
 

@@ -80,6 +80,9 @@ func (h *harness) run() error {
 	}
 	for i := range h.nodes {
 		h.nodes[i] = &node{w: h.world, index: i, dir: h.dir, state: i == 0}
+		if *warm {
+			h.nodes[i].state, h.nodes[i].warm = true, "last"
+		}
 		defer h.nodes[i].destroy()
 	}
 	for _, n := range h.nodes {

@@ -29,6 +29,7 @@ var (
 	minutes = flag.Float64("torture.minutes", 0, "how long; 0: one short round of each fault")
 	seed    = flag.Uint64("torture.seed", 0, "seed of the schedule; 0: any")
 	only    = flag.String("torture.only", "", "names of faults with commas; empty: all")
+	warm    = flag.Bool("torture.warm", false, "nodes keep images all the time, not only in the rounds that need them")
 	keep    = flag.String("torture.dir", "", "keep the nodes' logs and the report here; empty: only when a promise was broken")
 )
 
@@ -74,7 +75,7 @@ func TestTorture(t *testing.T) {
 // this process is told to end, so that the world can be taken down.
 func runInside(w *world, dir string) error {
 	args := []string{"netns", "exec", w.ns(hub), os.Args[0], "-test.run", "^TestTorture$", "-test.timeout", "0"}
-	for _, name := range []string{"torture.minutes", "torture.seed", "torture.only", "torture.dir"} {
+	for _, name := range []string{"torture.minutes", "torture.seed", "torture.only", "torture.warm", "torture.dir"} {
 		args = append(args, "-"+name+"="+flag.Lookup(name).Value.String())
 	}
 	cmd := exec.Command("ip", args...)

@@ -24,7 +24,10 @@ type node struct {
 	w     *world
 	index int
 	dir   string
-	state bool // it keeps its id and clock in a directory
+	state bool   // it keeps its id and clock in a directory
+	warm  string // and an image, with this policy; "": none
+	small bool   // that directory is on a disk with little room
+	loud  bool   // somebody reads its log
 
 	drainTime time.Duration // how long it may take to stop; 0: what the program says
 
@@ -83,14 +86,17 @@ func (n *node) start() error {
 		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", strconv.Itoa(memoryMiB), "--log-format=text",
 		"--secret-file", filepath.Join(n.dir, "secret")}
 	if n.state {
-		args = append(args, "--state-dir", filepath.Join(n.dir, "state-"+n.name()))
+		args = append(args, "--state-dir", n.stateDir())
+	}
+	if n.warm != "" {
+		args = append(args, "--warm="+n.warm)
 	}
 	if n.drainTime > 0 {
 		args = append(args, "--drain-timeout", n.drainTime.String())
 	}
 	// Nobody reads the log of every fourth process: it may hold up nothing. One that
 	// may leave items behind has to say how many.
-	mute := inc%4 == 3 && n.drainTime == 0
+	mute := inc%4 == 3 && n.drainTime == 0 && !n.loud
 	log, err := os.Create(filepath.Join(n.dir, fmt.Sprintf("node-%s-%03d.log", n.name(), inc)))
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func (c *conn) describeBye(e *session.End) (level slog.Level, event slog.Attr, m
 			return slog.LevelWarn, nodelog.PeerGaveUp, "the peer stops, and this node does not have everything"
 		}
 	case wire.ByeHistory:
-		return slog.LevelError, nodelog.Refused, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, it will take the other's items"
+		return slog.LevelError, nodelog.Refused, "NOT LINKED: both nodes hold items and each has replicated with somebody else; restart the node that shall join empty, without --warm, it will take the other's items"
 	case wire.ByeProto:
 		return slog.LevelError, nodelog.Refused, "NOT LINKED: the two nodes do not speak the same protocol; serving alone until one of them is upgraded"
 	case wire.ByeClock:

@@ -150,7 +150,7 @@ func (s *Session) attach(now int64) error {
 		return s.fail(wire.ByeGivesUp, "this node starts anew without its image, which counts only together with another process")
 	}
 	if twoHistories(own, st, s.cfg.Inc, s.peer.Inc) {
-		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty")
+		return s.fail(wire.ByeHistory, "both nodes hold items and each has replicated with somebody else: restart the one that shall join empty, without --warm")
 	}
 	if err := s.checkClocks(now, own, st); err != nil {
 		return err

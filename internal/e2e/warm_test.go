@@ -276,6 +276,9 @@ func TestWarm_OnlyTheFirstOneStarts(t *testing.T) {
 	if !w.a.Logged("level=WARN", "event=image_dropped") || w.a.Stat("warm_image") != "dropped" {
 		t.Errorf("it does not say that it has dropped its image: warm_image %s\n%s", w.a.Stat("warm_image"), w.a.Log.Tail(2000))
 	}
+	if _, err := os.Stat(w.image(w.a, ".bad")); err != nil {
+		t.Errorf("the image is gone: %v", err)
+	}
 	rig.StartAll(w.b)
 	w.equal()
 }

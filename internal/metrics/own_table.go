@@ -83,6 +83,23 @@ var own = []ownMetric{
 	perCopy("repl_copy_finished_timestamp_seconds", "When it ended, by direction; missing if it goes on or there was none.",
 		func(c *status.Copy) (float64, bool) { return seconds(c.FinishedMillis), c.FinishedMillis != 0 }),
 
+	metric("image_active", gauge, "Whether the image of --warm is being loaded or written, by work.",
+		func(s *status.Snapshot, e emit) {
+			for _, work := range []string{status.ImageLoading, status.ImageWriting} {
+				e(oneZero(s.Image.Work == work && s.Image.Progress().Active()), work)
+			}
+		}, "work"),
+	plain("image_items", gauge, "Items of the image that were loaded or written, the last time if neither is going on.",
+		func(s *status.Snapshot) float64 { return float64(s.Image.Items) }),
+	plain("image_expected_items", gauge, "Items that are to be loaded or written, about.",
+		func(s *status.Snapshot) float64 { return float64(s.Image.Total) }),
+	metric("image_slept_seconds", gauge, "How old the image was that the node has loaded; missing if it has loaded none.",
+		func(s *status.Snapshot, e emit) {
+			if s.Image.Work == status.ImageLoaded {
+				e(seconds(s.Image.SleptMillis))
+			}
+		}),
+
 	metric("get_misses_total", counter, "Reads that missed because the item had expired or was flushed, by reason.",
 		func(s *status.Snapshot, e emit) {
 			e(float64(s.Commands.GetExpired), "expired")

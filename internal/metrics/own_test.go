@@ -159,6 +159,21 @@ func TestOwn_WhatIsNotKnownIsMissing(t *testing.T) {
 	}
 }
 
+// An image is shown while it is loaded, and its age afterwards.
+func TestOwn_Image(t *testing.T) {
+	for work, want := range map[string][3]float64{status.ImageLoading: {1, 0, 0}, status.ImageWriting: {0, 1, 0}, status.ImageLoaded: {0, 0, 3}} {
+		i := status.Image{Work: work, Items: 4, Total: 5, StartedMillis: 1, SleptMillis: 3000}
+		if work == status.ImageLoaded {
+			i.FinishedMillis = 2
+		}
+		got := samples(t, answer(t, of(status.Snapshot{Image: i})))
+		is := [3]float64{got[`twincached_image_active{work="loading"}`], got[`twincached_image_active{work="writing"}`], got["twincached_image_slept_seconds"]}
+		if is != want || got["twincached_image_items"] != 4 || got["twincached_image_expected_items"] != 5 {
+			t.Errorf("%s: %v, want %v", work, is, want)
+		}
+	}
+}
+
 // A number that cannot be shown does not take the others with it.
 func TestHandler_OneBadNumberLeavesTheOthers(t *testing.T) {
 	got := samples(t, answer(t, of(status.Snapshot{Node: status.Node{ID: "\xff"}, Link: status.Link{Unacked: 7}})))

@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,9 @@ func TestImage_ANodeGoesOnWhereItWas(t *testing.T) {
 		c := client(t, n)
 		if round > 0 {
 			waitValue(t, c, "k", "v")
+			if left := filesIn(t, cfg.StateDir); slices.Contains(left, "image") || slices.Contains(left, "image.loading") {
+				t.Errorf("it serves, and there is %q", left)
+			}
 			if s := shown(t, n); s.Image.Work != status.ImageLoaded || s.Image.Items == 0 || s.Image.FinishedMillis < s.Image.StartedMillis {
 				t.Errorf("it shows %+v", s.Image)
 			}
@@ -212,5 +216,120 @@ func TestImage_WhereNoneCanBeWrittenNoNodeStarts(t *testing.T) {
 		if n != nil {
 			n.Close()
 		}
+	}
+}
+
+// A wall clock that went back, and a state directory that does not know: what the image holds is
+// older than what is written next.
+func TestImage_TheWallWentBack(t *testing.T) {
+	var log testkit.Log
+	h := &hands{wall: time.Now().UnixMilli()}
+	cfg := warmConfig(t, &log)
+	cfg.clock = h.clock()
+	n := start(t, cfg)
+	waitReady(t, n)
+	c := client(t, n)
+	mustSet(t, c, "k", "v")
+	before, err := c.Get("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Drain()
+	if err := os.Remove(filepath.Join(cfg.StateDir, boundFile)); err != nil {
+		t.Fatal(err)
+	}
+	h = &hands{wall: h.wall - time.Hour.Milliseconds()}
+	cfg.clock = h.clock()
+	n = start(t, cfg)
+	waitReady(t, n)
+	c = client(t, n)
+	waitValue(t, c, "k", "v")
+	mustSet(t, c, "k", "later")
+	after, err := c.Get("k")
+	if err != nil || after.CasID <= before.CasID {
+		t.Errorf("version %d after %d, %v", after.CasID, before.CasID, err)
+	}
+}
+
+// TestWarm_ThePeerLoadsForLong: a node that starts meanwhile does not take it for absent, and
+// serves nobody before it has what the image has.
+func TestWarm_ThePeerLoadsForLong(t *testing.T) {
+	a, b := pairConfigs(t)
+	for _, cfg := range []*Config{&a, &b} {
+		cfg.StateDir, cfg.Warm, cfg.Handover = t.TempDir(), WarmLast, time.Millisecond
+	}
+	na, nb := start(t, a), start(t, b)
+	waitReady(t, na, nb)
+	mustSet(t, client(t, na), "k", "v")
+	waitValue(t, client(t, nb), "k", "v")
+	na.Drain()
+	if err := client(t, nb).Delete("k"); err != nil {
+		t.Fatal(err)
+	}
+	nb.Drain()
+	goOn := make(chan struct{})
+	b.imageStep = func(s imageStep) {
+		if s == stepLoading {
+			<-goOn
+		}
+	}
+	nb, na = start(t, b), start(t, a)
+	testkit.Eventually(t, "a has noticed that b is there and says nothing", func() bool { return na.Refused() })
+	select {
+	case <-na.Ready():
+		t.Error("it serves")
+	default:
+	}
+	close(goOn)
+	waitReady(t, na, nb)
+	waitValue(t, client(t, na), "k", "")
+}
+
+// TestImage_OfANodeThatWasNotTheLast is dropped when the peer does not come, and kept for people:
+// they may serve it with --warm=any. That of the last one serves alone.
+func TestImage_OfANodeThatWasNotTheLast(t *testing.T) {
+	a, b := pairConfigs(t)
+	var log testkit.Log
+	a.Log = testConfig(&log).Log
+	for _, cfg := range []*Config{&a, &b} {
+		cfg.StateDir, cfg.Warm, cfg.Handover, cfg.PeerWait = t.TempDir(), WarmLast, time.Millisecond, time.Second
+	}
+	na, nb := start(t, a), start(t, b)
+	waitReady(t, na, nb)
+	mustSet(t, client(t, na), "k", "v")
+	waitValue(t, client(t, nb), "k", "v")
+	na.Drain()
+	nb.Drain()
+
+	nb = start(t, b)
+	waitReady(t, nb)
+	waitValue(t, client(t, nb), "k", "v")
+	nb.Drain()
+
+	for _, warm := range []WarmMode{WarmLast, WarmAny} {
+		a.Warm = warm
+		na = start(t, a)
+		waitReady(t, na)
+		want, shows := map[WarmMode]string{WarmAny: "v"}[warm], map[WarmMode]string{WarmLast: status.ImageDropped, WarmAny: status.ImageLoaded}[warm]
+		it, _ := client(t, na).Get("k")
+		if got := shown(t, na).Image.Work; got != shows || (it != nil) != (want != "") {
+			t.Errorf("--warm=%s: the image is %s, want %s; it serves %v, want %q", warm, got, shows, it, want)
+		}
+		if warm == WarmAny {
+			break
+		}
+		c, err := net.Dial("tcp", na.ReplAddr().String())
+		if err != nil {
+			t.Fatalf("the replication port is shut: %v", err)
+		}
+		c.Close()
+		na.Close()
+		path := filepath.Join(a.StateDir, "image")
+		if err := os.Rename(path+badSuffix, path); err != nil {
+			t.Fatalf("what was dropped is gone: %v", err)
+		}
+	}
+	if !log.Has("level=WARN", "event=image_dropped") {
+		t.Errorf("it does not say so:\n%s", log.Tail(2000))
 	}
 }

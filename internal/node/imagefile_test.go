@@ -140,6 +140,26 @@ func TestImageFile_ErrorLeavesNone(t *testing.T) {
 	}
 }
 
+// A process that has served nobody writes what it has loaded again: that counts.
+func TestImageFile_WhatWasLoadedAndNotUsedIsReplaced(t *testing.T) {
+	for _, step := range []imageStep{"", stepNamed} {
+		f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+		writes(t, f, "first")
+		r, err := f.take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		dead := diesAt(f, step, func() { writes(t, f, "second") })
+		if left := filesIn(t, filepath.Dir(f.path)); !dead && !slices.Equal(left, []string{"image"}) {
+			t.Errorf("%q is left: without the image the next start would load the one before", left)
+		}
+		if got := loads(t, f) + loads(t, f); got != "second" {
+			t.Errorf("it died when it was %q: two starts load %q", step, got)
+		}
+	}
+}
+
 func TestImageFile_BadOneIsKeptAside(t *testing.T) {
 	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
 	if there, err := f.setAside(); there || err != nil {

@@ -181,8 +181,10 @@ func stopRound(r *round) error {
 // clockRound steps the victim's wall clock while it runs, long enough for it to
 // follow one that went ahead, restarts it with the clock as it is, and in the end
 // with the right one: while the clocks differ, so do the seconds until an item
-// expires. One that goes ahead by days it does not follow.
+// expires. One that goes ahead by days it does not follow. There are no images:
+// what one has expires at a time of the clock that the node had.
 func clockRound(r *round) error {
+	defer r.cold()()
 	steps := []time.Duration{-10 * time.Minute, 10 * time.Minute, -90 * time.Second, 3 * time.Second, 3 * day, 400 * day}
 	d := steps[r.rng.IntN(len(steps))]
 	r.note("the wall clock is off by %v", d)

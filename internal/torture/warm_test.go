@@ -106,6 +106,19 @@ func (r *round) warm(policy string) error {
 	return r.linked()
 }
 
+// cold lets nodes that are started from now on begin without an image, until what it returns is called.
+func (r *round) cold() (warm func()) {
+	policies := [2]string{r.h.nodes[0].warm, r.h.nodes[1].warm}
+	for _, n := range r.h.nodes {
+		n.warm = ""
+	}
+	return func() {
+		for i, n := range r.h.nodes {
+			n.warm = policies[i]
+		}
+	}
+}
+
 // writingRound kills the victim while it writes its image, or just before or after. Its
 // peer is there, so what is lost is what a kill loses. The next process begins with the
 // whole image, or with none.

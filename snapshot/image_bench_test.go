@@ -8,24 +8,26 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"twincached/store"
 )
 
 var imageItems = flag.Int("image.items", 200_000, "items of 100 bytes that the benchmarks of an image have")
 
-// residentKiB is what /proc says of this process: VmRSS, or VmHWM for the highest so far.
-func residentKiB(field string) (n int) {
+// residentKiB is the memory of this process.
+func residentKiB() (n int) {
 	text, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, field) {
-			fmt.Sscan(line[len(field)+1:], &n)
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			fmt.Sscan(rest, &n)
 		}
 	}
 	return n
 }
 
-// BenchmarkImage writes an image of a store to a file, and loads it.
+// BenchmarkImage writes an image of a store to a file, and loads it. What it takes is of the last
+// round.
 func BenchmarkImage(b *testing.B) {
 	cfg := store.Config{MemoryBytes: max(64<<20, int64(*imageItems)*220), Replicated: true}
 	st := newStore(b, cfg)
@@ -37,38 +39,26 @@ func BenchmarkImage(b *testing.B) {
 		}
 	}
 	path := filepath.Join(b.TempDir(), "image")
-	var u0, u1 syscall.Rusage
-	report := func(b *testing.B) {
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u1)
-		b.ReportMetric(float64(u1.Utime.Nano()-u0.Utime.Nano())/1e9, "user-s")
-		b.ReportMetric(float64(u1.Stime.Nano()-u0.Stime.Nano())/1e9, "sys-s")
-		b.ReportMetric(b.Elapsed().Seconds(), "wall-s")
-		perSecond := float64(*imageItems) * float64(b.N) / b.Elapsed().Seconds()
-		b.ReportMetric(perSecond/1e6, "Mitems/s")
-		b.ReportMetric(0, "ns/op")
-	}
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprint("write/", threads), func(b *testing.B) {
-			before := residentKiB("VmRSS")
-			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u0)
 			for b.Loop() {
 				f, err := os.Create(path)
 				if err != nil {
 					b.Fatal(err)
 				}
+				before, done := residentKiB(), timed(b)
 				if err := WriteImage(f, st, sampleHead(), Options{Threads: threads}); err != nil {
 					b.Fatal(err)
 				}
+				done()
+				b.ReportMetric(float64(residentKiB()-before)/1024, "MiB-more")
 				f.Close()
 			}
-			report(b)
-			b.ReportMetric(float64(residentKiB("VmRSS")-before)/1024, "MiB-more")
 		})
 	}
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprint("load/", threads), func(b *testing.B) {
 			for b.Loop() {
-				b.StopTimer()
 				to, err := store.New(cfg, now)
 				if err != nil {
 					b.Fatal(err)
@@ -77,22 +67,29 @@ func BenchmarkImage(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				before := residentKiB("VmRSS")
-				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u0)
-				b.StartTimer()
+				before, done := residentKiB(), timed(b)
 				if _, err := LoadImage(f, to, sampleWant, now, Options{Threads: threads}); err != nil {
 					b.Fatal(err)
 				}
-				b.StopTimer()
-				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u1)
-				b.ReportMetric(float64(u1.Utime.Nano()-u0.Utime.Nano())/1e9, "user1-s")
-				b.ReportMetric(float64(u1.Stime.Nano()-u0.Stime.Nano())/1e9, "sys1-s")
-				b.ReportMetric(float64(residentKiB("VmRSS")-before)/1024-float64(to.Stats().CommittedBytes)/(1<<20), "MiB-more")
+				done()
+				b.ReportMetric(float64(residentKiB()-before)/1024-float64(to.Stats().CommittedBytes)/(1<<20), "MiB-more")
 				f.Close()
 				to.Close()
-				b.StartTimer()
 			}
-			report(b)
 		})
+	}
+}
+
+// timed reports how long it took until done was called, and the time of the processors.
+func timed(b *testing.B) (done func()) {
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	began := time.Now()
+	return func() {
+		b.ReportMetric(time.Since(began).Seconds(), "wall-s")
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+		b.ReportMetric(float64(after.Utime.Nano()-before.Utime.Nano())/1e9, "user-s")
+		b.ReportMetric(float64(after.Stime.Nano()-before.Stime.Nano())/1e9, "sys-s")
+		b.ReportMetric(0, "ns/op")
 	}
 }

@@ -74,7 +74,7 @@ func (c check) String() string {
 //   - a draining link does not wake its writer for the BYE or a copy that waits: it wakes by itself, in 100 ms.
 func table() []mutant {
 	return slices.Concat(ruleMutants, stateMutants, flushMutants, clockMutants, memoryMutants, walkMutants, linkMutants, largeMutants,
-		arriveMutants, serveMutants, strangerMutants, saidMutants, logMutants, sampleMutants, releaseMutants, metricsMutants, askMutants, pageMutants, drillMutants, dumpMutants, imageMutants, warmMutants)
+		arriveMutants, serveMutants, strangerMutants, saidMutants, logMutants, sampleMutants, releaseMutants, metricsMutants, askMutants, pageMutants, drillMutants, dumpMutants, imageMutants, heirMutants, warmMutants)
 }
 
 // mutated is the text of the file with the fault in it.

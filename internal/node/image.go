@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,11 @@ func (n *Node) openImage() (waits bool, err error) {
 	if path == "" {
 		return false, nil
 	}
+	if n.cfg.MemoryFile != "" && n.cfg.StateDir != "" {
+		if err := n.leaveImage(&imageFile{path: filepath.Join(n.cfg.StateDir, imageName)}); err != nil {
+			return false, err
+		}
+	}
 	f := &imageFile{path: path, step: n.cfg.imageStep}
 	if n.cfg.warm() == WarmOff {
 		return false, n.leaveImage(f)
@@ -93,7 +99,7 @@ func (n *Node) leaveImage(f *imageFile) error {
 		return fmt.Errorf("node: --state-dir: the image there cannot be set aside: %w", err)
 	}
 	if there {
-		n.log.Warn("an image is there, and --warm is not given: the node begins without it", nodelog.ImageUnused, "kept_as", f.path+badSuffix)
+		n.log.Warn("an image is there, and --warm is not given, or -e names another file: the node begins without it", nodelog.ImageUnused, "kept_as", f.path+badSuffix)
 	}
 	return nil
 }

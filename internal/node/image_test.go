@@ -207,6 +207,25 @@ func TestImage_WithoutTheFlagItIsSetAside(t *testing.T) {
 	}
 }
 
+// So is one in the state directory, when -e names another file: later it would be out of date.
+func TestImage_WithAnotherFileItIsSetAside(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	n := start(t, cfg)
+	waitReady(t, n)
+	n.Drain()
+	cfg.MemoryFile = filepath.Join(t.TempDir(), "file")
+	n = start(t, cfg)
+	waitReady(t, n)
+	n.Drain()
+	if left := filesIn(t, cfg.StateDir); !slices.Contains(left, "image.bad") || slices.Contains(left, "image") || !log.Has("event=image_unused") {
+		t.Errorf("it leaves %q\n%s", left, log.Tail(1000))
+	}
+	if _, err := os.Stat(cfg.MemoryFile); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestImage_WhereNoneCanBeWrittenNoNodeStarts(t *testing.T) {
 	var log testkit.Log
 	cfg := warmConfig(t, &log)

@@ -26,6 +26,7 @@ type node struct {
 	dir   string
 	state bool   // it keeps its id and clock in a directory
 	warm  string // and an image, with this policy; "": none
+	began string // with which policy its process was started
 	small bool   // that directory is on a disk with little room
 	loud  bool   // somebody reads its log
 
@@ -82,6 +83,7 @@ func (n *node) step(d time.Duration) error {
 // start runs the process; it waits for nothing.
 func (n *node) start() error {
 	inc := n.inc.Add(1)
+	n.began = n.warm
 	args := []string{"netns", "exec", n.w.ns(n.name()), filepath.Join(n.dir, "twincached"), "-u", "root",
 		"-l", clientAddrs[n.index], "--repl-listen", "0.0.0.0", "-x", "peer", "-m", strconv.Itoa(memoryMiB), "--log-format=text",
 		"--secret-file", filepath.Join(n.dir, "secret")}

@@ -95,7 +95,7 @@ func (r *round) startBoth(first int, gap time.Duration) error {
 // warm restarts both nodes with images, if they have none, with this policy.
 func (r *round) warm(policy string) error {
 	for _, n := range r.h.nodes {
-		if n.warm == policy && n.state {
+		if n.began == policy {
 			continue
 		}
 		n.warm, n.state = policy, true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"twincached/internal/testkit"
 	"twincached/internal/testkit/compose"
 )
 
@@ -61,6 +62,9 @@ func (w *warmContainers) delete(by string) {
 // TestWarm_Containers: whatever compose does to both nodes as planned, the data is there
 // afterwards, and what was deleted while one was stopped is not.
 func TestWarm_Containers(t *testing.T) {
+	if testkit.Race {
+		t.Skip("takes two minutes, and the tests of internal/e2e run the same code under the race detector")
+	}
 	t.Parallel() // it waits more than it works
 	c, ports := composePair(t)
 	w := &warmContainers{T: t, c: c, ports: map[string]string{"a": ports[0], "b": ports[1]}}

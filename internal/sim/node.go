@@ -87,6 +87,9 @@ func (n *node) now() int64 {
 // off is how far its clock is ahead.
 func (n *node) off() int64 { return n.now() - n.w.now }
 
+// gravesMost is what the graves have that one Pump announces.
+const gravesMost = 4 * (store.FilterBytes + 64)
+
 // wallPatience is how long a wall has to be ahead before a clock looks at it.
 const wallPatience = 20 * time.Millisecond
 
@@ -122,7 +125,7 @@ func (w *world) newNode(id, host int) *node {
 	n.core.Start(n.now())
 	n.inc = rc.Inc
 	n.window = rc.Limits.WindowBytes
-	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16
+	n.windowMost = rc.Limits.WindowBytes + rc.Limits.PumpBytes + 2<<16 + gravesMost // a batch and graves go beyond
 	n.born = n.st.Born()
 	w.logf("%s starts on machine %d, its clock %+d ms, born %s, without features %x", n.name, host, n.off(), w.ver(n.born), n.lacks)
 	return n

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,21 +137,15 @@ func TestTellRestored_SaysWhyItemsAreMissing(t *testing.T) {
 }
 
 func TestDump_LogsInOverTLS(t *testing.T) {
+	right, socket, names := loginNodes(t)
 	dir := t.TempDir()
-	if _, code, _, stderr := parse("cert", "--dir", dir, "127.0.0.1"); code != exitOK {
-		t.Fatal(stderr)
-	}
-	right, wrong := loginFile(t)
 	in := func(name string) string { return filepath.Join(dir, name) }
-	ssl := fmt.Sprintf("ssl_chain_cert=%s,ssl_key=%s,ssl_ca_cert=%s,ssl_verify_mode=2", in("127.0.0.1.crt"), in("127.0.0.1.key"), in("ca.crt"))
-	secure, socket := "127.0.0.1:"+freePorts(t, 1)[0], in("s")
-	run(t, asRoot("-m8", "-l", secure, "-Y", right, "-Z", "-o", ssl)...).waitSaid("msg=ready")
 	plain := "127.0.0.1:" + freePorts(t, 1)[0] // a password is not sent in plain words to whoever should speak TLS
 	run(t, asRoot("-m8", "-l", plain, "-Y", right)...).waitSaid("msg=ready")
-	run(t, asRoot("-m8", "-s", socket, "-Y", right)...).waitSaid("msg=ready")
 	if err := os.WriteFile(in("lines"), []byte(`{"key":"k","value":"djE="}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fill := strings.NewReplacer(append(names, "PLAIN", plain, "LINES", in("lines"), "FILE", in("file"))...)
 	for _, c := range []struct {
 		words string
 		code  int
@@ -168,8 +161,7 @@ func TestDump_LogsInOverTLS(t *testing.T) {
 		{"restore -Y RIGHT --tls-ca CA FILE SECURE", exitUnable, "over TLS: "},
 		{"restore -Y RIGHT --tls-ca CA FILE PLAIN", exitUnable, "over TLS: "},
 	} {
-		words := strings.NewReplacer("RIGHT", right, "WRONG", wrong, "SOCKET", socket, "SECURE", secure, "PLAIN", plain, "LINES", in("lines"), "FILE", in("file"),
-			"CA", in("ca.crt"), "CERT", in("127.0.0.1.crt"), "KEY", in("127.0.0.1.key")).Replace(c.words)
+		words := fill.Replace(c.words)
 		if _, code, out, stderr := parse(strings.Fields(words)...); code != c.code || !strings.Contains(out+stderr, c.want) {
 			t.Errorf("%s: exit %d, %s%s; want %d, %q", c.words, code, out, stderr, c.code, c.want)
 		}

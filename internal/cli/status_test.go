@@ -120,7 +120,11 @@ func loginFile(t *testing.T) (right, wrong string) {
 	return right, wrong
 }
 
-func TestStatus_LogsInOverTLSAndUnixSockets(t *testing.T) {
+// loginNodes starts two nodes that want a login: SECURE, which wants a certificate as well, and
+// SOCKET, which listens on a unix socket. right is a login of theirs, socket the address of SOCKET. names are for strings.NewReplacer:
+// those words, RIGHT, WRONG, CA, CERT and KEY, each with its file or address.
+func loginNodes(t *testing.T) (right, socket string, names []string) {
+	t.Helper()
 	dir := t.TempDir()
 	if _, code, _, stderr := parse("cert", "--dir", dir, "127.0.0.1"); code != exitOK {
 		t.Fatal(stderr)
@@ -128,9 +132,15 @@ func TestStatus_LogsInOverTLSAndUnixSockets(t *testing.T) {
 	right, wrong := loginFile(t)
 	in := func(name string) string { return filepath.Join(dir, name) }
 	ssl := fmt.Sprintf("ssl_chain_cert=%s,ssl_key=%s,ssl_ca_cert=%s,ssl_verify_mode=2", in("127.0.0.1.crt"), in("127.0.0.1.key"), in("ca.crt"))
-	secure, socket := "127.0.0.1:"+freePorts(t, 1)[0], in("s")
+	secure := "127.0.0.1:" + freePorts(t, 1)[0]
+	socket = in("s")
 	run(t, asRoot("-m8", "-l", secure, "-Y", right, "-Z", "-o", ssl)...).waitSaid("msg=ready")
 	run(t, asRoot("-m8", "-s", socket, "-Y", right)...).waitSaid("msg=ready")
+	return right, socket, []string{"RIGHT", right, "WRONG", wrong, "SOCKET", socket, "SECURE", secure, "CA", in("ca.crt"), "CERT", in("127.0.0.1.crt"), "KEY", in("127.0.0.1.key")}
+}
+
+func TestStatus_LogsInOverTLSAndUnixSockets(t *testing.T) {
+	right, socket, names := loginNodes(t)
 
 	defer func(name string) { healthName = name }(healthName)
 	healthName += "-none" // they are to be asked as clients
@@ -146,7 +156,7 @@ func TestStatus_LogsInOverTLSAndUnixSockets(t *testing.T) {
 		{"-Y RIGHT --tls-cert CERT --tls-key KEY SECURE", exitUnable, "no password is sent over TLS to a node that anybody could be"},
 		{"SECURE", exitUnable, "--tls-cert and --tls-key give it"},
 	} {
-		line := strings.NewReplacer("RIGHT", right, "WRONG", wrong, "SOCKET", socket, "SECURE", secure, "CA", in("ca.crt"), "CERT", in("127.0.0.1.crt"), "KEY", in("127.0.0.1.key")).Replace(c.words)
+		line := strings.NewReplacer(names...).Replace(c.words)
 		if _, code, out, stderr := parse(append([]string{"status"}, strings.Fields(line)...)...); code != c.code || !strings.Contains(out+stderr, c.want) {
 			t.Errorf("%s: exit %d, %s%s; want %d, %q", c.words, code, out, stderr, c.code, c.want)
 		}
@@ -155,7 +165,7 @@ func TestStatus_LogsInOverTLSAndUnixSockets(t *testing.T) {
 	if _, code, out, stderr := parse("status", socket); code != exitOK {
 		t.Errorf("by the variable: exit %d, %s%s", code, out, stderr)
 	}
-	t.Setenv("TWINCACHED_AUTH_FILE", filepath.Join(dir, "none"))
+	t.Setenv("TWINCACHED_AUTH_FILE", filepath.Join(t.TempDir(), "none"))
 	if _, code, _, stderr := parse("status", socket); code != exitUnable || !strings.Contains(stderr, "TWINCACHED_AUTH_FILE") {
 		t.Errorf("by a variable that is wrong: exit %d, %s", code, stderr)
 	}

@@ -23,7 +23,7 @@ func TestRestoreAndTake_NodeThatIsLostOnTheWay(t *testing.T) {
 				for i := range 3000 {
 					items = append(items, item{key: fmt.Append(nil, "key", i), value: []byte("v"), version: version(-1)})
 				}
-				f.wrap = func(c net.Conn) net.Conn { return &cutConn{Conn: c, left: n, silent: silent} }
+				f.wrap = func(c net.Conn) net.Conn { return &testkit.Cut{Conn: c, Left: n, Silent: silent} }
 				want := "was it stopped?"
 				if silent {
 					want = "it has said nothing for 30s"
@@ -36,34 +36,13 @@ func TestRestoreAndTake_NodeThatIsLostOnTheWay(t *testing.T) {
 				if r := f.restored(writeAll(t, false, items...)); r.Restored+r.Kept != 3000 {
 					t.Errorf("%v", &r)
 				}
-				f.wrap = func(c net.Conn) net.Conn { return &cutConn{Conn: c, left: n, silent: silent} }
+				f.wrap = func(c net.Conn) net.Conn { return &testkit.Cut{Conn: c, Left: n, Silent: silent} }
 				if _, err := Take("a:1", io.Discard, f.options()); err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "with TLS and without") {
 					t.Errorf("dump: %v, want %q", err, want)
 				}
 			})
 		}
 	}
-}
-
-// cutConn is a connection that ends after some bytes of answers, or falls silent.
-type cutConn struct {
-	net.Conn
-	left   int
-	silent bool
-}
-
-func (c *cutConn) Write(b []byte) (int, error) {
-	if len(b) <= c.left {
-		c.left -= len(b)
-		return c.Conn.Write(b)
-	}
-	n, _ := c.Conn.Write(b[:c.left])
-	c.left = 0
-	if c.silent {
-		_, err := io.Copy(io.Discard, c.Conn) // until the other side gives up
-		return n, err
-	}
-	return n, io.ErrClosedPipe
 }
 
 // A file that cannot be written ends the dump with its own error.

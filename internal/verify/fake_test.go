@@ -3,7 +3,6 @@ package verify
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -164,25 +163,4 @@ func (p *pair) both(r store.Record) {
 // overTLS makes the node speak TLS.
 func (f *fake) overTLS(cfg *tls.Config) {
 	f.wrap = func(c net.Conn) net.Conn { return tls.Server(c, cfg) }
-}
-
-// cut is a connection that ends after some bytes of answers, or falls silent.
-type cut struct {
-	net.Conn
-	left   int
-	silent bool
-}
-
-func (c *cut) Write(b []byte) (int, error) {
-	if len(b) <= c.left {
-		c.left -= len(b)
-		return c.Conn.Write(b)
-	}
-	n, _ := c.Conn.Write(b[:c.left])
-	c.left = 0
-	if c.silent {
-		_, err := io.Copy(io.Discard, c.Conn) // until the other side gives up
-		return n, err
-	}
-	return n, io.ErrClosedPipe
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"twincached/internal/testkit"
 	"twincached/memproto"
 )
 
@@ -96,12 +97,12 @@ func TestRun_NodeThatIsLostOnTheWay(t *testing.T) {
 				left := bytes
 				p.b.wrap = func(c net.Conn) net.Conn {
 					if p.b.conns > 0 { // the list of keys: all but the last line
-						return &cut{Conn: c, left: min(left, 3000*9), silent: silent}
+						return &testkit.Cut{Conn: c, Left: min(left, 3000*9), Silent: silent}
 					}
-					return &cut{Conn: c, left: 1 << 19, silent: silent}
+					return &testkit.Cut{Conn: c, Left: 1 << 19, Silent: silent}
 				}
 				if bytes%2 == 0 {
-					p.b.wrap = func(c net.Conn) net.Conn { return &cut{Conn: c, left: left, silent: silent} }
+					p.b.wrap = func(c net.Conn) net.Conn { return &testkit.Cut{Conn: c, Left: left, Silent: silent} }
 				}
 				want := "was it stopped?"
 				if silent {

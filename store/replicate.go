@@ -169,7 +169,8 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 	s.ApplyFlushAt(st.Pending)
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	if st.HeirOf.Has(s.link.inc) {
+	heir := st.HeirOf.Has(s.link.inc)
+	if heir {
 		s.link.inc = inc // the process that this node met last goes on in its heir, and what each of them has counts
 	}
 	last := s.link.inc
@@ -200,6 +201,9 @@ func (s *Store) Attach(inc ID, st *State, resumable bool) []BulkStart {
 		p.resortTombs()
 		p.mu.Unlock()
 		s.letIn(i)
+	}
+	if heir {
+		s.OfferAgain() // it may have been started with another -I, -m or --local-keys
 	}
 	for i := range s.link.dirty {
 		s.link.dirty[i].Store(^uint64(0))

@@ -56,7 +56,7 @@ var heirMutants = []mutant{
 		plan("asleep, expiry", 50)},
 	{"a second heir of one image counts as the first",
 		"only that of the process that was met last does",
-		"store/replicate.go", "if st.HeirOf.Has(s.link.inc) {", "if st.HeirOf[0] != (ID{}) {",
+		"store/replicate.go", "heir := st.HeirOf.Has(s.link.inc)", "heir := st.HeirOf[0] != (ID{})",
 		plan("asleep, old images", 500)},
 	{"an heir names only the process that has linked last",
 		"one side of a session that was cut as it began may have met the other",

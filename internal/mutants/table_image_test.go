@@ -92,7 +92,7 @@ var imageMutants = []mutant{
 		test("store", "TestLoad_OfANodeThatHadNoPeer")},
 	{"any heir goes on where some process was", // HeirOnce
 		"only the heir of the process that was met last",
-		"store/replicate.go", "if st.HeirOf.Has(s.link.inc) {", "if st.HeirOf[0] != (ID{}) {",
+		"store/replicate.go", "heir := st.HeirOf.Has(s.link.inc)", "heir := st.HeirOf[0] != (ID{})",
 		test("internal/session", "TestHeir_ASecondOneIsAStranger")},
 	{"an heir does not say whose it is",
 		"the peer goes on where the two were",

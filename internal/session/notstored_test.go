@@ -139,6 +139,37 @@ func TestNotStored_TooLargeOrLocalForThePeer(t *testing.T) {
 	d.wantNotOnPeer(3)
 }
 
+// TestNotStored_AnHeirMayHaveRoom: it resumes, and is no new process that is sent everything.
+// But it may have been started with a larger -I, or with more room, for what was refused.
+func TestNotStored_AnHeirMayHaveRoom(t *testing.T) {
+	for name, slept := range map[string][]int{"b": {1}, "both": {0, 1}} {
+		t.Run(name, func(t *testing.T) {
+			d := newDuo(t, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 8 << 20}, store.Config{MemoryBytes: 64 << 20, MaxItemBytes: 1 << 19, LocalKeys: []string{"mine*"}})
+			d.set(0, "half", strings.Repeat("v", 1<<19)) // by the copy
+			d.heal()
+			d.set(0, "mine1", "v") // as a change
+			d.set(0, "large", largeText("v"))
+			d.rest()
+			d.wantNotOnPeer(3)
+			images := map[int][]byte{}
+			for _, i := range slept {
+				images[i] = d.sleep(i)
+			}
+			d.mem[1] = d.mem[0]
+			d.mem[1].Slot, d.mem[1].MaxItemBytes = 2, 1<<20
+			for _, i := range slept {
+				d.wake(i, images[i])
+			}
+			d.heal()
+			d.wantNotOnPeer(1) // the one that is too large still
+			d.wants("mine1", "v", "v")
+			if onlyA, onlyB := d.equal(); onlyA != 1 || onlyB != 0 {
+				t.Errorf("%d keys are only on a, %d only on b", onlyA, onlyB)
+			}
+		})
+	}
+}
+
 // TestNotStored_AcknowledgedOnlyBehindTheRefusal: never does a count as safe what b is
 // about to refuse.
 func TestNotStored_AcknowledgedOnlyBehindTheRefusal(t *testing.T) {

@@ -17,6 +17,8 @@ MEMCACHED_HEAD ?=
 POGOCACHE      ?=
 REDIS          ?= redis-server
 VALKEY         ?=
+# Where servers that are stopped keep their data for make bench: a directory on a disk, not in memory.
+DISK           ?= .
 
 .PHONY: help build pair demo test race sim mutants threads linear faults lint fuzz bench gobench torture page image ci clean
 
@@ -68,9 +70,9 @@ fuzz: ## each fuzz test for FUZZ (30s)
 		echo "$$dir $$name"; $(GO) test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) || exit 1; \
 	done
 
-bench: ## BENCHMARKS.md: this against other servers, 25 minutes on a quiet machine; ROWS=load,tls only some
+bench: ## BENCHMARKS.md: this against other servers, 35 minutes on a quiet machine; ROWS=load,tls only some
 	$(GO) run ./internal/bench/rows -rows '$(ROWS)' -memcached '$(MEMCACHED)' -memcached-head '$(MEMCACHED_HEAD)' \
-		-pogocache '$(POGOCACHE)' -redis '$(REDIS)' -valkey '$(VALKEY)'
+		-pogocache '$(POGOCACHE)' -redis '$(REDIS)' -valkey '$(VALKEY)' -disk '$(DISK)'
 
 gobench: ## all benchmarks of the code, BENCH (2s) each
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH) ./...

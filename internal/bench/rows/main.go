@@ -18,6 +18,7 @@ type settings struct {
 	rows    string // sections, with commas; "" all that are not only on demand
 	quick   bool   // tiny numbers: does it work at all?
 	program string // twincached; "": it is built
+	disk    string // a directory for what servers keep while they are stopped; "" the one that we are in
 
 	memcached, head, pogocache, redis, valkey string // binaries; "" there is none
 }
@@ -28,6 +29,7 @@ func main() {
 	flag.StringVar(&s.rows, "rows", "", "sections to measure, with commas; all but hits unless said")
 	flag.BoolVar(&s.quick, "quick", false, "tiny numbers that mean nothing, to see that it works")
 	flag.StringVar(&s.program, "program", "", "a twincached that is built already")
+	flag.StringVar(&s.disk, "disk", "", "where servers that stop keep their files, a directory on a disk; this one unless said")
 	flag.StringVar(&s.memcached, "memcached", "memcached", "Debian's memcached")
 	flag.StringVar(&s.head, "memcached-head", "", "a memcached of its development tree")
 	flag.StringVar(&s.pogocache, "pogocache", "", "pogocache")

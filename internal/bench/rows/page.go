@@ -52,7 +52,7 @@ func (p *page) text(x *sitting) string {
 const intro = `# How fast it is
 
 ` + "`make bench`" + ` writes this page. ` + "`make bench ROWS=...`" + ` measures some sections anew and leaves the others as they are; each says when, and with which
-commit, it was measured. Binaries of others are given by variables (MEMCACHED, MEMCACHED_HEAD, POGOCACHE, REDIS, VALKEY).
+commit, it was measured. Binaries of others are given by variables (MEMCACHED, MEMCACHED_HEAD, POGOCACHE, REDIS, VALKEY), and DISK is a directory on the disk to restart from.
 
 Unless a section says otherwise, each server has one thread on a core of its own and the load, ` + "`twincached bench --spin`" + `, has another one. The servers
 take turns, round by round. A ratio is that of the medians, and more than 1 means that we are that many times as good; in brackets stand the lowest and the
@@ -72,6 +72,9 @@ func (x *sitting) section(c *section) string {
 	t, err := c.run(x)
 	if t != nil && len(t.rows) > 0 {
 		b.WriteString(t.text())
+		if t.note != "" {
+			fmt.Fprintf(&b, "\n%s\n", t.note)
+		}
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "Not measured: %s.\n", strings.TrimSpace(err.Error()))
@@ -140,6 +143,7 @@ func (x *sitting) versions(earlier string) (all []string) {
 type table struct {
 	head []string
 	rows [][]string
+	note string // below it
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }

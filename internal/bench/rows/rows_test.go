@@ -23,7 +23,7 @@ func built(t *testing.T) *settings {
 		t.Skip("SKIPPED: " + err.Error())
 	}
 	testkit.NeedTool(t, "memcached", "it is measured")
-	s := &settings{quick: true, memcached: "memcached", out: filepath.Join(t.TempDir(), "page.md"), program: filepath.Join(t.TempDir(), "twincached")}
+	s := &settings{quick: true, memcached: "memcached", out: filepath.Join(t.TempDir(), "page.md"), disk: t.TempDir(), program: filepath.Join(t.TempDir(), "twincached")}
 	if out, err := exec.Command("go", "build", "-o", s.program, "twincached").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

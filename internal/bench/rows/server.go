@@ -42,7 +42,7 @@ type sitting struct {
 }
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	endTimeout   = 5 * time.Second
 	memoryMiB    = 4096
 	connections  = 6000 // each server takes as many

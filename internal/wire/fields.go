@@ -34,30 +34,39 @@ func (d *Decoder) code(field string) (byte, bool) {
 
 // uint reads an integer of any width, signed or not, in 0..limit.
 func (d *Decoder) uint(field string, limit uint64) uint64 {
+	if d.err != nil {
+		return 0
+	}
+	v, ok := d.src.small()
+	if !ok {
+		if v, ok = d.src.unsigned(); !ok {
+			v = d.otherUint(field)
+		}
+	}
+	if v > limit {
+		d.fail(field, "out of range")
+		return 0
+	}
+	return v
+}
+
+// otherUint reads an integer that source.unsigned does not take.
+func (d *Decoder) otherUint(field string) uint64 {
 	c, ok := d.code(field)
 	if !ok {
 		return 0
 	}
-	signed := false
-	switch {
-	case c <= msgpcode.PosFixedNumHigh:
-	case c >= msgpcode.Uint8 && c <= msgpcode.Uint64:
-	case c >= msgpcode.Int8 && c <= msgpcode.Int64:
-		signed = true
-	default:
+	signed := c >= msgpcode.Int8 && c <= msgpcode.Int64
+	if !signed && (c < msgpcode.Uint8 || c > msgpcode.Uint64) {
 		d.fail(field, "not an unsigned integer")
 		return 0
 	}
-	v, ok := d.src.unsigned(c)
-	var err error
-	if !ok {
-		v, err = d.mp.DecodeUint64()
-	}
+	v, err := d.mp.DecodeUint64()
 	switch {
 	case err != nil:
 		d.fail(field, "cut off")
 		return 0
-	case signed && int64(v) < 0, v > limit:
+	case signed && int64(v) < 0:
 		d.fail(field, "out of range")
 		return 0
 	}
@@ -177,7 +186,7 @@ func (d *Decoder) array(field string, least int) int {
 		d.fail(field, "not an array")
 		return 0
 	}
-	n, err := d.mp.DecodeArrayLen()
+	n, err := d.arrayLen(c)
 	switch {
 	case err != nil:
 		d.fail(field, "cut off")
@@ -189,6 +198,14 @@ func (d *Decoder) array(field string, least int) int {
 		return n
 	}
 	return 0
+}
+
+func (d *Decoder) arrayLen(c byte) (int, error) {
+	if msgpcode.IsFixedArray(c) {
+		d.src.pos++
+		return int(c & msgpcode.FixedArrayMask), nil
+	}
+	return d.mp.DecodeArrayLen()
 }
 
 // skip passes over n values of any kind: elements that a later version of the

@@ -28,17 +28,32 @@ func (s *source) peek() (code byte, ok bool) {
 	return s.b[s.pos], true
 }
 
-// unsigned takes an integer of kind c, if it is one of the two kinds that most are: the library
-// needs four calls for that. Nothing is taken if ok is false.
-func (s *source) unsigned(c byte) (v uint64, ok bool) {
-	switch {
-	case c <= msgpcode.PosFixedNumHigh:
+// small takes an integer that is the byte itself. Nothing is taken if ok is false.
+func (s *source) small() (v uint64, ok bool) {
+	if s.pos < len(s.b) && s.b[s.pos] <= msgpcode.PosFixedNumHigh {
+		v, ok = uint64(s.b[s.pos]), true
 		s.pos++
-		return uint64(c), true
-	case c == msgpcode.Uint64 && s.left() > 8:
-		v = binary.BigEndian.Uint64(s.b[s.pos+1:])
+	}
+	return v, ok
+}
+
+// unsigned takes a larger integer of an unsigned kind that is all there, likewise: the library needs
+// four calls for one.
+func (s *source) unsigned() (v uint64, ok bool) {
+	b := s.b[s.pos:]
+	switch {
+	case len(b) > 8 && b[0] == msgpcode.Uint64:
 		s.pos += 9
-		return v, true
+		return binary.BigEndian.Uint64(b[1:]), true
+	case len(b) > 1 && b[0] == msgpcode.Uint8:
+		s.pos += 2
+		return uint64(b[1]), true
+	case len(b) > 2 && b[0] == msgpcode.Uint16:
+		s.pos += 3
+		return uint64(binary.BigEndian.Uint16(b[1:])), true
+	case len(b) > 4 && b[0] == msgpcode.Uint32:
+		s.pos += 5
+		return uint64(binary.BigEndian.Uint32(b[1:])), true
 	}
 	return 0, false
 }

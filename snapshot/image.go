@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"twincached/internal/wire"
 	"twincached/store"
@@ -108,7 +109,7 @@ func readFrame(r io.Reader, room []byte) ([]byte, error) {
 	const step = 256 << 10
 	for need := wire.FrameNeed(room); len(room) < need; {
 		n := min(need-len(room), step)
-		room = append(room, make([]byte, n)...)
+		room = slices.Grow(room, n)[:len(room)+n]
 		if _, err := io.ReadFull(r, room[len(room)-n:]); err != nil {
 			return room, err
 		}

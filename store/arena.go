@@ -25,6 +25,7 @@ type arena struct {
 	segBytes int   // a power of two
 	maxSmall int   // larger items get a run
 	room     int64 // the highest that limit may become
+	huge     bool  // the system is asked for huge pages
 
 	mu        sync.Mutex
 	limit     int64     // bytes that may be committed
@@ -70,6 +71,7 @@ type segment struct {
 
 const (
 	pageBytes    = 4096
+	hugePage     = 2 << 20
 	minSegBytes  = 64 << 10
 	maxSegBytes  = 1 << 20
 	segsPerLimit = 128 // segments that a full store has at least: one being filled is under 1 % of the limit
@@ -104,7 +106,7 @@ func newArenaWith(limit, room int64) (*arena, error) {
 		return nil, err
 	}
 	a.base = unsafe.Pointer(unsafe.SliceData(a.mem))
-	if limit >= 256<<20 {
+	if a.huge = limit >= 256<<20; a.huge {
 		adviseHuge(a.mem[:small])
 	}
 	a.segs = make([]segment, a.smallSegs+1)
@@ -147,7 +149,13 @@ func (a *arena) availableLocked() int64 {
 func (a *arena) alloc(n int, part uint8, cleaner bool) handle {
 	n = a.round(n)
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	h := a.allocLocked(n, part, cleaner)
+	a.mu.Unlock()
+	return h
+}
+
+// allocLocked is alloc of n bytes, rounded.
+func (a *arena) allocLocked(n int, part uint8, cleaner bool) handle {
 	if n > a.maxSmall {
 		return a.allocRunLocked(n, part)
 	}

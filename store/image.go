@@ -89,6 +89,7 @@ type ImageItem struct {
 	Seq         uint64
 	Bits        ImageBits
 	IdleSeconds uint32 // since the last access, when the image was written; no meaning for a tombstone
+	tag         uint32 // of the key, when a Loader has it
 }
 
 // SaveHead begins an image. From here on, until the image is complete, nobody may change the

@@ -3,6 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+
+	"twincached/internal/prefetch"
 )
 
 // Loader puts an image into a store that holds nothing. Load begins it, then come Part of each
@@ -19,6 +22,8 @@ type Loader struct {
 	head  ImageHead
 	forgo bool // the image is of a node without a peer, which had one before
 	parts [Partitions]loaded
+
+	present atomic.Int64 // up to here the arena's small segments have been touched
 }
 
 // loaded is how far a partition has come. It is guarded by the partition's lock.
@@ -29,6 +34,9 @@ type loaded struct {
 	seq     uint64 // ImagePart.Seq
 	sentMax uint64 // ImagePart.SentMax: the store gets it in the end, so that until then each item keeps its place
 }
+
+// loadAhead is how many items Loader.Items asks the slots of at once.
+const loadAhead = 16
 
 // imageAheadMillis is how far the clock of an image may be ahead of this node's: as a peer's.
 const imageAheadMillis = 24 * 60 * 60 * 1000
@@ -148,9 +156,17 @@ func (l *Loader) Add(in *Incoming, key []byte, version uint64, bytes, at int, pi
 // came in pieces, which is alone then; nil: there is none.
 func (l *Loader) Items(part int, items []ImageItem, in *Incoming) error {
 	s, p := l.s, &l.s.parts[part]
+	l.touchAhead()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range items {
+		if i%loadAhead == 0 { // each search would wait for memory alone
+			for j := range items[i:min(i+loadAhead, len(items))] {
+				next := &items[i+j]
+				next.tag = s.tag(next.Key)
+				prefetch.Line(p.slots.address(next.tag))
+			}
+		}
 		it := &items[i]
 		if err := l.check(p, it, in); err != nil {
 			return err
@@ -175,6 +191,20 @@ func (l *Loader) Items(part int, items []ImageItem, in *Incoming) error {
 	return nil
 }
 
+// touchAhead makes the memory present that the next items go into. The first write to a huge page has the
+// system clear all of it, in the time of thousands of items, and alloc writes under the arena's lock:
+// the other goroutines would wait.
+func (l *Loader) touchAhead() {
+	a := l.s.arena
+	const ahead = 2 * hugePage
+	a.mu.Lock()
+	to := min((int64(a.open)+1)*int64(a.segBytes)+ahead, a.limit) &^ (hugePage - 1)
+	a.mu.Unlock()
+	if from := l.present.Load(); a.huge && from < to && l.present.CompareAndSwap(from, to) {
+		touch(a.mem[from:to])
+	}
+}
+
 // check finds what no store has written.
 func (l *Loader) check(p *partition, it *ImageItem, in *Incoming) error {
 	at := &l.parts[p.id]
@@ -191,7 +221,7 @@ func (l *Loader) check(p *partition, it *ImageItem, in *Incoming) error {
 		return broken("%q is of kind %d", it.Key, it.Op)
 	case in != nil && (in.got != in.bytes || string(in.key) != string(it.Key) || in.version != it.Version):
 		return broken("the pieces before %q are not its value", it.Key)
-	case p.find(p.s.tag(it.Key), it.Key) != 0:
+	case p.find(it.tag, it.Key) != 0:
 		return broken("%q comes twice", it.Key)
 	}
 	return nil
@@ -248,7 +278,7 @@ func (l *Loader) put(p *partition, it *ImageItem, c *change) handle {
 		l.widen(p)
 	}
 	p.list.seq = it.Seq - 1
-	h := p.put(p.s.tag(it.Key), 0, c)
+	h := p.put(it.tag, 0, c)
 	if p.peer.acked.B >= it.Seq {
 		p.list.live = 0 // where the last session's live lane stood: behind it
 	}

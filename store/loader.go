@@ -295,8 +295,7 @@ func (l *Loader) widen(p *partition) {
 
 // acked is partition.acked for a state that is not in the partition.
 func (l *Loader) acked(p *partition, it *ImageItem) bool {
-	return it.Bits&ImageLocal != 0 || !p.s.cfg.Replicated ||
-		it.Bits&ImageRefused == 0 && (it.Bits&ImageFromPeer != 0 && p.s.peerSrc() != 0 || p.peer.acked.covers(it.Seq))
+	return p.peerHas(it.Bits&ImageLocal != 0, it.Bits&ImageRefused != 0, it.Bits&ImageFromPeer != 0 && p.s.peerSrc() != 0, it.Seq)
 }
 
 // leave is partition.removeLocal for a value that is not in the partition.
@@ -305,12 +304,7 @@ func (l *Loader) leave(p *partition, it *ImageItem) bool {
 		p.forgot(it.Version, it.ExpVersion)
 		return true
 	}
-	v := it.Version
-	if it.ExpVersion != v {
-		p.forgot(v, it.ExpVersion)
-	} else {
-		v--
-	}
+	v := p.markerOf(it.Version, it.ExpVersion)
 	if p.markersAreMany() {
 		p.stats.Buried++
 		p.buryKey(it.Key, it.Version)

@@ -271,13 +271,7 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 		p.unlinkAcked(h)
 		return true
 	}
-	v := hd.version
-	if hd.expVersion() != v {
-		p.forgot(v, hd.expVersion()) // the marker says nothing of the expiry
-	}
-	if hd.expVersion() == hd.version {
-		v--
-	}
+	v := p.markerOf(hd.version, hd.expVersion())
 	if p.markersAreMany() {
 		p.stats.Buried++
 		p.bury(hd)
@@ -286,6 +280,15 @@ func (p *partition) removeLocal(h handle, cleaner bool) bool {
 	}
 	key := hd.key()
 	return p.put(p.s.tag(key), h, &change{key: key, version: v, expVersion: v, tomb: true, fetched: true, cleaner: cleaner}) != 0
+}
+
+// markerOf is the version of the marker that a state leaves: see removeLocal.
+func (p *partition) markerOf(version, expVersion uint64) uint64 {
+	if expVersion == version {
+		return version - 1
+	}
+	p.forgot(version, expVersion) // the marker says nothing of the expiry
+	return version
 }
 
 // mustRemoveLocal is removeLocal that needs no memory: without room for a
@@ -299,8 +302,12 @@ func (p *partition) mustRemoveLocal(h handle, cleaner bool) {
 
 // acked reports whether the peer has this state of the key, or is never to have it.
 func (p *partition) acked(hd *header) bool {
-	return hd.is(bitLocal) || !p.s.cfg.Replicated ||
-		!hd.refused() && (p.fromPeer(hd) || p.peer.acked.covers(hd.seq()))
+	return p.peerHas(hd.is(bitLocal), hd.refused(), p.fromPeer(hd), hd.seq())
+}
+
+// peerHas is acked for a state of which that is known.
+func (p *partition) peerHas(local, refused, fromPeer bool, seq uint64) bool {
+	return local || !p.s.cfg.Replicated || !refused && (fromPeer || p.peer.acked.covers(seq))
 }
 
 // fromPeer reports whether the peer's present incarnation sent this state.

@@ -65,7 +65,7 @@ var largeMutants = []mutant{
 		test("store", "TestLarge_MemoryCountsAsItIsFilled")},
 	{"what the peer has refused counts as acknowledged",
 		"only this node has it",
-		"store/partition.go", "!hd.refused() && (", "(",
+		"store/partition.go", "!refused && (", "(",
 		test("internal/session", "TestNotStored_IsTold")},
 	{"a refusal that a cut has lost is not told again",
 		"the next session tells it",

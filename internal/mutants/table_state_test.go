@@ -80,7 +80,7 @@ var stateMutants = []mutant{
 		test("store", "TestAttach_OldPeerHasTheExpiryOfBefore")},
 	{"the marker of a touched item says all there is to remember",
 		"its expiry is remembered as well",
-		"store/partition.go", "		p.forgot(v, hd.expVersion()) // the", "		// the",
+		"store/partition.go", "	p.forgot(version, expVersion) // the", "	// the",
 		test("store", "TestAttach_OldPeerHasTheExpiryOfBefore")},
 	{"a late value does not keep the word that a reader has won",
 		"it does",

@@ -92,7 +92,7 @@ var walkMutants = []mutant{
 		test("store", "TestWalkSettled_TheNextItemIsTouched")},
 	{"what was sent counts as acknowledged",
 		"only what an ACK covers does",
-		"store/partition.go", "p.fromPeer(hd) || p.peer.acked.covers(hd.seq())", "p.fromPeer(hd) || p.peer.sent.covers(hd.seq())",
+		"store/partition.go", "fromPeer || p.peer.acked.covers(seq)", "fromPeer || p.peer.sent.covers(seq)",
 		plan("eviction", 50)},
 	{"two graves that were put together have the name of one",
 		"a name of their own",

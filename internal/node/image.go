@@ -32,7 +32,8 @@ type image struct {
 	taken    *os.File     // what is to be loaded; nil: nothing
 	openLink func() error // when that is done
 	heirOf   store.Line   // that of the image that was loaded; zero: none
-	last     bool         // and it was the last of its pair
+	met      bool         // an earlier process had loaded it, and may have met the peer
+	last     bool         // it was of the last node of its pair, and nobody can have gone on since
 	unsure   atomic.Bool  // the image may yet be dropped, and the store with it
 
 	mu    sync.Mutex
@@ -84,7 +85,7 @@ func (n *Node) openImage() (waits bool, err error) {
 	if err := f.check(); err != nil {
 		return false, fmt.Errorf("node: %s: no image could be written: %w", flag, err)
 	}
-	if n.image.taken, err = f.take(); err != nil {
+	if n.image.taken, n.image.met, err = f.take(); err != nil {
 		return false, fmt.Errorf("node: %s: the image cannot be read: %w", flag, err)
 	}
 	n.image.unsure.Store(n.image.taken != nil)
@@ -113,6 +114,11 @@ func (n *Node) wake(ctx context.Context) bool {
 		return false
 	}
 	n.image.unsure.Store(n.image.provisional(&n.cfg))
+	if err == nil && n.image.last {
+		if err = n.image.file.meet(); err != nil {
+			err = fmt.Errorf("node: the image that is loaded cannot be renamed: %w", err)
+		}
+	}
 	if err == nil {
 		err = n.image.openLink()
 	}
@@ -142,11 +148,11 @@ func (n *Node) loadImage(ctx context.Context) error {
 	case err != nil:
 		return n.refuseImage(err)
 	}
-	n.image.heirOf, n.image.last = head.Line, head.Last
+	n.image.heirOf, n.image.last = head.Line, head.Last && !n.image.met
 	slept := max(n.clock.Now()-head.WallMillis, 0)
 	n.endImage(status.ImageLoaded, slept)
 	n.log.Info("the image is loaded", nodelog.ImageLoaded, "items", n.store.Stats().Items, "after_ms", time.Since(began).Milliseconds(),
-		"slept_ms", slept, "was_last", head.Last)
+		"slept_ms", slept, "was_last", n.image.last)
 	return n.keepBound()
 }
 

@@ -40,7 +40,7 @@ func TestImage_ANodeGoesOnWhereItWas(t *testing.T) {
 		c := client(t, n)
 		if round > 0 {
 			waitValue(t, c, "k", "v")
-			if left := filesIn(t, cfg.StateDir); slices.Contains(left, "image") || slices.Contains(left, "image.loading") {
+			if left := filesIn(t, cfg.StateDir); !slices.Equal(left, []string{"clock", "lock", "node-id"}) {
 				t.Errorf("it serves, and there is %q", left)
 			}
 			if s := shown(t, n); s.Image.Work != status.ImageLoaded || s.Image.Items == 0 || s.Image.FinishedMillis < s.Image.StartedMillis {
@@ -186,7 +186,7 @@ func TestImage_ThatCannotBeRemovedIsNotServed(t *testing.T) {
 func TestImage_WithoutTheFlagItIsSetAside(t *testing.T) {
 	var log testkit.Log
 	cfg := warmConfig(t, &log)
-	for _, name := range []string{"image", "image.loading"} {
+	for _, name := range []string{"image", "image.loading", "image.met"} {
 		n := start(t, cfg)
 		waitReady(t, n)
 		n.Drain()
@@ -198,7 +198,7 @@ func TestImage_WithoutTheFlagItIsSetAside(t *testing.T) {
 		n = start(t, cold)
 		waitReady(t, n)
 		n.Drain()
-		if left := filesIn(t, cfg.StateDir); !slices.Contains(left, "image.bad") || slices.Contains(left, "image") || slices.Contains(left, "image.loading") {
+		if left := filesIn(t, cfg.StateDir); !slices.Contains(left, "image.bad") || slices.Contains(left, "image") || slices.Contains(left, name) {
 			t.Errorf("%s: it leaves %q", name, left)
 		}
 		if !log.Has("event=image_unused") {
@@ -350,5 +350,46 @@ func TestImage_OfANodeThatWasNotTheLast(t *testing.T) {
 	}
 	if !log.Has("level=WARN", "event=image_dropped") {
 		t.Errorf("it does not say so:\n%s", log.Tail(2000))
+	}
+}
+
+// A node that was the last one is killed before it has served. Its peer may have linked with it,
+// and have deleted what the image holds: so the image counts only together with that peer now.
+func TestWarm_KilledWhenItMayHaveMetItsPeer(t *testing.T) {
+	a, b := pairConfigs(t)
+	for _, cfg := range []*Config{&a, &b} {
+		cfg.StateDir, cfg.Warm, cfg.Handover, cfg.PeerWait = t.TempDir(), WarmLast, time.Millisecond, time.Hour
+	}
+	na, nb := start(t, a), start(t, b)
+	waitReady(t, na, nb)
+	mustSet(t, client(t, na), "k", "v")
+	waitValue(t, client(t, nb), "k", "v")
+	for _, comes := range []bool{true, false} {
+		nb.Drain()
+		na.Drain()
+		na = start(t, a)
+		testkit.Eventually(t, "a looks for b", func() bool { return na.Health().State == "joining" })
+		if left := filesIn(t, a.StateDir); !slices.Contains(left, "image.met") {
+			t.Fatalf("it looks for its peer, and there is %q", left)
+		}
+		na.Close() // it writes nothing, as one that is killed
+		if comes {
+			nb = start(t, b)
+		} else {
+			a.PeerWait = time.Second
+		}
+		na = start(t, a)
+		waitReady(t, na)
+		want, shows := map[bool]string{true: "v"}[comes], map[bool]string{true: status.ImageLoaded, false: status.ImageDropped}[comes]
+		waitValue(t, client(t, na), "k", want)
+		if got := shown(t, na).Image.Work; got != shows {
+			t.Errorf("b comes: %v. The image is %s, want %s", comes, got, shows)
+		}
+		if left := filesIn(t, a.StateDir); slices.Contains(left, "image.met") || slices.Contains(left, "image.bad") == comes {
+			t.Errorf("b comes: %v. It serves, and there is %q", comes, left)
+		}
+		if comes {
+			waitReady(t, nb)
+		}
 	}
 }

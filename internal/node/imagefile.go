@@ -15,7 +15,9 @@ import (
 //
 //	PATH.new      is being written; whoever finds it throws it away
 //	PATH          is whole, and no process has used it
-//	PATH.loading  is being read; its process has served nobody yet, so the next one may read it again
+//	PATH.loading  is being read; its process has met nobody yet, so the next one may read it again
+//	PATH.met      is loaded, and was of the last node; its process has served nobody yet, but may have
+//	              met its peer. That one may have gone on since: so it is not of the last node any more
 //	PATH.bad      is kept for people, and never read
 //
 // An image is used once. A second process with the same image would not know what the first
@@ -28,6 +30,7 @@ type imageFile struct {
 const (
 	newSuffix     = ".new"
 	loadingSuffix = ".loading"
+	metSuffix     = ".met"
 	badSuffix     = ".bad"
 )
 
@@ -43,6 +46,7 @@ const (
 	stepKept    imageStep = "kept"    // and that is on the disk too
 	stepTaken   imageStep = "taken"   // it is PATH.loading
 	stepLoading imageStep = "loading" // nothing of it is in the store yet
+	stepMet     imageStep = "met"     // it is PATH.met, on the disk too: the link may open
 	stepRemoved imageStep = "removed" // it is gone; after a loss of power it may be back
 	stepUsed    imageStep = "used"    // and that is on the disk: clients may be served
 	stepAside   imageStep = "aside"   // or it is PATH.bad, on the disk too
@@ -69,7 +73,7 @@ func (f *imageFile) check() error {
 
 // create makes PATH.new, in place of one that a process left which died while it wrote.
 func (f *imageFile) create() (*os.File, error) {
-	if err := os.Remove(f.path + newSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := f.remove(newSuffix); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(f.path+newSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -86,7 +90,8 @@ func (f *imageFile) write(fill func(io.Writer) error) error {
 		err = f.name()
 	}
 	if err != nil {
-		return errors.Join(err, f.forget())
+		_, left := f.remove(newSuffix, "")
+		return errors.Join(err, left)
 	}
 	return nil
 }
@@ -111,48 +116,65 @@ func (f *imageFile) name() error {
 		return err
 	}
 	f.at(stepNamed)
-	if err := os.Remove(f.path + loadingSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := f.remove(loadingSuffix, metSuffix); err != nil {
 		return err
 	}
 	return f.syncDir(stepKept)
 }
 
-// forget removes what was written.
-func (f *imageFile) forget() (err error) {
-	for _, suffix := range []string{newSuffix, ""} {
-		if e := os.Remove(f.path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
+// remove removes what there is under these names. false: there was nothing.
+func (f *imageFile) remove(suffixes ...string) (there bool, err error) {
+	for _, suffix := range suffixes {
+		switch e := os.Remove(f.path + suffix); {
+		case e == nil:
+			there = true
+		case !errors.Is(e, fs.ErrNotExist):
 			err = errors.Join(err, e)
 		}
 	}
-	return err
+	return there, err
 }
 
-// take makes the image PATH.loading and opens it. nil: there is none. Where there are both, the
-// image is the later one.
-func (f *imageFile) take() (*os.File, error) {
+// take makes the image PATH.loading and opens it. nil: there is none. Of several the one that was
+// written last counts. met: an earlier process may have met its peer with it.
+func (f *imageFile) take() (r *os.File, met bool, err error) {
 	if err := os.Rename(f.path, f.path+loadingSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, false, err
 	}
 	f.at(stepTaken)
-	r, err := os.Open(f.path + loadingSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	for _, suffix := range []string{loadingSuffix, metSuffix} {
+		if r, err = os.Open(f.path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			return r, suffix == metSuffix, err
+		}
 	}
-	return r, err
+	return nil, false, nil
+}
+
+// meet makes what was loaded PATH.met. No peer may be met before it has returned.
+func (f *imageFile) meet() error {
+	if err := os.Rename(f.path+loadingSuffix, f.path+metSuffix); err != nil {
+		return err
+	}
+	return f.syncDir(stepMet)
 }
 
 // used removes what was loaded, for good. No client may be served before it has returned.
 func (f *imageFile) used() error {
-	if err := os.Remove(f.path + loadingSuffix); err != nil {
+	there, err := f.remove(loadingSuffix, metSuffix)
+	if err == nil && !there {
+		err = fs.ErrNotExist // somebody else has it
+	}
+	if err != nil {
 		return err
 	}
 	f.at(stepRemoved)
 	return f.syncDir(stepUsed)
 }
 
-// setAside keeps an image for people that no process may read. false: there was none.
+// setAside keeps an image for people that no process may read: of several the one that was
+// written last. false: there was none.
 func (f *imageFile) setAside() (there bool, err error) {
-	for _, suffix := range []string{"", loadingSuffix} {
+	for _, suffix := range []string{metSuffix, loadingSuffix, ""} {
 		err := os.Rename(f.path+suffix, f.path+badSuffix)
 		switch {
 		case err == nil:

@@ -41,13 +41,13 @@ func writes(t *testing.T, f *imageFile, text string) {
 	}
 }
 
-// loads is a start: it returns what there is to load, "" for nothing, and uses it.
+// loads is a start of the last node: it returns what there is to load, "" for nothing, and uses it.
 func loads(t *testing.T, f *imageFile) (text string) {
 	t.Helper()
 	if err := f.check(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := f.take()
+	r, met, err := f.take()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,9 @@ func loads(t *testing.T, f *imageFile) (text string) {
 	}
 	b, err := io.ReadAll(r)
 	r.Close()
+	if err == nil && !met {
+		err = f.meet()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +106,7 @@ func TestImageFile_ProcessDiesAtAnyStep(t *testing.T) {
 		want string // what the next start loads
 	}{
 		{stepBegun, ""}, {stepFilled, ""}, {stepSynced, ""}, {stepNamed, "new"}, {stepKept, "new"},
-		{stepTaken, "new"}, {stepRemoved, ""}, {stepUsed, ""},
+		{stepTaken, "new"}, {stepMet, "new"}, {stepRemoved, ""}, {stepUsed, ""},
 	} {
 		f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
 		dead := diesAt(f, c.step, func() {
@@ -145,11 +148,10 @@ func TestImageFile_WhatWasLoadedAndNotUsedIsReplaced(t *testing.T) {
 	for _, step := range []imageStep{"", stepNamed} {
 		f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
 		writes(t, f, "first")
-		r, err := f.take()
-		if err != nil {
+		takes(t, f, false)
+		if err := f.meet(); err != nil {
 			t.Fatal(err)
 		}
-		r.Close()
 		dead := diesAt(f, step, func() { writes(t, f, "second") })
 		if left := filesIn(t, filepath.Dir(f.path)); !dead && !slices.Equal(left, []string{"image"}) {
 			t.Errorf("%q is left: without the image the next start would load the one before", left)
@@ -167,11 +169,7 @@ func TestImageFile_BadOneIsKeptAside(t *testing.T) {
 	}
 	for _, text := range []string{"first", "second"} {
 		writes(t, f, text)
-		if r, err := f.take(); err != nil {
-			t.Fatal(err)
-		} else {
-			r.Close()
-		}
+		takes(t, f, false)
 		if there, err := f.setAside(); !there || err != nil {
 			t.Errorf("%v, %v", there, err)
 		}
@@ -184,6 +182,63 @@ func TestImageFile_BadOneIsKeptAside(t *testing.T) {
 	}
 	if left := filesIn(t, filepath.Dir(f.path)); !slices.Equal(left, []string{"image.bad"}) {
 		t.Errorf("%q is left", left)
+	}
+}
+
+// takes begins to load, and sees whether an earlier process may have met its peer.
+func takes(t *testing.T, f *imageFile, wantMet bool) {
+	t.Helper()
+	r, met, err := f.take()
+	if r == nil || err != nil {
+		t.Fatal(r, err)
+	}
+	r.Close()
+	if met != wantMet {
+		t.Errorf("met %v, want %v", met, wantMet)
+	}
+}
+
+// A process that may have met its peer was killed. That counts until another image is written.
+func TestImageFile_WhoMayHaveMetItsPeer(t *testing.T) {
+	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+	writes(t, f, "first")
+	takes(t, f, false)
+	takes(t, f, false) // it was killed as it loaded
+	if err := f.meet(); err != nil {
+		t.Fatal(err)
+	}
+	takes(t, f, true)
+	takes(t, f, true)
+	if dead := diesAt(f, stepNamed, func() { writes(t, f, "second") }); !dead {
+		t.Fatal("it is alive")
+	}
+	takes(t, f, false)
+	if got := loads(t, f) + loads(t, f); got != "second" {
+		t.Errorf("two starts load %q", got)
+	}
+}
+
+// Where a process died before it had removed what it had loaded, what it wrote is kept.
+func TestImageFile_TheLaterOneIsKeptAside(t *testing.T) {
+	for _, met := range []bool{false, true} {
+		f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
+		writes(t, f, "first")
+		takes(t, f, false)
+		if met {
+			if err := f.meet(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		diesAt(f, stepNamed, func() { writes(t, f, "second") })
+		if there, err := f.setAside(); !there || err != nil {
+			t.Errorf("%v, %v", there, err)
+		}
+		if b, err := os.ReadFile(f.path + badSuffix); string(b) != "second" || err != nil {
+			t.Errorf("it keeps %q, %v", b, err)
+		}
+		if left := filesIn(t, filepath.Dir(f.path)); !slices.Equal(left, []string{"image.bad"}) {
+			t.Errorf("%q is left", left)
+		}
 	}
 }
 

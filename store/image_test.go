@@ -184,3 +184,22 @@ func live(s *Store, seed uint64) int64 {
 	}
 	return now
 }
+
+// TestLine_NamesWhoItGoesOnFrom: the latest, and nobody where it ends.
+func TestLine_NamesWhoItGoesOnFrom(t *testing.T) {
+	var l Line
+	for i := range len(l) + 1 {
+		if l.Has(ID{}) {
+			t.Fatalf("of %d, it has the process that is none", i)
+		}
+		l = l.From(ID{byte(i + 1)})
+	}
+	for i := range len(l) + 1 {
+		if id := (ID{byte(i + 1)}); l.Has(id) != (i > 0) {
+			t.Errorf("it has %d: %v", id[0], l.Has(id))
+		}
+	}
+	if l[0] != (ID{byte(len(l) + 1)}) {
+		t.Errorf("the newest is %d", l[0][0])
+	}
+}

@@ -17,6 +17,11 @@ type Incoming struct {
 // Incoming begins a value of a key of partition part, which must be what the key
 // belongs to. The owner calls Drop in the end.
 func (s *Store) Incoming(part int, key []byte, version uint64, bytes int) (*Incoming, error) {
+	return s.newIncoming(part, key, version, bytes, !s.isLocal(key))
+}
+
+// newIncoming is that. Without wanted the pieces are only counted.
+func (s *Store) newIncoming(part int, key []byte, version uint64, bytes int, wanted bool) (*Incoming, error) {
 	if got := PartitionOf(key); got != part {
 		return nil, fmt.Errorf("store: a piece for partition %d has a key of partition %d", part, got)
 	}
@@ -27,7 +32,7 @@ func (s *Store) Incoming(part int, key []byte, version uint64, bytes int) (*Inco
 	h := p.find(tag, key)
 	in.held = h != 0 && s.arena.at(h).version >= version
 	p.mu.Unlock()
-	if !in.held && !s.isLocal(key) && version > s.flushedTo.Load() && ItemBytes(len(key), bytes) <= s.cfg.MaxItemBytes {
+	if wanted && !in.held && version > s.flushedTo.Load() && ItemBytes(len(key), bytes) <= s.cfg.MaxItemBytes {
 		in.draft = s.NewDraft(len(key), bytes)
 	}
 	return in, nil

@@ -137,7 +137,7 @@ func (l *Loader) Incoming(part int, key []byte, version uint64, bytes int) (*Inc
 	if version > l.head.Clock {
 		return nil, broken("%q is above the clock", key)
 	}
-	in, err := l.s.Incoming(part, key, version, bytes)
+	in, err := l.s.newIncoming(part, key, version, bytes, true) // what is in an image may be local
 	if err != nil {
 		return nil, broken("%v", err)
 	}

@@ -70,6 +70,31 @@ func TestLoad_WhatHasExpiredGoesAsInLife(t *testing.T) {
 	wantLeft(t, s, to, "", "tombstone")
 }
 
+// TestLoad_WhatHasExpiredIsBuriedWhereThereAreManyMarkers: the peer may have an older state of that too.
+func TestLoad_WhatHasExpiredIsBuriedWhereThereAreManyMarkers(t *testing.T) {
+	cfg := Config{Replicated: true, TombstoneBytes: 1 << 10}
+	s := half(t, cfg, testNow+1000)
+	to := newTestStore(t, cfg)
+	if err := s.pour(testNow+10, testNow+1000, to); err != nil {
+		t.Fatal(err)
+	}
+	buried := 0
+	for i := range 10 {
+		key := fmt.Sprint("d", i)
+		r, _, _ := s.Inspect([]byte(key))
+		switch left(to, key, r.Version) {
+		case "grave":
+			buried++
+		case "tombstone":
+		default:
+			t.Errorf("nothing is left of %s", key)
+		}
+	}
+	if buried == 0 {
+		t.Error("all have left markers")
+	}
+}
+
 func TestLoad_IntoASmallerItemLimit(t *testing.T) {
 	s := half(t, Config{Replicated: true}, 0)
 	s.Do(testNow, &Request{Op: OpSet, Key: []byte("d3"), Value: []byte(strings.Repeat("v", 2000))})
@@ -168,7 +193,12 @@ func TestLoad_ADelayedFlushThatIsDue(t *testing.T) {
 // nothing that this peer has of before may be served.
 func TestLoad_OfANodeThatHadNoPeer(t *testing.T) {
 	s := half(t, Config{Replicated: true}, 0)
+	s.Do(testNow, &Request{Op: OpDelete, Key: []byte("d0")})
+	s.Do(testNow, &Request{Op: OpTouch, Key: []byte("a3"), Expires: testNow + 9_000_000})
 	alone := heirOf(t, s, Config{}, testNow)
+	if n := alone.Stats().Tombstones; n != 0 {
+		t.Errorf("it keeps %d tombstones, for nobody", n)
+	}
 	alone.Do(testNow, &Request{Op: OpDelete, Key: []byte("a1")})
 	to := heirOf(t, alone, Config{Replicated: true}, testNow)
 	if !to.Buried([]byte("a1"), alone.Clock()) || to.link.inc != (ID{}) {
@@ -176,6 +206,9 @@ func TestLoad_OfANodeThatHadNoPeer(t *testing.T) {
 	}
 	if _, ok := to.get(testNow, "a2"); !ok {
 		t.Error("a value is gone")
+	}
+	if h := &to.parts[PartitionOf([]byte("a3"))]; to.arena.at(h.find(to.tag([]byte("a3")), []byte("a3"))).is(bitTouch) {
+		t.Error("a peer would be sent nothing but an expiry of what it may not have")
 	}
 	for i := range to.parts {
 		if c := to.parts[i].peer.acked; c != (Cursor{}) {
@@ -260,6 +293,10 @@ func TestLoad_RefusesWhatCannotBe(t *testing.T) {
 	if err := try(head, good); !errors.Is(err, ErrImageClock) {
 		t.Errorf("a clock far ahead: %v", err)
 	}
+	head.Clock = VersionAt(MaxClockMillis + 1)
+	if _, err := newTestStore(t, Config{}).Load(MaxClockMillis, &head); !errors.Is(err, ErrImageClock) {
+		t.Errorf("a clock that can go no further: %v", err)
+	}
 	s := newTestStore(t, Config{})
 	s.set(testNow, "k", "v")
 	if _, err := s.Load(testNow, &ImageHead{}); err == nil {
@@ -287,5 +324,25 @@ func TestLoad_TheClockGoesOn(t *testing.T) {
 	}
 	if to.Born() != s.Born() {
 		t.Error("it does not know when its line began")
+	}
+}
+
+// TestLoad_TheWallIsFarBehind: that the image's clock is right says the bound of --state-dir, if
+// not the machine's clock.
+func TestLoad_TheWallIsFarBehind(t *testing.T) {
+	s := newTestStore(t, Config{})
+	s.set(testNow, "k", "v")
+	wall := testNow - 3*imageAheadMillis
+	to, err := New(Config{MemoryBytes: 64 << 20}, wall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	to.Observe(VersionAt(testNow))
+	if err := s.pour(testNow, wall, to); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := to.get(wall, "k"); !ok {
+		t.Error("a value is gone")
 	}
 }

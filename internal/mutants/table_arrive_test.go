@@ -12,7 +12,7 @@ var arriveMutants = []mutant{
 		test("store", "TestIncoming_OnceMoreWithALaterExpiry")},
 	{"a local key of the peer takes memory",
 		"what is not going to be stored takes none",
-		"store/incoming.go", "!in.held && !s.isLocal(key) &&", "!in.held &&",
+		"store/incoming.go", "version, bytes, !s.isLocal(key))", "version, bytes, true)",
 		test("store", "TestIncoming_WhatIsNotToBeStoredTakesNoMemory")},
 	{"a value of the peer that was flushed takes memory",
 		"what is not going to be stored takes none",

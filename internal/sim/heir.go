@@ -38,10 +38,10 @@ func (w *world) checkLoaded(n *node) {
 // image was not the last one, the peer went on without it: it serves nothing that the peer
 // knows to be over.
 func (w *world) checkLast(n *node) {
-	if n.heir == nil || n.heir.last || n.met || w.plan.Any {
+	if n.heir == nil || n.met || w.plan.Any {
 		return
 	}
-	p := n.heir.memory.lastPeer
+	p := n.heir.beyond
 	for k, key := range w.keys {
 		r, ok := n.served(k)
 		if f := (fact{r.Version, r.ExpVersion}); ok && p != nil && f.less(p.known[k]) {

@@ -19,6 +19,7 @@ type image struct {
 	memory memory
 	kept   []store.Record // what a client would have got, also of local keys
 	last   bool           // nobody was left behind that could go on
+	beyond *node          // who may have gone on all the same, and has to be met first; nil: nobody
 	proven bool           // if somebody was, it has everything
 }
 
@@ -45,6 +46,9 @@ func (n *node) standing() (kept []store.Record) {
 // write is for a process that stops by plan, when nothing moves in it any more.
 func (w *world) write(n *node) {
 	i := &image{by: n, memory: n.memory.clone(), kept: n.standing(), last: n.last, proven: n.proven}
+	if !i.last {
+		i.beyond = n.lastPeer
+	}
 	if n.heir != nil && !n.opened { // it has made nothing
 		i.proven = i.proven || n.heir.proven
 	}
@@ -97,6 +101,18 @@ func (w *world) load(n *node) {
 		w.logf("%s goes on from the image of process %x", n.name, i.by.inc[:2])
 		w.checkLoaded(n)
 	}
+}
+
+// leaveImage is for a process that crashes. If it has not served, its image is still there. But
+// its peer may have linked with it, and have gone on.
+func (n *node) leaveImage() {
+	if n.heir == nil || n.opened || n.serves() {
+		return
+	}
+	i := *n.heir
+	i.last, i.proven, i.beyond = false, false, n.lastPeer
+	n.w.machines[n.host].image = &i
+	n.w.counts.Left++
 }
 
 func (n *node) readImage(r io.Reader) (snapshot.Head, error) {

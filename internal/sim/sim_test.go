@@ -126,6 +126,7 @@ var columns = []struct {
 	{"ticks that a node stayed shut because of that", func(c *Counts) uint64 { return c.KeptShut }},
 	{"images written", func(c *Counts) uint64 { return c.Images }},
 	{"processes that went on from one", func(c *Counts) uint64 { return c.Heirs }},
+	{"images that were there again, as the process crashed before it had served", func(c *Counts) uint64 { return c.Left }},
 	{"other images than the one that was left, put in its place", func(c *Counts) uint64 { return c.Older }},
 	{"images refused: damaged, or another machine's", func(c *Counts) uint64 { return c.Unusable }},
 	{"images dropped, as they count only with a peer that did not come", func(c *Counts) uint64 { return c.Dropped }},

@@ -28,7 +28,7 @@ type Counts struct {
 	Evictions, Buried, Graves, Rejected, Swept, Conflicts uint64
 	Homeless                                              uint64 // values that a node had no memory for
 	OneSided                                              uint64 // keys that one node only had at rest
-	Images, Heirs, Older, Unusable, Dropped               uint64 // Images: written; Heirs: processes that went on from one; Older: other images than the one that was left; Unusable: refused; Dropped: they were not the last, and nobody came
+	Images, Heirs, Left, Older, Unusable, Dropped         uint64 // Images: written; Heirs: processes that went on from one; Left: they crashed before they had served, so it is there again; Older: other images than the one that was left; Unusable: refused; Dropped: they were not the last, and nobody came
 	Failures                                              uint64
 }
 
@@ -287,6 +287,7 @@ func (w *world) restartStep(n *node) {
 	case w.plan.Crash:
 		w.counts.Crashes++
 		w.logf("%s crashes", n.name)
+		n.leaveImage()
 	default:
 		return
 	}

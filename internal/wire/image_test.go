@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -134,4 +136,14 @@ func TestImage_MemoryInProportion(t *testing.T) {
 	if err := new(Decoder).DecodeImage(append(body, make([]byte, 1<<20)...), new(ImageBody)); err == nil {
 		t.Error("too many items are accepted")
 	}
+}
+
+// TestImage_ALineIsOfWholeIDs: half an id is refused, as it is in STATE.
+func TestImage_ALineIsOfWholeIDs(t *testing.T) {
+	body := bodyOf(func(w *Writer) { w.ImageHead(sampleImageHead()) })
+	id := sampleID(0x28)
+	at := bytes.Index(body, id[:])
+	body[at-16-1] -= 8
+	body = slices.Delete(body, at+8, at+16)
+	wantErr(t, new(Decoder).DecodeImage(body, new(ImageBody)), ErrMalformed)
 }

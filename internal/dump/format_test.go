@@ -201,6 +201,7 @@ func TestJSON_BadLinesAreRefused(t *testing.T) {
 		`{"key":"k","value":7}`:                                 `"value" is not of the kind`,
 		`{"key":"k","value":"","flags":4294967296}`:             `"flags" is not of the kind`,
 		`{"key":"k","value":"","flags":-1}`:                     `"flags" is not of the kind`,
+		`{"key":"k","value":"","version":"x"}`:                  "a version is a number",
 		`{"key":"k","value":"","exp":1e30}`:                     `"exp" is not of the kind`,
 		`{"key":"k","value":"","version":1.5}`:                  "is not a number",
 		`{"key":"k","value":"","version":"-1"}`:                 "is not a number",

@@ -266,5 +266,5 @@ func clean(err error) error {
 	case errors.As(err, &kind):
 		return fmt.Errorf("%.40q is not of the kind that it has to be", kind.Field)
 	}
-	return errors.New("it cannot be read: a value is in base64")
+	return errors.New("it cannot be read: a value is in base64, and a version is a number")
 }

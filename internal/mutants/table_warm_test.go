@@ -2,6 +2,10 @@ package mutants
 
 // warmMutants are about images: what a node keeps over a planned stop.
 var warmMutants = []mutant{
+	{"a second signal ends a node that has an image to write",
+		"only its waiting for the peer: a pair that is stopped loses nothing for that",
+		"internal/cli/drain.go", `case which == "second" && hasten():`, `case false && hasten():`,
+		test("internal/cli", "TestDrain_SignalsWithinASecondCountAsOne")},
 	{"a node serves, and its image is still there",
 		"an image is used once",
 		"internal/node/node.go", "	if err := n.useImage(); err != nil {", "	if err := error(nil); err != nil {",

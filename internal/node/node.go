@@ -68,7 +68,9 @@ type Node struct {
 	gate   sync.Mutex     // held while the client port opens or shuts
 	shut   bool           // the client port will not open any more
 	end    sync.Once
-	ending atomic.Bool // Drain or Close has begun
+	ending atomic.Bool     // Drain or Close has begun
+	haste  context.Context // a Drain waits for the peer until it ends; see Hasten
+	hasten context.CancelFunc
 
 	publishing sync.Mutex // one snapshot after the other: the ticker takes them, and the gate when it opens
 
@@ -94,6 +96,7 @@ func Start(cfg Config) (*Node, error) {
 	if n.clock == nil {
 		n.clock = steady.New()
 	}
+	n.haste, n.hasten = context.WithCancel(context.Background())
 	n.board.Log = cfg.Events
 	n.protocol = sync.OnceValue(n.newProtocol)
 	n.verbosity.Store(int64(cfg.Verbosity))

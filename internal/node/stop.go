@@ -38,13 +38,23 @@ func (n *Node) Drain() (left uint64) {
 		// A client that does not take its replies may not use up the peer's time.
 		n.shutClients(n.cfg.DrainTimeout / 2)
 		if l := n.link.Load(); l != nil {
-			ctx, cancel := context.WithDeadline(context.Background(), deadline)
+			ctx, cancel := context.WithDeadline(n.haste, deadline)
 			left = l.Drain(ctx)
 			cancel()
 		}
 		n.finish(n.keepImage)
 	})
 	return left
+}
+
+// Hasten makes a Drain wait for the peer no longer: what that has not got by now is in the
+// image. false: there will be none, and nothing has changed.
+func (n *Node) Hasten() bool {
+	if n.image.file == nil {
+		return false
+	}
+	n.hasten()
+	return true
 }
 
 // Close stops the node at once. What the peer does not have is lost with it.
@@ -96,6 +106,7 @@ func (n *Node) finish(still func()) {
 	n.asking.Unlock()
 	n.closeReplication()
 	n.state.close()
+	n.hasten()
 }
 
 // closeReplication shuts the replication port, as far as the link has not done so.

@@ -54,6 +54,7 @@ var (
 	LogDropped          = word("log_dropped", warn, "Lines are missing here.", "Look at whoever reads the log, or at its disk.")
 	Draining            = word("draining", info, "The node stops as planned: it hands over.", "")
 	SignalAgain         = word("signal_again", info, "A second signal within a second counts as part of the first.", "")
+	Hastened            = word("hastened", warn, "A second signal, with `--warm`: the node waits for its peer no longer, writes its image and ends. A third one ends it at once, and there may be no image.", "Let it write.")
 	ClientsCutOff       = word("clients_cut_off", warn, "Clients that did not take their replies were cut off while the node stopped.", "")
 	HandoverWaits       = word("handover_waits", info, "The node stops, and no peer is linked: it waits for one to take over.", "Start the other node.")
 	BothStop            = word("both_stop", info, "Both nodes are being stopped at once; one of them stays until it has handed over.", "")

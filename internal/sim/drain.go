@@ -71,9 +71,6 @@ func (n *node) depart(establishing bool) {
 		n.proven, gaveUp = n.giveUp(s)
 	}
 	n.last, n.leaves = n.core.Last(gaveUp), n.mayGo || gaveUp
-	if n.mayGo {
-		n.reliesOn = n.lastPeer
-	}
 	w.checkOneStays(n)
 	if !n.proven {
 		w.counts.Unproven++
@@ -81,7 +78,7 @@ func (n *node) depart(establishing bool) {
 		w.logf("%s goes, and says that nobody has taken over", n.name)
 	} else {
 		w.logf("%s has drained", n.name)
-		if o := n.lastPeer; n.mayGo && o == w.nodes[1-n.id] && !o.stopped || n.st.Held(n.now()) > 0 && !n.mayGo {
+		if o := n.reliesOn; n.mayGo && o == w.nodes[1-n.id] && !o.stopped || n.st.Held(n.now()) > 0 && !n.mayGo {
 			w.checkPlanned(n, n.said) // else that process has died since it answered
 		}
 	}

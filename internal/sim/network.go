@@ -67,7 +67,9 @@ func (n *node) over(e *end, why string, end *session.End) {
 	n.w.logf("%s loses connection %d: %s", n.name, e.serial, why)
 	e.s.OnLoss(n.now())
 	n.core.Ended(n.now(), e.s, end, e.events, false)
-	n.mayGo = n.mayGo || e.s.MayGo()
+	if !n.mayGo && e.s.MayGo() {
+		n.mayGo, n.reliesOn = true, e.other.n
+	}
 	if n.mayGo && e.s.Farewell() == session.FarewellAnswered && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
 	}

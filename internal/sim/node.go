@@ -51,7 +51,7 @@ type node struct {
 	draining   bool       // it has been asked to stop
 	until      int64      // and gives up then, true time; 0: it waits as long as it takes
 	proven     bool       // it has gone, and has said that nothing is lost
-	reliesOn   *node      // and it counted on this process to have everything, or the rest
+	reliesOn   *node      // and it counted on this process to have everything, or the rest: the one that answered
 	said       lastWord
 	mayGo      bool // and its peer has answered
 	read       bool // its peer has read its BYE

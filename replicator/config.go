@@ -44,6 +44,10 @@ type Config struct {
 	// nil = connections are in the clear.
 	TLS func() *tls.Config
 
+	// Image says that an image is written when the link has ended. If this node is the last of the
+	// pair, that keeps what no peer has.
+	Image bool
+
 	Now func() int64 // required: the node's steady clock, Unix ms
 	Log *slog.Logger // nil = silent
 

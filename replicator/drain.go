@@ -125,6 +125,10 @@ func (l *Link) logLost(linked bool) (left uint64) {
 	if left == 0 {
 		return 0
 	}
+	if l.cfg.Image && l.core.Last(linked) {
+		l.cfg.Log.Info("no live peer has taken over: the image is to keep what this node holds", nodelog.ImageLeft, "items", left, "unacknowledged", unacked)
+		return left
+	}
 	why := "no live peer has taken over"
 	if linked {
 		why = "the peer has not acknowledged everything in time"

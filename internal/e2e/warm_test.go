@@ -77,7 +77,9 @@ func (w *asleep) image(n *rig.Node, ending string) string {
 // stop stops a node as planned, and sees that its image is there and nobody else may read it.
 func (w *asleep) stop(n *rig.Node) {
 	w.Helper()
-	n.Stop()
+	if code := n.Stop(); code != 0 {
+		w.Errorf("node %s ended with status %d, and nothing is lost", n.Name, code)
+	}
 	w.wrote(n)
 }
 

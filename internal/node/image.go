@@ -258,11 +258,12 @@ func (b *borrowed) Close() error {
 	return b.SetDeadline(time.Unix(1, 0))
 }
 
-// keepImage writes the image. Nothing moves any more.
-func (n *Node) keepImage() {
+// keepImage writes the image. Nothing moves any more. kept: it is written, and the next process uses
+// it even if no peer comes.
+func (n *Node) keepImage() (kept bool) {
 	l := n.link.Load()
 	if n.image.file == nil || l == nil { // without a link the image is where it was
-		return
+		return false
 	}
 	began := time.Now()
 	n.beginImage(status.ImageWriting)
@@ -279,10 +280,11 @@ func (n *Node) keepImage() {
 		n.endImage(status.ImageNotWritten, 0)
 		n.log.Error("the image cannot be written: what this node holds is gone, but for what its peer has; make room there before the next stop",
 			nodelog.ImageNotWritten, "file", n.image.file.path, "error", err.Error())
-		return
+		return false
 	}
 	n.endImage(status.ImageWritten, 0)
 	n.log.Info("the image is written", nodelog.ImageWritten, "items", n.image.show().Items, "after_ms", time.Since(began).Milliseconds(), "was_last", head.Last)
+	return head.Last
 }
 
 // imageHead says whose image it is.

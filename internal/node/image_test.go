@@ -393,3 +393,28 @@ func TestWarm_KilledWhenItMayHaveMetItsPeer(t *testing.T) {
 		}
 	}
 }
+
+// TestImage_IsNoProofBesideAPeerThatLives: a node that leaves an item which its peer has not taken says
+// so, as long as that peer lives. The last one of the pair has everything in its image.
+func TestImage_IsNoProofBesideAPeerThatLives(t *testing.T) {
+	a, b := pairConfigs(t)
+	for _, cfg := range []*Config{&a, &b} {
+		cfg.StateDir, cfg.Warm, cfg.Handover = t.TempDir(), WarmLast, time.Millisecond
+	}
+	b.MaxItemBytes = 1 << 10
+	var log testkit.Log
+	a.Log = testConfig(&log).Log
+	na, nb := start(t, a), start(t, b)
+	waitReady(t, na, nb)
+	mustSet(t, client(t, na), "large", strings.Repeat("v", 2<<10))
+	testkit.Eventually(t, "the peer has not taken it", func() bool { return na.link.Load().Stats().NotOnPeer == 1 })
+	if left := na.Drain(); left != 1 || !log.Has("event=not_handed_over") {
+		t.Errorf("it leaves %d items beside a peer that lives, want 1\n%s", left, log.Tail(1000))
+	}
+	na = start(t, a)
+	waitReady(t, na)
+	nb.Drain()
+	if left := na.Drain(); left != 0 || !log.Has("event=image_left", "items=1") {
+		t.Errorf("the last one leaves %d items, and its image has them\n%s", left, log.Tail(1000))
+	}
+}

@@ -270,6 +270,7 @@ func (n *Node) openLink(secret []byte) error {
 		Peer:     n.cfg.Peer,
 		Listener: n.linkListener(),
 		TLS:      n.linkTLS.config(),
+		Image:    n.image.file != nil,
 		Now:      n.clock.Now,
 		Log:      n.log,
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,6 +264,25 @@ func TestWarm_OnlyTheLastOneStarts(t *testing.T) {
 	}
 	rig.StartAll(w.b)
 	w.holds(w.b)
+}
+
+// TestWarm_ASecondSignal: who does not want to wait for a peer that has been stopped as well
+// wants the data all the same.
+func TestWarm_ASecondSignal(t *testing.T) {
+	t.Parallel()
+	w := newAsleep(t, "--drain-timeout", "1h", "--handover", "1h")
+	w.stop(w.a)
+	w.change(w.b)
+	w.b.Signal(syscall.SIGTERM)
+	w.b.WaitLog("event=handover_waits")
+	testkit.Eventually(t, "a signal that comes more than a second later ends the waiting", func() bool {
+		_ = w.b.Process().Signal(syscall.SIGTERM)
+		return w.b.Logged("event=hastened") || !w.b.Running()
+	})
+	testkit.Eventually(t, "it ends", func() bool { return !w.b.Running() })
+	w.wrote(w.b)
+	rig.StartAll(w.b, w.a)
+	w.equal()
 }
 
 // TestWarm_OnlyTheFirstOneStarts: the other one may have deleted what it has. It waits for

@@ -258,12 +258,13 @@ func (b *borrowed) Close() error {
 	return b.SetDeadline(time.Unix(1, 0))
 }
 
-// keepImage writes the image. Nothing moves any more. kept: it is written, and the next process uses
-// it even if no peer comes.
-func (n *Node) keepImage() (kept bool) {
+// keepImage writes the image. Nothing moves any more. left is how many items no live peer is known to
+// have; it returns how many of them are nowhere else now. That is none if the next process uses the image
+// even if no peer comes.
+func (n *Node) keepImage(left uint64) uint64 {
 	l := n.link.Load()
 	if n.image.file == nil || l == nil { // without a link the image is where it was
-		return false
+		return left
 	}
 	began := time.Now()
 	n.beginImage(status.ImageWriting)
@@ -280,11 +281,17 @@ func (n *Node) keepImage() (kept bool) {
 		n.endImage(status.ImageNotWritten, 0)
 		n.log.Error("the image cannot be written: what this node holds is gone, but for what its peer has; make room there before the next stop",
 			nodelog.ImageNotWritten, "file", n.image.file.path, "error", err.Error())
-		return false
+		if !n.cfg.replicates() {
+			return n.store.Stats().Items
+		}
+		return left
 	}
 	n.endImage(status.ImageWritten, 0)
 	n.log.Info("the image is written", nodelog.ImageWritten, "items", n.image.show().Items, "after_ms", time.Since(began).Milliseconds(), "was_last", head.Last)
-	return head.Last
+	if head.Last {
+		return 0
+	}
+	return left
 }
 
 // imageHead says whose image it is.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"twincached/internal/testkit"
 )
 
 // died is what a process is that a step does not return to.
@@ -251,5 +253,21 @@ func TestImageFile_SaysAtTheStartWhatIsInTheWay(t *testing.T) {
 		if err := (&imageFile{path: path}).check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// It has no peer which may have everything: its items are counted as lost.
+func TestImage_ThatANodeAloneCannotWrite(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	cfg.StateDir = filepath.Join(cfg.StateDir, "dir")
+	n := start(t, cfg)
+	waitReady(t, n)
+	mustSet(t, client(t, n), "k", "v")
+	if err := os.RemoveAll(cfg.StateDir); err != nil {
+		t.Fatal(err)
+	}
+	if left := n.Drain(); left != 1 {
+		t.Errorf("%d items are nowhere else, want 1\n%s", left, log.Tail(1000))
 	}
 }

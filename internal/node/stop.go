@@ -28,9 +28,8 @@ func (n *Node) shutdown() func() {
 
 // Drain stops the node as planned: the client port closes, requests that have
 // arrived are answered, the peer gets and acknowledges everything, both links
-// end. It returns 0 when a live peer has everything, or an image that the next process
-// is sure to use, or for a node that replicates nothing, else how many items nobody else
-// is known to have. It takes
+// end. It returns 0 when a live peer has everything, or an image that the next process is
+// sure to use, or for a node alone that keeps no image; else how many items are nowhere else. It takes
 // Config.DrainTimeout at most, about, and as long as it takes to write the image.
 func (n *Node) Drain() (left uint64) {
 	n.end.Do(func() {
@@ -43,11 +42,7 @@ func (n *Node) Drain() (left uint64) {
 			left = l.Drain(ctx)
 			cancel()
 		}
-		n.finish(func() {
-			if n.keepImage() {
-				left = 0
-			}
-		})
+		n.finish(func() { left = n.keepImage(left) })
 	})
 	return left
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -68,6 +71,14 @@ func (s *settings) run(progress io.Writer) error {
 		return err
 	}
 	defer x.endAll()
+	interrupted, forget := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer forget()
+	defer context.AfterFunc(interrupted, func() {
+		x.interrupt()
+		os.RemoveAll(x.kept)
+		os.RemoveAll(dir)
+		os.Exit(1)
+	})()
 	old, _ := os.ReadFile(s.out)
 	p := readPage(string(old))
 	for _, c := range all {
@@ -78,6 +89,9 @@ func (s *settings) run(progress io.Writer) error {
 		fmt.Fprintf(progress, "%s: ", c.name)
 		p.put(c.name, x.section(&c))
 		x.endAll()
+		if interrupted.Err() != nil {
+			return errInterrupted
+		}
 		fmt.Fprintf(progress, "%.0f s\n", time.Since(from).Seconds())
 		if err := os.WriteFile(s.out, []byte(p.text(x)), 0o666); err != nil {
 			return err

@@ -270,8 +270,8 @@ func (x *sitting) onDisk() (dir, system string, err error) {
 	if !x.quick && (system == "tmpfs" || system == "ramfs") {
 		return "", "", fmt.Errorf("%s is no disk but memory (%s): name a directory on a disk with -disk", base, system)
 	}
-	dir, err = os.MkdirTemp(base, "twincached-bench")
-	return dir, system, err
+	x.kept, err = os.MkdirTemp(base, "twincached-bench")
+	return x.kept, system, err
 }
 
 // fileSystem finds the type of the file system that a directory is on in the text of

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"runtime"
@@ -126,4 +127,28 @@ func TestPeak_OutlivesTheMemory(t *testing.T) {
 	if most, now := peak(os.Getpid()), resident(os.Getpid()); most < now+32<<20 {
 		t.Errorf("%d bytes at most, and %d without 64 MiB", most, now)
 	}
+}
+
+// A server that an interrupted measurement leaves behind would hold gigabytes, and whatever its
+// caller waits for.
+func TestInterrupt_NoServerStaysOrIsStarted(t *testing.T) {
+	x := &sitting{settings: new(settings), dir: t.TempDir(), full: quick}
+	if err := x.cores(); err != nil {
+		t.Skip("SKIPPED: " + err.Error())
+	}
+	memcached := testkit.NeedTool(t, "memcached", "it is ended")
+	m, err := x.stock("memcached", memcached, x.both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.interrupt()
+	select {
+	case <-m.ended:
+	default:
+		t.Error("one that was there stays")
+	}
+	if _, err := x.stock("memcached", memcached, x.both); !errors.Is(err, errInterrupted) {
+		t.Errorf("one more: %v", err)
+	}
+	x.endAll()
 }

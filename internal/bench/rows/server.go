@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,13 +31,17 @@ type server struct {
 // sitting is one run of the program.
 type sitting struct {
 	*settings
-	full    amounts
-	dir     string
-	first   []int // the core of the server
-	second  []int // that of the load
-	both    []int
+	full   amounts
+	dir    string
+	kept   string // where servers keep their files while they are stopped; "" nowhere yet
+	first  []int  // the core of the server
+	second []int  // that of the load
+	both   []int
+	n      int // servers started so far
+
+	mu      sync.Mutex // of these two: an interrupt comes at any time
 	running []*server
-	n       int // servers started so far
+	over    bool // no server may be started any more
 
 	joinPort int // the replication port at which a source looks for a peer
 }
@@ -71,11 +76,9 @@ func (x *sitting) start(name string, cores []int, port int, words ...string) (*s
 	s.cmd = exec.Command(words[0], words[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = f, f, x.dir
 	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TWINCACHED_") }) // meant for other nodes
-	if err := startOn(cores, s.cmd); err != nil {
+	if err := x.begin(s, cores); err != nil {
 		return nil, fmt.Errorf("%s did not start: %w", name, err)
 	}
-	go func() { _ = s.cmd.Wait(); close(s.ended) }()
-	x.running = append(x.running, s)
 	for end := time.Now().Add(startTimeout); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if c, err := net.Dial("tcp", s.address); err == nil {
 			c.Close()
@@ -88,6 +91,21 @@ func (x *sitting) start(name string, cores []int, port int, words ...string) (*s
 		}
 	}
 	return nil, fmt.Errorf("%s takes no client within %v: %s", name, startTimeout, s.lastLine())
+}
+
+// begin starts the process of a server, which ends with the sitting.
+func (x *sitting) begin(s *server, cores []int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return errInterrupted
+	}
+	if err := startOn(cores, s.cmd); err != nil {
+		return err
+	}
+	go func() { _ = s.cmd.Wait(); close(s.ended) }()
+	x.running = append(x.running, s)
+	return nil
 }
 
 func (s *server) lastLine() string {
@@ -108,10 +126,20 @@ func (s *server) end() {
 }
 
 func (x *sitting) endAll() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for _, s := range x.running {
 		s.end()
 	}
 	x.running = nil
+}
+
+// interrupt ends the servers, and there will be no others: they hold gigabytes.
+func (x *sitting) interrupt() {
+	x.mu.Lock()
+	x.over = true
+	x.mu.Unlock()
+	x.endAll()
 }
 
 // node starts a twincached. peer is the replication port of another one: 0 none, -1 one that is
@@ -190,4 +218,7 @@ func cpuTime(pid int) (used time.Duration) {
 	return used
 }
 
-var errNone = errors.New("no binary was given")
+var (
+	errNone        = errors.New("no binary was given")
+	errInterrupted = errors.New("interrupted")
+)

@@ -217,6 +217,8 @@ func (l *Loader) check(p *partition, it *ImageItem, in *Incoming) error {
 		return broken("%q is not of partition %d", it.Key, p.id)
 	case max(it.Version, it.ExpVersion) > l.head.Clock:
 		return broken("%q is above the clock", it.Key)
+	case it.Op != RecordTombstone && (it.Version == 0 || it.ExpVersion < it.Version):
+		return broken("%q has an impossible version", it.Key)
 	case (it.Op == RecordPieced) != (in != nil), it.Op != RecordValue && it.Op != RecordTombstone && it.Op != RecordPieced:
 		return broken("%q is of kind %d", it.Key, it.Op)
 	case in != nil && (in.got != in.bytes || string(in.key) != string(it.Key) || in.version != it.Version):

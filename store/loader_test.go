@@ -276,6 +276,8 @@ func TestLoad_RefusesWhatCannotBe(t *testing.T) {
 		"version of expiry":  func(h *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.ExpVersion = h.Clock + 1 },
 		"kind":               func(_ *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.Op = RecordTouch },
 		"pieces":             func(_ *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.Op = RecordPieced },
+		"version 0":          func(_ *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.Version = 0 },
+		"expiry too old":     func(_ *ImageHead, _ *ImagePart, it, _ *ImageItem) { it.ExpVersion = it.Version - 1 },
 		"item twice":         func(_ *ImageHead, _ *ImagePart, it, next *ImageItem) { *next = *it; next.Seq++ },
 		"sequence not later": func(_ *ImageHead, _ *ImagePart, it, next *ImageItem) { *next = *it },
 	} {

@@ -19,14 +19,22 @@ const notifyVariable = "NOTIFY_SOCKET"
 // further. A disk may take that long to write what is in the page cache.
 const extendBy = 2 * time.Minute
 
+// tellWait is how long systemd may take to make room for a word.
+const tellWait = time.Second
+
 // notifier tells systemd once a second what has changed.
 type notifier struct {
-	conn  net.Conn
-	ready bool
-	last  string        // the status that was told
-	image status.Image  // as it was then
-	stop  chan struct{} // closed in the end
-	wg    sync.WaitGroup
+	conn net.Conn
+	told told
+	stop chan struct{} // closed in the end
+	wg   sync.WaitGroup
+}
+
+// told is what systemd knows.
+type told struct {
+	ready  bool
+	status string
+	image  status.Image
 }
 
 // notify tells systemd how the node is, until end is called. Where nobody listens it does
@@ -55,8 +63,9 @@ func (t *notifier) run(latest func() status.Snapshot) {
 	defer tick.Stop()
 	for {
 		s := latest()
-		if words := t.words(&s); words != "" {
-			_, _ = t.conn.Write([]byte(words)) // who does not read misses it
+		before := t.told
+		if words := t.words(&s); words != "" && !t.tell(words) {
+			t.told = before // the next time, then
 		}
 		select {
 		case <-tick.C:
@@ -66,21 +75,28 @@ func (t *notifier) run(latest func() status.Snapshot) {
 	}
 }
 
+// tell says it to systemd. false: nobody has taken it.
+func (t *notifier) tell(words string) bool {
+	_ = t.conn.SetWriteDeadline(time.Now().Add(tellWait))
+	_, err := t.conn.Write([]byte(words))
+	return err == nil
+}
+
 // words are what there is to tell, "" for nothing. The service counts as started when its image
 // is loaded: from then on it is as any node that has just been started.
 func (t *notifier) words(s *status.Snapshot) string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if text := serviceText(s); text != t.last {
-		t.last = text
+	if text := serviceText(s); text != t.told.status {
+		t.told.status = text
 		add("STATUS=%s", text)
 	}
-	if !t.ready && s.State.Word != "loading" {
-		t.ready = true
+	if !t.told.ready && s.State.Word != "loading" {
+		t.told.ready = true
 		add("READY=1")
 	}
-	if i := s.Image; i.Progress().Active() && i != t.image {
-		t.image = i
+	if i := s.Image; i.Progress().Active() && i != t.told.image {
+		t.told.image = i
 		add("EXTEND_TIMEOUT_USEC=%d", extendBy.Microseconds())
 	}
 	return strings.Join(lines, "\n")

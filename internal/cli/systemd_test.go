@@ -40,6 +40,50 @@ func TestNotifier_SaysWhatHasChanged(t *testing.T) {
 	}
 }
 
+// A systemd that does not read stops nothing, and hears it when it reads again.
+func TestNotifier_NobodyReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn, err := net.Dial("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_ = conn.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		_, err = conn.Write([]byte("STATUS=full"))
+	}
+	asked := make(chan struct{}, 100)
+	told := &notifier{conn: conn, stop: make(chan struct{})}
+	told.wg.Go(func() {
+		told.run(func() status.Snapshot {
+			asked <- struct{}{}
+			return status.Snapshot{State: status.State{Word: "joining"}}
+		})
+	})
+	<-asked
+	<-asked // it has given up the first time
+	for b := make([]byte, 100); ; {
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		n, err := c.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(b[:n]); got != "STATUS=full" {
+			if got != "STATUS=joining\nREADY=1" {
+				t.Errorf("it hears %q", got)
+			}
+			break
+		}
+	}
+	close(told.stop)
+	told.wg.Wait()
+	conn.Close()
+}
+
 // The real process: systemd hears that it has started, and how it is.
 func TestNotifier_TellsSystemd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")

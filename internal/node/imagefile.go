@@ -101,11 +101,16 @@ func (f *imageFile) fill(w *os.File, fill func(io.Writer) error) error {
 	err := fill(w)
 	if err == nil {
 		f.at(stepFilled)
-		err = w.Sync()
+		err = f.sync(w)
 	}
 	if closed := w.Close(); err == nil {
 		err = closed
 	}
+	return err
+}
+
+func (f *imageFile) sync(w *os.File) error {
+	err := w.Sync()
 	f.at(stepSynced)
 	return err
 }

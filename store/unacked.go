@@ -1,23 +1,5 @@
 package store
 
-// Unacked counts the items and tombstones that the peer does not have for certain,
-// and the graves it has not acknowledged.
-func (s *Store) Unacked() (n uint64) {
-	for i := range s.parts {
-		p := &s.parts[i]
-		p.mu.Lock()
-		n += p.graves()
-		p.mu.Unlock()
-	}
-	s.walkAll(func(p *partition, h handle) {
-		hd := p.s.arena.at(h)
-		if !p.acked(hd) && (hd.is(bitTomb) || hd.version > p.s.flushedTo.Load()) {
-			n++
-		}
-	})
-	return n
-}
-
 const (
 	unackedWalk  = 256  // how far UnackedAbout looks into one partition
 	unackedSteps = 8192 // how far into all of them: a client may ask for stats as often as it likes

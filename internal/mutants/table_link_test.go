@@ -316,7 +316,7 @@ var linkMutants = []mutant{
 		test("internal/session", "TestDeparture_Look")},
 	{"a node alone goes with a flush that nobody has",
 		"it waits for a peer",
-		"internal/session/departure.go", "flush > flushAcked {\n		n++", "flush > flushAcked {\n		n += 0",
+		"internal/session/departure.go", "flush > flushAcked {\n		unacked++", "flush > flushAcked {\n		unacked += 0",
 		test("internal/session", "TestDeparture_Look")},
 	{"a node goes whose BYE never went out",
 		"it answers that it stays",

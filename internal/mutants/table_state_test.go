@@ -112,7 +112,7 @@ var stateMutants = []mutant{
 		plan("expiry", 50)},
 	{"a grave counts for nothing when a node drains",
 		"it is unacknowledged, too",
-		"store/unacked.go", "		n += p.graves()\n", "",
+		"store/held.go", "		unacked += p.graves()\n", "",
 		test("store", "TestGrave_OneIsUnderWayAtATime")},
 	{"two writes in a row get one version",
 		"each is above the one before",

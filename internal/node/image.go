@@ -29,7 +29,7 @@ const (
 // writing begins when nothing moves any more.
 type image struct {
 	file     *imageFile   // nil: none is kept
-	taken    *os.File     // what is to be loaded; nil: nothing
+	taken    *os.File     // what is to be loaded, open until clients are served: a large file that is removed takes up to a second to go, as its last user closes it; nil: nothing
 	openLink func() error // when that is done
 	heirOf   store.Line   // that of the image that was loaded; zero: none
 	met      bool         // an earlier process had loaded it, and may have met the peer
@@ -132,7 +132,6 @@ func (n *Node) wake(ctx context.Context) bool {
 // loadImage puts the image into the store. One that cannot be used is set aside. An error says
 // that neither could be done: no client may be served then.
 func (n *Node) loadImage(ctx context.Context) error {
-	defer n.image.taken.Close()
 	began := time.Now()
 	n.beginImage(status.ImageLoading)
 	n.log.Info("loading the image", nodelog.ImageLoading, "file", n.image.file.path)

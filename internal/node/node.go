@@ -316,6 +316,7 @@ func (n *Node) openGate() {
 	n.log.Info("ready", nodelog.Ready, "clients", addressList(s.Addrs()), "as", readyAs(&st),
 		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds(), "io", ioText(s.Stats()))
 	close(n.ready)
+	n.wg.Go(n.image.close)
 }
 
 // tick gives the store its slices of work, and keeps clock and state directory.

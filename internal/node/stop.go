@@ -91,6 +91,7 @@ func (n *Node) shutClients(grace time.Duration) {
 func (n *Node) finish(still func()) {
 	n.cancel()
 	n.wg.Wait()
+	n.image.close()
 	still()
 	n.closePage()
 	if n.state != nil {

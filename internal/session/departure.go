@@ -60,7 +60,7 @@ func (d *departure) verdict(now int64, st *store.Store, s Standing) Verdict {
 	}
 	if !d.waiting || d.sessions != s.sessions {
 		d.waiting, d.since, d.sessions = true, now, s.sessions
-		d.held, d.unacked = st.Held(now), countUnacked(st, s.flushAcked)
+		d.held, d.unacked = countLeft(now, st, s.flushAcked)
 	}
 	switch {
 	case d.held == 0 && d.unacked == 0:
@@ -88,22 +88,24 @@ func (d *departure) quiet(st *store.Store) Verdict {
 	return VerdictWait
 }
 
-// countUnacked counts what the last peer has not acknowledged: items, deletes and a flush.
-func countUnacked(st *store.Store, flushAcked uint64) uint64 {
-	n := st.Unacked()
+// countLeft counts what is held here, and what the last peer has not acknowledged: items, deletes
+// and a flush.
+func countLeft(now int64, st *store.Store, flushAcked uint64) (held, unacked uint64) {
+	held, unacked = st.Left(now)
 	if flush, _, _ := st.FlushState(); flush > flushAcked {
-		n++
+		unacked++
 	}
-	return n
+	return held, unacked
 }
 
 // lost is Core.Lost. If a linked peer has acknowledged everything after all, everything
 // counts as lost nevertheless: it has not said that it stays, so it may have given up too.
 func lost(now int64, st *store.Store, flushAcked uint64, linked bool) (left, unacked uint64) {
-	if unacked = countUnacked(st, flushAcked); linked && unacked > 0 {
+	held, unacked := countLeft(now, st, flushAcked)
+	if linked && unacked > 0 {
 		return unacked, unacked
 	}
-	return max(unacked, st.Held(now)), unacked
+	return max(unacked, held), unacked
 }
 
 // Farewell is what has become of this node's BYE PLANNED in a session.

@@ -151,6 +151,14 @@ func (s *Store) State() *State {
 	return st
 }
 
+// LastPeer is the incarnation that this store replicated with last, or the store whose image it
+// was loaded with; zero: none.
+func (s *Store) LastPeer() ID {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	return s.link.inc
+}
+
 // BulkStart says that the bulk lane of a partition begins: everything up to T
 // will be walked. It has to be announced before any batch of the partition.
 type BulkStart struct {

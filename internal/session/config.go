@@ -58,6 +58,7 @@ type Config struct {
 
 	HeirOf      store.Line // the Line of the image that Store was loaded from; zero = there was none
 	Provisional bool       // that image is not of the last node that stopped: see Core.Forsaken
+	awaited     store.ID   // whom the process that wrote the image had met last
 
 	MemoryBytes uint64        // what the store was made with; the peer compares it with its own; 0 = the peer is not told
 	NoEviction  bool          // what the store was made with; the peer compares it too

@@ -37,6 +37,9 @@ func NewCore(cfg Config, nowMillis int64) (*Core, error) {
 	if err := cfg.Check(nowMillis); err != nil {
 		return nil, err
 	}
+	if cfg.Provisional {
+		cfg.awaited = cfg.Store.LastPeer()
+	}
 	return &Core{cfg: cfg, gate: newGate(&cfg), in: snapshot.From(cfg.Store), out: snapshot.To(cfg.Store), departure: departure{handoverMillis: cfg.Handover.Milliseconds()}}, nil
 }
 

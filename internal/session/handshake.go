@@ -145,7 +145,7 @@ func (s *Session) Admit(now int64, nodeState NodeState) error {
 // attach begins the exchange of data: both STATEs are known.
 func (s *Session) attach(now int64) error {
 	own, st := s.hs.own, s.hs.peerState
-	if s.waits.Load() && !means(own.LastPeer, s.peer.Inc, st.HeirOf) {
+	if s.waits.Load() && !means(own.LastPeer, s.peer.Inc, st.HeirOf) && !means(s.cfg.awaited, s.peer.Inc, st.HeirOf) {
 		s.stranger = true
 		return s.fail(wire.ByeGivesUp, "this node starts anew without its image, which counts only together with another process")
 	}

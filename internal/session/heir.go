@@ -29,8 +29,10 @@ func (c *Core) Provisional() bool { return c.gate.provisional.Load() }
 
 // Forsaken says that a node with Config.Provisional has waited for its peer as long as it may,
 // and nobody came, or somebody else: a process that is neither the one that this node met last
-// nor its heir. The image was of a node that another one outlived, so what it holds may have been
-// deleted since, and the gate does not open for it. Nor does it for a session from now on.
+// nor its heir. A peer that is killed before it has served loads its image again: so an heir of the
+// process that this node's own image names is as good. The image was of a node that another one
+// outlived, so what it holds may have been deleted since, and the gate does not open for it. Nor
+// does it for a session from now on.
 // The caller drops all: it closes the link and the store, and starts a new store that is empty,
 // and a new Core with a new Inc and without HeirOf, as if there had been no image.
 func (c *Core) Forsaken() bool { return c.gate.forsaken }

@@ -273,6 +273,31 @@ func TestHeir_OfANodeThatWasNotTheLast(t *testing.T) {
 		}
 		d.same()
 	})
+	t.Run("the peer is killed before BARRIER, and loads its image again", func(t *testing.T) {
+		d := story(t)
+		b := d.sleep(1)
+		a := d.sleep(0)
+		d.wakeAs(1, b, true)
+		d.wake(0, a)
+		d.link()
+		for !d.n[0].s.attached || !d.n[1].s.attached {
+			d.turn()
+		}
+		if d.n[0].s.barrier || d.n[1].s.barrier {
+			t.Fatal("one of them serves")
+		}
+		d.wakeAs(0, a, true)
+		d.heal()
+		for _, n := range d.n {
+			if note(n, 0); n.State() != Ready || n.Forsaken() {
+				t.Errorf("%s: %v, forsaken %v", n.name, n.State(), n.Forsaken())
+			}
+		}
+		d.same()
+		d.wants("key0", "later", "later")
+		d.wants("key1", "later", "later")
+		d.wants("key500", "value of some length500", "value of some length500")
+	})
 	t.Run("another process comes", func(t *testing.T) {
 		d := story(t)
 		d.wakeAs(0, d.sleep(0), true)

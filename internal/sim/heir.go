@@ -7,10 +7,10 @@ import (
 )
 
 // metLast says that n has met the process o last, or the one that o goes on from.
-func (n *node) metLast(o *node) bool {
-	p := n.lastPeer
-	return p == o || p != nil && o.heirOf.Has(p.inc)
-}
+func (n *node) metLast(o *node) bool { return o.continues(n.lastPeer) }
+
+// continues says that n is the process p, or goes on from it.
+func (n *node) continues(p *node) bool { return p == n || p != nil && n.heirOf.Has(p.inc) }
 
 // counts says that cursors which count the changes of the process inc count those of n: it
 // goes on from that process.
@@ -50,10 +50,10 @@ func (w *world) checkLast(n *node) {
 	}
 }
 
-// waitsFor says that n has an image that counts only together with the peer that it met last,
-// and that the process o is another one.
+// waitsFor says that n has an image that counts only together with the peer that it met last, or
+// that the image names, and that the process o is another one.
 func (n *node) waitsFor(o *node) bool {
-	return n.waits() && !n.metLast(o)
+	return n.waits() && !n.metLast(o) && !o.continues(n.heir.memory.lastPeer)
 }
 
 // waits says that n has an image which counts only together with a peer that has not come.

@@ -114,7 +114,7 @@ func (n *Node) wake(ctx context.Context) bool {
 		return false
 	}
 	n.image.unsure.Store(n.image.provisional(&n.cfg))
-	if err == nil && n.image.last {
+	if err == nil && n.image.last && n.cfg.replicates() {
 		if err = n.image.file.meet(); err != nil {
 			err = fmt.Errorf("node: the image that is loaded cannot be renamed: %w", err)
 		}

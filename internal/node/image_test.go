@@ -352,3 +352,21 @@ func TestImage_OfANodeThatWasNotTheLast(t *testing.T) {
 		t.Errorf("it does not say so:\n%s", log.Tail(2000))
 	}
 }
+
+// TestImage_OfANodeAloneMeetsNobody: if that is killed before it serves, its image is still all that there is.
+func TestImage_OfANodeAloneMeetsNobody(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	n := start(t, cfg)
+	waitReady(t, n)
+	mustSet(t, client(t, n), "k", "v")
+	n.Drain()
+	var steps []imageStep
+	cfg.imageStep = func(s imageStep) { steps = append(steps, s) }
+	n = start(t, cfg)
+	waitReady(t, n)
+	if want := []imageStep{stepTaken, stepLoading, stepRemoved, stepUsed}; !slices.Equal(steps, want) {
+		t.Errorf("its image was %q, want %q", steps, want)
+	}
+	waitValue(t, client(t, n), "k", "v")
+}

@@ -72,8 +72,10 @@ func (n *Node) openImage() (waits bool, err error) {
 		return false, nil
 	}
 	if n.cfg.MemoryFile != "" && n.cfg.StateDir != "" {
-		if err := n.leaveImage(&imageFile{path: filepath.Join(n.cfg.StateDir, imageName)}); err != nil {
-			return false, err
+		if other := filepath.Join(n.cfg.StateDir, imageName); !samePlace(path, other) {
+			if err := n.leaveImage(&imageFile{path: other}); err != nil {
+				return false, err
+			}
 		}
 	}
 	f := &imageFile{path: path, step: n.cfg.imageStep}
@@ -90,6 +92,13 @@ func (n *Node) openImage() (waits bool, err error) {
 	}
 	n.image.unsure.Store(n.image.taken != nil)
 	return n.image.taken != nil, nil
+}
+
+// samePlace says that two paths name one file, be it there or not.
+func samePlace(a, b string) bool {
+	inA, errA := os.Stat(filepath.Dir(a))
+	inB, errB := os.Stat(filepath.Dir(b))
+	return errA == nil && errB == nil && os.SameFile(inA, inB) && filepath.Base(a) == filepath.Base(b)
 }
 
 // leaveImage sees to it that an image which this process does not begin with is not used by a

@@ -226,6 +226,20 @@ func TestImage_WithAnotherFileItIsSetAside(t *testing.T) {
 	}
 }
 
+// The file that -e names may be the very one that --warm would use.
+func TestImage_AnotherFileMayBeTheSameOne(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	cfg.MemoryFile = cfg.StateDir + "/./image"
+	n := start(t, cfg)
+	waitReady(t, n)
+	mustSet(t, client(t, n), "k", "v")
+	n.Drain()
+	n = start(t, cfg)
+	waitReady(t, n)
+	waitValue(t, client(t, n), "k", "v")
+}
+
 func TestImage_WhereNoneCanBeWrittenNoNodeStarts(t *testing.T) {
 	var log testkit.Log
 	cfg := warmConfig(t, &log)

@@ -93,7 +93,7 @@ func (n *node) giveUp(s *session.Session) (proven, linked bool) {
 	if linked {
 		n.w.counts.GaveUp++
 		n.pump(n.admit) // it says so
-		if n.st.Held(n.now()) > 0 {
+		if n.st.Held(n.now()) > 0 && n.lastPeer != n.staysFor {
 			n.reliesOn = n.lastPeer
 		}
 	}

@@ -70,6 +70,9 @@ func (n *node) over(e *end, why string, end *session.End) {
 	if !n.mayGo && e.s.MayGo() {
 		n.mayGo, n.reliesOn = true, e.other.n
 	}
+	if end.PeerLeft() {
+		n.staysFor = e.other.n
+	}
 	if n.mayGo && e.s.Farewell() == session.FarewellAnswered && !n.read {
 		n.w.failf("%s goes, and its peer has never read its BYE", n.name)
 	}

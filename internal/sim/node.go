@@ -52,6 +52,7 @@ type node struct {
 	until      int64      // and gives up then, true time; 0: it waits as long as it takes
 	proven     bool       // it has gone, and has said that nothing is lost
 	reliesOn   *node      // and it counted on this process to have everything, or the rest: the one that answered
+	staysFor   *node      // that process has said BYE to it: if the two are linked once more, it may not have heard the answer, or be going
 	said       lastWord
 	mayGo      bool // and its peer has answered
 	read       bool // its peer has read its BYE

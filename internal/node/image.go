@@ -213,7 +213,7 @@ func (n *Node) beginAnew() bool {
 		return false
 	}
 	n.endImage(status.ImageDropped, n.image.show().SleptMillis)
-	n.log.Warn("the image is dropped, as the peer went on without this node and has not come: this node begins empty, and takes what the peer has when it comes",
+	n.log.Warn("the image is dropped, as the peer went on without this node, and what it holds has not come: this node begins empty, and takes what the peer has when it comes",
 		nodelog.ImageDropped, "kept_as", n.image.file.path+badSuffix)
 	n.image.heirOf = store.Line{}
 	_, err := n.image.file.setAside()

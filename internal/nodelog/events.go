@@ -110,9 +110,9 @@ var (
 // The event words of the image (`--warm`).
 var (
 	ImageLoading    = word("image_loading", info, "The node loads the image of its last planned stop; how far it is, every 5 s.", "")
-	ImageLoaded     = word("image_loaded", info, "The image is loaded. `slept_ms`: how long ago it was written.", "")
+	ImageLoaded     = word("image_loaded", info, "The image is loaded. `slept_ms`: how long ago it was written. `was_last`: whether this node was the last one of the pair to stop.", "")
 	ImageBad        = word("image_bad", fail, "The image cannot be used; `cause` says why. It is kept under another name, and the node begins empty.", "If no peer has the data, see [Warm restart](#warm-restart).")
-	ImageDropped    = word("image_dropped", warn, "The peer went on when this node had stopped, and has not come within `--peer-wait`: what the image holds may be out of date. The node begins empty.", "Start the other node. If it is lost for good, see [Warm restart](#warm-restart).")
+	ImageDropped    = word("image_dropped", warn, "The peer went on when this node had stopped, and has not come with its data within `--peer-wait`: what the image holds may be out of date. The node begins empty.", "Start the other node. If it, or its data, is lost for good, see [Warm restart](#warm-restart).")
 	ImageUnused     = word("image_unused", warn, "An image is there, and `--warm` is not given, or `-e` names another file: it is kept under another name, as it will be out of date.", "Give `--warm`, or remove the file.")
 	ImageLeft       = word("image_left", info, "The node ends, and `items` are on no other node: the image that it writes now is to have them.", "")
 	ImageWriting    = word("image_writing", info, "The node writes its image; how far it is, every 5 s.", "")

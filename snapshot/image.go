@@ -46,7 +46,7 @@ func (o *Options) progress(done, all uint64) {
 const (
 	ImageTorn      = "torn"      // it ends before its end
 	ImageChecksum  = "checksum"  // it was changed since it was written
-	ImageMalformed = "malformed" // its checksums are right, and it cannot be
+	ImageMalformed = "malformed" // it begins as no image does; or its checksums are right, and it cannot be
 	ImageFormat    = "format"    // a later release wrote it
 	ImageCluster   = "cluster"   // it is of another pair
 	ImageNode      = "node"      // it is of another node
@@ -64,6 +64,10 @@ func (e *ImageError) Error() string { return "snapshot: " + e.Text }
 
 func refuse(why, format string, args ...any) error {
 	return &ImageError{Why: why, Text: fmt.Sprintf(format, args...)}
+}
+
+func notAnImage() error {
+	return refuse(ImageMalformed, "the file is no image: another program wrote it (the file of a memcached's -e is not read), or its beginning was damaged")
 }
 
 // refusal is an error of the layers below as an ImageError, if it is about the image.
@@ -137,10 +141,12 @@ func ReadHead(r io.Reader) (Head, error) {
 		err = decode(frame, &wire.Decoder{}, &b)
 	}
 	switch {
+	case errors.Is(err, wire.ErrFrameLength):
+		return Head{}, notAnImage()
 	case err != nil:
 		return Head{}, refusal(err)
 	case b.Type != wire.TImageHead:
-		return Head{}, refuse(ImageMalformed, "the file is not an image")
+		return Head{}, notAnImage()
 	case b.Head.Format != wire.ImageFormat:
 		return b.Head, checkHead(&b.Head, &Want{})
 	}

@@ -284,7 +284,17 @@ func TestImage_AClaimReservesNothing(t *testing.T) {
 	}
 	binary.BigEndian.PutUint32(frame, wire.MaxImageBytes+1)
 	_, err := ReadHead(bytes.NewReader(frame))
-	wantWhy(t, err, ImageChecksum)
+	wantWhy(t, err, ImageMalformed)
+}
+
+// TestImage_AnotherProgramsFileIsNotCalledDamaged: -e may name the file of a memcached, which begins
+// with zeros.
+func TestImage_AnotherProgramsFileIsNotCalledDamaged(t *testing.T) {
+	_, err := load(t, imageConfig, make([]byte, 1<<10), 1)
+	wantWhy(t, err, ImageMalformed)
+	if !strings.Contains(err.Error(), "the file is no image") {
+		t.Error(err)
+	}
 }
 
 func TestImage_ProgressIsTold(t *testing.T) {

@@ -90,10 +90,12 @@ func (l *loading) begin(st *store.Store, want *Want, nowMillis int64) (Head, err
 	}
 	h := l.body.Head
 	switch {
+	case errors.Is(err, wire.ErrFrameLength):
+		return Head{}, notAnImage()
 	case err != nil:
 		return Head{}, err
 	case l.body.Type != wire.TImageHead:
-		return Head{}, refuse(ImageMalformed, "the file is not an image")
+		return Head{}, notAnImage()
 	}
 	if err = checkHead(&h, want); err != nil {
 		return h, err

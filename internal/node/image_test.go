@@ -244,12 +244,18 @@ func TestImage_WhereNoneCanBeWrittenNoNodeStarts(t *testing.T) {
 	var log testkit.Log
 	cfg := warmConfig(t, &log)
 	cfg.MemoryFile = filepath.Join(cfg.StateDir, "none", "file")
-	if n, err := Start(cfg); err == nil || !strings.HasPrefix(err.Error(), "node: -e, --memory-file: no image could be written: ") {
-		t.Errorf("%v", err)
-		if n != nil {
-			n.Close()
+	refused := func(cfg Config, want string) {
+		t.Helper()
+		if n, err := Start(cfg); err == nil || !strings.HasPrefix(err.Error(), "node: -e, --memory-file: "+want) {
+			t.Errorf("%v", err)
+			if n != nil {
+				n.Close()
+			}
 		}
 	}
+	refused(cfg, "no image could be written: ")
+	cfg.StateDir, cfg.MemoryFile = "", filepath.Join("/proc", "file") // not "--state-dir: ", as nobody gave that
+	refused(cfg, "beside it the node keeps its id: mkdir /proc/file.state: ")
 }
 
 // A wall clock that went back, and a state directory that does not know: what the image holds is

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -182,6 +184,9 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if n.state, n.id, err = openStateDir(n.cfg.stateDir()); err != nil {
+		if file := (*fs.PathError)(nil); n.cfg.StateDir == "" && errors.As(err, &file) {
+			err = fmt.Errorf("node: -e, --memory-file: beside it the node keeps its id: %w", file)
+		}
 		return err
 	}
 	if n.state != nil && n.state.noLock != nil {

@@ -3,6 +3,8 @@ package clients
 import (
 	"bufio"
 	"context"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,7 +148,7 @@ func damemtopHome(t *testing.T, a, b *rig.Node) string {
 }
 
 // What memcached-tool prints of a memcached is restored with flags and times of expiry; and of
-// a node it prints what another one takes.
+// a node it prints what another one takes, and a memcached too.
 func TestMemcachedTool_DumpIsRestored(t *testing.T) {
 	t.Parallel()
 	a, b := rig.NewPair(t)
@@ -192,4 +194,19 @@ func TestMemcachedTool_DumpIsRestored(t *testing.T) {
 		}
 	}
 	restore(b, "restored=0 kept=5 ")
+	back := startMemcached(t)
+	conn, err := net.Dial("tcp", back.Host+rig.ClientPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(memcachedTool(t, b, "dump", "Dumping memcache contents\n") + "quit\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); err != nil || string(got) != strings.Repeat("STORED\r\n", 5) {
+		t.Errorf("a memcached answers %q, %v", got, err)
+	}
+	if got := back.Dial().Do("mg lines f v"); got != "VA 16 f7" {
+		t.Errorf("a memcached has %q", got)
+	}
 }

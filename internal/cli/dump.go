@@ -22,7 +22,8 @@ the values that it has had meanwhile. The dump counts as no read. As each node h
 everything, one dump is one of the pair; items that match --local-keys are the node's own.
 
 With --json it is text, a line for each item: key (key_base64 where it is not UTF-8),
-flags, exp (Unix time, 0 never), version (the cas unique), and value in base64.
+flags, exp (Unix time, 0 never), version (the cas unique), and value in base64. The first
+line is {"twincached_dump":1}, and the last one {"end":N}, which has the number of items.
 
 Last line of the output, on standard error if the dump goes to standard output:
   dump: items=N bytes=N gone=N seconds=S.S

@@ -19,7 +19,7 @@ import (
 
 var (
 	runAll    = flag.Bool("mutants.all", false, "put in one fault after the other: the checks have to notice each")
-	runFifth  = flag.Int("mutants.fifth", -1, "only every fifth of them, beginning with number 0 to 4")
+	runTenth  = flag.Int("mutants.tenth", -1, "only every tenth of them, beginning with number 0 to 9")
 	runOnly   = flag.String("mutants.only", "", "only those whose name matches this expression; with -v what the check said")
 	tableFile = flag.String("mutants.table", "", "write the table to this file")
 )
@@ -73,7 +73,7 @@ func TestMutants_EachIsNoticed(t *testing.T) {
 
 // chosenMutants is what the flags ask for; nil: nothing.
 func chosenMutants(t *testing.T) (chosen []mutant) {
-	if !*runAll && *runFifth < 0 && *runOnly == "" {
+	if !*runAll && *runTenth < 0 && *runOnly == "" {
 		return nil
 	}
 	only, err := regexp.Compile(*runOnly)
@@ -81,7 +81,7 @@ func chosenMutants(t *testing.T) (chosen []mutant) {
 		t.Fatalf("-mutants.only: %v", err)
 	}
 	for i, m := range table() {
-		if only.MatchString(m.name) && (*runFifth < 0 || i%5 == *runFifth%5) {
+		if only.MatchString(m.name) && (*runTenth < 0 || i%10 == *runTenth%10) {
 			chosen = append(chosen, m)
 		}
 	}

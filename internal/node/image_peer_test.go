@@ -1,6 +1,8 @@
 package node
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"twincached/internal/status"
 	"twincached/internal/testkit"
+	"twincached/store"
 )
 
 // A node that was the last one is killed before it has served. Its peer may have linked with it,
@@ -73,5 +76,26 @@ func TestImage_IsNoProofBesideAPeerThatLives(t *testing.T) {
 	nb.Drain()
 	if left := na.Drain(); left != 0 || !log.Has("event=image_left", "items=1") {
 		t.Errorf("the last one leaves %d items, and its image has them\n%s", left, log.Tail(1000))
+	}
+}
+
+// TestImage_ADropDoesNotMoveTheClock: a node that begins anew without its image has written its clock's
+// bound ahead. It does not begin there, or each such start would move its versions further ahead.
+func TestImage_ADropDoesNotMoveTheClock(t *testing.T) {
+	var log testkit.Log
+	cfg := warmConfig(t, &log)
+	for range 3 {
+		if err := os.WriteFile(filepath.Join(cfg.StateDir, imageName), []byte("no image"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n := start(t, cfg)
+		waitReady(t, n)
+		if ahead := store.VersionMillis(n.store.Clock()) - time.Now().UnixMilli(); ahead > boundAheadMillis/2 {
+			t.Errorf("its versions are %d ms ahead", ahead)
+		}
+		n.Drain()
+	}
+	if !log.Has("event=image_bad") || log.Has("event=clock_behind") {
+		t.Errorf("what it says:\n%s", log.Tail(3000))
 	}
 }

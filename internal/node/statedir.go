@@ -42,7 +42,8 @@ const (
 // stateDir is nil where nothing is kept.
 type stateDir struct {
 	dir    string
-	bound  int64    // Unix ms; what stands in the file
+	found  int64    // the bound that the process before this one left, Unix ms; 0: none
+	bound  int64    // what stands in the file, likewise
 	lock   *os.File // open, and locked, as long as the directory is used
 	noLock error    // why the lock could not be had, where the file system has none; nil: it is held
 }
@@ -91,6 +92,7 @@ func (d *stateDir) load(id store.ID) (store.ID, error) {
 			return id, fmt.Errorf("node: --state-dir %s holds %.40q, not a time; without this file the machine's clock has to be right",
 				filepath.Join(d.dir, boundFile), text)
 		}
+		d.found = d.bound
 	}
 	return id, nil
 }
@@ -136,12 +138,13 @@ func (d *stateDir) close() {
 }
 
 // begin is the millisecond that a store's versions begin at when the node starts
-// at nowMillis: the wall clock may have gone back since it ran last.
+// at nowMillis: the wall clock may have gone back since it ran last. A node that drops its image
+// opens a second store; what it has written ahead itself is no reason to begin later.
 func (d *stateDir) begin(nowMillis int64) int64 {
 	if d == nil {
 		return nowMillis
 	}
-	return max(nowMillis, d.bound+1)
+	return max(nowMillis, d.found+1)
 }
 
 // keep writes a bound ahead of the store's clock, if the one in the file comes

@@ -109,7 +109,8 @@ func evictRound(r *round) error {
 		if fills == 10 {
 			return fmt.Errorf("torture: node %s has evicted %d of %d newer values: the round shows nothing", r.victim.name(), gone, keys)
 		}
-		if err := r.fill(r.victim, mib<<20/(16<<10)); err != nil {
+		// Whoever looks for a value reads it, and what was read stays for longer: so more comes each time.
+		if err := r.fill(r.victim, (fills+1)*mib<<20/(16<<10)); err != nil {
 			return err
 		}
 		if gone, err = r.missing(r.victim, own); err != nil {

@@ -97,9 +97,7 @@ type ImageItem struct {
 func (s *Store) SaveHead(nowMillis int64) *ImageHead {
 	h := &ImageHead{Clock: s.clock.hlc.Load(), Born: s.born.Load(), Slot: s.Slot(), Replicated: s.cfg.Replicated, WallMillis: nowMillis}
 	h.Flush, h.Cancelled, h.Pending = s.FlushState()
-	s.link.mu.Lock()
-	h.LastPeer = s.link.inc
-	s.link.mu.Unlock()
+	h.LastPeer = s.LastPeer()
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()

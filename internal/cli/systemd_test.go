@@ -40,14 +40,20 @@ func TestNotifier_SaysWhatHasChanged(t *testing.T) {
 	}
 }
 
-// A systemd that does not read stops nothing, and hears it when it reads again.
-func TestNotifier_NobodyReads(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notify")
+// listenAsSystemd opens the socket that a notifier talks to.
+func listenAsSystemd(t *testing.T) (c *net.UnixConn, path string) {
+	path = filepath.Join(t.TempDir(), "notify")
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
+	return c, path
+}
+
+// A systemd that does not read stops nothing, and hears it when it reads again.
+func TestNotifier_NobodyReads(t *testing.T) {
+	c, path := listenAsSystemd(t)
 	conn, err := net.Dial("unixgram", path)
 	if err != nil {
 		t.Fatal(err)
@@ -86,12 +92,7 @@ func TestNotifier_NobodyReads(t *testing.T) {
 
 // The real process: systemd hears that it has started, and how it is.
 func TestNotifier_TellsSystemd(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, path := listenAsSystemd(t)
 	t.Setenv(notifyVariable, path)
 	run(t, asRoot("-l127.0.0.1", "-p-1", "-m8")...)
 	said, b := "", make([]byte, 4096)

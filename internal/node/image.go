@@ -29,7 +29,7 @@ const (
 // writing begins when nothing moves any more.
 type image struct {
 	file     *imageFile   // nil: none is kept
-	taken    *os.File     // what is to be loaded, open until clients are served: a large file that is removed takes up to a second to go, as its last user closes it; nil: nothing
+	taken    *os.File     // what is to be loaded; nil: nothing. Open until clients are served: to free a large file takes time
 	openLink func() error // when that is done
 	heirOf   store.Line   // that of the image that was loaded; zero: none
 	met      bool         // an earlier process had loaded it, and may have met the peer

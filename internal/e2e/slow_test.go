@@ -42,6 +42,7 @@ func TestFailure_PeerIsSlow(t *testing.T) {
 	if grown > growthKiB {
 		t.Errorf("a grew by %d KiB, limit %d", grown, growthKiB)
 	}
+	link.slow(perMS / 10) // b stays behind for as long as it takes to look
 	saw(t, "slow", a, a, b)
 	link.slow(0)
 	rig.WaitEqual(a, b, names)

@@ -48,6 +48,11 @@ type Config struct {
 	// pair, that keeps what no peer has.
 	Image bool
 
+	// Meets is called in each session before this node says what it has: no peer can have learned
+	// anything from it before. The connection waits for it, and nobody else; an error ends the
+	// connection. nil = nothing is to be done.
+	Meets func() error
+
 	Now func() int64 // required: the node's steady clock, Unix ms
 	Log *slog.Logger // nil = silent
 

@@ -2,10 +2,12 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +73,37 @@ func (n *testNode) kill() {
 	defer n.l.mu.Unlock()
 	if n.l.cur != nil {
 		_ = n.l.cur.raw.Close()
+	}
+}
+
+// TestLink_MeetsBeforeItSaysWhatItHas: until Meets has returned without an error, the peer learns nothing.
+func TestLink_MeetsBeforeItSaysWhatItHas(t *testing.T) {
+	for which := range 2 { // the one that decides, and the other one
+		const fails = 3
+		var asked atomic.Int64
+		var b *testNode
+		ready := make(chan struct{})
+		nodes := [2]*testNode{}
+		nodes[0], nodes[1] = startPair(t, func(i int, c *Config) {
+			if i == which {
+				c.Meets = func() error {
+					<-ready
+					if n := b.l.Stats().Sessions; n != 0 {
+						t.Errorf("node %d: the peer has had %d sessions", which, n)
+					}
+					if asked.Add(1) <= fails {
+						return errors.New("not yet")
+					}
+					return nil
+				}
+			}
+		})
+		b = nodes[1-which]
+		close(ready)
+		waitLinked(t, nodes[:]...)
+		if n := asked.Load(); n <= fails {
+			t.Errorf("node %d: it was asked %d times, and said no %d times", which, n, fails)
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ type image struct {
 	last     bool         // it was of the last node of its pair, and nobody can have gone on since
 	unsure   atomic.Bool  // the image may yet be dropped, and the store with it
 
+	naming sync.Mutex
+	named  bool // what was loaded has got its last name, or none
+
 	mu    sync.Mutex
 	shown status.Image
 }
@@ -123,11 +126,6 @@ func (n *Node) wake(ctx context.Context) bool {
 		return false
 	}
 	n.image.unsure.Store(n.image.provisional(&n.cfg))
-	if err == nil && n.image.last && n.cfg.replicates() {
-		if err = n.image.file.meet(); err != nil {
-			err = fmt.Errorf("node: the image that is loaded cannot be renamed: %w", err)
-		}
-	}
 	if err == nil {
 		err = n.image.openLink()
 	}
@@ -159,9 +157,33 @@ func (n *Node) loadImage(ctx context.Context) error {
 	n.image.heirOf, n.image.last = head.Line, head.Last && !n.image.met
 	slept := max(n.clock.Now()-head.WallMillis, 0)
 	n.endImage(status.ImageLoaded, slept)
-	n.log.Info("the image is loaded", nodelog.ImageLoaded, "items", n.store.Stats().Items, "after_ms", time.Since(began).Milliseconds(),
+	text := "the image is loaded"
+	if n.image.provisional(&n.cfg) {
+		text += ", and counts only together with the peer, which may have gone on without this node: if that peer does not come, this node begins empty after --peer-wait"
+	}
+	n.log.Info(text, nodelog.ImageLoaded, "items", n.store.Stats().Items, "after_ms", time.Since(began).Milliseconds(),
 		"slept_ms", slept, "was_last", n.image.last)
 	return n.keepBound()
+}
+
+// meetPeer is called before a peer learns anything from this process. That peer may go on when this
+// one is killed, so an image that was the last one says that it may not be any more.
+func (n *Node) meetPeer() error {
+	n.image.naming.Lock()
+	defer n.image.naming.Unlock()
+	if !n.image.last || n.image.named {
+		return nil
+	}
+	if err := n.image.file.meet(); err != nil {
+		err = fmt.Errorf("node: the image that is loaded cannot be renamed: %w", err)
+		select {
+		case n.failed <- err:
+		default: // it ends already
+		}
+		return err
+	}
+	n.image.named = true
+	return nil
 }
 
 // useImage removes the image for good, before a client is served: from here on this process is
@@ -170,9 +192,12 @@ func (n *Node) useImage() error {
 	if n.image.heirOf == (store.Line{}) {
 		return nil
 	}
+	n.image.naming.Lock()
+	defer n.image.naming.Unlock()
 	if err := n.image.file.used(); err != nil {
 		return fmt.Errorf("node: the image that was loaded cannot be removed, and nobody may load it again: %w", err)
 	}
+	n.image.named = true
 	return nil
 }
 

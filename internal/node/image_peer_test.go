@@ -5,18 +5,85 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
 
 	"twincached/internal/status"
 	"twincached/internal/testkit"
 	"twincached/store"
 )
 
-// A node that was the last one is killed before it has served. Its peer may have linked with it,
-// and have deleted what the image holds: so the image counts only together with that peer now.
+// A node that was the last one is killed when a peer has learned from it, and before it has served. That
+// peer may have deleted what the image holds: so the image counts only together with that peer now.
 func TestWarm_KilledWhenItMayHaveMetItsPeer(t *testing.T) {
-	a, b := pairConfigs(t)
+	for _, comes := range []bool{true, false} {
+		a, b := stoppedPair(t)
+		killed := t.TempDir()
+		var once sync.Once
+		a.imageStep = func(s imageStep) {
+			if s == stepMet {
+				once.Do(func() { copyFiles(t, killed, a.StateDir) }) // what stays if it is killed here
+			}
+		}
+		na, nb := start(t, a), start(t, b)
+		waitReady(t, na, nb)
+		na.Close()
+		if err := client(t, nb).Delete("k"); err != nil {
+			t.Fatal(err)
+		}
+		if !comes {
+			nb.Close()
+			a.PeerWait = time.Second
+		}
+		a.StateDir, a.imageStep = killed, nil
+		if left := filesIn(t, killed); !slices.Contains(left, "image.met") {
+			t.Fatalf("it has met its peer, and there was %q", left)
+		}
+		na = start(t, a)
+		waitReady(t, na)
+		if _, err := client(t, na).Get("k"); err != memcache.ErrCacheMiss {
+			t.Errorf("b comes: %v. What b deleted: %v", comes, err)
+		}
+		shows := map[bool]string{true: status.ImageLoaded, false: status.ImageDropped}[comes]
+		if got := shown(t, na).Image.Work; got != shows {
+			t.Errorf("b comes: %v. The image is %s, want %s", comes, got, shows)
+		}
+		if left := filesIn(t, killed); slices.Contains(left, "image.met") || slices.Contains(left, "image.bad") == comes {
+			t.Errorf("b comes: %v. It serves, and there is %q", comes, left)
+		}
+	}
+}
+
+// A node that was the last one is killed while it looks for its peer. Nobody has learned anything from
+// it, so its image is still that of the last node.
+func TestWarm_KilledBeforeItHasMetItsPeer(t *testing.T) {
+	a, b := stoppedPair(t)
+	for range 2 {
+		na := start(t, a)
+		testkit.Eventually(t, "a looks for b", func() bool { return na.Health().State == "joining" })
+		na.Close() // it writes nothing, as one that is killed
+		if left := filesIn(t, a.StateDir); !slices.Contains(left, "image.loading") {
+			t.Fatalf("it has met nobody, and there is %q", left)
+		}
+	}
+	a.PeerWait = time.Second
+	na := start(t, a)
+	waitReady(t, na)
+	waitValue(t, client(t, na), "k", "v")
+	waitReady(t, start(t, b)) // the image is gone: there is nothing to rename any more
+	select {
+	case err := <-na.Failed():
+		t.Error(err)
+	default:
+	}
+}
+
+// stoppedPair is a pair with the item k that was stopped with images, b first.
+func stoppedPair(t *testing.T) (a, b Config) {
+	a, b = pairConfigs(t)
 	for _, cfg := range []*Config{&a, &b} {
 		cfg.StateDir, cfg.Warm, cfg.Handover, cfg.PeerWait = t.TempDir(), WarmLast, time.Millisecond, time.Hour
 	}
@@ -24,32 +91,20 @@ func TestWarm_KilledWhenItMayHaveMetItsPeer(t *testing.T) {
 	waitReady(t, na, nb)
 	mustSet(t, client(t, na), "k", "v")
 	waitValue(t, client(t, nb), "k", "v")
-	for _, comes := range []bool{true, false} {
-		nb.Drain()
-		na.Drain()
-		na = start(t, a)
-		testkit.Eventually(t, "a looks for b", func() bool { return na.Health().State == "joining" })
-		if left := filesIn(t, a.StateDir); !slices.Contains(left, "image.met") {
-			t.Fatalf("it looks for its peer, and there is %q", left)
+	nb.Drain()
+	na.Drain()
+	return a, b
+}
+
+// copyFiles copies the files of one directory into another one.
+func copyFiles(t *testing.T, to, from string) {
+	for _, name := range filesIn(t, from) {
+		data, err := os.ReadFile(filepath.Join(from, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, name), data, 0o600)
 		}
-		na.Close() // it writes nothing, as one that is killed
-		if comes {
-			nb = start(t, b)
-		} else {
-			a.PeerWait = time.Second
-		}
-		na = start(t, a)
-		waitReady(t, na)
-		want, shows := map[bool]string{true: "v"}[comes], map[bool]string{true: status.ImageLoaded, false: status.ImageDropped}[comes]
-		waitValue(t, client(t, na), "k", want)
-		if got := shown(t, na).Image.Work; got != shows {
-			t.Errorf("b comes: %v. The image is %s, want %s", comes, got, shows)
-		}
-		if left := filesIn(t, a.StateDir); slices.Contains(left, "image.met") || slices.Contains(left, "image.bad") == comes {
-			t.Errorf("b comes: %v. It serves, and there is %q", comes, left)
-		}
-		if comes {
-			waitReady(t, nb)
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 //
 //	PATH.new      is being written; whoever finds it throws it away
 //	PATH          is whole, and no process has used it
-//	PATH.loading  is being read; its process has met nobody yet, so the next one may read it again
+//	PATH.loading  is being read, or loaded; a last node's process has met nobody yet, so the next one may
+//	              read it again
 //	PATH.met      is loaded, and was of the last node; its process has served nobody yet, but may have
 //	              met its peer. That one may have gone on since: so it is not of the last node any more
 //	PATH.bad      is kept for people, and never read
@@ -46,7 +47,7 @@ const (
 	stepKept    imageStep = "kept"    // and that is on the disk too
 	stepTaken   imageStep = "taken"   // it is PATH.loading
 	stepLoading imageStep = "loading" // nothing of it is in the store yet
-	stepMet     imageStep = "met"     // it is PATH.met, on the disk too: the link may open
+	stepMet     imageStep = "met"     // it is PATH.met, on the disk too: a peer may learn what it holds
 	stepRemoved imageStep = "removed" // it is gone; after a loss of power it may be back
 	stepUsed    imageStep = "used"    // and that is on the disk: clients may be served
 	stepAside   imageStep = "aside"   // or it is PATH.bad, on the disk too

@@ -276,6 +276,7 @@ func (n *Node) openLink(secret []byte) error {
 		Listener: n.linkListener(),
 		TLS:      n.linkTLS.config(),
 		Image:    n.image.file != nil,
+		Meets:    n.meetPeer,
 		Now:      n.clock.Now,
 		Log:      n.log,
 	}

@@ -104,13 +104,15 @@ func (w *world) load(n *node) {
 }
 
 // leaveImage is for a process that crashes. If it has not served, its image is still there. But
-// its peer may have linked with it, and have gone on.
+// if it has begun a session, its peer may have gone on.
 func (n *node) leaveImage() {
 	if n.heir == nil || n.opened || n.serves() {
 		return
 	}
 	i := *n.heir
-	i.last, i.proven, i.beyond = false, false, n.lastPeer
+	if n.admitted {
+		i.last, i.proven, i.beyond = false, false, n.lastPeer
+	}
 	n.w.machines[n.host].image = &i
 	n.w.counts.Left++
 }

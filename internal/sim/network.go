@@ -245,7 +245,7 @@ func (n *node) admission(e *end) {
 	for len(n.ends) > 0 && n.ends[0] != e {
 		n.lose(n.ends[0], "another one replaces it")
 	}
-	n.admit, n.promise, n.notes = e, promise{}, 0
+	n.admit, n.promise, n.notes, n.admitted = e, promise{}, 0, true
 	var err error
 	n.mayRewind = n.st.Clock()
 	n.work(func() { err = e.s.Admit(n.now(), n.core.State()) })

@@ -36,6 +36,7 @@ type node struct {
 
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
+	admitted   bool   // there has been one
 	notes      int
 	opened     bool       // the gate has been open
 	stopped    bool       // the process is gone

@@ -185,7 +185,7 @@ func TestDrain_NothingToLoseNeedsNoPeer(t *testing.T) {
 		b.drain(drainTimeout).ends(w, 0)
 		d := a.drain(drainTimeout)
 		d.ends(w, 0)
-		if d.took > 0 {
+		if d.took > session.DefaultHandover/2 { // by the bubble's clock; a may take a second look, if b's end has not come yet
 			w.Errorf("it took %v", d.took)
 		}
 	})

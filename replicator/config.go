@@ -49,8 +49,9 @@ type Config struct {
 	Image bool
 
 	// Meets is called in each session before this node says what it has: no peer can have learned
-	// anything from it before. The connection waits for it, and nobody else; an error ends the
-	// connection. nil = nothing is to be done.
+	// anything from it before. An error ends the connection. It is called as well while the node is
+	// Refused: somebody is there who may go on without it. Both goroutines wait for it, so it should
+	// take milliseconds, and do its work once. nil = nothing is to be done.
 	Meets func() error
 
 	Now func() int64 // required: the node's steady clock, Unix ms

@@ -171,10 +171,8 @@ func (c *conn) handshake() error {
 	if !c.l.storeUser.CompareAndSwap(nil, c) {
 		panic("replicator: two sessions at once")
 	}
-	if c.l.cfg.Meets != nil {
-		if err := c.l.cfg.Meets(); err != nil {
-			return err
-		}
+	if err := c.l.meets(); err != nil {
+		return err
 	}
 	state := c.l.State()
 	c.mu.Lock()

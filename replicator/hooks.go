@@ -33,3 +33,23 @@ func (c *Config) chance() float64 {
 	c.Rand(b[:])
 	return float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53)
 }
+
+// longMillis is how long a peer may wait for this node's STATE before this node takes it that the
+// peer has given the connection up.
+const longMillis = 500
+
+// meets calls Config.Meets. If that takes long, the connection may not live, but the peer is there: so
+// the wait for it begins anew.
+func (l *Link) meets() error {
+	if l.cfg.Meets == nil {
+		return nil
+	}
+	began := l.cfg.Now()
+	err := l.cfg.Meets()
+	if now := l.cfg.Now(); now-began > longMillis {
+		l.mu.Lock()
+		l.core.WaitAnew(now)
+		l.mu.Unlock()
+	}
+	return err
+}

@@ -107,6 +107,31 @@ func TestLink_MeetsBeforeItSaysWhatItHas(t *testing.T) {
 	}
 }
 
+// TestLink_WaitsForAPeerThatItHasMet: if Meets takes so long that the peer may have given the connection
+// up, that peer is waited for anew. If not, the wait goes on.
+func TestLink_WaitsForAPeerThatItHasMet(t *testing.T) {
+	for takes, want := range map[int64]session.NodeState{longMillis + 1: session.Joining, longMillis: session.Ready} {
+		clock := now()
+		l, err := New(Config{
+			Config: session.Config{Cluster: "test", NodeID: store.ID{1}, Inc: newInc(), Store: newTestStore(t)},
+			Peer:   "nobody:1", Now: func() int64 { return clock },
+			Meets: func() error { clock += takes; return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.core.Start(clock)
+		clock += session.DefaultPeerWait.Milliseconds() - takes
+		if err := l.meets(); err != nil {
+			t.Fatal(err)
+		}
+		l.core.Tick(clock, false)
+		if got := l.core.State(); got != want {
+			t.Errorf("Meets takes %d ms: the node is %v, want %v", takes, got, want)
+		}
+	}
+}
+
 func TestLink_ReconnectsAndSendsOnlyTheDifference(t *testing.T) {
 	a, b := startPair(t, nil)
 	waitLinked(t, a, b)

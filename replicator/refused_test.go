@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,6 +283,18 @@ func TestRefused_SilenceIsHeardOut(t *testing.T) {
 		w := &refusedWorld{drainWorld: &drainWorld{T: t, m: newMemNet(1)}}
 		w.dial = func(c net.Conn) { answer(c, nil) }
 		w.staysShut(w.join(1, func(c *Config) { c.PeerWait = 100 * time.Millisecond }), "SILENT", false)
+	})
+}
+
+// TestRefused_MeetsWhoeverIsThere: it may go on without this node.
+func TestRefused_MeetsWhoeverIsThere(t *testing.T) {
+	var met atomic.Bool
+	between(t, func(c *Config) {
+		c.Secret = []byte("another")
+		c.Meets = func() error { met.Store(true); return nil }
+	}, nil, func(w *refusedWorld, a *testNode) {
+		w.wait("a is refused", func() bool { return a.l.State() == session.Refused })
+		w.wait("a has met it", met.Load)
 	})
 }
 

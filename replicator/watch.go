@@ -42,6 +42,9 @@ func (l *Link) watch(ctx context.Context) {
 		l.mu.Unlock()
 		copying.look(l, c)
 		l.logGate(before, seen, after, as, d)
+		if after == session.Refused {
+			_ = l.meets() // whoever is there may go on without this node
+		}
 		seen = after
 		if settled {
 			tick.Reset(watchSettled)

@@ -130,7 +130,7 @@ func (n *Node) wake(ctx context.Context) bool {
 		err = n.image.openLink()
 	}
 	if err != nil {
-		n.failed <- err
+		n.fail(err)
 		return false
 	}
 	return true
@@ -159,15 +159,16 @@ func (n *Node) loadImage(ctx context.Context) error {
 	n.endImage(status.ImageLoaded, slept)
 	text := "the image is loaded"
 	if n.image.provisional(&n.cfg) {
-		text += ", and counts only together with the peer, which may have gone on without this node: if that peer does not come, this node begins empty after --peer-wait"
+		text += ", and counts only together with the peer, which may have gone on without this node: waiting for that peer"
 	}
 	n.log.Info(text, nodelog.ImageLoaded, "items", n.store.Stats().Items, "after_ms", time.Since(began).Milliseconds(),
 		"slept_ms", slept, "was_last", n.image.last)
 	return n.keepBound()
 }
 
-// meetPeer is called before a peer learns anything from this process. That peer may go on when this
-// one is killed, so an image that was the last one says that it may not be any more.
+// meetPeer is called before a peer learns anything from this process, or when one is there and will not
+// link. That peer may go on when this process is killed, so an image that was the last one says that it
+// may not be any more.
 func (n *Node) meetPeer() error {
 	n.image.naming.Lock()
 	defer n.image.naming.Unlock()
@@ -176,10 +177,7 @@ func (n *Node) meetPeer() error {
 	}
 	if err := n.image.file.meet(); err != nil {
 		err = fmt.Errorf("node: the image that is loaded cannot be renamed: %w", err)
-		select {
-		case n.failed <- err:
-		default: // it ends already
-		}
+		n.fail(err)
 		return err
 	}
 	n.image.named = true
@@ -250,7 +248,7 @@ func (n *Node) beginAnew() bool {
 		err = n.image.openLink()
 	}
 	if err != nil {
-		n.failed <- err
+		n.fail(err)
 		return false
 	}
 	return true

@@ -368,7 +368,7 @@ func TestImage_OfANodeThatWasNotTheLast(t *testing.T) {
 			t.Fatalf("what was dropped is gone: %v", err)
 		}
 	}
-	if !log.Has("begins empty after --peer-wait", "event=image_loaded") || !log.Has("level=WARN", "event=image_dropped") {
+	if !log.Has("waiting for that peer", "event=image_loaded") || !log.Has("level=WARN", "event=image_dropped") {
 		t.Errorf("it does not say so:\n%s", log.Tail(2000))
 	}
 }

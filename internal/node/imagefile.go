@@ -45,7 +45,7 @@ const (
 	stepSynced  imageStep = "synced"  // it is on the disk
 	stepNamed   imageStep = "named"   // it has its name; after a loss of power it may have the old one
 	stepKept    imageStep = "kept"    // and that is on the disk too
-	stepTaken   imageStep = "taken"   // it is PATH.loading
+	stepTaken   imageStep = "taken"   // it is PATH.loading, on the disk too
 	stepLoading imageStep = "loading" // nothing of it is in the store yet
 	stepMet     imageStep = "met"     // it is PATH.met, on the disk too: a peer may learn what it holds
 	stepRemoved imageStep = "removed" // it is gone; after a loss of power it may be back
@@ -147,7 +147,14 @@ func (f *imageFile) take() (r *os.File, met bool, err error) {
 	if err := os.Rename(f.path, f.path+loadingSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, err
 	}
-	f.at(stepTaken)
+	if _, err := os.Stat(f.path + loadingSuffix); err == nil { // what is PATH.met is older
+		if _, err := f.remove(metSuffix); err != nil {
+			return nil, false, err
+		}
+	}
+	if err := f.syncDir(stepTaken); err != nil { // and with it what a process that died had renamed or removed
+		return nil, false, err
+	}
 	for _, suffix := range []string{loadingSuffix, metSuffix} {
 		if r, err = os.Open(f.path + suffix); !errors.Is(err, fs.ErrNotExist) {
 			return r, suffix == metSuffix, err
@@ -189,10 +196,7 @@ func (f *imageFile) setAside() (there bool, err error) {
 			return there, err
 		}
 	}
-	if !there {
-		return false, nil
-	}
-	return true, f.syncDir(stepAside)
+	return there, f.syncDir(stepAside) // also if there was none: one that was removed may be back after a loss of power
 }
 
 // syncDir forces the names in the directory to the disk, where the file system can. That is

@@ -158,6 +158,10 @@ func TestImageFile_WhatWasLoadedAndNotUsedIsReplaced(t *testing.T) {
 		if left := filesIn(t, filepath.Dir(f.path)); !dead && !slices.Equal(left, []string{"image"}) {
 			t.Errorf("%q is left: without the image the next start would load the one before", left)
 		}
+		takes(t, f, false)
+		if left := filesIn(t, filepath.Dir(f.path)); !slices.Equal(left, []string{"image.loading"}) {
+			t.Errorf("it loads the second one, and there is %q: a process that dies may leave the first one only", left)
+		}
 		if got := loads(t, f) + loads(t, f); got != "second" {
 			t.Errorf("it died when it was %q: two starts load %q", step, got)
 		}
@@ -168,6 +172,9 @@ func TestImageFile_BadOneIsKeptAside(t *testing.T) {
 	f := &imageFile{path: filepath.Join(t.TempDir(), "image")}
 	if there, err := f.setAside(); there || err != nil {
 		t.Errorf("of nothing: %v, %v", there, err)
+	}
+	if !diesAt(f, stepAside, func() { _, _ = f.setAside() }) {
+		t.Error("what a process that died has removed may be back when power is lost")
 	}
 	for _, text := range []string{"first", "second"} {
 		writes(t, f, text)

@@ -308,12 +308,12 @@ func (n *Node) openGate() {
 	}
 	n.image.unsure.Store(false)
 	if err := n.useImage(); err != nil {
-		n.failed <- err
+		n.fail(err)
 		return
 	}
 	s, err := n.bound.Listen()
 	if err != nil {
-		n.failed <- fmt.Errorf("node: the client port cannot open: %w", err)
+		n.fail(fmt.Errorf("node: the client port cannot open: %w", err))
 		return
 	}
 	n.clients.Store(s)
@@ -323,6 +323,14 @@ func (n *Node) openGate() {
 		"items", n.store.Stats().Items, "after_ms", time.Since(n.started).Milliseconds(), "io", ioText(s.Stats()))
 	close(n.ready)
 	n.wg.Go(n.image.close)
+}
+
+// fail says that the node cannot go on. Only the first reason is told.
+func (n *Node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default:
+	}
 }
 
 // tick gives the store its slices of work, and keeps clock and state directory.

@@ -101,6 +101,9 @@ func (c *Core) Ended(nowMillis int64, s *Session, end *End, events Events, secur
 	}
 }
 
+// WaitAnew begins the wait for a peer anew: one is there.
+func (c *Core) WaitAnew(nowMillis int64) { c.gate.waitSince = nowMillis }
+
 // DialAnswered tells that somebody has taken a dial. As long as nobody knows who, the dial
 // does not count as one that found no listener. It returns what DialReachedItself needs if
 // it was this node.

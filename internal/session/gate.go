@@ -73,7 +73,7 @@ type gate struct {
 	state      NodeState
 	bootWait   bool
 	waitMillis int64 // how long to wait for a peer, from waitSince on
-	waitSince  int64 // the start, or when a session last brought data or a refusal ended, Unix ms
+	waitSince  int64 // the start, or when a session last brought data, a refusal ended or WaitAnew was called, Unix ms
 	Absence
 	denial
 	bootServe         bool  // the gate opens after waitMillis even if one of the two refuses

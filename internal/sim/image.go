@@ -104,14 +104,17 @@ func (w *world) load(n *node) {
 }
 
 // leaveImage is for a process that crashes. If it has not served, its image is still there. But
-// if it has begun a session, its peer may have gone on.
+// if a peer has learned from it, that peer may have gone on.
 func (n *node) leaveImage() {
 	if n.heir == nil || n.opened || n.serves() {
 		return
 	}
 	i := *n.heir
-	if n.admitted {
-		i.last, i.proven, i.beyond = false, false, n.lastPeer
+	if n.admitted { // as the node renames its image
+		i.last, i.proven = false, false
+	}
+	if n.knownTo != nil {
+		i.proven, i.beyond = false, n.knownTo
 	}
 	n.w.machines[n.host].image = &i
 	n.w.counts.Left++

@@ -36,7 +36,8 @@ type node struct {
 
 	ends       []*end // its connections, oldest first
 	admit      *end   // the one that is the session
-	admitted   bool   // there has been one
+	admitted   bool   // it has begun one, ever
+	knownTo    *node  // the process that has begun one with it last, and may go on with what it had
 	notes      int
 	opened     bool       // the gate has been open
 	stopped    bool       // the process is gone

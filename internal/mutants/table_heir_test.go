@@ -73,7 +73,7 @@ var heirMutants = []mutant{
 	{"a node that has linked with its peer's first heir does not take the second one",
 		"if the first one was killed before it served, the second one has the same image",
 		"internal/session/handshake.go", " && !means(s.cfg.awaited, s.peer.Inc, st.HeirOf) {", " {",
-		plan("asleep, expiry", 500)},
+		test("internal/session", "TestHeir_OfANodeThatWasNotTheLast")},
 	{"a node that waits for its peer with an image looks for somebody to take over",
 		"it has served nobody, and goes as it came",
 		"replicator/drain.go", " || l.core.Provisional()", "",

@@ -83,17 +83,30 @@ func TestWarm_KilledBeforeItHasMetItsPeer(t *testing.T) {
 
 // stoppedPair is a pair with the item k that was stopped with images, b first.
 func stoppedPair(t *testing.T) (a, b Config) {
-	a, b = pairConfigs(t)
-	for _, cfg := range []*Config{&a, &b} {
-		cfg.StateDir, cfg.Warm, cfg.Handover, cfg.PeerWait = t.TempDir(), WarmLast, time.Millisecond, time.Hour
-	}
-	na, nb := start(t, a), start(t, b)
-	waitReady(t, na, nb)
-	mustSet(t, client(t, na), "k", "v")
-	waitValue(t, client(t, nb), "k", "v")
+	a, b = warmConfigs(t)
+	a.PeerWait, b.PeerWait = time.Hour, time.Hour
+	na, nb := startWithItem(t, a, b)
 	nb.Drain()
 	na.Drain()
 	return a, b
+}
+
+// warmConfigs are those of a pair whose nodes write images, and wait for nobody as they stop.
+func warmConfigs(t *testing.T) (a, b Config) {
+	a, b = pairConfigs(t)
+	for _, cfg := range []*Config{&a, &b} {
+		cfg.StateDir, cfg.Warm, cfg.Handover = t.TempDir(), WarmLast, time.Millisecond
+	}
+	return a, b
+}
+
+// startWithItem starts a pair that has the item k.
+func startWithItem(t *testing.T, a, b Config) (na, nb *Node) {
+	na, nb = start(t, a), start(t, b)
+	waitReady(t, na, nb)
+	mustSet(t, client(t, na), "k", "v")
+	waitValue(t, client(t, nb), "k", "v")
+	return na, nb
 }
 
 // copyFiles copies the files of one directory into another one.
@@ -112,10 +125,7 @@ func copyFiles(t *testing.T, to, from string) {
 // TestImage_IsNoProofBesideAPeerThatLives: a node that leaves an item which its peer has not taken says
 // so, as long as that peer lives. The last one of the pair has everything in its image.
 func TestImage_IsNoProofBesideAPeerThatLives(t *testing.T) {
-	a, b := pairConfigs(t)
-	for _, cfg := range []*Config{&a, &b} {
-		cfg.StateDir, cfg.Warm, cfg.Handover = t.TempDir(), WarmLast, time.Millisecond
-	}
+	a, b := warmConfigs(t)
 	b.MaxItemBytes = 1 << 10
 	var log testkit.Log
 	a.Log = testConfig(&log).Log

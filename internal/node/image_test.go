@@ -293,14 +293,8 @@ func TestImage_TheWallWentBack(t *testing.T) {
 // TestWarm_ThePeerLoadsForLong: a node that starts meanwhile does not take it for absent, and
 // serves nobody before it has what the image has.
 func TestWarm_ThePeerLoadsForLong(t *testing.T) {
-	a, b := pairConfigs(t)
-	for _, cfg := range []*Config{&a, &b} {
-		cfg.StateDir, cfg.Warm, cfg.Handover = t.TempDir(), WarmLast, time.Millisecond
-	}
-	na, nb := start(t, a), start(t, b)
-	waitReady(t, na, nb)
-	mustSet(t, client(t, na), "k", "v")
-	waitValue(t, client(t, nb), "k", "v")
+	a, b := warmConfigs(t)
+	na, nb := startWithItem(t, a, b)
 	na.Drain()
 	if err := client(t, nb).Delete("k"); err != nil {
 		t.Fatal(err)
@@ -327,16 +321,11 @@ func TestWarm_ThePeerLoadsForLong(t *testing.T) {
 // TestImage_OfANodeThatWasNotTheLast is dropped when the peer does not come, and kept for people:
 // they may serve it with --warm=any. That of the last one serves alone.
 func TestImage_OfANodeThatWasNotTheLast(t *testing.T) {
-	a, b := pairConfigs(t)
+	a, b := warmConfigs(t)
+	a.PeerWait, b.PeerWait = time.Second, time.Second
 	var log testkit.Log
 	a.Log = testConfig(&log).Log
-	for _, cfg := range []*Config{&a, &b} {
-		cfg.StateDir, cfg.Warm, cfg.Handover, cfg.PeerWait = t.TempDir(), WarmLast, time.Millisecond, time.Second
-	}
-	na, nb := start(t, a), start(t, b)
-	waitReady(t, na, nb)
-	mustSet(t, client(t, na), "k", "v")
-	waitValue(t, client(t, nb), "k", "v")
+	na, nb := startWithItem(t, a, b)
 	na.Drain()
 	nb.Drain()
 

@@ -34,12 +34,11 @@ func (c *Config) chance() float64 {
 	return float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53)
 }
 
-// longMillis is how long a peer may wait for this node's STATE before this node takes it that the
-// peer has given the connection up.
+// longMillis: if the peer has waited longer for this node's STATE, it may have closed the connection.
 const longMillis = 500
 
-// meets calls Config.Meets. If that takes long, the connection may not live, but the peer is there: so
-// the wait for it begins anew.
+// meets calls Config.Meets. If that takes long, the connection may be gone, but the peer is there. So the
+// wait for it begins anew.
 func (l *Link) meets() error {
 	if l.cfg.Meets == nil {
 		return nil

@@ -20,9 +20,9 @@
 // # Locks
 //
 // Node.gate is held while the client port opens or shuts. Nothing that waits for it holds
-// another lock. image.naming is held while the image is renamed or removed; whoever opens the client
-// port takes it while it holds Node.gate. Node.asking keeps the store open for StatRows and Stats; whoever ends
-// the node holds no other lock when it takes it.
+// another lock. image.naming is held while the image is renamed or removed; whoever opens the
+// client port takes it while it holds Node.gate. Node.asking keeps the store open for StatRows
+// and Stats; whoever ends the node holds no other lock when it takes it.
 //
 // # What it must never do
 //

@@ -101,7 +101,7 @@ func (c *Core) Ended(nowMillis int64, s *Session, end *End, events Events, secur
 	}
 }
 
-// WaitAnew begins the wait for a peer anew: one is there.
+// WaitAnew begins the wait for a peer (Config.PeerWait) anew, as one is there.
 func (c *Core) WaitAnew(nowMillis int64) { c.gate.waitSince = nowMillis }
 
 // DialAnswered tells that somebody has taken a dial. As long as nobody knows who, the dial

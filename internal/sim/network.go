@@ -265,7 +265,8 @@ func (n *node) reached(e *end) {
 	e.events = n.core.NoteEvents(e.s, e.events)
 	if before == 0 && e.events != 0 {
 		same := n.metLast(e.other.n)
-		n.awaited, e.other.n.knownTo = !n.waitsFor(e.other.n), n
+		n.awaited = !n.waitsFor(e.other.n)
+		e.other.n.knownTo = n
 		if !same || !e.mine {
 			for part := range e.other.owes {
 				e.other.owes[part] = n.held[part]

@@ -30,8 +30,7 @@ type feed struct {
 
 // viewer is one page that is kept up to date.
 type viewer struct {
-	next   chan []byte // room for one message
-	missed bool        // it did not take one in time: the next one holds everything
+	next chan []byte // room for one message; turn replaces one that was not taken by all of what is new
 }
 
 func newFeed(frame func() *frame, changed func() <-chan struct{}, most int) *feed {
@@ -48,8 +47,9 @@ func (f *feed) join() *viewer {
 	v := &viewer{next: make(chan []byte, 1)}
 	f.viewers[v] = struct{}{}
 	if !f.running {
+		changed := f.changed() // asked before the frame is made: what comes meanwhile is a change
 		f.running, f.last = true, f.frame()
-		f.wg.Go(f.run)
+		f.wg.Go(func() { f.run(changed) })
 	}
 	v.next <- f.last.message(nil)
 	return v
@@ -72,14 +72,15 @@ func (f *feed) close() {
 	f.wg.Wait()
 }
 
-// run goes on as long as somebody looks.
-func (f *feed) run() {
+// run goes on as long as somebody looks. The first change is the one that closes changed.
+func (f *feed) run(changed <-chan struct{}) {
 	for {
 		select {
 		case <-f.quit:
 			return
-		case <-f.changed():
+		case <-changed:
 		}
+		changed = f.changed() // before the turn, or what comes while it draws would wait for the next change
 		if !f.turn() {
 			return
 		}
@@ -99,18 +100,15 @@ func (f *feed) turn() bool {
 	f.last = now
 	for v := range f.viewers {
 		text := some
-		if v.missed {
+		select {
+		case <-v.next: // not taken: the viewer is slow, and gets the latest of everything instead
 			if all == nil {
 				all = now.message(nil)
 			}
 			text = all
+		default:
 		}
-		select {
-		case v.next <- text:
-			v.missed = false
-		default: // what waits there is not taken: the viewer is slow, and nobody waits for it
-			v.missed = true
-		}
+		v.next <- text // there is room: nobody else puts any in
 	}
 	return true
 }

@@ -54,4 +54,12 @@ var clockMutants = []mutant{
 		"the peer is told of the new one",
 		"store/clock.go", "	s.born.Store(VersionAt(nowMillis))\n", "",
 		test("store", "TestRewind_BeginsAnew")},
+	{"a slow link is taken for a wrong clock, and logged",
+		"a measurement is wrong by half of its round trip",
+		"internal/session/offset.go", "max(ahead, -ahead) - (rtt+1)/2", "max(ahead, -ahead) - rtt/1000",
+		test("internal/session", "TestOffset_ASlowLinkIsNoWrongClock")},
+	{"a slow link is taken for a wrong clock, and shown",
+		"a measurement is wrong by half of its round trip",
+		"internal/status/warnings.go", "> SkewMillis+max(l.RTTMillis, 0)/2", "> SkewMillis",
+		test("internal/status", "TestWarnings_ASlowLinkIsNoWrongClock")},
 }

@@ -69,6 +69,16 @@ func (o *offset) measured() int64 {
 	return ahead
 }
 
+// apart is by how much the clocks differ at least, ms: where one way of the link is slow, as
+// under a copy, a sample is wrong by up to half of its round trip. Below 0: they may be equal.
+func (o *offset) apart() int64 {
+	ahead, rtt := o.refused, int64(0)
+	if ahead == 0 {
+		rtt, ahead, _ = o.best()
+	}
+	return max(ahead, -ahead) - (rtt+1)/2
+}
+
 // best returns the round trip of the best sample, and how far the peer's clock is ahead by
 // it, both ms. false: there is no sample.
 func (o *offset) best() (rtt, ahead int64, ok bool) {

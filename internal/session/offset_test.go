@@ -312,6 +312,24 @@ func TestOffset_FollowsASmallJump(t *testing.T) {
 	}
 }
 
+// TestOffset_ASlowLinkIsNoWrongClock: what a copy delays by a second on one way says nothing
+// about the clocks, and a short round trip says much.
+func TestOffset_ASlowLinkIsNoWrongClock(t *testing.T) {
+	var o offset
+	o.sample(1000, 2228, 2228, 2228)
+	if _, ahead, _ := o.best(); ahead != 614 || o.apart() > 0 {
+		t.Errorf("%d ahead, they differ by %d at least", ahead, o.apart())
+	}
+	o.sample(3000, 3605, 3605, 3010)
+	if o.apart() != 595 {
+		t.Errorf("they differ by %d at least", o.apart())
+	}
+	o.sample(3000, 2405, 2405, 3010)
+	if o.apart() != 595 {
+		t.Errorf("behind: they differ by %d at least", o.apart())
+	}
+}
+
 // TestOffset_GuessOfTheHandshakeGivesWayToAnySample: nobody knows how wrong it is.
 func TestOffset_GuessOfTheHandshakeGivesWayToAnySample(t *testing.T) {
 	var o offset

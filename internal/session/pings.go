@@ -38,8 +38,7 @@ func (s *Session) onPong(now int64, p *wire.Pong) {
 		s.cfg.Store.MoveFlushAt(p)
 		s.hs.pending = store.PendingFlush{}
 	}
-	ahead := s.clock.measured()
-	s.skewed = s.skewed || max(ahead, -ahead) > clockWarnMillis
+	s.skewed = s.skewed || s.clock.apart() > clockWarnMillis
 	s.clockRefused = s.clockRefused || s.clock.refused != 0
 }
 

@@ -199,6 +199,17 @@ func TestWarnings_ClocksThatAreDaysApartAreSet(t *testing.T) {
 	}
 }
 
+// Where one way of the link is slow, equal clocks seem to differ by half of the round trip.
+func TestWarnings_ASlowLinkIsNoWrongClock(t *testing.T) {
+	for rtt, want := range map[int64]int{-1: 1, 0: 1, 227: 1, 228: 0, 1228: 0} {
+		s := snapshotAt(1, 1)
+		s.Link.ClockAheadMillis, s.Link.RTTMillis = -614, rtt
+		if found := Warnings(&s, nil); len(found) != want {
+			t.Errorf("%d ms away: %+v", rtt, found)
+		}
+	}
+}
+
 func TestWarnings_FullIsOfNodesThatDoNotEvict(t *testing.T) {
 	full := func() *Snapshot {
 		s := snapshotAt(1, 1)

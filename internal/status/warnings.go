@@ -41,7 +41,7 @@ func Warnings(s, peer *Snapshot) (found []Warning) {
 	warn(s.Process.ClockRefusedMS != 0, "clock_jumped",
 		fmt.Sprintf("The wall clock is %s ahead of what this node believes.", millis(s.Process.ClockRefusedMS)), "Set the machine's clock.")
 	skew := max(l.ClockAheadMillis, -l.ClockAheadMillis)
-	warn(skew > SkewMillis, "clock_skew", fmt.Sprintf("The clocks of the two nodes differ by %s.", millis(skew)), doSkew(skew))
+	warn(l.ClocksDiffer(), "clock_skew", fmt.Sprintf("The clocks of the two nodes differ by %s.", millis(skew)), doSkew(skew))
 	warn(l.NotOnPeer > 0, "not_on_peer", fmt.Sprintf("The peer could not store %d items: they are on this node only.", l.NotOnPeer),
 		"Give both nodes the same -m, -I and -M.")
 	warn(s.Settings.NoEviction && s.Items.NoMemory > 0 && s.Memory.CommittedBytes >= s.Memory.LimitBytes/100*fullPercent, "full",
@@ -84,6 +84,12 @@ func doAlone(s *Snapshot) string {
 		return "Let -x name the other node: it leads back to this one."
 	}
 	return "Start the peer, or look into its log. Do not stop this node."
+}
+
+// ClocksDiffer says that the clocks of the two nodes differ by more than SkewMillis for
+// certain. A measurement is wrong by half of its round trip at most.
+func (l *Link) ClocksDiffer() bool {
+	return max(l.ClockAheadMillis, -l.ClockAheadMillis) > SkewMillis+max(l.RTTMillis, 0)/2
 }
 
 // doSkew is what to do about clocks that are so far apart.

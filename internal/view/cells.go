@@ -100,7 +100,7 @@ func clockCell(s *status.Snapshot) Line {
 	case ahead < -inStepMillis:
 		words = "peer's is " + millis(-max(ahead, -1<<62)) + " behind"
 	}
-	if l.ClockAheadMillis > status.SkewMillis || l.ClockAheadMillis < -status.SkewMillis {
+	if l.ClocksDiffer() {
 		tone = Bad
 	}
 	if l.RTTMillis >= 0 {

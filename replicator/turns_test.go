@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,8 +76,7 @@ func TestTurns_NoChangeIsLeft(t *testing.T) {
 	go func() {
 		defer ended.Store(-1)
 		for i := int64(1); i <= rounds; i++ {
-			for begun.Load() < i {
-			}
+			await(func() bool { return begun.Load() >= i })
 			n.l.BeginTurn()
 			for range i % 1500 { // the two meet at another point each time
 				n.st.Signalled()
@@ -88,8 +88,7 @@ func TestTurns_NoChangeIsLeft(t *testing.T) {
 	for i := int64(1); i <= rounds; i++ {
 		begun.Store(i)
 		n.set("k", "v")
-		for ended.Load() < i && ended.Load() >= 0 {
-		}
+		await(func() bool { return ended.Load() >= i || ended.Load() < 0 })
 		if n.st.Signalled() && !c.woken() {
 			t.Errorf("round %d: there is something to send, and nobody knows", i)
 			begun.Store(rounds)
@@ -101,7 +100,15 @@ func TestTurns_NoChangeIsLeft(t *testing.T) {
 		default:
 		}
 	}
-	for ended.Load() >= 0 {
+	await(func() bool { return ended.Load() < 0 })
+}
+
+// await is awake when ok is true. Where that takes long it lets others run: there may be one CPU only.
+func await(ok func() bool) {
+	for i := 1; !ok(); i++ {
+		if i%10_000 == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 

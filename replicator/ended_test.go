@@ -85,7 +85,7 @@ func TestFailure_NameOfBothNodes(t *testing.T) {
 // TestFailure_NameOfBothNodesAndThePeerIsAway: that a node meets itself does not keep it
 // from serving as soon as it is clear that nobody else is there.
 func TestFailure_NameOfBothNodesAndThePeerIsAway(t *testing.T) {
-	la, lb := listen(t), listen(t)
+	la, lb := listen(t), listenAgain(t)
 	gone := port(lb)
 	_ = lb.Close()
 	a := startNode(t, 1, la, "", func(c *Config) {

@@ -249,7 +249,7 @@ func TestLink_DrainLosesNothing(t *testing.T) {
 }
 
 func TestLink_DrainWithoutAPeerEnds(t *testing.T) {
-	gone := listen(t)
+	gone := listenAgain(t)
 	addr := gone.Addr().String()
 	_ = gone.Close()
 	a := startNode(t, 1, nil, addr, nil)

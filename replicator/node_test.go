@@ -42,6 +42,17 @@ func listen(t testing.TB) net.Listener {
 	return ln
 }
 
+// listenAgain listens on a port that may be closed and opened again: neither another test nor a
+// connection that goes out gets it meanwhile.
+func listenAgain(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:"+testkit.FreePorts(t, 1)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
 func now() int64 { return time.Now().UnixMilli() }
 
 func newTestStore(t testing.TB) *store.Store {

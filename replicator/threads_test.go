@@ -57,7 +57,7 @@ func TestThreads_TheNodesEndEqual(t *testing.T) {
 func threadRound(t *testing.T, shape threadShape, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 11))
 	wrote := newWrites()
-	la, lb := listen(t), listen(t)
+	la, lb := listen(t), listenAgain(t)
 	a := startThreaded(t, shape, 1, la, lb.Addr().String())
 	b := startThreaded(t, shape, 2, lb, la.Addr().String())
 	waitLinked(t, a.testNode, b.testNode)

@@ -86,7 +86,7 @@ func TestLink_CopyIsReportedWhileItLasts(t *testing.T) {
 // TestLink_PlannedRestartIsNoTrouble: nothing of a normal start or a restart by plan is a
 // warning, on either node; why the link is down is known all the same.
 func TestLink_PlannedRestartIsNoTrouble(t *testing.T) {
-	la, lb := listen(t), listen(t)
+	la, lb := listen(t), listenAgain(t)
 	a := startNode(t, 1, la, lb.Addr().String(), nil)
 	_ = lb.Close() // it is started first
 	eventually(t, "it has dialled", func() bool { return a.l.Stats().DialFails > 0 })

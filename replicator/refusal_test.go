@@ -63,10 +63,16 @@ func TestLink_SkewedClocksAreSaid(t *testing.T) {
 	})
 	waitLinked(t, a, b)
 	eventually(t, "measured and said", func() bool { // it is counted, and then said
-		return a.l.Stats().Skews == 1 && b.l.Stats().Skews == 1 && a.log.has("clocks of the two nodes differ") && b.log.has("peer_ahead_ms=-")
+		return a.l.Stats().Skews > 0 && b.l.Stats().Skews > 0 && a.log.has("clocks of the two nodes differ") && b.log.has("peer_ahead_ms=-")
 	})
-	if x, y := a.l.Stats().ClockAheadMillis, b.l.Stats().ClockAheadMillis; x < 1900 || y > -1900 {
-		t.Fatalf("a sees %d ms, b sees %d ms", x, y)
+	eventually(t, "measured well", func() bool { // the first PING may have been slow on one of its two ways
+		x, y := a.l.Stats().ClockAheadMillis, b.l.Stats().ClockAheadMillis
+		return x > 1900 && x < 2100 && y < -1900 && y > -2100
+	})
+	for _, n := range []*testNode{a, b} {
+		if st := n.l.Stats(); st.Skews > st.Sessions {
+			t.Errorf("%d sessions, and it is counted %d times", st.Sessions, st.Skews)
+		}
 	}
 }
 

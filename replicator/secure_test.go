@@ -117,9 +117,9 @@ func TestLink_OneSideWithoutTLS(t *testing.T) {
 				"acceptor": {"the caller speaks without TLS", "the peer refused the link"},
 				"dialler":  {"the caller speaks TLS, this node does not", "the peer answers without TLS"},
 			}[who]
-			if !a.log.has(want[0]) || !b.log.has(want[1]) || !a.log.has("--repl-tls-cert") || !b.log.has("--repl-tls-cert") {
-				t.Errorf("the logs do not say it:\n%s\n%s", a.log.String(), b.log.String())
-			}
+			eventually(t, "both logs say it", func() bool { // it is counted before
+				return a.log.has(want[0]) && b.log.has(want[1]) && a.log.has("--repl-tls-cert") && b.log.has("--repl-tls-cert")
+			})
 			eventually(t, "b stays shut", func() bool { return b.l.State() == session.Refused })
 			if n := a.refused("SILENT") + b.refused("SILENT"); n > 0 {
 				t.Errorf("%d times somebody waited in vain", n)
@@ -148,9 +148,9 @@ func TestLink_ForeignCertificate(t *testing.T) {
 			if bad == half {
 				by, of = a, b
 			}
-			if !by.log.has("not of this pair's CA") || !of.log.has("does not accept this node's certificate") {
-				t.Errorf("not said:\n%s\n%s", by.log.String(), of.log.String())
-			}
+			eventually(t, "both logs say it", func() bool {
+				return by.log.has("not of this pair's CA") && of.log.has("does not accept this node's certificate")
+			})
 			if a.l.Stats().Sessions+b.l.Stats().Sessions > 0 {
 				t.Error("linked")
 			}
@@ -239,9 +239,7 @@ func TestLink_EndlessTLSHandshakeIsCutOff(t *testing.T) {
 		_, _ = c.Write(record)
 	}
 	eventually(t, "cut off", func() bool { return a.refused("TLS") == 1 })
-	if !a.log.has("the other side is no node") {
-		t.Error("the log does not say why")
-	}
+	eventually(t, "the log says why", func() bool { return a.log.has("the other side is no node") }) // it is counted before
 	_ = c.Close()
 }
 

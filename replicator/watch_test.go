@@ -111,9 +111,7 @@ func TestLink_PlannedRestartIsNoTrouble(t *testing.T) {
 			t.Errorf("taken for trouble:\n%s", n.log.String())
 		}
 	}
-	if !a.log.has("takes the place of the last peer") {
-		t.Error("another id is not said")
-	}
-	b.stop() // as if it was killed
+	eventually(t, "another id is said", func() bool { return a.log.has("takes the place of the last peer") }) // the link is up first
+	b.stop()                                                                                                  // as if it was killed
 	eventually(t, "that is trouble", func() bool { return a.log.has("level=WARN") })
 }

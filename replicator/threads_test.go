@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,6 +142,9 @@ func (n *threaded) begin(seed uint64, wrote *writes) {
 			r, mine := rand.New(rand.NewPCG(seed, i)), newWrites()
 			for j := 0; !n.over.Load(); j++ {
 				n.client(r, mine, fmt.Sprintf("%d.%d.%d", seed, i, j))
+				if j%20 == 0 {
+					runtime.Gosched() // to the links: on one CPU they would wait 10 ms for each client, at each step of a handshake
+				}
 			}
 			wrote.merge(mine)
 		})

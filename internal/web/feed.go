@@ -17,7 +17,7 @@ type feed struct {
 	frame    func() *frame
 	changed  func() <-chan struct{}
 	most     int
-	sendTime time.Duration // a viewer that takes nothing for so long is dropped
+	sendTime time.Duration // a viewer that joins, and takes nothing for so long, is dropped
 	quit     chan struct{}
 	wg       sync.WaitGroup
 
@@ -30,7 +30,8 @@ type feed struct {
 
 // viewer is one page that is kept up to date.
 type viewer struct {
-	next chan []byte // room for one message; turn replaces one that was not taken by all of what is new
+	next     chan []byte // room for one message; turn replaces one that was not taken by all of what is new
+	sendTime time.Duration
 }
 
 func newFeed(frame func() *frame, changed func() <-chan struct{}, most int) *feed {
@@ -44,7 +45,7 @@ func (f *feed) join() *viewer {
 	if f.closed || len(f.viewers) >= f.most {
 		return nil
 	}
-	v := &viewer{next: make(chan []byte, 1)}
+	v := &viewer{make(chan []byte, 1), f.sendTime}
 	f.viewers[v] = struct{}{}
 	if !f.running {
 		changed := f.changed() // asked before the frame is made: what comes meanwhile is a change
@@ -165,7 +166,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		case <-over.C:
 			return
 		case text := <-v.next:
-			_ = c.SetWriteDeadline(time.Now().Add(s.feed.sendTime))
+			_ = c.SetWriteDeadline(time.Now().Add(v.sendTime))
 			if _, err := w.Write(text); err != nil {
 				return
 			}

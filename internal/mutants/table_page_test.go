@@ -21,7 +21,7 @@ var pageMutants = []mutant{
 		test("internal/web", "TestLogin_IsAskedOfAllButProbes")},
 	{"who guesses passwords of the page does not wait",
 		"the address waits",
-		"internal/web/guard.go", "		s.guesses.Failed(&loginRules, from, time.Now().UnixMilli())\n", "",
+		"internal/web/guard.go", "		s.guesses.Failed(&s.rules, from, time.Now().UnixMilli())\n", "",
 		test("internal/web", "TestLogin_GuessesWait")},
 	{"an address for all needs no login",
 		"a login, or somebody who says that it is fine",

@@ -84,9 +84,10 @@ func TestConns_GuessesKeepNoProbeOut(t *testing.T) {
 	g.Server.conns.mu.Lock()
 	g.Server.conns.most = places
 	g.Server.conns.mu.Unlock()
+	g.rules.PerFailure, g.rules.MaxDelay, g.rules.MaxTurn = time.Minute, time.Hour, time.Hour // they still wait when all do
 	from, _ := source(&http.Request{RemoteAddr: "127.0.0.1:5"})
-	for range 2 * loginRules.Free * int64(loginRules.MaxDelay/loginRules.PerFailure) {
-		g.guesses.Failed(&loginRules, from, time.Now().UnixMilli())
+	for range 2 * g.rules.Free * int64(g.rules.MaxDelay/g.rules.PerFailure) {
+		g.guesses.Failed(&g.rules, from, time.Now().UnixMilli())
 	}
 	for range places {
 		fmt.Fprintf(g.dial(), "GET / HTTP/1.1\r\nHost: a\r\n%s: %s\r\n\r\n", basic("ann", "wrong")[0], basic("ann", "wrong")[1])

@@ -61,7 +61,7 @@ func (s *Server) loggedIn(w http.ResponseWriter, r *http.Request) bool {
 	if given {
 		from, addr := source(r)
 		now := time.Now().UnixMilli()
-		if wait := s.guesses.Turn(&loginRules, from, now, 0) - now; wait > 0 {
+		if wait := s.guesses.Turn(&s.rules, from, now, 0) - now; wait > 0 {
 			s.seldom.Say(s.cfg.Log, slog.LevelWarn, now, nodelog.LoginsDelayed, "page", "logins to the status page fail over and over: they wait",
 				"address", addr, "wait_ms", wait)
 			select {
@@ -74,7 +74,7 @@ func (s *Server) loggedIn(w http.ResponseWriter, r *http.Request) bool {
 			s.guesses.Clear(from)
 			return true
 		}
-		s.guesses.Failed(&loginRules, from, time.Now().UnixMilli())
+		s.guesses.Failed(&s.rules, from, time.Now().UnixMilli())
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="twincached", charset="UTF-8"`)
 	say(w, http.StatusUnauthorized, "A login is needed: a name and a password of the file of --status-auth.")

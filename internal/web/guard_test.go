@@ -76,12 +76,13 @@ func TestLogin_GuessesWait(t *testing.T) {
 		c.Login = func(_, password []byte) bool { return string(password) == "right" }
 	})
 	from, _ := source(&http.Request{RemoteAddr: "127.0.0.1:5"})
-	for range loginRules.Free + 1 {
+	later := int64(1) << 50 // of a clock that forgives nothing meanwhile
+	guesses := int64(0)
+	for ; guesses < 10*loginRules.Free && g.guesses.Delay(&loginRules, from, -later) == 0; guesses++ { // one a second is forgiven
 		g.get("/", basic("ann", "wrong")...)
 	}
-	later := int64(1) << 50 // of a clock that forgives nothing meanwhile
-	if d := g.guesses.Delay(&loginRules, from, -later); d == 0 {
-		t.Error("an address that guesses does not wait")
+	if g.guesses.Delay(&loginRules, from, -later) == 0 || guesses <= loginRules.Free {
+		t.Errorf("after %d guesses an address waits %v", guesses, g.guesses.Delay(&loginRules, from, -later))
 	}
 	if code, _, _ := g.get("/events", "Authorization", "Basic !"); code != 401 {
 		t.Errorf("no login at all: %d", code)

@@ -59,6 +59,7 @@ type Server struct {
 	cfg      Config
 	http     *http.Server
 	conns    *conns
+	rules    strikes.Rules // of logins
 	guesses  strikes.Book
 	seldom   nodelog.Seldom
 	renderer renderer
@@ -69,7 +70,7 @@ type Server struct {
 
 // New makes a server; Serve begins.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, conns: newConns(MaxConns)}
+	s := &Server{cfg: cfg, conns: newConns(MaxConns), rules: loginRules}
 	s.renderer = renderer{view: s.look, at: s.lookAt, fault: s.fault}
 	s.feed = newFeed(s.renderer.frame, cfg.Board.Changed, MaxViewers)
 	s.http = &http.Server{

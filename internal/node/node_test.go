@@ -157,26 +157,21 @@ func TestNode_JoinerRefusesUntilItHoldsEverything(t *testing.T) {
 		mustSet(t, ca, fmt.Sprintf("k%d", i), fmt.Sprint(i))
 	}
 	b := start(t, cfgB)
-	select {
-	case <-b.Ready():
-	default:
-		if conn, err := net.Dial("tcp", b.ClientAddrs()[0].String()); err == nil {
-			select {
-			case <-b.Ready(): // it opened meanwhile
-			default:
-				t.Error("the client port accepts before the node is ready")
-			}
-			conn.Close()
-		}
-	}
-	waitReady(t, b)
-	cb := client(t, b)
+	var conn net.Conn
+	testkit.Eventually(t, "the client port is open", func() (open bool) {
+		var err error
+		conn, err = net.Dial("tcp", b.ClientAddrs()[0].String())
+		return err == nil
+	})
+	defer conn.Close()
+	cb := client(t, b) // from now on: whether it says that it is ready or not
 	for i := range items {
 		it, err := cb.Get(fmt.Sprintf("k%d", i))
 		if err != nil || string(it.Value) != fmt.Sprint(i) {
-			t.Fatalf("k%d after ready: %v", i, err)
+			t.Fatalf("k%d as soon as the port is open: %v", i, err)
 		}
 	}
+	waitReady(t, b)
 }
 
 func TestNode_DrainedNodeLosesNothing(t *testing.T) {

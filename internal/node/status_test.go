@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/bradfitz/gomemcache/memcache"
-
 	"twincached/internal/status"
 	"twincached/internal/testkit"
 )
@@ -25,9 +23,7 @@ func TestStatus_EachNodeShowsTheOther(t *testing.T) {
 	cfgA, cfgB := pairConfigs(t)
 	a, b := start(t, cfgA), start(t, cfgB)
 	waitReady(t, a, b)
-	if err := memcache.New(b.ClientAddrs()[0].String()).Set(&memcache.Item{Key: "key", Value: []byte("value")}); err != nil {
-		t.Fatal(err)
-	}
+	mustSet(t, client(t, b), "key", "value")
 	testkit.Eventually(t, "both boards", func() bool {
 		atA, atB := peerOf(a), peerOf(b)
 		return atA != nil && atB != nil && atA.Node.ID == idText(b.id) && atB.Node.ID == idText(a.id) &&

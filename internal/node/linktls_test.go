@@ -80,7 +80,8 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 	pair := authority(t, now)
 	selfSigned := func(t *testing.T) ReplTLS {
 		cert, key, _ := writeCert(t, t.TempDir(), "mallory")
-		return ReplTLS{cert, key, cert}
+		text := []byte(testkit.ReadFile(t, cert))
+		return writeReplTLS(t, t.TempDir(), text, []byte(testkit.ReadFile(t, key)), text)
 	}
 	for name, c := range map[string]struct {
 		files func(t *testing.T) ReplTLS
@@ -115,9 +116,6 @@ func TestNode_CertificatesThatDoNotCount(t *testing.T) {
 				if err != nil || os.WriteFile(to, text, 0o600) != nil {
 					t.Fatal(from, to, err)
 				}
-			}
-			if cfgB.ReplTLS.CA == cfgB.ReplTLS.Cert { // the self-signed one is both
-				b.cfg.ReplTLS = good
 			}
 			if err := b.Reload(); err != nil {
 				t.Fatal(err)

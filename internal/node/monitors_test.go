@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"twincached/internal/testkit"
 )
@@ -268,7 +269,7 @@ func TestSettings_FollowTheCommands(t *testing.T) {
 		{"cache_memlimit 16", "maxbytes", "16777216"}, {"lru_crawler disable", "lru_crawler", "no"}, {"lru_crawler enable", "lru_crawler", "yes"},
 		{"lru_crawler sleep 7", "lru_crawler_sleep", "7"}, {"lru tune 10 25 0.1 3.0", "warm_lru_pct", "25"}, {"", "warm_max_factor", "3.00"},
 		{"lru mode flat", "lru_segmented", "no"}, {"lru temp_ttl 9", "temporary_ttl", "9"}, {"", "temp_lru", "yes"}, {"slabs automove 0", "slab_automove", "0"},
-		{"stats detail on", "detail_enabled", "yes"}, {"slabs automove freeratio 0.5", "slab_automove_freeratio", "0.500"}, {"verbosity 1", "verbosity", "1"}, {"flush_all", "oldest", "1"},
+		{"stats detail on", "detail_enabled", "yes"}, {"slabs automove freeratio 0.5", "slab_automove_freeratio", "0.500"}, {"verbosity 1", "verbosity", "1"},
 	} {
 		if c.command != "" {
 			tell(t, n, c.command)
@@ -279,6 +280,11 @@ func TestSettings_FollowTheCommands(t *testing.T) {
 	}
 	if got := ask(t, n, "stats")["limit_maxbytes"]; got != "16777216" {
 		t.Errorf("limit_maxbytes is %s", got)
+	}
+	tell(t, n, "flush_all")
+	most := time.Since(n.started).Milliseconds()/1000 + 1
+	if got, err := strconv.ParseInt(ask(t, n, "stats settings")["oldest"], 10, 64); err != nil || got < 1 || got > most {
+		t.Errorf("oldest is %d seconds after the start, want 1 to %d: %v", got, most, err)
 	}
 }
 

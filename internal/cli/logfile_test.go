@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,14 +45,20 @@ func dialled(t *testing.T, client string) net.Conn {
 }
 
 // What logrotate does, with "create" and without: the file is moved, and SIGHUP. While the
-// node logs as fast as it can, each line is in one of the files, once and in order.
+// node logs, hundreds of lines at once, each line is in one of the files, once and in order.
 func TestLogFile_SighupOpensItAgainAndNoLineIsLost(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	p, client := loggedNode(t, file, "-vv", "--log-format=text")
 	c := dialled(t, client)
 	replies, sent := bufio.NewReader(c), 0
+	var moved []string
 	ask := func() {
 		const many = 500
+		if before := sent - many; before > 0 { // what a disk that hangs does not take in time is dropped
+			waitFor(t, "the lines of the time before last are written", func() bool {
+				return slices.ContainsFunc(append(moved, file), func(name string) bool { return strings.Contains(textOf(name), fmt.Sprintf(` get key%d"`, before-1)) })
+			})
+		}
 		var b strings.Builder
 		for range many {
 			fmt.Fprintf(&b, "get key%d\r\n", sent)
@@ -66,7 +73,6 @@ func TestLogFile_SighupOpensItAgainAndNoLineIsLost(t *testing.T) {
 			}
 		}
 	}
-	var moved []string
 	for round := range 4 {
 		ask()
 		moved = append(moved, fmt.Sprint(file, ".", round))
@@ -95,7 +101,7 @@ func TestLogFile_SighupOpensItAgainAndNoLineIsLost(t *testing.T) {
 	var all string
 	for i, name := range append(moved, file) {
 		text := testkit.ReadFile(t, name)
-		if reopened := strings.Count(text, "event=log_reopened"); reopened != min(i, 1) || !strings.HasSuffix(text, "\n") {
+		if reopened := strings.Count(text, "event=log_reopened"); reopened != min(i, 1) || text != "" && !strings.HasSuffix(text, "\n") {
 			t.Errorf("%s: opened again %d times", name, reopened)
 		}
 		all += text

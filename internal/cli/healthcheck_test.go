@@ -149,7 +149,7 @@ func TestHealthcheck_ReadyTellsTheStateOfANodeWhosePortIsShut(t *testing.T) {
 	address := "127.0.0.1:" + freePorts(t, 1)[0]
 	peer := "127.0.0.1:" + freePorts(t, 1)[0] // nobody is there
 	p := run(t, asRoot("-m8", "-l", address, "-x", peer, "-X-1", "--boot=wait")...)
-	p.waitSaid("looking for the peer")
+	waitFor(t, "it has begun to join", func() bool { _, code, _, _ := parse("healthcheck", "--ready"); return code == exitJoining })
 	for _, words := range [][]string{{"healthcheck", "--ready"}, {"healthcheck", "--ready", address}} {
 		if _, code, out, stderr := parse(words...); code != exitJoining || out != "joining\n" || !strings.Contains(stderr, "the node at "+address+" is joining") {
 			t.Errorf("%q: %d %q %q", words, code, out, stderr)

@@ -67,7 +67,7 @@ func TestDrain_SignalsWithinASecondCountAsOne(t *testing.T) {
 
 // What timeout(1) and process managers do: the drain goes on to its end.
 func TestFailure_TwoSigtermsAtOnce(t *testing.T) {
-	a, b, clients := twoNodes(t)
+	a, b, clients := twoNodes(t, "--drain-timeout=1m")
 	b.stop()
 	c := newClient(clients[0])
 	if err := c.Set(&memcache.Item{Key: "k", Value: []byte("v")}); err != nil {

@@ -333,7 +333,7 @@ func TestProcess_SecondSignalEndsADrain(t *testing.T) {
 
 // Every set that was answered before SIGTERM closed the port is on the peer.
 func TestProcess_SigtermUnderPipelinedSetsLosesNothing(t *testing.T) {
-	a, _, clients := twoNodes(t, "-m256") // room for all that the loop below could send: nothing is evicted
+	a, _, clients := twoNodes(t, "-m256", "--drain-timeout=1m") // room for all that the loop below could send: nothing is evicted
 	conn, err := net.Dial("tcp", clients[0])
 	if err != nil {
 		t.Fatal(err)

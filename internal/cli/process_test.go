@@ -133,6 +133,7 @@ func TestProcess_ServesWritesItsPidAndStopsByPlan(t *testing.T) {
 	port := freePorts(t, 1)[0]
 	p := run(t, asRoot("-l127.0.0.1", "-p"+port, "-m8", "-P", pidfile, "-o", "modern", "-q8192")...)
 	p.waitSaid("msg=ready")
+	waitFor(t, "the pid file", func() bool { return strings.HasSuffix(textOf(pidfile), "\n") })
 	pid, err := os.ReadFile(pidfile)
 	if err != nil || strings.TrimSpace(string(pid)) != strconv.Itoa(p.cmd.Process.Pid) {
 		t.Errorf("pid file holds %q, %v; want %d", pid, err, p.cmd.Process.Pid)

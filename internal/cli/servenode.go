@@ -53,11 +53,11 @@ func (p *program) serveAs(s settings, who *identity, tell *launch) error {
 	defer teller.close()
 	s.Node.LimitRuntime()
 	s.Node.Metrics = metrics.Handler
+	s.Node.Begins = teller.node.Store // before the log says that it is ready
 	n, err := node.Start(s.Node)
 	if err != nil {
 		return exitWith(exitOSError, err)
 	}
-	teller.node.Store(n)
 	defer notify(n)()
 	if s.PidFile != "" {
 		if err := writePidFile(s.PidFile); err != nil {

@@ -210,6 +210,9 @@ type Config struct {
 	// the secret is read, the file limit raised, the ports are bound. UnixSocket is
 	// made after it, and belongs to whom it leaves the process to. nil: nothing to drop.
 	DropPrivileges func() error
+	// Begins is called once, when the node can be asked how it is, and before it says that
+	// it is ready. Start has not returned by then. nil: nobody wants to know.
+	Begins func(*Node)
 
 	// Log gets what happens to the node. nil: nothing is logged.
 	Log *slog.Logger

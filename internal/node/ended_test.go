@@ -41,3 +41,21 @@ func TestNode_ThatHasEndedCanBeAsked(t *testing.T) {
 		t.Errorf("got %+v", got.Data)
 	}
 }
+
+// Whoever answers for the node knows it before the log says that it is ready.
+func TestNode_BeginsWhenItCanBeAsked(t *testing.T) {
+	cfg := testConfig(t.Output())
+	var begun *Node
+	cfg.Begins = func(n *Node) {
+		begun = n
+		if h := n.Health(); h.State == "" || len(n.StatusLine()) == 0 || len(n.ClientAddrs()) == 0 {
+			t.Errorf("%+v, %q on %v", h, n.StatusLine(), n.ClientAddrs())
+		}
+		if n.cancel != nil {
+			t.Error("it runs already")
+		}
+	}
+	if n := start(t, cfg); n != begun {
+		t.Errorf("%p begins, and %p is there", begun, n)
+	}
+}

@@ -107,6 +107,9 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.publish() // there is something to show from here on
+	if cfg.Begins != nil {
+		cfg.Begins(n)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	n.wg.Go(func() { n.run(ctx) })

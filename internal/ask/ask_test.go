@@ -197,6 +197,7 @@ func TestNode_WhoeverIsNoNodeIsTold(t *testing.T) {
 	mustFail(t, NewNode(half.address(), Options{timeout: soon}), "it gave no answer within")
 	l := listen(t)
 	mustFail(t, NewNode(l.Addr().String(), Options{timeout: soon}), "it gave no answer within 50ms: is it stopped, or cut off?") // nobody accepts
+	mustFail(t, NewNode(l.Addr().String(), Options{timeout: 1}), "it gave no answer within 1ns: is it stopped, or cut off?")     // not even the dial is through
 	l.Close()
 	mustFail(t, NewNode(l.Addr().String(), Options{}), "connection refused")
 	mustFail(t, NewNode(filepath.Join(t.TempDir(), "none"), Options{}), "no such file")

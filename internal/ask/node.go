@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -183,7 +182,7 @@ func (n *Node) stats(kind string) (rows []row, err error) {
 			return rows, nil
 		}
 		n.Close()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if timedOut(err) {
 			return nil, n.explain(err)
 		}
 	}
@@ -225,11 +224,18 @@ func (n *Node) open(deadline time.Time) (*conn, error) {
 	return nil, fmt.Errorf("over TLS: %w", errTLS)
 }
 
+// timedOut tells whether err is that there was no answer in time, not even to the dial, whose
+// error is of another kind.
+func timedOut(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
 // explain says what a person can do about an error.
 func (n *Node) explain(err error) error {
 	var op *net.OpError
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case timedOut(err):
 		return fmt.Errorf("it gave no answer within %v: is it stopped, or cut off?", n.opt.timeout)
 	case errors.As(err, &op) && op.Op == "remote error" && n.opt.Certificate == nil:
 		return fmt.Errorf("%w; what it wants to see, --tls-cert and --tls-key give it", err)

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,12 @@ import (
 // soon is how to ask a server that will never answer.
 const soon = 50 * time.Millisecond
 
+// newNode waits longer than for people, where an answer is to come.
+func newNode(address string, opt Options) *Node {
+	opt.timeout = cmp.Or(opt.timeout, 5*Timeout)
+	return NewNode(address, opt)
+}
+
 func mustAnswer(t *testing.T, n *Node) *status.Pair {
 	t.Helper()
 	t.Cleanup(n.Close)
@@ -45,7 +52,7 @@ func mustFail(t *testing.T, n *Node, want string) {
 
 func TestNode_IsAskedAgainOnOneConnection(t *testing.T) {
 	f := serve(t, listen(t), node)
-	n := NewNode(f.address(), Options{})
+	n := newNode(f.address(), Options{})
 	for range 3 {
 		mustAnswer(t, n)
 	}
@@ -63,11 +70,11 @@ func TestNode_UnixSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve(t, l, node)
-	mustAnswer(t, NewNode(path, Options{}))
+	mustAnswer(t, newNode(path, Options{}))
 }
 
 func TestNode_HotKeysWhereTheNodeHasThem(t *testing.T) {
-	n := NewNode(serve(t, listen(t), node).address(), Options{})
+	n := newNode(serve(t, listen(t), node).address(), Options{})
 	mustAnswer(t, n)
 	want := []HotKey{{`user:1\n`, 12.5}, {"b", 0}}
 	if got := n.HotKeys(); !slices.Equal(got, want) {
@@ -79,7 +86,7 @@ func TestNode_HotKeysWhereTheNodeHasThem(t *testing.T) {
 		}
 		return node(line)
 	})
-	n = NewNode(f.address(), Options{})
+	n = newNode(f.address(), Options{})
 	mustAnswer(t, n)
 	if got := [2]int{len(n.HotKeys()), len(n.HotKeys())}; got != [2]int{} || len(f.heard()) != 3 {
 		t.Errorf("%v, %q", got, f.heard())
@@ -108,13 +115,13 @@ func behindLogin() func(string) string {
 
 func TestNode_LogsInWhereItIsAskedTo(t *testing.T) {
 	f := serve(t, listen(t), behindLogin())
-	mustAnswer(t, NewNode(f.address(), Options{Name: "ann", Password: "a word", LoginFrom: "--auth-file"}))
+	mustAnswer(t, newNode(f.address(), Options{Name: "ann", Password: "a word", LoginFrom: "--auth-file"}))
 
 	f = serve(t, listen(t), behindLogin())
-	mustFail(t, NewNode(f.address(), Options{}), "clients have to log in: name a file with a line name:password by --auth-file")
-	mustFail(t, NewNode(f.address(), Options{LoginError: errors.New("cannot read it")}), "clients have to log in: cannot read it")
+	mustFail(t, newNode(f.address(), Options{}), "clients have to log in: name a file with a line name:password by --auth-file")
+	mustFail(t, newNode(f.address(), Options{LoginError: errors.New("cannot read it")}), "clients have to log in: cannot read it")
 
-	n := NewNode(f.address(), Options{Name: "ann", Password: "wrong", LoginFrom: "--auth-file"})
+	n := newNode(f.address(), Options{Name: "ann", Password: "wrong", LoginFrom: "--auth-file"})
 	mustFail(t, n, "it refused the login of --auth-file")
 	before := len(f.heard())
 	mustFail(t, n, "it refused the login of --auth-file")
@@ -123,7 +130,7 @@ func TestNode_LogsInWhereItIsAskedTo(t *testing.T) {
 	}
 
 	f = serve(t, listen(t), node) // it asks for none
-	mustAnswer(t, NewNode(f.address(), Options{Name: "ann", Password: "a word"}))
+	mustAnswer(t, newNode(f.address(), Options{Name: "ann", Password: "a word"}))
 	for _, line := range f.heard() {
 		if strings.Contains(line, "word") {
 			t.Errorf("the password was sent unasked: %q", line)
@@ -137,17 +144,17 @@ func TestNode_SpeaksTLSWhereTheNodeDoes(t *testing.T) {
 	secure := func(answer func(string) string) string {
 		return serve(t, tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{cert}}), answer).address()
 	}
-	mustAnswer(t, NewNode(secure(node), Options{}))
-	mustAnswer(t, NewNode(secure(node), Options{Roots: roots}))
-	mustFail(t, NewNode(secure(node), Options{Roots: others}), "over TLS: tls: failed to verify certificate")
+	mustAnswer(t, newNode(secure(node), Options{}))
+	mustAnswer(t, newNode(secure(node), Options{Roots: roots}))
+	mustFail(t, newNode(secure(node), Options{Roots: others}), "over TLS: tls: failed to verify certificate")
 	login := Options{Name: "ann", Password: "a word"}
-	mustFail(t, NewNode(secure(behindLogin()), login), "no password is sent over TLS to a node that anybody could be")
+	mustFail(t, newNode(secure(behindLogin()), login), "no password is sent over TLS to a node that anybody could be")
 	login.Roots = roots
-	mustAnswer(t, NewNode(secure(behindLogin()), login))
+	mustAnswer(t, newNode(secure(behindLogin()), login))
 
 	// Whoever names an authority means TLS: a password is not to be had in plain words.
 	f := serve(t, listen(t), behindLogin())
-	mustFail(t, NewNode(f.address(), login), "over TLS: ")
+	mustFail(t, newNode(f.address(), login), "over TLS: ")
 	for _, line := range f.heard() {
 		if strings.Contains(line, "word") || line == versionLine {
 			t.Errorf("in plain words: %q", line)
@@ -159,8 +166,8 @@ func TestNode_ShowsItsCertificate(t *testing.T) {
 	cert, roots := authority(t)
 	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots})
 	f := serve(t, l, node)
-	mustAnswer(t, NewNode(f.address(), Options{Roots: roots, Certificate: &cert}))
-	mustFail(t, NewNode(f.address(), Options{Roots: roots}), "what it wants to see, --tls-cert and --tls-key give it")
+	mustAnswer(t, newNode(f.address(), Options{Roots: roots, Certificate: &cert}))
+	mustFail(t, newNode(f.address(), Options{Roots: roots}), "what it wants to see, --tls-cert and --tls-key give it")
 }
 
 func TestNode_WhoeverIsNoNodeIsTold(t *testing.T) {
@@ -191,16 +198,16 @@ func TestNode_WhoeverIsNoNodeIsTold(t *testing.T) {
 		{func(string) string { return fullReply + "\r\n" }, "it has as many clients as it takes"},
 		{func(string) string { return "" }, "it ended the connection: -B binary"},
 	} {
-		mustFail(t, NewNode(serve(t, listen(t), c.answer).address(), Options{}), c.want)
+		mustFail(t, newNode(serve(t, listen(t), c.answer).address(), Options{}), c.want)
 	}
 	half := serve(t, listen(t), func(string) string { return "\x81\x0b\x00" })
-	mustFail(t, NewNode(half.address(), Options{timeout: soon}), "it gave no answer within")
+	mustFail(t, newNode(half.address(), Options{timeout: soon}), "it gave no answer within")
 	l := listen(t)
-	mustFail(t, NewNode(l.Addr().String(), Options{timeout: soon}), "it gave no answer within 50ms: is it stopped, or cut off?") // nobody accepts
-	mustFail(t, NewNode(l.Addr().String(), Options{timeout: 1}), "it gave no answer within 1ns: is it stopped, or cut off?")     // not even the dial is through
+	mustFail(t, newNode(l.Addr().String(), Options{timeout: soon}), "it gave no answer within 50ms: is it stopped, or cut off?") // nobody accepts
+	mustFail(t, newNode(l.Addr().String(), Options{timeout: 1}), "it gave no answer within 1ns: is it stopped, or cut off?")     // not even the dial is through
 	l.Close()
-	mustFail(t, NewNode(l.Addr().String(), Options{}), "connection refused")
-	mustFail(t, NewNode(filepath.Join(t.TempDir(), "none"), Options{}), "no such file")
+	mustFail(t, newNode(l.Addr().String(), Options{}), "connection refused")
+	mustFail(t, newNode(filepath.Join(t.TempDir(), "none"), Options{}), "no such file")
 }
 
 // A node that copies serves no client, but tells who is on its machine.
@@ -216,12 +223,12 @@ func TestNode_WhoeverServesNobodyIsAskedOnTheSocketForHealthChecks(t *testing.T)
 		t.Skip("there are no such sockets here")
 	}
 	defer s.Close()
-	p, err := NewNode(address, Options{LocalName: name}).Status()
+	p, err := newNode(address, Options{LocalName: name}).Status()
 	if err != nil || p.Node.State.Word != "copying" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	mustFail(t, NewNode(address, Options{}), "connection refused")
-	mustFail(t, NewNode(strings.Replace(address, "127.0.0.1", "127.0.0.2", 1), Options{LocalName: name}), "connection refused")
+	mustFail(t, newNode(address, Options{}), "connection refused")
+	mustFail(t, newNode(strings.Replace(address, "127.0.0.1", "127.0.0.2", 1), Options{LocalName: name}), "connection refused")
 }
 
 // hostile puts text into each place for text of v.

@@ -192,10 +192,19 @@ func TestGroup_WhoIsClosedIsNotReset(t *testing.T) {
 	if l.slots[0].fd >= 0 {
 		t.Fatal("the first conn is still open")
 	}
+	arrives := func(what string) {
+		t.Helper()
+		testkit.Eventually(t, what, func() bool {
+			n, _ := unix.Poll([]unix.PollFd{{Fd: int32(clients[0]), Events: unix.POLLIN}}, 0)
+			return n == 1
+		})
+	}
 	buf := make([]byte, 3)
+	arrives("the reply")
 	if n, errno := recvNow(int32(clients[0]), buf); errno != 0 || string(buf[:max(n, 0)]) != "0\r\n" {
 		t.Errorf("the client got %q, %v", buf, errno)
 	}
+	arrives("the end")
 	if n, errno := recvNow(int32(clients[0]), buf); n != 0 || errno != 0 {
 		t.Errorf("the end is %d, %v, and not FIN", n, errno)
 	}

@@ -116,6 +116,7 @@ func TestBind_HoldsThePortAndRefusesClients(t *testing.T) {
 func TestBind_CloseLetsGo(t *testing.T) {
 	w := &world{t: t}
 	cfg := w.config()
+	cfg.Addresses = []string{"127.0.0.1:" + testkit.FreePorts(t, 1)[0]} // that nobody else takes meanwhile
 	if err := Probe(&cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,8 @@ func TestBind_CloseLetsGo(t *testing.T) {
 }
 
 func TestBind_PortIsFreeAgainAfterServing(t *testing.T) {
-	engines(t, nil, func(t *testing.T, w *world) {
+	own := func(c *Config) { c.Addresses = []string{"127.0.0.1:" + testkit.FreePorts(t, 1)[0]} } // that nobody else takes meanwhile
+	engines(t, own, func(t *testing.T, w *world) {
 		c := w.dial()
 		c.send("get\r\n")
 		c.want("END")

@@ -13,7 +13,7 @@ import (
 
 // callTime is for one set or get: a node that is busy may take a while, and a
 // frozen one may not keep the keyboard.
-const callTime = time.Second
+const callTime = 5 * time.Second
 
 // client speaks to the node as any client does. The caller closes it.
 func (n *node) client() *memcache.Client {

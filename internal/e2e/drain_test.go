@@ -142,7 +142,7 @@ func TestFailure_NodeTerminated(t *testing.T) {
 	if code := a.Stop(); code != 0 {
 		t.Errorf("status %d", code)
 	}
-	saw(t, "terminated, a", a)
+	saw(t, "terminated, a", a, a, b)
 	saw(t, "terminated", b, a, b)
 	rig.StartAll(a)
 	rig.WaitLinked(a, b)

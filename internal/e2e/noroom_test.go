@@ -52,7 +52,7 @@ func TestFailure_PeerHasNoRoom(t *testing.T) {
 	if !a.Logged("level=ERROR", "NOT HANDED OVER", fmt.Sprintf("items=%d ", lacks)) {
 		t.Errorf("a does not say that %d items are lost", lacks)
 	}
-	saw(t, "no room, stopped", a)
+	saw(t, "no room, stopped", a, a, b)
 }
 
 // TestFailure_DeleteWithoutMemory: a full node with -M deletes, says so, and its peer hears of it.

@@ -65,7 +65,7 @@ func TestFailure_BothNodesRestarted(t *testing.T) {
 		_ = b.Process().Signal(syscall.SIGTERM)
 		return !b.Running()
 	})
-	saw(t, "both stopped", b)
+	saw(t, "both stopped", b, a, b)
 	t.Logf("%d rounds, %d sets acknowledged in them, %d keys looked for, none lost; in %d a node waited for the other one, in %d one ended with status 3",
 		sums.rounds.Load(), sums.written.Load(), sums.checked.Load(), sums.waited.Load(), sums.said.Load())
 	if sums.waited.Load() == 0 {

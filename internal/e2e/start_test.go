@@ -43,7 +43,10 @@ func TestFailure_BothStartEmpty(t *testing.T) {
 		a.Kill()
 		for _, n := range []*rig.Node{a, b} {
 			// Of two simultaneous dials one wins; they do not end each other. (b has seen a die.)
-			if log := n.Log.String(); strings.Count(log, "msg=linked") != 1 || n == a && strings.Contains(log, "link lost") {
+			// On a busy machine a node may hear nothing for a second, and then they link again.
+			log := n.Log.String()
+			links, busy := strings.Count(log, "msg=linked"), silences(a, b)
+			if links < 1 || links > 1+busy || n == a && busy == 0 && strings.Contains(log, "link lost") {
 				t.Fatalf("round %d: the link of %s came and went at the start:\n%s", i, n.Name, log)
 			}
 		}

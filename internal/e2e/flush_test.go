@@ -39,6 +39,7 @@ type flushPair struct {
 	taker, peer *rig.Node
 	link        *link
 	old         []string
+	between     []string // written between a delayed flush and when it is due
 }
 
 // newFlushPair starts a pair that holds the old items on both nodes.
@@ -49,11 +50,16 @@ func newFlushPair(t *testing.T, taker string) *flushPair {
 	if taker == "b" {
 		p.taker, p.peer = b, a
 	}
+	p.loadOld()
+	return p
+}
+
+func (p *flushPair) loadOld() {
+	p.t.Helper()
 	p.taker.Load(p.old[:flushItems/2], func(int) string { return "old" })
 	p.peer.Load(p.old[flushItems/2:], func(int) string { return "old" })
 	p.holds(p.taker, p.old, flushItems)
 	p.holds(p.peer, p.old, flushItems)
-	return p
 }
 
 // holds waits until a node has that many of keys.
@@ -76,6 +82,33 @@ func (p *flushPair) flush(arg, then string) (answer string) {
 		return ""
 	}
 	return c.Line()
+}
+
+// flushLater says flush_all to the taker, due in some seconds, and writes between on it. The peer
+// has had that, and so the flush before it, in time. On a machine that is too slow for this it
+// begins again, with twice the time; seconds is what it took in the end.
+func (p *flushPair) flushLater(least int) (seconds int) {
+	p.t.Helper()
+	for seconds = least; ; seconds *= 2 {
+		p.between = rig.Keys(fmt.Sprintf("between-%d-", seconds), flushItems)
+		due := time.Now().Add(time.Duration(seconds) * time.Second) // or a moment later
+		if got := p.flush(fmt.Sprint(" ", seconds), "get old0\r\n"); got != "VALUE old0 0 3" {
+			p.t.Errorf("before the flush is due: %q", got)
+		}
+		p.taker.Load(p.between, func(int) string { return "between" })
+		written, passed := time.Now().Before(due), false
+		testkit.Eventually(p.t, "the peer has what was written in between, or the flush is due", func() bool {
+			passed = p.peer.Count(p.between) == flushItems
+			return passed || time.Now().After(due)
+		})
+		if written && passed {
+			return seconds
+		}
+		p.t.Logf("this machine is slow: the flush was due within %d s", seconds)
+		p.holds(p.taker, p.old, 0)
+		p.holds(p.peer, p.old, 0)
+		p.loadOld()
+	}
 }
 
 // laterWritesLive writes on both nodes, which is after the flush by their
@@ -151,14 +184,10 @@ func flushWhilePeerIsDown(t *testing.T, taker string) {
 
 func flushDelayed(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
-	if got := p.flush(" 2", "get old0\r\n"); got != "VALUE old0 0 3" {
-		t.Errorf("before the flush is due: %q", got)
-	}
-	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, rig.Keys("between", flushItems), flushItems)
+	p.flushLater(2)
 	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, rig.Keys("between", flushItems), 0)
+		p.holds(n, p.between, 0)
 	}
 	p.laterWritesLive()
 }
@@ -181,13 +210,11 @@ func flushDelayedWhileCut(t *testing.T, taker string) {
 // Both know of the flush when the link is cut, and each does it by itself.
 func flushDelayedThenCut(t *testing.T, taker string) {
 	p := newFlushPair(t, taker)
-	p.flush(" 1", "")
-	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
+	p.flushLater(1)
 	p.link.cut()
 	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, rig.Keys("between", flushItems), 0)
+		p.holds(n, p.between, 0)
 	}
 	p.write("later")
 	p.link.heal()
@@ -200,16 +227,14 @@ func flushReplaced(t *testing.T, taker string) {
 	c, d := p.taker.Dial(), p.peer.Dial()
 	defer c.Close()
 	defer d.Close()
-	p.flush(" 1", "")
-	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
+	seconds := p.flushLater(1)
 	if got := d.Do("flush_all"); got != "OK" {
 		t.Fatalf("flush_all: %s", got)
 	}
 	p.holds(p.taker, p.old, 0)
 	p.laterWritesLive()
 	// A key that lives for longer than the flush was put off tells when that is over.
-	if got := c.Do("set clock 0 2 1\r\nx"); got != "STORED" {
+	if got := c.Do("set clock 0 %d 1\r\nx", seconds+1); got != "STORED" {
 		t.Fatalf("set: %s", got)
 	}
 	testkit.Eventually(t, "the first flush would be due", func() bool { _, _, hit := c.Get("clock"); return !hit })
@@ -220,9 +245,7 @@ func flushReplaced(t *testing.T, taker string) {
 // tells it when it is back in time.
 func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	p := newFlushPair(t, taker)
-	p.flush(" 2", "")
-	p.taker.Load(rig.Keys("between", flushItems), func(int) string { return "between" })
-	p.holds(p.peer, rig.Keys("between", flushItems), flushItems) // and so the flush before it
+	p.flushLater(2)
 	p.taker.Kill()
 	if n := p.peer.Count(p.old); n != flushItems {
 		t.Logf("this machine is slow: the flush was due before the node died")
@@ -234,7 +257,7 @@ func flushDelayedKilled(t *testing.T, taker string, back bool) {
 	p.taker.WaitServing()
 	for _, n := range []*rig.Node{p.taker, p.peer} {
 		p.holds(n, p.old, 0)
-		p.holds(n, rig.Keys("between", flushItems), 0)
+		p.holds(n, p.between, 0)
 	}
 	p.laterWritesLive()
 }

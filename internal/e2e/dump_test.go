@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"twincached/internal/testkit"
 	"twincached/internal/testkit/rig"
@@ -52,6 +51,7 @@ func TestDump_OfANodeThatIsWritten(t *testing.T) {
 	still, moving := rig.Keys("still", 20_000), rig.Keys("moving", 2000)
 	a.Load(still, value100)
 	a.Load(moving, func(i int) string { return fmt.Sprintf("%d-0", i) })
+	rig.WaitEqual(a, b, append(moving, still...)) // both are dumped
 	stop := make(chan struct{})
 	var writers sync.WaitGroup
 	for w := range 2 {
@@ -205,24 +205,12 @@ func TestDump_NodeKilledOnTheWay(t *testing.T) {
 	net := rig.NewNet(t)
 	a, b := rig.NewNode(t, "a", net+".1", ""), rig.NewNode(t, "b", net+".2", "")
 	rig.StartAll(a, b)
-	items := 300_000 / testkit.Step
+	const items = 30_000
 	a.Load(rig.Keys("key", items), value100)
 	file := filepath.Join(t.TempDir(), "dump")
 	subcommand(t, 0, "dump", a.Host, file)
 
-	kill := func(n *rig.Node) (killed chan struct{}) {
-		killed = make(chan struct{})
-		go func() {
-			defer close(killed)
-			for deadline := time.Now().Add(testkit.Patience); n.Stat("cmd_meta") == "0" && time.Now().Before(deadline); {
-			}
-			_ = n.Process().Kill()
-		}()
-		return killed
-	}
-	killed := kill(b)
-	subcommand(t, 2, "restore", file, b.Host)
-	<-killed
+	subcommand(t, 2, "restore", file, killedBehind(t, b, 500<<10).Host)
 	b.Wait()
 	b.Start()
 	b.WaitServing()
@@ -230,9 +218,7 @@ func TestDump_NodeKilledOnTheWay(t *testing.T) {
 	if counts["items"] != items || counts["failed"] != 0 {
 		t.Errorf("%v", counts)
 	}
-	killed = kill(b)
-	subcommand(t, 2, "dump", b.Host, file+"2")
-	<-killed
+	subcommand(t, 2, "dump", killedBehind(t, b, 100<<10).Host, file+"2")
 	b.Wait()
 	if left, _ := filepath.Glob(file + "2*"); len(left) > 0 {
 		t.Errorf("%q is left of a dump that failed", left)

@@ -57,6 +57,20 @@ func waitCount(n *rig.Node, items int) {
 	})
 }
 
+// wholeCopy starts a node, kills it when it serves, and returns how many bytes its copy took: that
+// of one which went through, as a busy machine may break it off.
+func wholeCopy(n *rig.Node, link *link) (whole int64) {
+	n.T.Helper()
+	testkit.Eventually(n.T, "node "+n.Name+" takes a whole copy", func() bool {
+		before := link.total()
+		rig.StartAll(n)
+		whole = link.total() - before
+		n.Kill()
+		return n.Logged("event=copied") && !n.Logged("event=link_lost")
+	})
+	return whole
+}
+
 // TestFailure_LinkDropsDuringTheCopy cuts the copy at 10, 50 and 90 % of its bytes.
 func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 	const n = 60_000
@@ -69,12 +83,9 @@ func TestFailure_LinkDropsDuringTheCopy(t *testing.T) {
 			a.Load(names, value100)
 			waitCount(b, n)
 			b.Kill()
-			before := link.total()
-			rig.StartAll(b) // how much a whole copy is
-			whole := link.total() - before
-			b.Kill()
+			whole := wholeCopy(b, link)
 
-			before = link.total()
+			before := link.total()
 			link.cutAfter(whole * percent / 100)
 			b.Start()
 			testkit.Eventually(t, "the copy is cut", link.wasCut)

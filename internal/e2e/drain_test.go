@@ -77,7 +77,7 @@ func (p *pipeline) start(depth int) {
 	})
 	go func() {
 		<-p.end
-		_ = c.SetReadDeadline(time.Now().Add(time.Second)) // replies that are on their way count
+		_ = c.SetReadDeadline(time.Now().Add(testkit.Patience)) // replies that are on their way count: the node ends the connection behind them
 		if t, ok := c.Conn.(*net.TCPConn); ok {
 			_ = t.CloseWrite()
 		}

@@ -243,7 +243,7 @@ func TestWarm_OneNodeIsRestarted(t *testing.T) {
 		before := peer.Number("repl_items_out")
 		rig.StartAll(n)
 		w.equal()
-		if sent := peer.Number("repl_items_out") - before; sent > len(w.deleted)+len(w.changed) {
+		if sent := peer.Number("repl_items_out") - before; sent > len(w.deleted)+len(w.changed) && silences(n, peer) == 0 { // or some were sent twice
 			t.Errorf("node %s was sent %d items, only %d have changed", n.Name, sent, len(w.deleted)+len(w.changed))
 		}
 		if !n.Logged("event=image_loaded") || n.Stat("warm_image") != "loaded" || n.Stat("warm") != "last" {
@@ -360,6 +360,8 @@ func TestWarm_BothStoppedDuringACut(t *testing.T) {
 	link.cut()
 	w.a.Load(w.changed, func(int) string { return "of a, which was earlier" })
 	w.a.Load(w.deleted, func(int) string { return "of a, which was earlier" })
+	earlier := time.Now()
+	testkit.Eventually(t, "the clocks tick", func() bool { return time.Since(earlier) > 5*time.Millisecond })
 	w.change(w.b)
 	w.stop(w.a)
 	w.stop(w.b)

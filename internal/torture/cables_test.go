@@ -147,7 +147,7 @@ func (r *round) slowed(nodes []*node, f func() error) error {
 // lags makes sure that a slow link bites.
 func (r *round) lags() error {
 	return wait("the slow link lags", func() bool {
-		rows, err := r.victim.stats()
+		rows, err := r.victim.glance()
 		return err == nil && count(rows, "repl_lag_ms") > 100 && rows["repl_backlog"] != "0"
 	})
 }
@@ -173,7 +173,7 @@ func (r *round) relayed(f func(*relay) error) error {
 	before := rl.carried()
 	for i, n := range r.h.nodes { // a link that is cut passes for one until a second has gone by
 		if err := wait("a new session of node "+n.name(), func() bool {
-			rows, err := n.stats()
+			rows, err := n.glance()
 			return err == nil && count(rows, "repl_sessions") > sessions[i] && n.linked()
 		}); err != nil {
 			return err
@@ -194,7 +194,7 @@ func delayRound(r *round) error {
 		rl.setDelay(d)
 		r.hold(2, 6)
 		return wait("a round trip takes as long as the delay", func() bool {
-			rows, err := r.victim.stats()
+			rows, err := r.victim.glance()
 			return err == nil && (count(rows, "repl_lag_ms") >= uint64(d.Milliseconds()) || rows["repl_link"] != "stream")
 		})
 	})

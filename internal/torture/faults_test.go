@@ -227,7 +227,7 @@ const day = 24 * time.Hour
 func (r *round) days(d time.Duration) error {
 	refused := func(least, most time.Duration) error {
 		return wait("the victim's wall is off as it should be", func() bool {
-			rows, err := r.victim.stats()
+			rows, err := r.victim.glance()
 			ms, bad := strconv.ParseInt(rows["clock_refused_ms"], 10, 64)
 			off := time.Duration(ms) * time.Millisecond
 			return err == nil && bad == nil && off >= least && off <= most
@@ -264,7 +264,7 @@ func (r *round) days(d time.Duration) error {
 // offBy waits until the victim's peer has seen how far its clock is off.
 func (r *round) offBy(d time.Duration) error {
 	return wait("the peer sees the victim's clock", func() bool {
-		rows, err := r.h.nodes[1-r.victim.index].stats()
+		rows, err := r.h.nodes[1-r.victim.index].glance()
 		ahead, bad := strconv.Atoi(rows["repl_clock_ahead_ms"])
 		off := time.Duration(ahead)*time.Millisecond - d
 		return err == nil && bad == nil && off.Abs() < time.Second

@@ -197,9 +197,15 @@ func (n *node) waitServing() error {
 	return err
 }
 
-// stats returns the rows of "stats" and of "stats replication" is among them.
-func (n *node) stats() (map[string]string, error) {
-	c, err := dialRaw(n.client(), time.Second)
+// stats returns the rows of "stats" and of "stats replication" is among them. It is for who asks
+// once: on a busy machine an answer may take its time.
+func (n *node) stats() (map[string]string, error) { return n.statsWithin(patience) }
+
+// glance is for who asks again.
+func (n *node) glance() (map[string]string, error) { return n.statsWithin(time.Second) }
+
+func (n *node) statsWithin(limit time.Duration) (map[string]string, error) {
+	c, err := dialRaw(n.client(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -224,13 +230,13 @@ func (n *node) stats() (map[string]string, error) {
 
 // linked says whether the node is ready and has its peer.
 func (n *node) linked() bool {
-	rows, err := n.stats()
+	rows, err := n.glance()
 	return err == nil && rows["repl_state"] == "ready" && rows["repl_link"] == "stream"
 }
 
 // settled says that it has nothing left to tell its peer either.
 func (n *node) settled() bool {
-	rows, err := n.stats()
+	rows, err := n.glance()
 	return err == nil && rows["repl_state"] == "ready" && rows["repl_link"] == "stream" &&
 		rows["repl_backlog"] == "0" && rows["repl_lag_ms"] == "0"
 }

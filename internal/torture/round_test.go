@@ -231,7 +231,7 @@ func (r *round) linked() error {
 func (r *round) unlinked(nodes ...*node) error {
 	for _, n := range nodes {
 		if err := wait("node "+n.name()+" has lost its peer", func() bool {
-			rows, err := n.stats()
+			rows, err := n.glance()
 			return err == nil && rows["repl_link"] != "stream"
 		}); err != nil {
 			return err

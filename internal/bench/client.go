@@ -40,6 +40,7 @@ type source struct {
 	counts counts
 	sink   *recorder
 	took   []int64 // latencies on their way to sink
+	told   bool    // sink.counted
 }
 
 // keyRange is the keys that are not loaded yet.
@@ -206,6 +207,10 @@ func (s *source) done(c *client, r *request, now int64, measured bool) {
 	if !measured {
 		s.counts.unmeasured++
 		return
+	}
+	if !s.told {
+		s.told = true
+		s.sink.counted.Store(true)
 	}
 	if r.get {
 		s.counts.Gets++

@@ -168,7 +168,7 @@ func TestReplies_LatencyCountsFromAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.end(nil)
-	if got := s.sink.took.Max(); got < 3990 || got > 4010 {
+	if got := s.sink.took.Max(); got < 3990 || got > 4010 || !s.sink.counted.Load() {
 		t.Errorf("%d ns, want 4000", got)
 	}
 }
@@ -183,7 +183,7 @@ func TestReplies_WarmUpIsNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.end(nil)
-	if got := s.sink.total; got.Gets+got.Sets != 0 || got.unmeasured != 5 || s.sink.took.TotalCount() != 0 {
+	if got := s.sink.total; got.Gets+got.Sets != 0 || got.unmeasured != 5 || s.sink.took.TotalCount() != 0 || s.sink.counted.Load() {
 		t.Errorf("%+v, %d latencies", got, s.sink.took.TotalCount())
 	}
 }

@@ -42,6 +42,7 @@ const (
 type recorder struct {
 	phase    atomic.Int32
 	answered atomic.Uint64 // requests, about
+	counted  atomic.Bool   // one of them was measured
 
 	mu    sync.Mutex
 	took  *hdrhistogram.Histogram // nanoseconds

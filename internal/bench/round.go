@@ -149,10 +149,9 @@ func (d *dataset) round(address string, pid int, seed uint64, tell func(answered
 	cpu, own := processCPU(pid), ownCPU()
 	from := now()
 	t.sink.phase.CompareAndSwap(warming, measuring)
-	before := t.sink.answered.Load()
 	t.wait(o.Duration, look)
 	for range patience { // a round too short for one reply says nothing
-		if t.sink.answered.Load() > before || t.sink.phase.Load() == stopping {
+		if t.sink.counted.Load() || t.sink.phase.Load() == stopping {
 			break
 		}
 		t.wait(patienceStep, look)

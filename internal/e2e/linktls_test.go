@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"twincached/internal/testkit"
 	"twincached/internal/testkit/rig"
@@ -126,23 +127,33 @@ func halfOpenTLS(t *testing.T, n *rig.Node) {
 	for i := range 1000 {
 		call(n).raw(hello[:len(hello)*(i%3)/2]) // nothing, half of it, all
 	}
+	// Whether the node refuses one that has no certificate. One whose handshake a busy machine is
+	// late with makes room for others that come, or has had its time: it is not told.
+	told := func() bool {
+		c, err := tls.Dial("tcp", n.Host+rig.ReplPort, &tls.Config{InsecureSkipVerify: true})
+		if err == nil {
+			defer c.Close()
+			_, err = c.Read(make([]byte, 1))
+		}
+		if err == nil {
+			t.Error("it takes one without a certificate")
+		}
+		return err == nil || strings.Contains(err.Error(), "certificate required")
+	}
 	var all sync.WaitGroup
 	for range 20 { // at once: each is kept waiting by now
 		all.Go(func() {
-			c, err := tls.Dial("tcp", n.Host+rig.ReplPort, &tls.Config{InsecureSkipVerify: true})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer c.Close()
-			if _, err := c.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
-				t.Errorf("without a certificate: %v", err)
+			for end := time.Now().Add(testkit.Patience); !told(); {
+				if time.Now().After(end) {
+					t.Error("one without a certificate is not told")
+					return
+				}
 			}
 		})
 	}
 	all.Wait()
 	testkit.Eventually(t, "all are counted", func() bool {
-		return refusedFor(n, "tls") >= refused+20 && refusedFor(n, "closed") > closed+500
+		return refusedFor(n, "tls") >= refused+20 && refusedFor(n, "closed")+refusedFor(n, "silent") > closed+500
 	})
 }
 

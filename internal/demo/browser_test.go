@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,14 +65,30 @@ func newBrowser(t *testing.T) context.Context {
 	return tab
 }
 
+// networkChanged is what the browser says of a request that was on its way when the machine got
+// an address or lost one, as it does where containers start and end.
+const networkChanged = "net::ERR_NETWORK_CHANGED"
+
+// open loads a page: once more where the network changed meanwhile.
+func (b *browser) open(url string) {
+	b.t.Helper()
+	testkit.Eventually(b.t, url+" is loaded", func() bool {
+		ctx, cancel := context.WithTimeout(b.tab, testkit.Patience)
+		defer cancel()
+		err := chromedp.Do(ctx, chromedp.Navigate(url))
+		if err != nil && !strings.Contains(err.Error(), networkChanged) {
+			b.t.Fatalf("%s: %v", url, err)
+		}
+		return err == nil
+	})
+}
+
 // load visits the page with one extension and reads what it shows.
 func (b *browser) load(handler string) visit {
 	b.t.Helper()
+	b.open(b.url + "?handler=" + handler)
 	ctx, cancel := context.WithTimeout(b.tab, testkit.Patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Navigate(b.url+"?handler="+handler)); err != nil {
-		b.t.Fatalf("%s: %v", handler, err)
-	}
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[visit](`{ const HANDLER = '`+handler+`'; `+readVisit+` }`))
 	if err != nil {
 		b.t.Fatalf("%s: %v", handler, err)
@@ -115,9 +132,7 @@ func (b *browser) each(when string, times int) {
 // shootBoth loads the page with both extensions, which counts with each, and keeps it.
 func (b *browser) shootBoth(name string) {
 	b.t.Helper()
-	if err := chromedp.Do(b.tab, chromedp.Navigate(b.url)); err != nil {
-		b.t.Fatal(err)
-	}
+	b.open(b.url)
 	b.shoot(name)
 }
 

@@ -49,12 +49,7 @@ func newVIP(t testing.TB, host, target string) *vip {
 				if err != nil {
 					return
 				}
-				defer d.Close()
-				go func() {
-					_, _ = io.Copy(d, c)
-					d.Close()
-				}()
-				_, _ = io.Copy(c, d)
+				bridge(c, d, io.Discard)
 			}()
 		}
 	}()
